@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* mptcpctl: what its files share. One run is one command, so there is one struct ctl. */
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
+
+#include <mptcpctl/client.h>
+
+#include "columns.h"
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_NO_DAEMON = 3,
+	EXIT_NOT_PERMITTED = 4,
+};
+
+struct ctl {
+	struct mptcpctl *client; /* connected by ctl_connect() */
+	const char *socket; /* --socket, or NULL */
+	bool json;
+	bool terminal; /* stdout is one: headers and colour */
+	bool colour;
+	const char *array; /* name of the JSON array being written */
+	size_t n_items; /* … and what it has so far */
+	struct columns columns;
+};
+
+/* One command. `args` holds what follows its words; returns an enum exit_code. */
+struct verb {
+	const char *name; /* one word, or two: "subflow add" */
+	const char *arguments;
+	const char *help; /* one line */
+	const char *more; /* what --help says beyond that, whole lines, or NULL */
+	int (*run)(struct ctl *ctl, int n_args, char **args);
+};
+
+extern const struct verb verbs[];
+extern const size_t n_verbs;
+
+/* The row for these words; NULL: none. `ret_words` is how many of them name it. */
+const struct verb *verb_find(int n_args, char **args, int *ret_words);
+/* The name most like `word`. */
+const char *verb_nearest(const char *word);
+
+/* Once the arguments are known to be right. Returns an exit code. */
+int ctl_connect(struct ctl *ctl);
+/* Say what is wrong with the arguments, on stderr. Returns EXIT_USAGE. */
+int ctl_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The exit code for the result of a libmptcpctl function, which is explained on stderr. */
+int ctl_result(struct ctl *ctl, int r);
+/* "f1aceb40" or "0xf1aceb40". 0, or -EINVAL. */
+int ctl_parse_token(const char *text, uint32_t *ret_token);
+
+/* Listings, list.c. */
+int ctl_status(struct ctl *ctl, int n_args, char **args);
+int ctl_connection(struct ctl *ctl, int n_args, char **args);
+int ctl_subflow(struct ctl *ctl, int n_args, char **args);
+int ctl_endpoint(struct ctl *ctl, int n_args, char **args);
+int ctl_limits(struct ctl *ctl, int n_args, char **args);
+int ctl_interface(struct ctl *ctl, int n_args, char **args);
+int ctl_policy(struct ctl *ctl, int n_args, char **args);
+int ctl_explain(struct ctl *ctl, int n_args, char **args);
+/* Actions, action.c. */
+int ctl_subflow_add(struct ctl *ctl, int n_args, char **args);
+int ctl_subflow_delete(struct ctl *ctl, int n_args, char **args);
+int ctl_subflow_change(struct ctl *ctl, int n_args, char **args);
+int ctl_reload(struct ctl *ctl, int n_args, char **args);
+/* monitor.c */
+int ctl_monitor(struct ctl *ctl, int n_args, char **args);
+
+#endif

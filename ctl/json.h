@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The objects of man mptcpctl's JSON, from the structures of libmptcpctl. New references. */
+#ifndef CTL_JSON_H
+#define CTL_JSON_H
+
+#include <jansson.h>
+#include <mptcpctl/client.h>
+
+json_t *json_status(const struct mptcpctl_status *status);
+json_t *json_connection(const struct mptcpctl_connection *connection);
+json_t *json_subflow(const struct mptcpctl_subflow *subflow);
+json_t *json_endpoint(const struct mptcpctl_endpoint *endpoint);
+json_t *json_limits(const struct mptcpctl_limits *limits);
+json_t *json_interface(const struct mptcpctl_interface *interface);
+json_t *json_policy(const struct mptcpctl_policy *policy);
+json_t *json_explanation(const struct mptcpctl_explanation *explanation);
+json_t *json_event(const struct mptcpctl_event *event);
+
+/* Set a key; takes over `value`. Running out of memory aborts. */
+void json_put(json_t *object, const char *key, json_t *value);
+/* "f1aceb40" */
+json_t *json_token(uint32_t token);
+/* Write it on one line and free it; no newline. */
+void json_print(json_t *value);
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The listings, each as JSON and as text for people. */
+#include "ctl.h"
+
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "json.h"
+#include "text.h"
+
+/* ---- what all listings do ---- */
+
+static int connect_without_arguments(struct ctl *ctl, const char *verb, int n_args, char **args)
+{
+	return n_args ? ctl_usage("unexpected \"%s\": %s takes no arguments", args[0], verb)
+		      : ctl_connect(ctl);
+}
+
+/* {"NAME":[ … ]}, written as the items come; nothing at all if there is an error first. */
+static void begin_array(struct ctl *ctl, const char *name)
+{
+	ctl->array = name;
+	ctl->n_items = 0;
+}
+
+static void print_item(struct ctl *ctl, json_t *item)
+{
+	if (ctl->n_items++ == 0)
+		printf("{\"%s\":[\n", ctl->array);
+	else
+		puts(",");
+	json_print(item);
+}
+
+static int end_array(struct ctl *ctl, int r)
+{
+	if (r < 0)
+		return ctl_result(ctl, r);
+	if (!ctl->json)
+		columns_end(&ctl->columns);
+	else if (ctl->n_items == 0)
+		printf("{\"%s\":[]}\n", ctl->array);
+	else
+		puts("\n]}");
+	return EXIT_DONE;
+}
+
+static void print_wrapped(const char *name, json_t *value)
+{
+	json_t *object = json_object();
+
+	json_put(object, name, value);
+	json_print(object);
+	putchar('\n');
+}
+
+static void begin_columns(struct ctl *ctl, const char *const *headers, size_t n)
+{
+	if (!ctl->json)
+		columns_begin(&ctl->columns, headers, n, ctl->terminal);
+}
+
+/* ---- status ---- */
+
+static int on_status(void *data, const struct mptcpctl_status *status)
+{
+	struct ctl *ctl = data;
+
+	if (ctl->json)
+		print_wrapped("status", json_status(status));
+	else
+		text_status(ctl, status);
+	return 0;
+}
+
+int ctl_status(struct ctl *ctl, int n_args, char **args)
+{
+	int code = connect_without_arguments(ctl, "status", n_args, args);
+
+	return code ? code : ctl_result(ctl, mptcpctl_get_status(ctl->client, on_status, ctl));
+}
+
+/* ---- connections and subflows ---- */
+
+/* Run a listing for one connection if there is a token, else for all. */
+static int list_connections(struct ctl *ctl, const char *name, int n_args, char **args,
+			    int (*on_connection)(void *data,
+						 const struct mptcpctl_connection *connection))
+{
+	uint32_t token;
+	int r;
+
+	if (n_args > 1)
+		return ctl_usage("unexpected \"%s\" after the token", args[1]);
+	if (n_args && ctl_parse_token(args[0], &token) < 0)
+		return ctl_usage("\"%s\" is no token, expected hex like f1aceb40", args[0]);
+	r = ctl_connect(ctl);
+	if (r)
+		return r;
+	begin_array(ctl, name);
+	if (n_args)
+		r = mptcpctl_get_connection(ctl->client, token, on_connection, ctl);
+	else
+		r = mptcpctl_list_connections(ctl->client, on_connection, ctl);
+	return end_array(ctl, r);
+}
+
+static int on_connection(void *data, const struct mptcpctl_connection *connection)
+{
+	struct ctl *ctl = data;
+
+	if (ctl->json)
+		print_item(ctl, json_connection(connection));
+	else
+		text_connection(ctl, connection);
+	return 0;
+}
+
+int ctl_connection(struct ctl *ctl, int n_args, char **args)
+{
+	return list_connections(ctl, "connections", n_args, args, on_connection);
+}
+
+static int on_connection_of_subflows(void *data, const struct mptcpctl_connection *connection)
+{
+	struct ctl *ctl = data;
+	const struct mptcpctl_subflow *subflow;
+
+	for (subflow = connection->subflows; subflow; subflow = subflow->next) {
+		if (ctl->json) {
+			json_t *item = json_subflow(subflow);
+
+			json_put(item, "token", json_token(connection->token));
+			print_item(ctl, item);
+		} else {
+			text_subflow_row(&ctl->columns, connection->token, subflow);
+		}
+	}
+	return 0;
+}
+
+int ctl_subflow(struct ctl *ctl, int n_args, char **args)
+{
+	static const char *const headers[] = {"TOKEN",	   "STATE", "LOCAL",  "REMOTE",
+					      "INTERFACE", "IDS",   "ORIGIN", "NOTES"};
+
+	begin_columns(ctl, headers, 8);
+	return list_connections(ctl, "subflows", n_args, args, on_connection_of_subflows);
+}
+
+/* ---- the host ---- */
+
+static int on_endpoint(void *data, const struct mptcpctl_endpoint *endpoint)
+{
+	struct ctl *ctl = data;
+
+	if (ctl->json)
+		print_item(ctl, json_endpoint(endpoint));
+	else
+		text_endpoint_row(&ctl->columns, endpoint);
+	return 0;
+}
+
+int ctl_endpoint(struct ctl *ctl, int n_args, char **args)
+{
+	static const char *const headers[] = {"ID", "ADDRESS", "INTERFACE", "FLAGS", "OWNER"};
+	int code = connect_without_arguments(ctl, "endpoint", n_args, args);
+
+	if (code)
+		return code;
+	begin_columns(ctl, headers, 5);
+	begin_array(ctl, "endpoints");
+	return end_array(ctl, mptcpctl_list_endpoints(ctl->client, on_endpoint, ctl));
+}
+
+static int on_limits(void *data, const struct mptcpctl_limits *limits)
+{
+	struct ctl *ctl = data;
+
+	if (ctl->json)
+		print_wrapped("limits", json_limits(limits));
+	else
+		printf("subflows %" PRIu32 " add_addr_accepted %" PRIu32 "\n", limits->subflows,
+		       limits->add_addr_accepted);
+	return 0;
+}
+
+int ctl_limits(struct ctl *ctl, int n_args, char **args)
+{
+	int code = connect_without_arguments(ctl, "limits", n_args, args);
+
+	return code ? code : ctl_result(ctl, mptcpctl_get_limits(ctl->client, on_limits, ctl));
+}
+
+static int on_interface(void *data, const struct mptcpctl_interface *interface)
+{
+	struct ctl *ctl = data;
+
+	if (ctl->json)
+		print_item(ctl, json_interface(interface));
+	else
+		text_interface(ctl, interface);
+	return 0;
+}
+
+int ctl_interface(struct ctl *ctl, int n_args, char **args)
+{
+	int code = connect_without_arguments(ctl, "interface", n_args, args);
+
+	if (code)
+		return code;
+	begin_array(ctl, "interfaces");
+	return end_array(ctl, mptcpctl_list_interfaces(ctl->client, on_interface, ctl));
+}
+
+/* ---- why ---- */
+
+static int on_policy(void *data, const struct mptcpctl_policy *policy)
+{
+	struct ctl *ctl = data;
+
+	if (ctl->json)
+		print_item(ctl, json_policy(policy));
+	else
+		text_policy(ctl, policy);
+	return 0;
+}
+
+int ctl_policy(struct ctl *ctl, int n_args, char **args)
+{
+	int code = connect_without_arguments(ctl, "policy", n_args, args);
+
+	if (code)
+		return code;
+	begin_array(ctl, "policies");
+	return end_array(ctl, mptcpctl_list_policies(ctl->client, on_policy, ctl));
+}
+
+static int on_explanation(void *data, const struct mptcpctl_explanation *explanation)
+{
+	static const char *const headers[] = {"STATE",	   "LOCAL",    "REMOTE", "INTERFACE",
+					      "WANTED-BY", "ATTEMPTS", "NOTES"};
+	struct ctl *ctl = data;
+	const struct mptcpctl_path *path;
+
+	if (ctl->json) {
+		json_print(json_explanation(explanation));
+		putchar('\n');
+		return 0;
+	}
+	printf("%08" PRIx32 " policy %s\n", explanation->token,
+	       explanation->policy ? explanation->policy : "none");
+	columns_begin(&ctl->columns, headers, 7, ctl->terminal);
+	for (path = explanation->paths; path; path = path->next)
+		text_path_row(&ctl->columns, path);
+	columns_end(&ctl->columns);
+	text_announcements(explanation->announcements);
+	return 0;
+}
+
+int ctl_explain(struct ctl *ctl, int n_args, char **args)
+{
+	uint32_t token;
+	int code;
+
+	if (n_args != 1)
+		return ctl_usage(n_args ? "unexpected \"%s\" after the token"
+					: "explain needs a token%s",
+				 n_args ? args[1] : "");
+	if (ctl_parse_token(args[0], &token) < 0)
+		return ctl_usage("\"%s\" is no token, expected hex like f1aceb40", args[0]);
+	code = ctl_connect(ctl);
+	return code ? code
+		    : ctl_result(ctl, mptcpctl_explain(ctl->client, token, on_explanation, ctl));
+}

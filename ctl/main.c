@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* mptcpctl: see and steer mptcpd. Options, finding the command, exit codes. */
+#include "ctl.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ARGS_MAX 64
+
+struct options {
+	const char *socket;
+	bool json, help, version;
+	int n_args;
+	char *args[ARGS_MAX];
+};
+
+int ctl_usage(const char *format, ...)
+{
+	va_list args;
+
+	fputs("mptcpctl: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs("\nTry \"mptcpctl --help\".\n", stderr);
+	return EXIT_USAGE;
+}
+
+int ctl_result(struct ctl *ctl, int r)
+{
+	if (r >= 0)
+		return EXIT_DONE;
+	fprintf(stderr, "mptcpctl: %s\n",
+		ctl->client && *mptcpctl_error(ctl->client) ? mptcpctl_error(ctl->client)
+							    : strerror(-r));
+	if (r == -ENOTCONN)
+		return EXIT_NO_DAEMON;
+	return r == -EACCES ? EXIT_NOT_PERMITTED : EXIT_FAILED;
+}
+
+int ctl_connect(struct ctl *ctl)
+{
+	return ctl_result(ctl, mptcpctl_connect(ctl->client, ctl->socket));
+}
+
+int ctl_parse_token(const char *text, uint32_t *ret_token)
+{
+	const char *digits = strncmp(text, "0x", 2) == 0 ? text + 2 : text;
+	size_t n = strlen(digits);
+
+	if (n < 1 || n > 8 || strspn(digits, "0123456789abcdefABCDEF") != n)
+		return -EINVAL;
+	*ret_token = (uint32_t)strtoul(digits, NULL, 16);
+	return 0;
+}
+
+/* Options may stand anywhere. Returns an exit code. */
+static int parse_options(int argc, char **argv, struct options *options)
+{
+	for (int i = 1; i < argc; i++) {
+		char *arg = argv[i];
+
+		if (strcmp(arg, "--json") == 0 || strcmp(arg, "-j") == 0) {
+			options->json = true;
+		} else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
+			options->help = true;
+		} else if (strcmp(arg, "--version") == 0) {
+			options->version = true;
+		} else if (strncmp(arg, "--socket=", 9) == 0) {
+			options->socket = arg + 9;
+		} else if (strcmp(arg, "--socket") == 0) {
+			if (++i == argc)
+				return ctl_usage("--socket needs a path");
+			options->socket = argv[i];
+		} else if (arg[0] == '-' && arg[1]) {
+			return ctl_usage("unknown option \"%s\", expected --json, --socket, "
+					 "--version or --help",
+					 arg);
+		} else if (options->n_args == ARGS_MAX) {
+			return ctl_usage("too many arguments");
+		} else {
+			options->args[options->n_args++] = arg;
+		}
+	}
+	if (options->socket && !*options->socket)
+		return ctl_usage("--socket needs a path");
+	return EXIT_DONE;
+}
+
+static void print_help(const struct verb *verb)
+{
+	printf("Usage: mptcpctl [--json|-j] [--socket PATH] %s%s%s\n\n%s.\n", verb->name,
+	       *verb->arguments ? " " : "", verb->arguments, verb->help);
+	if (verb->more)
+		printf("\n%s", verb->more);
+}
+
+static void print_overview(void)
+{
+	puts("Usage: mptcpctl [--json|-j] [--socket PATH] [COMMAND]\n\n"
+	     "See and steer mptcpd, the Multipath TCP path manager. Without a command: status.\n\n"
+	     "Commands:");
+	for (size_t i = 0; i < n_verbs; i++)
+		printf("  %s%s%s\n        %s\n", verbs[i].name, *verbs[i].arguments ? " " : "",
+		       verbs[i].arguments, verbs[i].help);
+	puts("\nOptions:\n"
+	     "  -j, --json       write JSON\n"
+	     "  --socket PATH    where mptcpd listens: else $MPTCPCTL_SOCKET, else\n"
+	     "                   /run/mptcpd/control, else the system bus\n"
+	     "  --version        print the version\n"
+	     "  -h, --help       print this, or more about one command\n\n"
+	     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no mptcpd, 4 not permitted.");
+}
+
+static int run(struct options *options, const struct verb *verb, int n_words)
+{
+	struct ctl *ctl = calloc(1, sizeof(*ctl));
+	int code;
+	const char *no_color = getenv("NO_COLOR");
+
+	if (!ctl || mptcpctl_new(&ctl->client) < 0) {
+		free(ctl);
+		fputs("mptcpctl: out of memory\n", stderr);
+		return EXIT_FAILED;
+	}
+	ctl->json = options->json;
+	ctl->terminal = isatty(STDOUT_FILENO);
+	ctl->colour = ctl->terminal && !(no_color && *no_color);
+	ctl->socket = options->socket;
+	code = verb->run(ctl, options->n_args - n_words, options->args + n_words);
+	mptcpctl_free(ctl->client);
+	free(ctl);
+	return code;
+}
+
+/* The reader may have gone, which is its right, or the disk may be full. */
+static int close_stdout(int code)
+{
+	bool failed = ferror(stdout);
+
+	if ((fclose(stdout) == 0 && !failed) || code != EXIT_DONE)
+		return code;
+	if (errno != EPIPE && errno != EBADF)
+		fprintf(stderr, "mptcpctl: cannot write: %s\n", strerror(errno));
+	return EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {0};
+	const struct verb *verb;
+	int n_words = 0, code;
+
+	signal(SIGPIPE, SIG_IGN);
+	code = parse_options(argc, argv, &options);
+	if (code != EXIT_DONE)
+		return code;
+	if (options.version) {
+		puts("mptcpctl " MPTCPD_VERSION);
+		return close_stdout(EXIT_DONE);
+	}
+	if (options.help && !options.n_args) {
+		print_overview();
+		return close_stdout(EXIT_DONE);
+	}
+	verb = verb_find(options.n_args, options.args, &n_words);
+	if (!verb)
+		return ctl_usage("unknown command \"%s\", did you mean \"%s\"?", options.args[0],
+				 verb_nearest(options.args[0]));
+	if (options.help) {
+		print_help(verb);
+		return close_stdout(EXIT_DONE);
+	}
+	return close_stdout(run(&options, verb, n_words));
+}

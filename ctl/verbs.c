@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The table of commands: a new one is one row here and one function. */
+#include "ctl.h"
+
+#include <string.h>
+
+const struct verb verbs[] = {
+	{"status", "", "is mptcpd well, and how much does it have to do", NULL, ctl_status},
+	{"connection", "[TOKEN]", "MPTCP connections with their subflows and addresses",
+	 "TOKEN is hex, as ss prints it, with or without 0x.\n", ctl_connection},
+	{"subflow", "[TOKEN]", "subflows, one a line", NULL, ctl_subflow},
+	{"subflow add", "TOKEN LOCAL[:PORT] REMOTE:PORT [id N] [dev IF] [backup]",
+	 "make a subflow, which no policy removes",
+	 "IPv6 with a port is [ADDRESS]:PORT. \"id\" is the MPTCP id of the local address, "
+	 "\"dev\"\n"
+	 "the interface to leave by; without them mptcpd chooses.\n",
+	 ctl_subflow_add},
+	{"subflow delete", "TOKEN LOCAL:PORT REMOTE:PORT",
+	 "close a subflow, which no policy makes again", NULL, ctl_subflow_delete},
+	{"subflow change", "TOKEN LOCAL[:PORT] REMOTE[:PORT] backup|nobackup",
+	 "ask the peer to use a subflow only when others fail, or always", NULL,
+	 ctl_subflow_change},
+	{"endpoint", "", "endpoints of the kernel's path manager", NULL, ctl_endpoint},
+	{"limits", "", "limits of the kernel's path manager", NULL, ctl_limits},
+	{"interface", "", "interfaces, their addresses, and why they are (not) used", NULL,
+	 ctl_interface},
+	{"policy", "", "policies, their matches and settings", NULL, ctl_policy},
+	{"explain", "TOKEN", "what becomes of each path a connection should have", NULL,
+	 ctl_explain},
+	{"monitor", "", "the present state as events, then each change",
+	 "With --json one object a line. Ends when mptcpd does.\n", ctl_monitor},
+	{"reload", "", "have mptcpd read its configuration again",
+	 "A bad configuration is refused; mptcpd then goes on with the one it has.\n", ctl_reload},
+};
+const size_t n_verbs = sizeof(verbs) / sizeof(*verbs);
+
+/* "add" of "subflow add"; NULL: the verb is one word. */
+static const char *second_word(const struct verb *verb)
+{
+	const char *space = strchr(verb->name, ' ');
+
+	return space ? space + 1 : NULL;
+}
+
+static bool is_same_first(const struct verb *a, const struct verb *b)
+{
+	return strcspn(a->name, " ") == strcspn(b->name, " ") &&
+	       strncmp(a->name, b->name, strcspn(a->name, " ")) == 0;
+}
+
+/* The verb of one word that `word` names, or alone begins with it. */
+static const struct verb *find_first(const char *word)
+{
+	const struct verb *found = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_verbs; i++) {
+		if (second_word(&verbs[i]) || strncmp(verbs[i].name, word, strlen(word)) != 0)
+			continue;
+		if (strcmp(verbs[i].name, word) == 0)
+			return &verbs[i];
+		found = &verbs[i];
+		n++;
+	}
+	return n == 1 ? found : NULL;
+}
+
+/* The same for the word after it. What may be a token is never taken for an abbreviation. */
+static const struct verb *find_second(const struct verb *first, const char *word)
+{
+	const struct verb *found = NULL;
+	uint32_t token;
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_verbs; i++) {
+		const char *second = second_word(&verbs[i]);
+
+		if (!second || !is_same_first(first, &verbs[i]))
+			continue;
+		if (strcmp(second, word) == 0)
+			return &verbs[i];
+		if (*word && strncmp(second, word, strlen(word)) == 0) {
+			found = &verbs[i];
+			n++;
+		}
+	}
+	return n == 1 && ctl_parse_token(word, &token) < 0 ? found : NULL;
+}
+
+const struct verb *verb_find(int n_args, char **args, int *ret_words)
+{
+	const struct verb *first = n_args ? find_first(args[0]) : &verbs[0], *second = NULL;
+
+	if (first && n_args > 1)
+		second = find_second(first, args[1]);
+	if (first)
+		*ret_words = second ? 2 : n_args ? 1 : 0;
+	return second ? second : first;
+}
+
+/* How many letters differ, roughly: insertions, deletions and replacements. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[32], n = strlen(b);
+
+	if (n >= sizeof(row) / sizeof(*row))
+		return n;
+	for (size_t j = 0; j <= n; j++)
+		row[j] = j;
+	for (size_t i = 0; a[i]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i + 1;
+		for (size_t j = 0; j < n; j++) {
+			size_t best = diagonal + (a[i] != b[j]);
+
+			diagonal = row[j + 1];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (diagonal + 1 < best)
+				best = diagonal + 1;
+			row[j + 1] = best;
+		}
+	}
+	return row[n];
+}
+
+const char *verb_nearest(const char *word)
+{
+	const char *nearest = verbs[0].name;
+	size_t best = SIZE_MAX;
+
+	for (size_t i = 0; i < n_verbs; i++) {
+		size_t d = second_word(&verbs[i]) ? SIZE_MAX : distance(word, verbs[i].name);
+
+		if (d >= best)
+			continue;
+		best = d;
+		nearest = verbs[i].name;
+	}
+	return nearest;
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Records of the model as D-Bus structures. Each ends in an a{sv} that later versions may fill. */
+#include "bus-private.h"
+
+#include <ell/ell.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "addr.h"
+
+const char *bus_side_name(enum mptcpd_side side)
+{
+	switch (side) {
+	case MPTCPD_SIDE_CLIENT:
+		return "client";
+	case MPTCPD_SIDE_SERVER:
+		return "server";
+	case MPTCPD_SIDE_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+const char *bus_path_manager_name(enum path_manager path_manager)
+{
+	switch (path_manager) {
+	case PATH_MANAGER_KERNEL:
+		return "kernel";
+	case PATH_MANAGER_USERSPACE:
+		return "userspace";
+	case PATH_MANAGER_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+static const char *connection_state_name(enum mptcpd_connection_state state)
+{
+	switch (state) {
+	case MPTCPD_CONNECTION_CREATED:
+		return "created";
+	case MPTCPD_CONNECTION_ESTABLISHED:
+		return "established";
+	case MPTCPD_CONNECTION_CLOSING:
+		return "closing";
+	}
+	return "unknown";
+}
+
+static const char *subflow_state_name(enum subflow_state state)
+{
+	switch (state) {
+	case SUBFLOW_ESTABLISHED:
+		return "established";
+	case SUBFLOW_CLOSING:
+		return "closing";
+	case SUBFLOW_WANTED:
+	case SUBFLOW_PENDING:
+		break;
+	}
+	return "pending";
+}
+
+static const char *origin_name(enum mptcpd_origin origin)
+{
+	switch (origin) {
+	case MPTCPD_ORIGIN_APPLICATION:
+		return "application";
+	case MPTCPD_ORIGIN_POLICY:
+		return "policy";
+	case MPTCPD_ORIGIN_PEER:
+		return "peer";
+	case MPTCPD_ORIGIN_ADMIN:
+		return "admin";
+	}
+	return "unknown";
+}
+
+void bus_clean(char *text)
+{
+	if (l_utf8_validate(text, strlen(text), NULL))
+		return;
+	for (; *text; text++)
+		if (*text & 0x80)
+			*text = '?';
+}
+
+int bus_append_text(sd_bus_message *m, const char *text)
+{
+	char *clean;
+	int r;
+
+	if (l_utf8_validate(text, strlen(text), NULL))
+		return sd_bus_message_append(m, "s", text);
+	clean = l_strdup(text);
+	bus_clean(clean);
+	r = sd_bus_message_append(m, "s", clean);
+	l_free(clean);
+	return r;
+}
+
+int bus_append_addr(sd_bus_message *m, const struct mptcpd_addr *addr)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	return sd_bus_message_append(m, WIRE_ADDR, addr->family ? addr_format_host(addr, text) : "",
+				     addr->port);
+}
+
+int bus_append_extra(sd_bus_message *m, const char *key, const char *type, ...)
+{
+	va_list args;
+	int r = sd_bus_message_open_container(m, 'e', "sv");
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", key);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', type);
+	va_start(args, type);
+	if (r >= 0)
+		r = sd_bus_message_appendv(m, type, args);
+	va_end(args);
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_measure(sd_bus_message *m, const struct bus *bus, uint32_t token,
+			  const struct subflow *subflow)
+{
+	struct mptcpd_measure measure;
+	int r;
+
+	if (!bus->setup.measure || bus->setup.measure(bus->setup.data, token, &subflow->local,
+						      &subflow->remote, &measure) < 0)
+		return 0;
+	r = bus_append_extra(m, "rtt-us", "u", measure.rtt_us);
+	if (r >= 0)
+		r = bus_append_extra(m, "bytes-sent", "t", measure.bytes_sent);
+	if (r >= 0)
+		r = bus_append_extra(m, "bytes-received", "t", measure.bytes_received);
+	return r < 0 ? r : bus_append_extra(m, "retransmits", "u", measure.retransmits);
+}
+
+/* What it is bound to, else what has its address: the application's own is bound to nothing. */
+static const char *subflow_interface(const struct model *model, const struct subflow *subflow)
+{
+	const struct local *local =
+		subflow->ifindex ? NULL : model_find_local(model, &subflow->local, 0);
+
+	return local ? local->interface->name : model_interface_name(model, subflow->ifindex);
+}
+
+static int append_subflow(sd_bus_message *m, const struct bus *bus, uint32_t token,
+			  const struct subflow *subflow)
+{
+	const struct model *model = engine_model(bus->setup.engine);
+	char error[128];
+	int r = sd_bus_message_open_container(m, 'r', WIRE_IN_SUBFLOW);
+
+	if (r >= 0)
+		r = bus_append_addr(m, &subflow->local);
+	if (r >= 0)
+		r = bus_append_addr(m, &subflow->remote);
+	if (r >= 0)
+		r = sd_bus_message_append(m, "yy", subflow->local_id, subflow->remote_id);
+	if (r >= 0)
+		r = bus_append_text(m, subflow_interface(model, subflow));
+	if (r >= 0)
+		r = sd_bus_message_append(m, "sbbbss", subflow_state_name(subflow->state),
+					  subflow->initial, subflow->backup, subflow->peer_backup,
+					  origin_name(subflow->origin),
+					  subflow_error_text(subflow, error, sizeof(error)));
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', "{sv}");
+	if (r >= 0)
+		r = append_measure(m, bus, token, subflow);
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_subflows(sd_bus_message *m, const struct bus *bus,
+			   const struct connection *connection)
+{
+	int r = sd_bus_message_open_container(m, 'a', WIRE_SUBFLOW);
+
+	for (size_t i = 0; r >= 0 && i < connection->n_subflows; i++)
+		if (subflow_is_seen(&connection->subflows[i]))
+			r = append_subflow(m, bus, connection->token, &connection->subflows[i]);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_addr_id(sd_bus_message *m, const struct mptcpd_addr *addr, uint8_t id)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	return sd_bus_message_append(m, WIRE_ADDRESS, addr_format_host(addr, text), addr->port, id,
+				     0);
+}
+
+static int append_addresses(sd_bus_message *m, const struct connection *connection)
+{
+	int r = sd_bus_message_open_container(m, 'a', WIRE_ADDRESS);
+
+	for (size_t i = 0; r >= 0 && i < connection->n_announced; i++)
+		if (connection->announced[i].sent)
+			r = append_addr_id(m, &connection->announced[i].addr,
+					   connection->announced[i].id);
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', WIRE_ADDRESS);
+	for (size_t i = 0; r >= 0 && i < connection->n_peers; i++)
+		r = append_addr_id(m, &connection->peers[i].addr, connection->peers[i].id);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+int bus_append_connection(sd_bus_message *m, const struct bus *bus,
+			  const struct connection *connection)
+{
+	const struct policy *policy = connection->policy;
+	int r = sd_bus_message_open_container(m, 'r', WIRE_IN_CONNECTION);
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "usssb", connection->token,
+					  connection_state_name(connection->state),
+					  bus_side_name(connection->side),
+					  bus_path_manager_name(connection->path_manager),
+					  connection->fallback);
+	if (r >= 0)
+		r = bus_append_text(m, policy ? policy->name : "");
+	if (r >= 0)
+		r = bus_append_addr(m, &connection->local);
+	if (r >= 0)
+		r = bus_append_addr(m, &connection->remote);
+	if (r >= 0)
+		r = append_subflows(m, bus, connection);
+	if (r >= 0)
+		r = append_addresses(m, connection);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', "{sv}");
+	if (r >= 0)
+		r = bus_append_extra(m, "deny-join-id0", "b", connection->deny_join_id0);
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_flags(sd_bus_message *m, uint32_t flags)
+{
+	static const char *const names[] = {"signal",	"subflow",  "backup",
+					    "fullmesh", "implicit", "laminar"};
+	int r = sd_bus_message_open_container(m, 'a', "s");
+
+	for (size_t i = 0; r >= 0 && i < sizeof(names) / sizeof(*names); i++)
+		if (flags & (1u << i))
+			r = sd_bus_message_append(m, "s", names[i]);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_locals(sd_bus_message *m, const struct interface *interface)
+{
+	char text[ADDR_TEXT_SIZE];
+	int r = sd_bus_message_open_container(m, 'a', WIRE_LOCAL);
+
+	for (const struct local *local = interface->locals; r >= 0 && local; local = local->next) {
+		enum usability usability =
+			local->usability ? local->usability : interface->usability;
+
+		r = sd_bus_message_append(m, WIRE_LOCAL, addr_format_host(&local->addr, text),
+					  local->prefix, usability == USABLE,
+					  usability_text(usability), 0);
+	}
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+int bus_append_interface(sd_bus_message *m, const struct bus *bus,
+			 const struct interface *interface)
+{
+	const struct rules *rules = engine_model(bus->setup.engine)->rules;
+	const struct interface_rule *rule = interface->rule;
+	int r = sd_bus_message_open_container(m, 'r', WIRE_IN_LINK);
+
+	if (r >= 0)
+		r = bus_append_text(m, interface->name);
+	if (r >= 0)
+		r = sd_bus_message_append(m, "ubb", interface->ifindex, interface->carrier,
+					  interface->usability == USABLE);
+	if (r >= 0)
+		r = append_flags(m, rule && rule->has_flags ? rule->flags : rules->endpoint_flags);
+	if (r >= 0)
+		r = append_locals(m, interface);
+	if (r >= 0)
+		r = sd_bus_message_append(m, "bb", interface->route_v4, interface->route_v6);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', "{sv}");
+	if (r >= 0)
+		r = bus_append_extra(m, "up", "b", interface->up);
+	if (r >= 0)
+		r = bus_append_extra(m, "type", "s", link_type_name(interface->type));
+	if (r >= 0)
+		r = bus_append_extra(m, "reason", "s", usability_text(interface->usability));
+	if (r >= 0)
+		r = bus_append_extra(m, "rp-filter-strict", "b", interface->rp_filter_strict);
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+int bus_append_endpoint(sd_bus_message *m, const struct bus *bus, const struct endpoint *endpoint,
+			const char *owner)
+{
+	const struct model *model = engine_model(bus->setup.engine);
+	char text[ADDR_TEXT_SIZE];
+	int r = sd_bus_message_open_container(m, 'r', WIRE_IN_ENDPOINT);
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "ysq", endpoint->id,
+					  addr_format_host(&endpoint->addr, text),
+					  endpoint->addr.port);
+	if (r >= 0)
+		r = bus_append_text(m, model_interface_name(model, endpoint->ifindex));
+	if (r >= 0)
+		r = append_flags(m, endpoint->flags);
+	if (r >= 0)
+		r = sd_bus_message_append(m, "sa{sv}", owner, 0);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Methods that read: status and listings. What may be long comes in pages. A page is bounded in
+ * records, so that no call keeps the loop for long; its cursor stays good whatever ends meanwhile.
+ */
+#include "bus-private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Keeps the readers of changes in step: they have been told all that a listing shows. */
+static int new_reply(sd_bus_message *m, struct peer *peer, sd_bus_message **ret_reply)
+{
+	if (peer->subscribed)
+		monitor_drain(peer->bus);
+	return sd_bus_message_new_method_return(m, ret_reply);
+}
+
+static int send_reply(sd_bus_message *reply)
+{
+	return sd_bus_send(NULL, reply, NULL);
+}
+
+/* Read the arguments of a paged listing. */
+static int read_page(sd_bus_message *m, uint64_t *ret_cursor, uint32_t *ret_max)
+{
+	int r = sd_bus_message_read(m, "tu", ret_cursor, ret_max);
+
+	if (r >= 0 && (*ret_max == 0 || *ret_max > BUS_PAGE))
+		*ret_max = BUS_PAGE;
+	return r;
+}
+
+/* ---- status ---- */
+
+/* Each plugin once, in the order of the policies. */
+static int append_plugins(sd_bus_message *m, const struct rules *rules)
+{
+	const char *names[64];
+	size_t n = 0;
+	int r = sd_bus_message_open_container(m, 'a', "s");
+
+	for (size_t i = 0; i <= rules->n_policies; i++) {
+		bool last = i == rules->n_policies;
+		const struct policy_plugin *plugins =
+			last ? &rules->endpoints : rules->policies[i].plugins;
+		size_t n_plugins =
+			last ? rules->endpoints.plugin != NULL : rules->policies[i].n_plugins;
+
+		for (size_t j = 0; j < n_plugins; j++) {
+			const char *name = plugins[j].plugin->name;
+			size_t k = 0;
+
+			while (k < n && strcmp(names[k], name) != 0)
+				k++;
+			if (k < n || n == sizeof(names) / sizeof(*names))
+				continue;
+			names[n++] = name;
+			if (r >= 0)
+				r = bus_append_text(m, name);
+		}
+	}
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_config_files(sd_bus_message *m, const struct bus *bus)
+{
+	const char *file;
+	int r = sd_bus_message_open_container(m, 'a', "s");
+
+	for (size_t i = 0; r >= 0 && bus->setup.config_file; i++) {
+		file = bus->setup.config_file(bus->setup.data, i);
+		if (!file)
+			break;
+		r = bus_append_text(m, file);
+	}
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_counters(sd_bus_message *m, const struct bus *bus)
+{
+	const struct engine_counters *counters = engine_counters(bus->setup.engine);
+	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+	if (r >= 0)
+		r = bus_append_extra(m, "uptime-ms", "t", bus_now_ms() - bus->setup.start_ms);
+	if (r >= 0)
+		r = bus_append_extra(m, "events-bad", "t", counters->events_bad);
+	if (r >= 0)
+		r = bus_append_extra(m, "plans-refused", "t", counters->plans_refused);
+	if (r >= 0 && bus->setup.malformed)
+		r = bus_append_extra(m, "malformed", "t", bus->setup.malformed(bus->setup.data));
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+int bus_method_status(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct peer *peer = data;
+	struct bus *bus = peer->bus;
+	const struct model *model = engine_model(bus->setup.engine);
+	const struct engine_counters *counters = engine_counters(bus->setup.engine);
+	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+	uint64_t n_endpoints = 0;
+	int r = new_reply(m, peer, &reply);
+
+	for (const struct endpoint *endpoint = model->endpoints; endpoint;
+	     endpoint = endpoint->next)
+		n_endpoints++;
+	if (r >= 0)
+		r = sd_bus_message_append(reply, "sstttttttt", bus->setup.version,
+					  bus_path_manager_name(model->path_manager),
+					  (uint64_t)table_count(&model->connections),
+					  model->n_subflows, n_endpoints, counters->events,
+					  counters->events_lost, counters->resyncs,
+					  counters->commands, counters->command_errors);
+	if (r >= 0)
+		r = append_plugins(reply, model->rules);
+	if (r >= 0)
+		r = append_config_files(reply, bus);
+	if (r >= 0)
+		r = append_counters(reply, bus);
+	return r < 0 ? r : send_reply(reply);
+}
+
+/* ---- connections ---- */
+
+/* Append connections that came after the cursor until the page is full. */
+static int append_connections(sd_bus_message *reply, const struct bus *bus, uint64_t cursor,
+			      uint32_t max, uint64_t *ret_next)
+{
+	const struct model *model = engine_model(bus->setup.engine);
+	const struct connection *connection = model_next_connection(model, cursor);
+	size_t n = 0, n_records = 0;
+	uint64_t last = 0;
+	int r = sd_bus_message_open_container(reply, 'a', WIRE_CONNECTION);
+
+	for (; r >= 0 && connection && n < max && n_records < BUS_PAGE_RECORDS;
+	     connection = connection_next(connection)) {
+		r = bus_append_connection(reply, bus, connection);
+		last = connection->serial;
+		n++;
+		n_records += 1u + connection->n_subflows + connection->n_peers;
+	}
+	*ret_next = connection ? last : 0;
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+int bus_method_connections(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct peer *peer = data;
+	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+	uint64_t cursor, next;
+	uint32_t max;
+	int r = read_page(m, &cursor, &max);
+
+	if (r >= 0)
+		r = new_reply(m, peer, &reply);
+	if (r >= 0)
+		r = append_connections(reply, peer->bus, cursor, max, &next);
+	if (r >= 0)
+		r = sd_bus_message_append(reply, "t", next);
+	return r < 0 ? r : send_reply(reply);
+}
+
+int bus_method_connection(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct peer *peer = data;
+	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+	const struct connection *connection;
+	uint32_t token;
+	int r = sd_bus_message_read(m, "u", &token);
+
+	if (r < 0)
+		return r;
+	connection = model_find_connection(engine_model(peer->bus->setup.engine), token);
+	if (!connection)
+		return sd_bus_error_setf(error, WIRE_ERROR_NOT_FOUND,
+					 "no connection with token %08x", token);
+	r = new_reply(m, peer, &reply);
+	if (r >= 0)
+		r = bus_append_connection(reply, peer->bus, connection);
+	return r < 0 ? r : send_reply(reply);
+}
+
+/* ---- the host ---- */
+
+static int compare_index(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The indexes above `cursor`, sorted. Returns how many; the caller frees them. */
+static size_t sort_interfaces(const struct model *model, uint64_t cursor, uint32_t **ret_indexes)
+{
+	uint32_t *indexes = calloc(table_count(&model->interfaces) + 1, sizeof(*indexes));
+	const struct table_entry *entry;
+	size_t n = 0;
+
+	if (!indexes)
+		abort();
+	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry)) {
+		const struct interface *interface = (const struct interface *)entry;
+
+		if (interface->ifindex > cursor)
+			indexes[n++] = interface->ifindex;
+	}
+	qsort(indexes, n, sizeof(*indexes), compare_index);
+	*ret_indexes = indexes;
+	return n;
+}
+
+int bus_method_interfaces(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct peer *peer = data;
+	const struct model *model = engine_model(peer->bus->setup.engine);
+	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+	uint32_t max, *indexes;
+	uint64_t cursor;
+	size_t n, i;
+	int r = read_page(m, &cursor, &max);
+
+	if (r >= 0)
+		r = new_reply(m, peer, &reply);
+	if (r >= 0)
+		r = sd_bus_message_open_container(reply, 'a', WIRE_LINK);
+	if (r < 0)
+		return r;
+	n = sort_interfaces(model, cursor, &indexes);
+	for (i = 0; r >= 0 && i < n && i < max; i++)
+		r = bus_append_interface(reply, peer->bus, model_find_interface(model, indexes[i]));
+	cursor = i < n ? indexes[i - 1] : 0;
+	free(indexes);
+	if (r >= 0)
+		r = sd_bus_message_close_container(reply);
+	if (r >= 0)
+		r = sd_bus_message_append(reply, "t", cursor);
+	return r < 0 ? r : send_reply(reply);
+}
+
+int bus_method_endpoints(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct peer *peer = data;
+	const struct endpoint *endpoint = engine_model(peer->bus->setup.engine)->endpoints;
+	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+	int r = new_reply(m, peer, &reply);
+
+	if (r >= 0)
+		r = sd_bus_message_open_container(reply, 'a', WIRE_ENDPOINT);
+	for (; r >= 0 && endpoint; endpoint = endpoint->next)
+		r = bus_append_endpoint(reply, peer->bus, endpoint,
+					endpoint->ours ? "mptcpd" : "other");
+	if (r >= 0)
+		r = sd_bus_message_close_container(reply);
+	return r < 0 ? r : send_reply(reply);
+}
+
+int bus_method_limits(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct peer *peer = data;
+	const struct model *model = engine_model(peer->bus->setup.engine);
+
+	if (!model->limits_known)
+		return sd_bus_error_set(error, WIRE_ERROR_NOT_FOUND,
+					"the kernel has not told its limits");
+	return sd_bus_reply_method_return(m, "uua{sv}", model->limits.subflows,
+					  model->limits.add_addr_accepted, 0);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the bus*.c files share; others use bus.h. */
+#ifndef DAEMON_BUS_PRIVATE_H
+#define DAEMON_BUS_PRIVATE_H
+
+#include <systemd/sd-bus.h>
+
+#include "bus.h"
+#include "wire.h"
+
+struct l_idle;
+struct l_io;
+struct l_timeout;
+
+/* Clients of the private socket: all of them, those without rights, and those of one such user. */
+#define BUS_PEERS_MAX 64
+#define BUS_PEERS_UNPRIVILEGED 48
+#define BUS_PEERS_USER 16
+
+/* While this many messages wait to be sent to a client, its requests wait too. */
+#define BUS_QUEUE_REQUESTS 16
+/* … and the changes it asked for are dropped: it is told so when it has caught up. */
+#define BUS_QUEUE_SIGNALS 1024
+/* … and this many are too many for anyone who reads at all. */
+#define BUS_QUEUE_MAX 2048
+
+/* Changes remembered until they are told. */
+#define BUS_RING 4096
+/* The most connections, interfaces or subflows in one page of a listing. */
+#define BUS_PAGE 128
+#define BUS_PAGE_RECORDS 512
+
+/* One connection of ours that speaks D-Bus: to a client, or to the system bus. */
+struct peer {
+	struct bus *bus;
+	struct peer *next;
+	sd_bus *sd; /* owned */
+	struct l_io *io;
+	struct l_timeout *timeout;
+	sd_bus_track *track; /* of the system bus: who subscribed */
+	uid_t uid; /* of the client, as our user namespace sees it */
+	bool system; /* the system bus */
+	bool privileged; /* may change things; false for the system bus as a whole */
+	bool subscribed;
+	bool lagging; /* changes were dropped since it was last told one */
+	bool again; /* has work without its descriptor being ready */
+	bool dead; /* to be freed from the loop */
+	bool want_write; /* its write handler is set */
+	bool want_read;
+};
+
+struct remembered {
+	struct change change;
+	uint64_t time_us; /* wall clock */
+};
+
+struct bus {
+	struct bus_setup setup;
+	int listen_fd;
+	struct l_io *listen_io;
+	struct l_timeout *accept_again; /* after running out of descriptors */
+	struct l_timeout *system_again; /* to look for the system bus */
+	struct l_idle *idle;
+	struct peer *peers; /* owned */
+	/* Changes not told yet, the oldest at `tail`. NULL while nobody monitors. */
+	struct remembered *ring;
+	size_t tail, n_ring;
+	size_t n_subscribed;
+	bool overflow; /* the ring was full and has been emptied */
+	char socket_path[108];
+};
+
+/* Milliseconds of CLOCK_BOOTTIME. */
+uint64_t bus_now_ms(void);
+/* Have the loop come back to us: work is left. */
+void bus_kick(struct bus *bus);
+
+/* Takes over `sd`. Puts the vtable on it and joins it to the loop. 0 or -errno. */
+int peer_new(struct bus *bus, sd_bus *sd, struct peer **ret_peer);
+void peer_free(struct peer *peer);
+/* Process a bounded slice of what it has to say. */
+void peer_service(struct peer *peer);
+/* After sending outside of peer_service(): look again what to wait for. */
+void peer_update(struct peer *peer);
+uint64_t peer_queue(const struct peer *peer);
+
+extern const sd_bus_vtable bus_vtable[];
+
+/* Append one record to a message. 0 or -errno. */
+int bus_append_connection(sd_bus_message *m, const struct bus *bus,
+			  const struct connection *connection);
+int bus_append_interface(sd_bus_message *m, const struct bus *bus,
+			 const struct interface *interface);
+/* owner: "mptcpd", "other" or "" */
+int bus_append_endpoint(sd_bus_message *m, const struct bus *bus, const struct endpoint *endpoint,
+			const char *owner);
+int bus_append_addr(sd_bus_message *m, const struct mptcpd_addr *addr);
+/*
+ * Text that may hold any bytes: names of interfaces, of files, what the configuration says. D-Bus
+ * takes UTF-8 only, so the bytes of what is not are replaced.
+ */
+int bus_append_text(sd_bus_message *m, const char *text);
+void bus_clean(char *text);
+/* One entry of an a{sv}. The value's type is a basic one. */
+int bus_append_extra(sd_bus_message *m, const char *key, const char *type, ...);
+
+const char *bus_side_name(enum mptcpd_side side);
+const char *bus_path_manager_name(enum path_manager path_manager);
+
+/* Methods that read, bus-list.c and bus-explain.c. Userdata is the struct peer. */
+int bus_method_status(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_connections(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_connection(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_interfaces(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_endpoints(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_limits(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_policies(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error);
+
+/* Monitoring, bus-monitor.c. */
+int bus_method_subscribe(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_unsubscribe(sd_bus_message *m, void *data, sd_bus_error *error);
+/* The peer goes, or wants no more. */
+void monitor_forget(struct peer *peer);
+/* Tell all that is remembered, at once: what the model is now is then what readers were told. */
+void monitor_drain(struct bus *bus);
+/* Tell a slice. True: more is left. */
+bool monitor_slice(struct bus *bus);
+/* The peer has read: if it was lagging and has caught up, tell it what it missed. */
+void monitor_caught_up(struct peer *peer);
+
+/* All methods that change something: asks who calls, then runs the one of bus-change.c. */
+int bus_method_change(sd_bus_message *m, void *data, sd_bus_error *error);
+#endif

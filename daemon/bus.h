@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The control plane: serves the interface org.mptcpd1.Manager (man mptcpd-dbus) on the private
+ * socket `control` of the runtime directory and, if wanted, on the system bus.
+ *
+ * An observer of the engine and a door to it: it reads the model, remembers changes for those who
+ * monitor, and passes on what an administrator asks for. It decides nothing. Needs ell's loop.
+ */
+#ifndef DAEMON_BUS_H
+#define DAEMON_BUS_H
+
+#include <sys/types.h>
+
+#include "engine.h"
+
+struct bus;
+
+/* Called for each setting of a policy; the strings need to live during the call only. */
+typedef void (*bus_setting_func)(void *each_data, const char *key, const char *value);
+
+/* Pointers must stay valid as long as the bus, unless said otherwise. Callbacks may be NULL. */
+struct bus_setup {
+	struct engine *engine;
+	const char *runtime_directory; /* claimed by bus_claim() */
+	const char *version;
+	uint64_t start_ms; /* when the daemon started, CLOCK_BOOTTIME */
+	bool system_bus; /* take the name org.mptcpd1 as soon as there is a system bus */
+
+	void *data; /* handed to the callbacks */
+	/* The engine was given something to do: call engine_settle() soon. */
+	void (*settle)(void *data);
+	/* Read the configuration again. 0, or -errno with the reason in `text`. */
+	int (*reload)(void *data, char *text, size_t size);
+	/* What was measured on this subflow; 0, or -errno: nothing was. Must not block. */
+	int (*measure)(void *data, uint32_t token, const struct mptcpd_addr *local,
+		       const struct mptcpd_addr *remote, struct mptcpd_measure *ret_measure);
+	/* Netlink messages that were not what they should be, so far. */
+	uint64_t (*malformed)(void *data);
+	/* The kernel's own words on the last failed command, or "". */
+	const char *(*error_text)(void *data);
+	/* Tell the settings of a policy as the configuration has them. */
+	void (*settings)(void *data, const struct policy *policy, bus_setting_func each,
+			 void *each_data);
+	/* The i-th file the configuration was read from, NULL past the last. */
+	const char *(*config_file)(void *data, size_t i);
+};
+
+/*
+ * Make sure that this process alone serves the runtime directory, which is made if it is missing
+ * (mode 0755). Returns a descriptor that holds the claim until it is closed or the process ends.
+ * -EBUSY: another mptcpd does, `ret_other` is its process id (0: not known). Or -errno.
+ */
+int bus_claim(const char *runtime_directory, pid_t *ret_other);
+
+/*
+ * Serve. Replaces the socket that an earlier mptcpd left behind. Returns 0 or -errno. That there is
+ * no system bus is no error: it is tried again from time to time.
+ */
+int bus_new(const struct bus_setup *setup, struct bus **ret_bus);
+/* Say goodbye to all clients and remove the socket. NULL is fine. */
+void bus_free(struct bus *bus);
+
+/* For struct engine_observer: only remembers the change, and that only if somebody monitors. */
+void bus_on_change(struct bus *bus, const struct change *change);
+/* Tell those who monitor, a bounded slice now and the rest from the loop. After engine_settle(). */
+void bus_flush(struct bus *bus);
+
+#endif

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <ell/ell.h>
+#include <errno.h>
+#include <string.h>
+
+#include "auto.h"
+#include "addr.h"
+#include "config-private.h"
+#include "plugins.h"
+#include "sources.h"
+#include "stack.h"
+#include "value.h"
+
+static const char *const kinds[] = {"core", "endpoints", "interface", "policy", NULL};
+static const char *const core_keys[] = {"path-manager", NULL};
+static const char *const endpoints_keys[] = {"flags", "plugin", NULL};
+static const char *const interface_keys[] = {"addresses", "announce", "flags", "use", NULL};
+static const struct config_word flag_words[] = {
+	{"backup", MPTCPD_FLAG_BACKUP},	  {"fullmesh", MPTCPD_FLAG_FULLMESH},
+	{"laminar", MPTCPD_FLAG_LAMINAR}, {"signal", MPTCPD_FLAG_SIGNAL},
+	{"subflow", MPTCPD_FLAG_SUBFLOW}, {NULL},
+};
+
+static const struct config_word address_words[] = {
+	{"deprecated", ADDRESS_DEPRECATED},
+	{"link-local", ADDRESS_LINK_LOCAL},
+	{"temporary", ADDRESS_TEMPORARY},
+	{"unique-local", ADDRESS_UNIQUE_LOCAL},
+	{NULL},
+};
+
+static const struct config_word use_words[] = {{"auto", USE_AUTO},
+					       {"no", USE_NO},
+					       {"yes", USE_YES},
+					       {NULL}};
+
+/* Not in struct rules as one value: unmanaged is "no path manager". */
+static const struct config_word path_manager_words[] = {
+	{"kernel", PATH_MANAGER_KERNEL},
+	{"unmanaged", PATH_MANAGER_UNKNOWN},
+	{"userspace", PATH_MANAGER_USERSPACE},
+	{NULL},
+};
+
+static bool read_word(struct report *report, const struct ini_key *key, const char *text,
+		      const struct config_word *words, const char *what, uint32_t *ret_bits)
+{
+	const char *names[16];
+	size_t n = 0;
+
+	for (; words[n].name; n++) {
+		if (strcmp(words[n].name, text) == 0) {
+			*ret_bits = words[n].bits;
+			return true;
+		}
+		names[n] = words[n].name;
+	}
+	names[n] = NULL;
+	report_add_unknown(report, key->where, what, text, names);
+	return false;
+}
+
+bool config_read_choice(struct report *report, const struct ini_key *key,
+			const struct config_word *words, uint32_t *ret_bits)
+{
+	return read_word(report, key, key->value, words, key->name, ret_bits);
+}
+
+/* Any number of them, their bits together. */
+static bool read_set(struct report *report, const struct ini_key *key,
+		     const struct config_word *words, const char *what, uint32_t *ret_bits)
+{
+	const char *cursor = key->value, *word;
+	uint32_t all = 0;
+	bool good = true;
+	size_t size;
+
+	while ((word = value_next_word(&cursor, &size))) {
+		AUTO(l_free) char *text = l_strndup(word, size);
+		uint32_t bits = 0;
+
+		good &= read_word(report, key, text, words, what, &bits);
+		all |= bits;
+	}
+	if (good)
+		*ret_bits = all;
+	return good;
+}
+
+static bool read_flags(struct report *report, const struct ini_key *key, uint32_t *ret_flags)
+{
+	uint32_t flags = 0;
+
+	if (!read_set(report, key, flag_words, "flag", &flags))
+		return false;
+	if ((flags & MPTCPD_FLAG_SIGNAL) && (flags & MPTCPD_FLAG_FULLMESH)) {
+		report_add(report, key->where,
+			   "signal and fullmesh exclude each other, expected one of them");
+		return false;
+	}
+	*ret_flags = flags;
+	return true;
+}
+
+static void read_core(struct config_loader *loader, const struct ini_group *group)
+{
+	struct rules *rules = &loader->config->rules;
+
+	for (size_t i = 0; i < group->n_keys; i++) {
+		const struct ini_key *key = &group->keys[i];
+		uint32_t path_manager = PATH_MANAGER_KERNEL;
+
+		if (strcmp(key->name, "path-manager") != 0) {
+			report_add_unknown(&loader->faults, key->where, "key", key->name,
+					   core_keys);
+		} else if (config_read_choice(&loader->faults, key, path_manager_words,
+					      &path_manager)) {
+			rules->path_manager = (enum path_manager)path_manager;
+			rules->manage_path_manager = path_manager != PATH_MANAGER_UNKNOWN;
+		}
+	}
+}
+
+/*
+ * Without the group: plugin `endpoints` for connections of the kernel's path manager, where this
+ * installation has it. This function is the only place that knows of that default.
+ */
+static void read_endpoints(struct config_loader *loader, const struct ini_group *group)
+{
+	struct rules *rules = &loader->config->rules;
+	const struct ini_key *plugin = group ? ini_group_find(group, "plugin") : NULL;
+	const struct ini_key *flags = group ? ini_group_find(group, "flags") : NULL;
+	struct stack_setup setup = {
+		.kind = STACK_ENDPOINTS,
+		.directory = loader->setup->plugin_directory,
+		.group = group,
+		.plugins = plugin ? plugin->value : "endpoints",
+		.where = plugin	 ? plugin->where
+			 : group ? group->where
+				 : (struct where){"[endpoints] by default", 0},
+		.own_keys = endpoints_keys,
+	};
+	struct policy_plugin *plugins = NULL;
+	size_t n;
+
+	if (!group && (rules->path_manager == PATH_MANAGER_USERSPACE ||
+		       !plugins_exists(setup.directory, setup.plugins)))
+		return;
+	if (flags)
+		read_flags(&loader->faults, flags, &rules->endpoint_flags);
+	n = stack_start(&setup, &plugins, &loader->faults);
+	if (n > 1)
+		report_add(&loader->faults, setup.where, "more than one plugin, expected one");
+	if (n == 1) {
+		rules->endpoints = plugins[0];
+		l_free(plugins);
+	} else {
+		stack_stop(plugins, n);
+	}
+}
+
+/* What the text after "interface:" means. */
+static void read_interface_match(struct report *report, const struct ini_group *group,
+				 struct interface_rule *rule)
+{
+	const char *names[MPTCPD_LINK_VLAN + 2];
+	const char *match = group->name;
+
+	if (strncmp(match, "type:", 5) == 0) {
+		int type = link_type_from_name(match + 5);
+
+		rule->by_type = true;
+		rule->type = (uint8_t)type;
+		if (type >= 0)
+			return;
+		for (int i = 0; i <= MPTCPD_LINK_VLAN; i++)
+			names[i] = link_type_name((enum mptcpd_link_type)i);
+		names[MPTCPD_LINK_VLAN + 1] = NULL;
+		report_add_unknown(report, group->where, "type of interface", match + 5, names);
+		return;
+	}
+	/* a name with a slash does not exist, and one that reads as an address is none */
+	if (addr_parse_prefix(match, &rule->net, &rule->prefix) == 0)
+		return;
+	if (strchr(match, '/'))
+		report_add(report, group->where,
+			   "bad prefix '%s', expected one like 10.8.0.0/16 or fd00::/8", match);
+	else if (strlen(match) >= MPTCPD_IFNAME_SIZE && !strpbrk(match, "*?["))
+		report_add(report, group->where,
+			   "no interface is called '%s', expected a name of at most %d characters",
+			   match, MPTCPD_IFNAME_SIZE - 1);
+}
+
+static void read_interface(struct config_loader *loader, const struct ini_group *group)
+{
+	struct rules *rules = &loader->config->rules;
+	struct interface_rule *rule = &rules->interfaces[rules->n_interfaces++];
+	struct report *faults = &loader->faults;
+
+	rule->match = l_strdup(group->name);
+	read_interface_match(faults, group, rule);
+	for (size_t i = 0; i < group->n_keys; i++) {
+		const struct ini_key *key = &group->keys[i];
+		uint32_t use = USE_AUTO;
+
+		if (strcmp(key->name, "use") == 0) {
+			if (config_read_choice(faults, key, use_words, &use))
+				rule->use = (enum use)use;
+		} else if (strcmp(key->name, "flags") == 0) {
+			rule->has_flags = read_flags(faults, key, &rule->flags);
+		} else if (strcmp(key->name, "addresses") == 0) {
+			read_set(faults, key, address_words, "kind of address", &rule->addresses);
+		} else if (strcmp(key->name, "announce") == 0) {
+			if (addr_parse(key->value, &rule->announce) < 0)
+				report_add(faults, key->where,
+					   "bad address '%s' of 'announce', expected one like "
+					   "203.0.113.7 or 2001:db8::7",
+					   key->value);
+		} else {
+			report_add_unknown(faults, key->where, "key", key->name, interface_keys);
+		}
+	}
+}
+
+/* Is its kind known, with a name where one belongs? */
+static bool check_title(struct report *faults, const struct ini_group *group)
+{
+	bool named = strcmp(group->kind, "interface") == 0 || strcmp(group->kind, "policy") == 0;
+
+	for (const char *const *kind = kinds; *kind; kind++) {
+		if (strcmp(group->kind, *kind) != 0)
+			continue;
+		if (named && !group->name)
+			report_add(faults, group->where, "[%s] has no name, expected [%s:NAME]",
+				   *kind, *kind);
+		if (!named && group->name)
+			report_add(faults, group->where, "[%s:%s] has a name, expected [%s]", *kind,
+				   group->name, *kind);
+		return named == !!group->name;
+	}
+	report_add_unknown(faults, group->where, "group", group->kind, kinds);
+	return false;
+}
+
+static void read_groups(struct config_loader *loader)
+{
+	struct config *config = loader->config;
+	const struct ini_group *core = ini_find(&config->ini, "core", NULL);
+	size_t n = config->ini.n_groups + 1;
+
+	config->rules.interfaces = l_new(struct interface_rule, n);
+	config->rules.policies = l_new(struct policy, n);
+	/* the path manager decides about defaults */
+	if (core)
+		read_core(loader, core);
+	read_endpoints(loader, ini_find(&config->ini, "endpoints", NULL));
+	for (size_t i = 0; i < config->ini.n_groups; i++) {
+		const struct ini_group *group = &config->ini.groups[i];
+
+		if (!check_title(&loader->faults, group))
+			continue;
+		if (strcmp(group->kind, "interface") == 0)
+			read_interface(loader, group);
+		else if (strcmp(group->kind, "policy") == 0)
+			config_read_policy(loader, group);
+	}
+	config_add_default_policy(loader);
+	config_warn_unreachable(loader);
+}
+
+int config_load(const struct config_setup *setup, struct config **ret_config, char **ret_faults)
+{
+	struct config_loader loader = {.setup = setup, .config = l_new(struct config, 1)};
+	struct rules *rules = &loader.config->rules;
+	bool good;
+
+	rules->path_manager = PATH_MANAGER_KERNEL;
+	rules->manage_path_manager = true;
+	rules->endpoint_flags = MPTCPD_FLAG_SUBFLOW;
+	report_init(&loader.faults);
+	report_init(&loader.warnings);
+	if (setup->file)
+		sources_add_file(&loader.config->ini, setup->file, &loader.faults);
+	else
+		sources_add_default(&loader.config->ini, setup->root ? setup->root : "",
+				    &loader.faults);
+	read_groups(&loader);
+	good = loader.faults.n_faults == 0;
+	if (good) {
+		loader.config->warnings = report_take(&loader.warnings);
+		*ret_config = loader.config;
+	} else {
+		*ret_faults = report_take(&loader.faults);
+		config_free(loader.config);
+	}
+	report_done(&loader.faults);
+	report_done(&loader.warnings);
+	return good ? 0 : -EINVAL;
+}
+
+void config_free(struct config *config)
+{
+	struct rules *rules;
+
+	if (!config)
+		return;
+	rules = &config->rules;
+	for (size_t i = 0; i < rules->n_interfaces; i++)
+		l_free(rules->interfaces[i].match);
+	for (size_t i = 0; i < rules->n_policies; i++) {
+		stack_stop(rules->policies[i].plugins, rules->policies[i].n_plugins);
+		l_free(rules->policies[i].name);
+		l_free(rules->policies[i].match.interface);
+	}
+	if (rules->endpoints.plugin)
+		stack_stop(l_memdup(&rules->endpoints, sizeof(rules->endpoints)), 1);
+	l_free(rules->interfaces);
+	l_free(rules->policies);
+	l_free(config->warnings);
+	ini_done(&config->ini);
+	l_free(config);
+}
+
+int config_check(const struct config_setup *setup, char **ret_text)
+{
+	struct config *config = NULL;
+	int err = config_load(setup, &config, ret_text);
+
+	if (err < 0)
+		return err;
+	*ret_text = config->warnings;
+	config->warnings = NULL;
+	config_free(config);
+	return 0;
+}
+
+const char *config_path_manager_name(const struct rules *rules)
+{
+	for (const struct config_word *word = path_manager_words; word->name; word++)
+		if (word->bits == rules->path_manager)
+			return word->name;
+	return "unmanaged";
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The configuration: files in, rules with their plugins started out. All of it is right, or none
+ * of it is taken.
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include "ini.h"
+#include "rules.h"
+
+struct config_setup {
+	const char *file; /* the only file; NULL: the layered default */
+	const char *plugin_directory;
+	const char *root; /* NULL, or what goes before /etc, /run and /usr/lib */
+};
+
+struct config {
+	struct rules rules;
+	struct ini ini; /* as layered: every group and key with its file and line; files in order */
+	char *warnings; /* one a line, "" none */
+};
+
+/*
+ * Returns 0, or -EINVAL and all faults, one a line ("FILE:LINE: …"), to be freed with l_free().
+ * What else is loaded at the time is not touched: a configuration can be loaded beside the one in
+ * use, and take its place.
+ */
+int config_load(const struct config_setup *setup, struct config **ret_config, char **ret_faults);
+/* Stops its plugins. NULL is none. */
+void config_free(struct config *config);
+
+/*
+ * Load it, and let it go: 0, or -EINVAL. The text holds the faults, or if there are none the
+ * warnings; to be freed with l_free().
+ */
+int config_check(const struct config_setup *setup, char **ret_text);
+
+/* The name of a path manager as the configuration writes it. */
+const char *config_path_manager_name(const struct rules *rules);
+
+#endif

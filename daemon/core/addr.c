@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Addresses: compare, classify, read and write. */
+#include "addr.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+struct mptcpd_addr addr_v4(const void *ip4, uint16_t port)
+{
+	struct mptcpd_addr addr = {.family = AF_INET, .port = port};
+
+	memcpy(addr.ip, ip4, 4);
+	return addr;
+}
+
+struct mptcpd_addr addr_v6(const void *ip6, uint16_t port)
+{
+	struct mptcpd_addr addr = {.family = AF_INET6, .port = port};
+
+	if (memcmp(ip6, mapped_prefix, sizeof(mapped_prefix)) == 0)
+		return addr_v4((const uint8_t *)ip6 + 12, port);
+	memcpy(addr.ip, ip6, 16);
+	return addr;
+}
+
+struct mptcpd_addr addr_host(const struct mptcpd_addr *addr)
+{
+	struct mptcpd_addr host = *addr;
+
+	host.port = 0;
+	return host;
+}
+
+bool addr_equal_host(const struct mptcpd_addr *a, const struct mptcpd_addr *b)
+{
+	return a->family == b->family && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
+}
+
+bool addr_equal(const struct mptcpd_addr *a, const struct mptcpd_addr *b)
+{
+	return a->port == b->port && addr_equal_host(a, b);
+}
+
+bool addr_in_prefix(const struct mptcpd_addr *addr, const struct mptcpd_addr *net, uint8_t prefix)
+{
+	size_t bytes = prefix / 8;
+	uint8_t mask = (uint8_t)(0xff00 >> (prefix % 8));
+
+	if (addr->family != net->family || prefix > (addr->family == AF_INET ? 32 : 128))
+		return false;
+	if (memcmp(addr->ip, net->ip, bytes) != 0)
+		return false;
+	return prefix % 8 == 0 || ((addr->ip[bytes] ^ net->ip[bytes]) & mask) == 0;
+}
+
+bool addr_is_any(const struct mptcpd_addr *addr)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(addr->ip, zero, sizeof(zero)) == 0;
+}
+
+bool addr_is_loopback(const struct mptcpd_addr *addr)
+{
+	static const uint8_t one[16] = {[15] = 1};
+
+	if (addr->family == AF_INET)
+		return addr->ip[0] == 127;
+	return memcmp(addr->ip, one, sizeof(one)) == 0;
+}
+
+bool addr_is_link_local(const struct mptcpd_addr *addr)
+{
+	if (addr->family == AF_INET)
+		return addr->ip[0] == 169 && addr->ip[1] == 254;
+	return addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
+}
+
+bool addr_is_unique_local(const struct mptcpd_addr *addr)
+{
+	return addr->family == AF_INET6 && (addr->ip[0] & 0xfe) == 0xfc;
+}
+
+bool addr_is_multicast(const struct mptcpd_addr *addr)
+{
+	return addr->family == AF_INET ? addr->ip[0] >= 224 : addr->ip[0] == 0xff;
+}
+
+static int parse_host(const char *text, struct mptcpd_addr *ret_addr)
+{
+	uint8_t ip[16];
+
+	if (inet_pton(AF_INET, text, ip) == 1)
+		*ret_addr = addr_v4(ip, 0);
+	else if (inet_pton(AF_INET6, text, ip) == 1)
+		*ret_addr = addr_v6(ip, 0);
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int parse_number(const char *text, unsigned long max, unsigned long *ret_number)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9' || strlen(text) > 5)
+		return -EINVAL;
+	*ret_number = strtoul(text, &end, 10);
+	return *end || *ret_number > max ? -EINVAL : 0;
+}
+
+int addr_parse(const char *text, struct mptcpd_addr *ret_addr)
+{
+	char host[ADDR_TEXT_SIZE];
+	const char *port = NULL;
+	struct mptcpd_addr addr;
+	unsigned long number;
+	size_t length;
+
+	if (*text == '[') {
+		const char *end = strchr(++text, ']');
+
+		if (!end || (end[1] && end[1] != ':') || !memchr(text, ':', (size_t)(end - text)))
+			return -EINVAL;
+		length = (size_t)(end - text);
+		port = end[1] ? end + 2 : NULL;
+	} else {
+		const char *colon = strchr(text, ':');
+		bool has_port = colon && !strchr(colon + 1, ':');
+
+		length = has_port ? (size_t)(colon - text) : strlen(text);
+		port = has_port ? colon + 1 : NULL;
+	}
+	if (length >= sizeof(host))
+		return -EINVAL;
+	memcpy(host, text, length);
+	host[length] = '\0';
+	if (parse_host(host, &addr) < 0)
+		return -EINVAL;
+	if (port) {
+		if (parse_number(port, UINT16_MAX, &number) < 0 || number == 0)
+			return -EINVAL;
+		addr.port = (uint16_t)number;
+	}
+	*ret_addr = addr;
+	return 0;
+}
+
+int addr_parse_prefix(const char *text, struct mptcpd_addr *ret_addr, uint8_t *ret_prefix)
+{
+	const char *slash = strchr(text, '/');
+	size_t length = slash ? (size_t)(slash - text) : strlen(text);
+	struct mptcpd_addr addr;
+	char host[ADDR_TEXT_SIZE];
+	unsigned long prefix, max;
+
+	if (length >= sizeof(host))
+		return -EINVAL;
+	memcpy(host, text, length);
+	host[length] = '\0';
+	if (parse_host(host, &addr) < 0)
+		return -EINVAL;
+	max = addr.family == AF_INET ? 32 : 128;
+	prefix = max;
+	if (slash && parse_number(slash + 1, max, &prefix) < 0)
+		return -EINVAL;
+	*ret_addr = addr;
+	*ret_prefix = (uint8_t)prefix;
+	return 0;
+}
+
+const char *addr_format_host(const struct mptcpd_addr *addr, char text[static ADDR_TEXT_SIZE])
+{
+	if (!inet_ntop(addr->family, addr->ip, text, ADDR_TEXT_SIZE))
+		snprintf(text, ADDR_TEXT_SIZE, "none");
+	return text;
+}
+
+const char *addr_format(const struct mptcpd_addr *addr, char text[static ADDR_TEXT_SIZE])
+{
+	char host[ADDR_TEXT_SIZE];
+	bool brackets = addr->family == AF_INET6;
+
+	if (!addr->port)
+		return addr_format_host(addr, text);
+	addr_format_host(addr, host);
+	snprintf(text, ADDR_TEXT_SIZE, "%s%.46s%s:%u", brackets ? "[" : "", host,
+		 brackets ? "]" : "", addr->port);
+	return text;
+}

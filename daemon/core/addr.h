@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Addresses: compare, classify, read and write. Pure; knows nothing of interfaces or sockets.
+ */
+#ifndef CORE_ADDR_H
+#define CORE_ADDR_H
+
+#include <mptcpd/types.h>
+
+/* "[ffff:…:ffff]:65535" and its NUL, with room. */
+#define ADDR_TEXT_SIZE 64
+
+/* From raw network-order bytes; 16 bytes that are an IPv4-mapped address become AF_INET. */
+struct mptcpd_addr addr_v4(const void *ip4, uint16_t port);
+struct mptcpd_addr addr_v6(const void *ip6, uint16_t port);
+/* The same address without its port. */
+struct mptcpd_addr addr_host(const struct mptcpd_addr *addr);
+
+/* With the port, and without. */
+bool addr_equal(const struct mptcpd_addr *a, const struct mptcpd_addr *b);
+bool addr_equal_host(const struct mptcpd_addr *a, const struct mptcpd_addr *b);
+/* Are the first `prefix` bits the same (and the family)? */
+bool addr_in_prefix(const struct mptcpd_addr *addr, const struct mptcpd_addr *net, uint8_t prefix);
+
+bool addr_is_any(const struct mptcpd_addr *addr);
+bool addr_is_loopback(const struct mptcpd_addr *addr);
+bool addr_is_link_local(const struct mptcpd_addr *addr);
+bool addr_is_unique_local(const struct mptcpd_addr *addr); /* fc00::/7 */
+bool addr_is_multicast(const struct mptcpd_addr *addr);
+
+/*
+ * Read "10.0.0.1", "10.0.0.1:80", "::1" or "[::1]:80". Returns 0, or -EINVAL. Without a port the
+ * port is 0; a port of 0 is refused.
+ */
+int addr_parse(const char *text, struct mptcpd_addr *ret_addr);
+/* Read "10.0.0.0/8" or "fd00::/8"; a bare address is a prefix of full length. 0 or -EINVAL. */
+int addr_parse_prefix(const char *text, struct mptcpd_addr *ret_addr, uint8_t *ret_prefix);
+/* Write it without its port, and with it (":port" only if there is one). Returns `text`. */
+const char *addr_format_host(const struct mptcpd_addr *addr, char text[static ADDR_TEXT_SIZE]);
+const char *addr_format(const struct mptcpd_addr *addr, char text[static ADDR_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an administrator does by hand, kept against every policy. */
+#include <errno.h>
+
+#include "addr.h"
+#include "engine-private.h"
+
+static int find_connection(struct engine *engine, uint32_t token,
+			   struct connection **ret_connection)
+{
+	struct connection *connection = model_find_connection(&engine->model, token);
+
+	if (!connection)
+		return -ESRCH;
+	if (connection->fallback)
+		return -EOPNOTSUPP;
+	if (!engine_know_path_manager(engine, connection))
+		return -ESRCH;
+	if (connection->path_manager != PATH_MANAGER_USERSPACE)
+		return -EPERM;
+	*ret_connection = connection;
+	return 0;
+}
+
+/* The record of this pair: seen ones first. Ports that are 0 match any. */
+static struct subflow *find_subflow(struct connection *connection, const struct mptcpd_addr *local,
+				    const struct mptcpd_addr *remote)
+{
+	struct subflow *found = NULL;
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow->gone || !addr_equal_host(&subflow->local, local) ||
+		    !addr_equal_host(&subflow->remote, remote))
+			continue;
+		if ((local->port && local->port != subflow->local.port) ||
+		    (remote->port && remote->port != subflow->remote.port))
+			continue;
+		if (subflow_is_seen(subflow))
+			return subflow;
+		found = subflow;
+	}
+	return found;
+}
+
+/* A wish the administrator banned before is lifted, one that exists beside is another instance. */
+static struct subflow *find_or_add(struct connection *connection,
+				   const struct subflow_request *request)
+{
+	struct subflow *subflow;
+	uint8_t instance = 0;
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		subflow = &connection->subflows[i];
+		if (subflow->gone || subflow->asked_port != request->local.port ||
+		    !addr_equal_host(&subflow->local, &request->local) ||
+		    !addr_equal(&subflow->remote, &request->remote))
+			continue;
+		if (!subflow_is_seen(subflow))
+			return subflow;
+		if (subflow->instance >= instance)
+			instance = (uint8_t)(subflow->instance + 1);
+	}
+	subflow = connection_add_subflow(connection);
+	if (subflow)
+		subflow->instance = instance;
+	return subflow;
+}
+
+int engine_subflow_add(struct engine *engine, uint32_t token, const struct subflow_request *request,
+		       uint64_t now_ms)
+{
+	const struct local *local =
+		model_find_local(&engine->model, &request->local, request->ifindex);
+	struct connection *connection;
+	struct subflow *subflow;
+	int r = find_connection(engine, token, &connection);
+
+	if (r < 0)
+		return r;
+	if (!local)
+		return -EADDRNOTAVAIL;
+	if (request->local.family != request->remote.family || !request->remote.port)
+		return -EINVAL;
+	subflow = find_or_add(connection, request);
+	if (!subflow)
+		return -ENOSPC;
+	subflow->local = request->local;
+	subflow->remote = request->remote;
+	subflow->asked_port = request->local.port;
+	subflow->ifindex = local->interface->ifindex;
+	subflow->local_id = request->local_id;
+	subflow->fixed_id = request->local_id != 0;
+	subflow->want_backup = request->flags & MPTCPD_FLAG_BACKUP;
+	subflow->pinned = true;
+	subflow->banned = false;
+	subflow->wanted_by = WANTED_BY_ADMIN;
+	r = engine_create(engine, connection, subflow, now_ms);
+	if (r < 0)
+		connection_remove_subflow(connection, subflow); /* the person was told */
+	else
+		engine_mark_dirty(engine, connection);
+	return r;
+}
+
+int engine_subflow_delete(struct engine *engine, uint32_t token, const struct mptcpd_addr *local,
+			  const struct mptcpd_addr *remote, uint64_t now_ms)
+{
+	struct connection *connection;
+	struct subflow *subflow;
+	int r = find_connection(engine, token, &connection);
+
+	if (r < 0)
+		return r;
+	subflow = find_subflow(connection, local, remote);
+	if (!subflow || subflow->state == SUBFLOW_CLOSING || subflow->banned)
+		return -ENOENT;
+	if (subflow_is_seen(subflow)) {
+		r = engine_destroy(engine, connection, subflow, now_ms);
+		if (r < 0)
+			return r;
+	}
+	subflow->wanted_by = WANTED_BY_NONE;
+	subflow->banned = true;
+	engine_mark_dirty(engine, connection);
+	return 0;
+}
+
+int engine_subflow_change(struct engine *engine, uint32_t token, const struct mptcpd_addr *local,
+			  const struct mptcpd_addr *remote, bool backup, uint64_t now_ms)
+{
+	struct connection *connection;
+	struct subflow *subflow;
+	int r = find_connection(engine, token, &connection);
+
+	if (r < 0)
+		return r;
+	subflow = find_subflow(connection, local, remote);
+	if (!subflow || subflow->state != SUBFLOW_ESTABLISHED)
+		return -ENOENT;
+	r = engine_set_backup(engine, connection, subflow, backup);
+	if (r == 0) {
+		subflow->pinned = true;
+		subflow->want_backup = backup;
+	}
+	return r;
+}

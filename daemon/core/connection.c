@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Connections in the model: what events and socket dumps say of them. */
+#include "connection.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "addr.h"
+#include "subflow.h"
+
+/* Room for the usual connection, so that the way from event to command allocates nothing. */
+#define ROOM_FIRST 4
+#define ROOM_MAX 255
+
+static void *grow(void *array, uint8_t *room, size_t size)
+{
+	size_t more = *room ? (size_t)*room * 2 : ROOM_FIRST;
+
+	if (more > ROOM_MAX)
+		more = ROOM_MAX;
+	array = realloc(array, more * size);
+	if (!array)
+		abort();
+	*room = (uint8_t)more;
+	return array;
+}
+
+struct subflow *connection_add_subflow(struct connection *connection)
+{
+	struct subflow *subflow;
+
+	if (connection->n_subflows == ROOM_MAX)
+		return NULL;
+	if (connection->n_subflows == connection->room_subflows)
+		connection->subflows = grow(connection->subflows, &connection->room_subflows,
+					    sizeof(*connection->subflows));
+	subflow = &connection->subflows[connection->n_subflows++];
+	*subflow = (struct subflow){.wanted_by = WANTED_BY_NONE};
+	return subflow;
+}
+
+void connection_remove_subflow(struct connection *connection, struct subflow *subflow)
+{
+	*subflow = connection->subflows[--connection->n_subflows];
+}
+
+struct announced *connection_add_announced(struct connection *connection)
+{
+	struct announced *announced;
+
+	if (connection->n_announced == ROOM_MAX)
+		return NULL;
+	if (connection->n_announced == connection->room_announced)
+		connection->announced = grow(connection->announced, &connection->room_announced,
+					     sizeof(*connection->announced));
+	announced = &connection->announced[connection->n_announced++];
+	*announced = (struct announced){.wanted_by = WANTED_BY_NONE};
+	return announced;
+}
+
+void connection_remove_announced(struct connection *connection, struct announced *announced)
+{
+	*announced = connection->announced[--connection->n_announced];
+}
+
+/* ---- making and ending connections ---- */
+
+static struct connection *add_connection(struct model *model, uint32_t token)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	if (!connection)
+		abort();
+	connection->token = token;
+	connection->serial = model->next_serial++;
+	connection->due_ms = connection->ask_ms = UINT64_MAX;
+	connection->touched = model->mark;
+	connection->subflows = grow(NULL, &connection->room_subflows, sizeof(struct subflow));
+	table_add(&model->connections, &connection->entry, &connection->token,
+		  sizeof(connection->token));
+	return connection;
+}
+
+static void forget(const struct model *model, struct connection *connection)
+{
+	if (model->on_forget && !connection->gone)
+		model->on_forget(model->on_forget_data, connection);
+}
+
+static void free_connection(struct model *model, struct connection *connection)
+{
+	forget(model, connection);
+	if (model->sweep_next == connection)
+		model->sweep_next = table_owner(table_next(&connection->entry), struct connection);
+	table_remove(&model->connections, &connection->entry);
+	free(connection->subflows);
+	free(connection->peers);
+	free(connection->announced);
+	free(connection->memory);
+	free(connection);
+}
+
+void connection_done(struct model *model)
+{
+	struct table_entry *entry;
+
+	while ((entry = table_first(&model->connections)))
+		free_connection(model, table_owner(entry, struct connection));
+}
+
+void connection_describe(const struct connection *connection, struct change *change)
+{
+	change->token = connection->token;
+	change->connection_serial = connection->serial;
+	change->side = connection->side;
+	change->local = connection->local;
+	change->remote = connection->remote;
+	change->deny_join_id0 = connection->deny_join_id0;
+	if (connection->policy)
+		snprintf(change->policy, sizeof(change->policy), "%s", connection->policy->name);
+}
+
+void model_close_connection(struct model *model, struct connection *connection,
+			    struct change *ret_change)
+{
+	*ret_change = (struct change){.type = CHANGE_CONNECTION_CLOSED};
+	connection_describe(connection, ret_change);
+	model->n_subflows -= connection_count_established(connection);
+	if (!model->snapshot[SNAPSHOT_CONNECTIONS].open) {
+		free_connection(model, connection);
+		return;
+	}
+	/* A record of the running dump may still show it: remember until the end that it is no more. */
+	forget(model, connection);
+	connection->gone = true;
+	connection->touched = model->mark;
+	connection->n_subflows = connection->n_peers = connection->n_announced = 0;
+}
+
+/* The initial subflow, as CREATED or the dump of its connection tells it. */
+static void add_initial(struct model *model, struct connection *connection, uint64_t now_ms)
+{
+	struct subflow *subflow = connection_add_subflow(connection);
+
+	subflow->local = connection->local;
+	subflow->remote = connection->remote;
+	subflow->asked_port = connection->local.port;
+	subflow->mapped = connection->mapped;
+	subflow->initial = subflow->origin_known = true;
+	subflow->origin = MPTCPD_ORIGIN_APPLICATION;
+	model_set_subflow_state(model, subflow, SUBFLOW_ESTABLISHED, now_ms);
+}
+
+/* Take over what the model does not know yet. */
+static void learn(struct connection *connection, const struct event_connection *event)
+{
+	if (!connection->local.family && event->local.family) {
+		connection->local = event->local;
+		connection->remote = event->remote;
+		connection->mapped = event->mapped;
+	}
+	if (connection->side == MPTCPD_SIDE_UNKNOWN)
+		connection->side = event->side & 3;
+	connection->deny_join_id0 |= event->deny_join_id0;
+}
+
+static int apply_created(struct model *model, const struct event *event, uint64_t now_ms,
+			 struct change *change)
+{
+	struct connection *connection =
+		table_owner(table_find(&model->connections, &event->token, sizeof(event->token)),
+			    struct connection);
+	bool is_established = event->type == EVENT_CONNECTION_ESTABLISHED;
+
+	if (!event->connection.local.family)
+		return -EINVAL;
+	if (connection && connection->gone) {
+		free_connection(model, connection); /* the token lives a second life */
+		connection = NULL;
+	}
+	if (!connection) {
+		connection = add_connection(model, event->token);
+		learn(connection, &event->connection);
+		add_initial(model, connection, now_ms);
+		change->type = CHANGE_CONNECTION_CREATED;
+		connection->adopted = is_established;
+	} else {
+		learn(connection, &event->connection);
+	}
+	connection->touched = model->mark;
+	if (is_established && connection->state == MPTCPD_CONNECTION_CREATED) {
+		connection->state = MPTCPD_CONNECTION_ESTABLISHED;
+		change->established = true;
+		if (change->type == CHANGE_NONE)
+			change->type = CHANGE_CONNECTION_ESTABLISHED;
+	}
+	connection_describe(connection, change);
+	return 0;
+}
+
+/* ---- the peer's addresses ---- */
+
+static struct mptcpd_peer_address *find_peer(struct connection *connection, uint8_t id)
+{
+	for (size_t i = 0; i < connection->n_peers; i++)
+		if (connection->peers[i].id == id)
+			return &connection->peers[i];
+	return NULL;
+}
+
+static int apply_announced(struct model *model, struct connection *connection,
+			   const struct event_peer_address *event, struct change *change)
+{
+	struct mptcpd_peer_address *peer = find_peer(connection, event->id);
+
+	if (!event->addr.family)
+		return -EINVAL;
+	if (peer && addr_equal(&peer->addr, &event->addr))
+		return 0; /* ADD_ADDR is sent again until it was echoed */
+	if (!peer && connection->n_peers == ROOM_MAX)
+		return 0;
+	if (!peer && connection->n_peers == connection->room_peers)
+		connection->peers = grow(connection->peers, &connection->room_peers,
+					 sizeof(*connection->peers));
+	if (!peer)
+		peer = &connection->peers[connection->n_peers++];
+	*peer = (struct mptcpd_peer_address){.addr = event->addr, .id = event->id};
+	if (addr_equal(&event->addr, &connection->remote))
+		connection->remote_removed = false;
+	connection->touched = model->mark;
+	change->type = CHANGE_ADDRESS_ANNOUNCED;
+	connection_describe(connection, change);
+	change->remote = event->addr;
+	change->remote_id = event->id;
+	return 0;
+}
+
+static int apply_removed(struct model *model, struct connection *connection,
+			 const struct event_peer_address *event, struct change *change)
+{
+	struct mptcpd_peer_address *peer = find_peer(connection, event->id);
+
+	change->remote_id = event->id;
+	connection->touched = model->mark;
+	if (event->id == 0 && !connection->remote_removed) {
+		connection->remote_removed = true;
+		change->type = CHANGE_ADDRESS_REMOVED;
+		connection_describe(connection, change);
+	} else if (peer) {
+		change->type = CHANGE_ADDRESS_REMOVED;
+		connection_describe(connection, change);
+		change->remote = peer->addr;
+		*peer = connection->peers[--connection->n_peers];
+	}
+	return 0;
+}
+
+/* ---- snapshot records ---- */
+
+static int apply_snapshot_connection(struct model *model, const struct event *event,
+				     struct change *change)
+{
+	struct connection *connection =
+		table_owner(table_find(&model->connections, &event->token, sizeof(event->token)),
+			    struct connection);
+
+	if (!event->connection.local.family)
+		return -EINVAL;
+	if (connection && connection->gone)
+		return 0;
+	if (!connection) {
+		connection = add_connection(model, event->token);
+		connection->adopted = true;
+		change->type = CHANGE_CONNECTION_CREATED;
+	}
+	learn(connection, &event->connection);
+	if (connection->fallback != event->connection.fallback && change->type == CHANGE_NONE)
+		change->type = CHANGE_CONNECTION_UPDATED;
+	connection->fallback = event->connection.fallback;
+	if (event->connection.closing)
+		connection->state = MPTCPD_CONNECTION_CLOSING;
+	connection->touched = model->mark;
+	connection_describe(connection, change);
+	return 0;
+}
+
+bool connection_sweep(struct model *model, uint64_t now_ms, struct change *change)
+{
+	uint32_t mark = model->snapshot[SNAPSHOT_CONNECTIONS].mark;
+
+	while (model->sweep_next) {
+		struct connection *connection = model->sweep_next;
+
+		if (connection->gone) {
+			free_connection(model, connection); /* moves sweep_next on */
+			continue;
+		}
+		if (connection->touched < mark) {
+			model_close_connection(model, connection, change);
+			return true;
+		}
+		if (subflow_sweep(model, connection, now_ms, change))
+			return true;
+		model->sweep_next = table_owner(table_next(&connection->entry), struct connection);
+	}
+	return false;
+}
+
+int connection_apply(struct model *model, const struct event *event, uint64_t now_ms,
+		     struct change *change)
+{
+	struct connection *connection;
+
+	if (event->token == 0)
+		return -EINVAL;
+	if (event->type == EVENT_CONNECTION_CREATED || event->type == EVENT_CONNECTION_ESTABLISHED)
+		return apply_created(model, event, now_ms, change);
+	if (event->type == EVENT_SNAPSHOT_CONNECTION)
+		return apply_snapshot_connection(model, event, change);
+
+	connection = model_find_connection(model, event->token);
+	if (!connection && event->type == EVENT_ADDRESS_ANNOUNCED) {
+		/* No snapshot can tell it later: keep it, whatever else is missing. */
+		connection = add_connection(model, event->token);
+		connection->adopted = change->resync = true;
+	}
+	if (!connection) {
+		/* CLOSED comes for connections that were never created, too. */
+		change->resync = event->type == EVENT_SUBFLOW_ESTABLISHED;
+		change->snapshot = SNAPSHOT_CONNECTIONS;
+		return 0;
+	}
+	switch ((int)event->type) {
+	case EVENT_CONNECTION_CLOSED:
+		model_close_connection(model, connection, change);
+		return 0;
+	case EVENT_SUBFLOW_ESTABLISHED:
+		return subflow_apply_established(model, connection, &event->subflow, now_ms,
+						 change);
+	case EVENT_SUBFLOW_CLOSED:
+		return subflow_apply_closed(model, connection, &event->subflow, now_ms, change);
+	case EVENT_SUBFLOW_PRIORITY:
+		return subflow_apply_priority(model, connection, &event->subflow, change);
+	case EVENT_ADDRESS_ANNOUNCED:
+		return apply_announced(model, connection, &event->peer_address, change);
+	case EVENT_ADDRESS_REMOVED:
+		return apply_removed(model, connection, &event->peer_address, change);
+	case EVENT_SNAPSHOT_SUBFLOW:
+		return subflow_apply_snapshot(model, connection, &event->subflow, now_ms, change);
+	default:
+		return -EINVAL;
+	}
+}

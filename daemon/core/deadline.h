@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* When to look at which connection again: a binary heap of connections by due_ms. */
+#ifndef CORE_DEADLINE_H
+#define CORE_DEADLINE_H
+
+#include "model.h"
+
+struct deadlines {
+	struct connection **heap; /* owned array of pointers; [0] is unused */
+	size_t n, room;
+};
+
+void deadlines_done(struct deadlines *deadlines);
+/* Look at it at due_ms; UINT64_MAX: not at all. Replaces what was set before. */
+void deadlines_set(struct deadlines *deadlines, struct connection *connection, uint64_t due_ms);
+/* The earliest, or NULL. */
+struct connection *deadlines_first(const struct deadlines *deadlines);
+
+#endif

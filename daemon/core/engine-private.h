@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of the engine share. For them alone. */
+#ifndef CORE_ENGINE_PRIVATE_H
+#define CORE_ENGINE_PRIVATE_H
+
+#include "deadline.h"
+#include "engine.h"
+#include "plan.h"
+#include "route.h"
+
+struct view {
+	struct mptcpd_view base; /* what plugins see; first member */
+	struct engine *engine;
+};
+
+struct engine {
+	struct model model;
+	const struct rules *rules;
+	const struct kernel_ops *ops;
+	void *kernel;
+	struct engine_observer observer;
+	struct engine_counters counters;
+	uint64_t random; /* state of the jitter's generator */
+
+	/* what to look at */
+	struct connection *dirty_first, *dirty_last; /* touched by an event: first */
+	struct connection
+		*walk; /* next in the walk over all after a change of the host; NULL: done */
+	struct deadlines deadlines;
+	bool host_dirty; /* the view is out of date */
+	bool host_known; /* the first snapshot of the host is complete */
+	uint64_t host_due_ms; /* not before: routes may change hundreds of times a second */
+	uint32_t generation; /* of the view; connections remember with which they were planned */
+
+	struct {
+		bool wanted;
+		uint64_t due_ms; /* not before */
+	} resync[SNAPSHOT_KINDS];
+	uint64_t sweep_due_ms; /* next look for what ended without an event */
+
+	/* scratch, so that planning allocates nothing */
+	struct view view;
+	struct mptcpd_local *locals; /* owned; base.locals */
+	size_t room_locals;
+	struct plan plan;
+	struct mptcpd_subflow seen[256];
+	struct route_cache routes;
+};
+
+/* Look at it in the next settle, before all others. */
+void engine_mark_dirty(struct engine *engine, struct connection *connection);
+/* Tell the observer. */
+void engine_tell(struct engine *engine, const struct change *change);
+/* A command's answer: counts it, and tells failures that the operator should know. */
+int engine_command(struct engine *engine, const struct connection *connection, const char *command,
+		   int r);
+/* A command or probe has shown that it is gone. */
+void engine_close(struct engine *engine, struct connection *connection);
+
+/* ---- reconcile.c ---- */
+
+/* Compare wanted with seen for this connection, and act. It may be freed by that. */
+void engine_reconcile(struct engine *engine, struct connection *connection, uint64_t now_ms);
+/* Ask the kernel, unless known, who commands the connection. False: it is gone, and freed. */
+bool engine_know_path_manager(struct engine *engine, struct connection *connection);
+/* Find the policy that decides for it, if its side and addresses are known. */
+void engine_find_policy(struct engine *engine, struct connection *connection);
+
+/* ---- issue.c: one command each, with its bookkeeping ---- */
+
+/* The id to use for a local address in this connection. */
+uint8_t engine_local_id(const struct connection *connection, const struct mptcpd_addr *local);
+/* The id the peer gave to its address, 0 for the initial one and for unknown ones. */
+uint8_t engine_remote_id(const struct connection *connection, const struct mptcpd_addr *remote);
+/* Make the wanted subflow. 0 or -errno, which is noted in it. */
+int engine_create(struct engine *engine, struct connection *connection, struct subflow *subflow,
+		  uint64_t now_ms);
+/* Close the seen subflow. */
+int engine_destroy(struct engine *engine, struct connection *connection, struct subflow *subflow,
+		   uint64_t now_ms);
+int engine_set_backup(struct engine *engine, struct connection *connection, struct subflow *subflow,
+		      bool backup);
+/* It failed: when is it tried next? Sets due_ms and attempts. */
+void engine_back_off(struct engine *engine, struct subflow *subflow, uint64_t now_ms);
+
+/* ---- view.c ---- */
+
+/* Bring the view of the host up to date, its time included. */
+void engine_update_view(struct engine *engine, uint64_t now_ms);
+/* The connection as plugins see it, until the next call. */
+struct mptcpd_connection engine_view_connection(struct engine *engine,
+						const struct connection *connection);
+
+/* ---- announce.c ---- */
+
+/* Compare wanted announcements with made ones, and act. Returns when to look again. */
+uint64_t engine_reconcile_announcements(struct engine *engine, struct connection *connection,
+					uint64_t now_ms);
+
+#endif

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The engine's order of work: what is looked at, when, and for how long. */
+#include "engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "connection.h"
+#include "engine-private.h"
+
+/* Routes that change all the time lead to one look at the host in this many milliseconds. */
+#define HOST_INTERVAL_MS 20
+/* As do events that ask for a snapshot again and again. */
+#define RESYNC_INTERVAL_MS 250
+/* Some connections end without an event: look for them this often. */
+#define SWEEP_INTERVAL_MS 30000
+
+/* ---- lists ---- */
+
+void engine_mark_dirty(struct engine *engine, struct connection *connection)
+{
+	if (connection->dirty)
+		return;
+	connection->dirty = true;
+	connection->dirty_next = NULL;
+	connection->dirty_prev = engine->dirty_last;
+	if (engine->dirty_last)
+		engine->dirty_last->dirty_next = connection;
+	else
+		engine->dirty_first = connection;
+	engine->dirty_last = connection;
+}
+
+static void unmark_dirty(struct engine *engine, struct connection *connection)
+{
+	if (!connection->dirty)
+		return;
+	connection->dirty = false;
+	if (connection->dirty_prev)
+		connection->dirty_prev->dirty_next = connection->dirty_next;
+	else
+		engine->dirty_first = connection->dirty_next;
+	if (connection->dirty_next)
+		connection->dirty_next->dirty_prev = connection->dirty_prev;
+	else
+		engine->dirty_last = connection->dirty_prev;
+}
+
+static void on_forget(void *data, struct connection *connection)
+{
+	struct engine *engine = data;
+
+	unmark_dirty(engine, connection);
+	deadlines_set(&engine->deadlines, connection, UINT64_MAX);
+	for (size_t i = 0; i < connection->n_announced; i++)
+		if (connection->announced[i].listening)
+			engine->ops->unlisten(engine->kernel, &connection->announced[i].addr);
+	if (engine->walk == connection)
+		engine->walk = connection_next(connection);
+}
+
+static void start_walk(struct engine *engine)
+{
+	engine->walk = model_next_connection(&engine->model, 0);
+}
+
+/* ---- life ---- */
+
+struct engine *engine_new(const struct engine_setup *setup)
+{
+	struct engine *engine = calloc(1, sizeof(*engine));
+
+	if (!engine)
+		abort();
+	model_init(&engine->model, setup->rules);
+	engine->model.on_forget = on_forget;
+	engine->model.on_forget_data = engine;
+	engine->rules = setup->rules;
+	engine->ops = setup->ops;
+	engine->kernel = setup->kernel;
+	engine->observer = setup->observer;
+	engine->random = setup->seed;
+	engine->generation = 1;
+	engine->view.engine = engine;
+	route_cache_init(&engine->routes, setup->ops, setup->kernel);
+	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++)
+		engine->resync[kind].wanted = true;
+	return engine;
+}
+
+void engine_free(struct engine *engine)
+{
+	if (!engine)
+		return;
+	model_done(&engine->model);
+	deadlines_done(&engine->deadlines);
+	free(engine->locals);
+	free(engine);
+}
+
+const struct model *engine_model(const struct engine *engine)
+{
+	return &engine->model;
+}
+
+const struct engine_counters *engine_counters(const struct engine *engine)
+{
+	return &engine->counters;
+}
+
+size_t engine_count_policy(const struct engine *engine, const struct policy *policy)
+{
+	struct connection *connection = model_next_connection(&engine->model, 0);
+	size_t n = 0;
+
+	for (; connection; connection = connection_next(connection))
+		n += connection->policy == policy;
+	return n;
+}
+
+/* ---- facts in ---- */
+
+void engine_tell(struct engine *engine, const struct change *change)
+{
+	if (engine->observer.on_change && change->type != CHANGE_NONE)
+		engine->observer.on_change(engine->observer.data, change);
+}
+
+int engine_command(struct engine *engine, const struct connection *connection, const char *command,
+		   int r)
+{
+	engine->counters.commands++;
+	if (r < 0) {
+		struct notice notice = {
+			.type = NOTICE_COMMAND_FAILED,
+			.token = connection ? connection->token : 0,
+			.error = r,
+			.command = command,
+			.text = engine->ops->error_text(engine->kernel),
+		};
+
+		engine->counters.command_errors++;
+		if (engine->observer.on_notice)
+			engine->observer.on_notice(engine->observer.data, &notice);
+	}
+	return r;
+}
+
+void engine_close(struct engine *engine, struct connection *connection)
+{
+	struct change change;
+
+	model_close_connection(&engine->model, connection, &change);
+	engine_tell(engine, &change);
+}
+
+static void want_resync(struct engine *engine, enum snapshot_kind kind)
+{
+	engine->resync[kind].wanted = true;
+}
+
+static void tell_established(struct engine *engine, const struct connection *connection)
+{
+	struct change change = {.type = CHANGE_CONNECTION_ESTABLISHED};
+
+	connection_describe(connection, &change);
+	engine_tell(engine, &change);
+}
+
+/* One record of a snapshot may tell two things: observers see them in their natural order. */
+static void tell_in_order(struct engine *engine, const struct connection *connection,
+			  const struct change *change)
+{
+	bool is_two =
+		connection && change->established && change->type != CHANGE_CONNECTION_ESTABLISHED;
+
+	if (is_two && change->type != CHANGE_CONNECTION_CREATED)
+		tell_established(engine, connection);
+	engine_tell(engine, change);
+	if (is_two && change->type == CHANGE_CONNECTION_CREATED)
+		tell_established(engine, connection);
+}
+
+static void handle_change(struct engine *engine, struct change *change)
+{
+	struct connection *connection =
+		change->token ? model_find_connection(&engine->model, change->token) : NULL;
+
+	if (connection && (change->type != CHANGE_NONE || change->established)) {
+		engine_find_policy(engine, connection);
+		if (connection->policy && !change->policy[0])
+			snprintf(change->policy, sizeof(change->policy), "%s",
+				 connection->policy->name);
+		engine_mark_dirty(engine, connection);
+	}
+	if (change->host)
+		engine->host_dirty = true;
+	if (change->resync)
+		want_resync(engine, change->snapshot);
+	if (change->type == CHANGE_LOST)
+		engine->counters.events_lost++;
+	if (change->type == CHANGE_RESYNCED) {
+		engine->counters.resyncs++;
+		engine->host_known |= change->snapshot == SNAPSHOT_HOST;
+		engine->host_dirty |= change->snapshot == SNAPSHOT_HOST;
+		if (change->snapshot == SNAPSHOT_CONNECTIONS)
+			start_walk(engine);
+	}
+	tell_in_order(engine, connection, change);
+}
+
+void engine_event(struct engine *engine, const struct event *event, uint64_t now_ms)
+{
+	struct change change;
+
+	engine->counters.events++;
+	if (model_apply(&engine->model, event, now_ms, &change) < 0)
+		engine->counters.events_bad++;
+	else
+		handle_change(engine, &change);
+}
+
+void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t now_ms)
+{
+	struct connection *connection;
+
+	engine->rules = rules;
+	model_set_rules(&engine->model, rules);
+	connection = model_next_connection(&engine->model, 0);
+	for (; connection; connection = connection_next(connection)) {
+		connection->policy = NULL;
+		connection->policy_known = false;
+		free(connection->memory);
+		connection->memory = NULL;
+		engine_find_policy(engine, connection);
+	}
+	engine->host_dirty = true;
+	engine->host_due_ms = now_ms;
+}
+
+/* ---- settling ---- */
+
+static bool is_time_left(struct engine *engine)
+{
+	return !engine->ops->out_of_time(engine->kernel);
+}
+
+/* Returns whether all that a snapshot left to remove is removed. */
+static bool settle_sweep(struct engine *engine, uint64_t now_ms)
+{
+	struct change change;
+
+	while (is_time_left(engine)) {
+		if (!model_sweep(&engine->model, now_ms, &change))
+			return true;
+		handle_change(engine, &change);
+	}
+	return !model_is_sweeping(&engine->model);
+}
+
+static void settle_host(struct engine *engine, uint64_t now_ms)
+{
+	if (!engine->host_dirty || now_ms < engine->host_due_ms)
+		return;
+	engine->host_dirty = false;
+	engine->host_due_ms = now_ms + HOST_INTERVAL_MS;
+	route_cache_flush(&engine->routes);
+	engine->generation++;
+	engine_update_view(engine, now_ms);
+	start_walk(engine);
+}
+
+static bool settle_dirty(struct engine *engine, uint64_t now_ms)
+{
+	struct connection *connection;
+
+	while ((connection = engine->dirty_first)) {
+		if (!is_time_left(engine))
+			return false;
+		unmark_dirty(engine, connection);
+		engine_reconcile(engine, connection, now_ms);
+	}
+	return true;
+}
+
+static bool settle_deadlines(struct engine *engine, uint64_t now_ms)
+{
+	struct connection *connection;
+
+	while ((connection = deadlines_first(&engine->deadlines)) && connection->due_ms <= now_ms) {
+		if (!is_time_left(engine))
+			return false;
+		deadlines_set(&engine->deadlines, connection, UINT64_MAX);
+		engine_reconcile(engine, connection, now_ms);
+	}
+	return true;
+}
+
+static bool settle_walk(struct engine *engine, uint64_t now_ms)
+{
+	while (engine->walk) {
+		struct connection *connection = engine->walk;
+
+		if (!is_time_left(engine))
+			return false;
+		engine->walk = connection_next(connection);
+		if (connection->planned != engine->generation)
+			engine_reconcile(engine, connection, now_ms);
+	}
+	return true;
+}
+
+static void settle_resync(struct engine *engine, uint64_t now_ms)
+{
+	int r;
+
+	if (now_ms >= engine->sweep_due_ms) {
+		engine->sweep_due_ms = now_ms + SWEEP_INTERVAL_MS;
+		want_resync(engine, SNAPSHOT_CONNECTIONS);
+		want_resync(engine, SNAPSHOT_ENDPOINTS);
+	}
+	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++) {
+		if (!engine->resync[kind].wanted || now_ms < engine->resync[kind].due_ms)
+			continue;
+		engine->resync[kind].due_ms = now_ms + RESYNC_INTERVAL_MS;
+		r = engine->ops->snapshot(engine->kernel, kind);
+		engine->resync[kind].wanted = r < 0;
+		if (r < 0)
+			engine_command(engine, NULL, "snapshot", r);
+	}
+}
+
+static uint64_t next_deadline(const struct engine *engine)
+{
+	const struct connection *first = deadlines_first(&engine->deadlines);
+	uint64_t next = engine->sweep_due_ms;
+
+	if (first && first->due_ms < next)
+		next = first->due_ms;
+	if (engine->host_dirty && engine->host_due_ms < next)
+		next = engine->host_due_ms;
+	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++)
+		if (engine->resync[kind].wanted && engine->resync[kind].due_ms < next)
+			next = engine->resync[kind].due_ms;
+	return next;
+}
+
+uint64_t engine_settle(struct engine *engine, uint64_t now_ms)
+{
+	bool done;
+
+	engine->view.base.now_ms = now_ms;
+	settle_resync(engine, now_ms);
+	if (!engine->host_known)
+		return settle_sweep(engine, now_ms) && !engine->host_known ? next_deadline(engine)
+									   : now_ms;
+	settle_host(engine, now_ms);
+	done = settle_dirty(engine, now_ms) && settle_sweep(engine, now_ms) &&
+	       settle_deadlines(engine, now_ms) && settle_walk(engine, now_ms) &&
+	       !engine->dirty_first;
+	return done ? next_deadline(engine) : now_ms;
+}

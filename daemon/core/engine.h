@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The engine: compares what the policies want with what the model has seen, and issues the
+ * commands that close the difference. It owns, once for all policies: de-duplication, "asked but
+ * not yet seen", limits, back-off, address ids, binding, ownership.
+ *
+ * It has no clock, socket or log: time comes in, deadlines go out, the kernel is struct
+ * kernel_ops, and what people should know goes to an observer.
+ */
+#ifndef CORE_ENGINE_H
+#define CORE_ENGINE_H
+
+#include "model.h"
+#include "ops.h"
+
+struct engine;
+
+#define ENGINE_NEVER UINT64_MAX
+
+/* Things the operator should know; the observer words and logs them. */
+enum notice_type {
+	NOTICE_PLAN_REFUSED, /* plugin, error: one entry of its plan; local and remote */
+	NOTICE_COMMAND_FAILED, /* command, error, text: not one that races and retries explain */
+};
+
+struct notice {
+	enum notice_type type;
+	uint32_t token;
+	int error; /* negative errno */
+	const char *plugin; /* name, or NULL */
+	const char *command; /* "SUBFLOW_CREATE" …, or NULL */
+	const char *text; /* the kernel's own words, or "" */
+	struct mptcpd_addr local, remote;
+};
+
+/*
+ * Observers must only remember: they are called between an event and its command. on_change sees
+ * every change but CHANGE_NONE.
+ */
+struct engine_observer {
+	void (*on_change)(void *data, const struct change *change);
+	void (*on_notice)(void *data, const struct notice *notice);
+	void *data;
+};
+
+struct engine_setup {
+	const struct rules *rules; /* must outlive the engine or the next engine_set_rules() */
+	const struct kernel_ops *ops;
+	void *kernel;
+	struct engine_observer observer;
+	uint64_t seed; /* of the jitter in back-off */
+};
+
+struct engine_counters {
+	uint64_t events, events_lost, events_bad, resyncs, commands, command_errors, plans_refused;
+};
+
+struct engine *engine_new(const struct engine_setup *setup);
+void engine_free(struct engine *engine);
+
+/* Take a fact in. Cheap: marks what to look at, issues nothing. */
+void engine_event(struct engine *engine, const struct event *event, uint64_t now_ms);
+/*
+ * Close the difference between wanted and seen, as far as the time allows. Returns when to be
+ * called next at the latest: now_ms itself means "again, work is left"; ENGINE_NEVER: only after
+ * the next event.
+ */
+uint64_t engine_settle(struct engine *engine, uint64_t now_ms);
+/* New rules from now on; the old ones are not looked at any more when this returns. */
+void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t now_ms);
+
+const struct model *engine_model(const struct engine *engine);
+const struct engine_counters *engine_counters(const struct engine *engine);
+/* Connections that `policy` decides for. */
+size_t engine_count_policy(const struct engine *engine, const struct policy *policy);
+
+/*
+ * What an administrator does by hand. 0 or -errno, with the kernel's words in error_text():
+ * -ESRCH no such connection, -ENOENT no such subflow, -EPERM not under the userspace path
+ * manager, -EOPNOTSUPP fallen back to TCP, -EADDRNOTAVAIL not our address, and the kernel's own.
+ * A subflow so added stays wanted until deleted; one so deleted is not made again by policy.
+ */
+int engine_subflow_add(struct engine *engine, uint32_t token, const struct subflow_request *request,
+		       uint64_t now_ms);
+int engine_subflow_delete(struct engine *engine, uint32_t token, const struct mptcpd_addr *local,
+			  const struct mptcpd_addr *remote, uint64_t now_ms);
+int engine_subflow_change(struct engine *engine, uint32_t token, const struct mptcpd_addr *local,
+			  const struct mptcpd_addr *remote, bool backup, uint64_t now_ms);
+
+/* One line of `explain`. */
+enum explain_state {
+	EXPLAIN_ESTABLISHED,
+	EXPLAIN_PENDING,
+	EXPLAIN_WAITING, /* wanted, will be tried (again) at next_try_ms, or when the route is there */
+	EXPLAIN_REFUSED, /* as waiting, the peer refused it */
+	EXPLAIN_UNWANTED, /* seen, and no plan wants it */
+};
+
+struct explain_path {
+	struct mptcpd_addr local, remote;
+	char interface[MPTCPD_IFNAME_SIZE];
+	const char *wanted_by; /* plugin name, "admin", or NULL */
+	const char *forbidden_by; /* "policy", "admin", or NULL */
+	enum explain_state state;
+	char error[128]; /* in words, or "" */
+	uint32_t attempts;
+	bool has_next_try;
+	uint64_t next_try_ms; /* from now */
+	bool backup;
+};
+
+/* Call `on_path` for each path of the connection, wanted or seen. -ESRCH: no such connection. */
+int engine_explain(const struct engine *engine, uint32_t token, uint64_t now_ms,
+		   void (*on_path)(void *data, const struct explain_path *path), void *data);
+
+/* An errno of a subflow in words for people: "refused by the peer (ECONNREFUSED)". "" for 0. */
+const char *subflow_error_text(const struct subflow *subflow, char *text, size_t size);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The facts that come in: one tagged value for everything the kernel tells us, whether it told us
+ * by itself (an event) or was asked (a snapshot record). The kernel room makes them, the model
+ * applies them. No pointers inside; strings are copied and cut.
+ */
+#ifndef CORE_EVENT_H
+#define CORE_EVENT_H
+
+#include <mptcpd/plugin.h>
+
+enum event_type {
+	/* MPTCP path-manager events; a token is always there (but for listeners) */
+	EVENT_CONNECTION_CREATED,
+	EVENT_CONNECTION_ESTABLISHED,
+	EVENT_CONNECTION_CLOSED,
+	EVENT_SUBFLOW_ESTABLISHED,
+	EVENT_SUBFLOW_CLOSED,
+	EVENT_SUBFLOW_PRIORITY,
+	EVENT_ADDRESS_ANNOUNCED,
+	EVENT_ADDRESS_REMOVED,
+	EVENT_LISTENER_CREATED,
+	EVENT_LISTENER_CLOSED,
+	/* the host; the same records come as notification and as dump */
+	EVENT_LINK,
+	EVENT_LINK_GONE,
+	EVENT_LOCAL, /* an address of ours, new or changed */
+	EVENT_LOCAL_GONE,
+	EVENT_ROUTES, /* some route or rule changed: verdicts on routes are void */
+	EVENT_ENDPOINT,
+	EVENT_LIMITS,
+	EVENT_PATH_MANAGER, /* net.mptcp.path_manager as it is now */
+	/* a snapshot: BEGIN, the records, END. Several kinds may be open at once */
+	EVENT_SNAPSHOT_BEGIN,
+	EVENT_SNAPSHOT_CONNECTION, /* a record of the MPTCP socket dump */
+	EVENT_SNAPSHOT_SUBFLOW, /* a record of the TCP socket dump that is a subflow */
+	EVENT_SNAPSHOT_END,
+	/* an event socket overflowed: a snapshot of its kind is due */
+	EVENT_LOST,
+};
+
+/* Three kinds of snapshot, which are also three kinds of loss. */
+enum snapshot_kind {
+	SNAPSHOT_CONNECTIONS, /* connections and their subflows */
+	SNAPSHOT_HOST, /* links and addresses */
+	SNAPSHOT_ENDPOINTS, /* endpoints and limits of the kernel's path manager */
+	SNAPSHOT_KINDS,
+};
+
+/* EVENT_CONNECTION_* and EVENT_SNAPSHOT_CONNECTION. CLOSED has the token alone. */
+struct event_connection {
+	struct mptcpd_addr local, remote; /* family 0 where the kernel did not say */
+	uint8_t side; /* enum mptcpd_side; UNKNOWN in a snapshot */
+	bool deny_join_id0;
+	bool mapped; /* the kernel shows the addresses as ::ffff:a.b.c.d, family AF_INET6 */
+	/* snapshot only */
+	bool fallback;
+	bool closing; /* the TCP state says FIN was sent or received */
+};
+
+/* EVENT_SUBFLOW_* and EVENT_SNAPSHOT_SUBFLOW. */
+struct event_subflow {
+	struct mptcpd_addr local, remote; /* of SUB_CLOSED, ports or addresses may be 0 */
+	uint8_t local_id, remote_id;
+	uint32_t ifindex; /* 0: not bound to a device */
+	bool mapped; /* as above; DESTROY needs the family the kernel uses */
+	bool peer_backup; /* BACKUP of an event is the peer's wish */
+	uint8_t error; /* errno of the subflow's end, 0: none */
+	bool has_reset; /* the peer sent MP_TCPRST (RFC 8684 section 3.6) */
+	uint8_t reset_reason;
+	/* snapshot only */
+	bool backup; /* our own wish */
+	bool syn_sent; /* still waiting for the peer */
+	bool closing;
+	bool initial; /* MP_CAPABLE, not MP_JOIN */
+	bool joined_here; /* we sent the MP_JOIN, or (initial) the MP_CAPABLE SYN */
+	bool fully_established;
+	bool fallback;
+	struct mptcpd_measure measure; /* taken_ms 0: none */
+};
+
+struct event_peer_address {
+	struct mptcpd_addr addr;
+	uint8_t id;
+};
+
+struct event_listener {
+	struct mptcpd_addr addr; /* the unspecified address is possible */
+};
+
+struct event_link {
+	uint32_t ifindex;
+	uint32_t master; /* ifindex of the bridge or bond it is a member of, or 0 */
+	uint8_t type; /* enum mptcpd_link_type */
+	bool up; /* IFF_UP */
+	bool carrier; /* IFF_LOWER_UP, and operstate not down, dormant or lower-layer-down */
+	bool point_to_point; /* IFF_POINTOPOINT */
+	bool rp_filter_strict; /* the effective net.ipv4.conf.*.rp_filter is 1 */
+	char name[MPTCPD_IFNAME_SIZE];
+};
+
+struct event_local {
+	struct mptcpd_addr addr; /* IFA_LOCAL where there is one, else IFA_ADDRESS */
+	uint32_t ifindex;
+	uint8_t prefix;
+	bool tentative; /* duplicate address detection has not ended, or failed; not IFA_F_OPTIMISTIC */
+	bool temporary, deprecated;
+	bool host_scope; /* RT_SCOPE_HOST */
+	bool secondary; /* IPv4: not the first of its subnet */
+};
+
+struct event_endpoint {
+	struct mptcpd_addr addr;
+	uint32_t flags, ifindex;
+	uint8_t id;
+};
+
+struct event_limits {
+	uint32_t subflows, add_addr_accepted;
+};
+
+enum path_manager {
+	PATH_MANAGER_UNKNOWN,
+	PATH_MANAGER_KERNEL,
+	PATH_MANAGER_USERSPACE,
+};
+
+struct event {
+	enum event_type type;
+	bool dumped; /* EVENT_LINK, EVENT_LOCAL: a record of a dump, not news */
+	uint32_t token;
+	union {
+		struct event_connection connection;
+		struct event_subflow subflow;
+		struct event_peer_address peer_address;
+		struct event_listener listener;
+		struct event_link link; /* LINK_GONE: ifindex alone */
+		struct event_local local; /* LOCAL_GONE: addr and ifindex */
+		struct event_endpoint endpoint;
+		struct event_limits limits;
+		enum path_manager path_manager;
+		enum snapshot_kind snapshot; /* SNAPSHOT_BEGIN, SNAPSHOT_END, LOST */
+	};
+};
+
+#endif

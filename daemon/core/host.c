@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This host in the model: interfaces, addresses and which of them count, endpoints, limits. */
+#include "host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "addr.h"
+
+static const char *const usability_texts[] = {
+	[USABLE] = "",
+	[USABLE_NOT_DOWN] = "interface is down",
+	[USABLE_NOT_CARRIER] = "no carrier",
+	[USABLE_NOT_LOOPBACK] = "loopback",
+	[USABLE_NOT_CONFIGURED] = "use = no",
+	[USABLE_NOT_MEMBER] = "member of a bridge or bond",
+	[USABLE_NOT_TENTATIVE] = "tentative: duplicate address detection is not done",
+	[USABLE_NOT_LINK_LOCAL] = "link-local address",
+	[USABLE_NOT_UNIQUE_LOCAL] = "unique-local address",
+	[USABLE_NOT_TEMPORARY] = "temporary address",
+	[USABLE_NOT_DEPRECATED] = "deprecated address",
+	[USABLE_NOT_SCOPE] = "not an address that others can reach",
+	[USABLE_NOT_ROUTED] = "no route leads out from it",
+};
+
+const char *usability_text(enum usability usability)
+{
+	return usability_texts[usability];
+}
+
+/* ---- which addresses count ---- */
+
+static bool is_member(const struct model *model, const struct interface *interface)
+{
+	const struct interface *master =
+		interface->master ? model_find_interface(model, interface->master) : NULL;
+
+	return master && (master->type == MPTCPD_LINK_BRIDGE || master->type == MPTCPD_LINK_BOND);
+}
+
+static enum usability judge_interface(const struct model *model, const struct interface *interface,
+				      const struct interface_rule *rule)
+{
+	if (interface->type == MPTCPD_LINK_LOOPBACK)
+		return USABLE_NOT_LOOPBACK;
+	if (rule && rule->use == USE_NO)
+		return USABLE_NOT_CONFIGURED;
+	if (is_member(model, interface) && !(rule && rule->use == USE_YES))
+		return USABLE_NOT_MEMBER;
+	if (!interface->up)
+		return USABLE_NOT_DOWN;
+	return interface->carrier ? USABLE : USABLE_NOT_CARRIER;
+}
+
+static enum usability judge_address(const struct local *local, const struct interface_rule *rule)
+{
+	uint32_t lifted = rule ? rule->addresses : 0;
+
+	if (local->host_scope || addr_is_any(&local->addr) || addr_is_multicast(&local->addr) ||
+	    addr_is_loopback(&local->addr))
+		return USABLE_NOT_SCOPE;
+	if (local->tentative)
+		return USABLE_NOT_TENTATIVE;
+	if (addr_is_link_local(&local->addr) && !(lifted & ADDRESS_LINK_LOCAL))
+		return USABLE_NOT_LINK_LOCAL;
+	if (addr_is_unique_local(&local->addr) && !(lifted & ADDRESS_UNIQUE_LOCAL))
+		return USABLE_NOT_UNIQUE_LOCAL;
+	if (local->temporary && !(lifted & ADDRESS_TEMPORARY))
+		return USABLE_NOT_TEMPORARY;
+	if (local->deprecated && !(lifted & ADDRESS_DEPRECATED))
+		return USABLE_NOT_DEPRECATED;
+	return USABLE;
+}
+
+/* Returns whether the outcome differs from before. */
+static bool judge_local(const struct model *model, struct local *local)
+{
+	const struct interface *interface = local->interface;
+	const struct interface_rule *rule =
+		rules_for_address(model->rules, interface->name, interface->type, &local->addr);
+	enum usability before = local->usability;
+	uint32_t flags_before = local->flags;
+
+	local->usability = judge_interface(model, interface, rule);
+	if (local->usability == USABLE)
+		local->usability = judge_address(local, rule);
+	local->flags = rule && rule->has_flags ? rule->flags : model->rules->endpoint_flags;
+	return before != local->usability || flags_before != local->flags;
+}
+
+static bool judge(const struct model *model, struct interface *interface)
+{
+	enum usability before = interface->usability;
+	bool differs = false;
+
+	interface->rule = rules_for_interface(model->rules, interface->name, interface->type);
+	interface->usability = judge_interface(model, interface, interface->rule);
+	for (struct local *local = interface->locals; local; local = local->next)
+		differs |= judge_local(model, local);
+	return differs || before != interface->usability;
+}
+
+void host_judge_all(struct model *model)
+{
+	struct table_entry *entry;
+
+	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry))
+		judge(model, table_owner(entry, struct interface));
+}
+
+/* ---- interfaces ---- */
+
+static void describe_interface(const struct interface *interface, struct change *change)
+{
+	change->ifindex = interface->ifindex;
+	snprintf(change->interface, sizeof(change->interface), "%s", interface->name);
+}
+
+static bool has_link_changed(const struct interface *interface, const struct event_link *link)
+{
+	return strncmp(interface->name, link->name, sizeof(link->name)) != 0 ||
+	       interface->master != link->master || interface->type != link->type ||
+	       interface->up != link->up || interface->carrier != link->carrier ||
+	       interface->point_to_point != link->point_to_point ||
+	       interface->rp_filter_strict != link->rp_filter_strict;
+}
+
+static int apply_link(struct model *model, const struct event_link *link, struct change *change)
+{
+	struct interface *interface = model_find_interface(model, link->ifindex);
+	bool is_new = !interface;
+
+	if (!link->ifindex || !memchr(link->name, '\0', sizeof(link->name)))
+		return -EINVAL;
+	if (is_new) {
+		interface = calloc(1, sizeof(*interface));
+		if (!interface)
+			abort();
+		interface->ifindex = link->ifindex;
+		table_add(&model->interfaces, &interface->entry, &interface->ifindex,
+			  sizeof(interface->ifindex));
+		change->type = CHANGE_INTERFACE_ADDED;
+	} else if (has_link_changed(interface, link)) {
+		change->type = CHANGE_INTERFACE_CHANGED;
+	}
+	interface->seen = model->mark;
+	interface->master = link->master;
+	interface->type = link->type;
+	interface->up = link->up;
+	interface->carrier = link->carrier;
+	interface->point_to_point = link->point_to_point;
+	interface->rp_filter_strict = link->rp_filter_strict;
+	memcpy(interface->name, link->name, sizeof(interface->name));
+	describe_interface(interface, change);
+	if (change->type == CHANGE_NONE)
+		return 0;
+	change->host = judge(model, interface);
+	if (interface->type == MPTCPD_LINK_BRIDGE || interface->type == MPTCPD_LINK_BOND) {
+		host_judge_all(model); /* its members are judged by it */
+		change->host = true;
+	}
+	return 0;
+}
+
+static void free_local(struct model *model, struct local *local)
+{
+	table_remove(&model->locals, &local->entry);
+	if (table_find(&model->locals, &local->addr, sizeof(local->addr)))
+		model->n_double_locals--;
+	free(local);
+}
+
+static void free_interface(struct model *model, struct interface *interface)
+{
+	while (interface->locals) {
+		struct local *local = interface->locals;
+
+		interface->locals = local->next;
+		free_local(model, local);
+	}
+	table_remove(&model->interfaces, &interface->entry);
+	free(interface);
+}
+
+static void remove_interface(struct model *model, struct interface *interface,
+			     struct change *change)
+{
+	change->type = CHANGE_INTERFACE_REMOVED;
+	change->host = interface->locals != NULL;
+	describe_interface(interface, change);
+	free_interface(model, interface);
+}
+
+/* ---- addresses ---- */
+
+static void describe_local(const struct local *local, enum change_type type, struct change *change)
+{
+	change->type = type;
+	change->local = local->addr;
+	describe_interface(local->interface, change);
+}
+
+static struct local *add_local(struct model *model, struct interface *interface,
+			       const struct event_local *event)
+{
+	struct local *local = calloc(1, sizeof(*local)), **end;
+
+	if (!local)
+		abort();
+	local->addr = addr_host(&event->addr);
+	local->interface = interface;
+	for (end = &interface->locals; *end; end = &(*end)->next)
+		;
+	*end = local;
+	if (table_find(&model->locals, &local->addr, sizeof(local->addr)))
+		model->n_double_locals++;
+	table_add(&model->locals, &local->entry, &local->addr, sizeof(local->addr));
+	return local;
+}
+
+static int apply_local(struct model *model, const struct event_local *event, struct change *change)
+{
+	struct interface *interface = model_find_interface(model, event->ifindex);
+	struct local *local;
+	bool differs;
+
+	if (!event->addr.family || !event->ifindex)
+		return -EINVAL;
+	if (!interface) {
+		change->resync = true;
+		change->snapshot = SNAPSHOT_HOST;
+		return 0;
+	}
+	local = model_find_local(model, &event->addr, event->ifindex);
+	if (!local) {
+		local = add_local(model, interface, event);
+		describe_local(local, CHANGE_LOCAL_ADDED, change);
+	}
+	differs = local->prefix != event->prefix || local->tentative != event->tentative ||
+		  local->temporary != event->temporary || local->deprecated != event->deprecated ||
+		  local->host_scope != event->host_scope || local->secondary != event->secondary;
+	local->prefix = event->prefix;
+	local->tentative = event->tentative;
+	local->temporary = event->temporary;
+	local->deprecated = event->deprecated;
+	local->host_scope = event->host_scope;
+	local->secondary = event->secondary;
+	local->seen = model->mark;
+	if (change->type == CHANGE_NONE && differs)
+		describe_local(local, CHANGE_LOCAL_CHANGED, change);
+	if (judge_local(model, local) || change->type == CHANGE_LOCAL_ADDED)
+		change->host = true;
+	return 0;
+}
+
+static void remove_local(struct model *model, struct local *local, struct change *change)
+{
+	struct local **link;
+
+	describe_local(local, CHANGE_LOCAL_REMOVED, change);
+	change->host = true;
+	for (link = &local->interface->locals; *link != local; link = &(*link)->next)
+		;
+	*link = local->next;
+	free_local(model, local);
+}
+
+/* ---- endpoints and limits of the kernel's path manager ---- */
+
+static void describe_endpoint(const struct model *model, const struct endpoint *endpoint,
+			      enum change_type type, struct change *change)
+{
+	change->type = type;
+	change->local = endpoint->addr;
+	change->local_id = endpoint->id;
+	change->flags = endpoint->flags;
+	change->ifindex = endpoint->ifindex;
+	snprintf(change->interface, sizeof(change->interface), "%s",
+		 model_interface_name(model, endpoint->ifindex));
+}
+
+static int apply_endpoint(struct model *model, const struct event_endpoint *event,
+			  struct change *change)
+{
+	struct endpoint **link, *endpoint;
+
+	if (!event->addr.family)
+		return -EINVAL;
+	for (link = &model->endpoints; *link && (*link)->id != event->id; link = &(*link)->next)
+		;
+	endpoint = *link;
+	if (!endpoint) {
+		endpoint = *link = calloc(1, sizeof(*endpoint));
+		if (!endpoint)
+			abort();
+		change->type = CHANGE_ENDPOINT_ADDED;
+	} else if (!addr_equal(&endpoint->addr, &event->addr) || endpoint->flags != event->flags ||
+		   endpoint->ifindex != event->ifindex) {
+		change->type = CHANGE_ENDPOINT_CHANGED;
+	}
+	endpoint->addr = event->addr;
+	endpoint->flags = event->flags;
+	endpoint->ifindex = event->ifindex;
+	endpoint->id = event->id;
+	endpoint->seen = model->mark;
+	if (change->type != CHANGE_NONE)
+		describe_endpoint(model, endpoint, change->type, change);
+	return 0;
+}
+
+static void apply_limits(struct model *model, const struct event_limits *limits,
+			 struct change *change)
+{
+	if (!model->limits_known || limits->subflows != model->limits.subflows ||
+	    limits->add_addr_accepted != model->limits.add_addr_accepted)
+		change->type = CHANGE_LIMITS;
+	model->limits = *limits;
+	model->limits_known = true;
+}
+
+int host_apply(struct model *model, const struct event *event, struct change *change)
+{
+	struct interface *interface;
+	struct local *local;
+
+	switch ((int)event->type) {
+	case EVENT_LINK:
+		return apply_link(model, &event->link, change);
+	case EVENT_LINK_GONE:
+		interface = model_find_interface(model, event->link.ifindex);
+		if (interface)
+			remove_interface(model, interface, change);
+		return 0;
+	case EVENT_LOCAL:
+		return apply_local(model, &event->local, change);
+	case EVENT_LOCAL_GONE:
+		local = event->local.ifindex
+				? model_find_local(model, &event->local.addr, event->local.ifindex)
+				: NULL;
+		if (local)
+			remove_local(model, local, change);
+		return 0;
+	case EVENT_ENDPOINT:
+		return apply_endpoint(model, &event->endpoint, change);
+	case EVENT_LIMITS:
+		apply_limits(model, &event->limits, change);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* ---- sweeping ---- */
+
+bool host_sweep(struct model *model, struct change *change)
+{
+	uint32_t mark = model->snapshot[SNAPSHOT_HOST].mark;
+	struct table_entry *entry;
+
+	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry)) {
+		struct interface *interface = table_owner(entry, struct interface);
+
+		if (interface->seen < mark) {
+			remove_interface(model, interface, change);
+			return true;
+		}
+		for (struct local *local = interface->locals; local; local = local->next) {
+			if (local->seen < mark) {
+				remove_local(model, local, change);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+bool host_sweep_endpoints(struct model *model, struct change *change)
+{
+	uint32_t mark = model->snapshot[SNAPSHOT_ENDPOINTS].mark;
+
+	for (struct endpoint **link = &model->endpoints; *link; link = &(*link)->next) {
+		struct endpoint *endpoint = *link;
+
+		if (endpoint->seen >= mark)
+			continue;
+		describe_endpoint(model, endpoint, CHANGE_ENDPOINT_REMOVED, change);
+		*link = endpoint->next;
+		free(endpoint);
+		return true;
+	}
+	return false;
+}
+
+void host_done(struct model *model)
+{
+	struct table_entry *entry;
+
+	while ((entry = table_first(&model->interfaces)))
+		free_interface(model, table_owner(entry, struct interface));
+	while (model->endpoints) {
+		struct endpoint *endpoint = model->endpoints;
+
+		model->endpoints = endpoint->next;
+		free(endpoint);
+	}
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Commands about one subflow, each with its bookkeeping: ids, state, back-off. */
+#include <errno.h>
+
+#include "addr.h"
+#include "engine-private.h"
+
+#define BACK_OFF_FIRST_MS 1000
+#define BACK_OFF_MAX_MS 60000
+/* A peer that refuses is asked once more soon, then rarely. */
+#define REFUSED_FIRST_MS 2000
+/* MP_TCPRST reasons, RFC 8684 section 3.6. */
+#define RESET_PROHIBITED 3
+
+/* ---- address ids ---- */
+
+static bool is_id_free(const struct connection *connection, uint8_t id)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (subflow_is_seen(&connection->subflows[i]) &&
+		    connection->subflows[i].local_id == id)
+			return false;
+	for (size_t i = 0; i < connection->n_announced; i++)
+		if (connection->announced[i].id == id)
+			return false;
+	return true;
+}
+
+/*
+ * Ids that the kernel gives by itself (to addresses the peer joins) count up from 1: ours come
+ * from the other end, the same for the same address where possible.
+ */
+static uint8_t preferred_id(const struct mptcpd_addr *local)
+{
+	uint32_t h = local->port;
+
+	for (size_t i = 0; i < sizeof(local->ip); i++)
+		h = h * 31 + local->ip[i];
+	return (uint8_t)(128 + h % 127);
+}
+
+static bool same_local(const struct subflow *subflow, const struct mptcpd_addr *local)
+{
+	return addr_equal_host(&subflow->local, local) && subflow->asked_port == local->port;
+}
+
+uint8_t engine_local_id(const struct connection *connection, const struct mptcpd_addr *local)
+{
+	uint8_t id = preferred_id(local);
+
+	if (addr_equal_host(local, &connection->local) && !local->port)
+		return 0;
+	for (size_t i = 0; i < connection->n_announced; i++)
+		if (addr_equal(&connection->announced[i].addr, local))
+			return connection->announced[i].id;
+	/* As long as a subflow uses it, the kernel knows the address by that id. */
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (subflow_is_seen(&connection->subflows[i]) && !connection->subflows[i].initial &&
+		    same_local(&connection->subflows[i], local))
+			return connection->subflows[i].local_id;
+	for (size_t tries = 0; tries < 254 && !is_id_free(connection, id); tries++)
+		id = id == 1 ? 254 : id - 1;
+	return id;
+}
+
+uint8_t engine_remote_id(const struct connection *connection, const struct mptcpd_addr *remote)
+{
+	for (size_t i = 0; i < connection->n_peers; i++)
+		if (addr_equal(&connection->peers[i].addr, remote))
+			return connection->peers[i].id;
+	return 0;
+}
+
+/* ---- back-off ---- */
+
+/* splitmix64: small, and the same everywhere for the same seed. */
+static uint64_t next_random(struct engine *engine)
+{
+	uint64_t z = engine->random += 0x9e3779b97f4a7c15U;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9U;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebU;
+	return z ^ z >> 31;
+}
+
+static uint64_t jitter(struct engine *engine, uint64_t ms)
+{
+	return ms - ms / 5 + next_random(engine) % (2 * ms / 5 + 1);
+}
+
+void engine_back_off(struct engine *engine, struct subflow *subflow, uint64_t now_ms)
+{
+	uint64_t delay = BACK_OFF_MAX_MS;
+
+	subflow->failed = false;
+	subflow->refused = subflow->error == ECONNREFUSED ||
+			   (subflow->has_reset && subflow->reset_reason == RESET_PROHIBITED);
+	if (subflow->attempts < UINT8_MAX)
+		subflow->attempts++;
+	if (subflow->refused && subflow->attempts == 1)
+		delay = REFUSED_FIRST_MS;
+	else if (!subflow->refused && subflow->attempts <= 6)
+		delay = (uint64_t)BACK_OFF_FIRST_MS << (subflow->attempts - 1);
+	if (delay > BACK_OFF_MAX_MS)
+		delay = BACK_OFF_MAX_MS;
+	subflow->due_ms = now_ms + jitter(engine, delay);
+}
+
+/* ---- commands ---- */
+
+int engine_create(struct engine *engine, struct connection *connection, struct subflow *subflow,
+		  uint64_t now_ms)
+{
+	struct mptcpd_addr local = subflow->local;
+	struct subflow_request request;
+	int r;
+
+	local.port = subflow->asked_port;
+	request = (struct subflow_request){
+		.local = local,
+		.remote = subflow->remote,
+		.local_id =
+			subflow->fixed_id ? subflow->local_id : engine_local_id(connection, &local),
+		.remote_id = engine_remote_id(connection, &subflow->remote),
+		.flags = subflow->want_backup ? MPTCPD_FLAG_BACKUP : 0,
+		.ifindex = subflow->ifindex,
+	};
+	r = engine_command(engine, connection, "SUBFLOW_CREATE",
+			   engine->ops->subflow_create(engine->kernel, connection->token,
+						       &request));
+	if (r < 0) {
+		subflow->error = (uint8_t)-r;
+		subflow->by_command = true;
+		subflow->has_reset = false;
+		subflow->since_ms = now_ms;
+		engine_back_off(engine, subflow, now_ms);
+		return r;
+	}
+	connection->path_manager = PATH_MANAGER_USERSPACE;
+	subflow->local = local;
+	subflow->local_id = request.local_id;
+	subflow->remote_id = request.remote_id;
+	subflow->backup = subflow->want_backup;
+	subflow->origin = (subflow->wanted_by == WANTED_BY_ADMIN ? MPTCPD_ORIGIN_ADMIN
+								 : MPTCPD_ORIGIN_POLICY) &
+			  7;
+	subflow->origin_known = true;
+	subflow->failed = subflow->stale = false;
+	model_set_subflow_state(&engine->model, subflow, SUBFLOW_PENDING, now_ms);
+	return 0;
+}
+
+int engine_destroy(struct engine *engine, struct connection *connection, struct subflow *subflow,
+		   uint64_t now_ms)
+{
+	int r = engine->ops->subflow_destroy(engine->kernel, connection->token, &subflow->local,
+					     &subflow->remote, subflow->mapped);
+
+	/* That it went by itself meanwhile is what was wanted; its event is still to come. */
+	r = engine_command(engine, connection, "SUBFLOW_DESTROY", r == -ESRCH ? 0 : r);
+	if (r == 0)
+		model_set_subflow_state(&engine->model, subflow, SUBFLOW_CLOSING, now_ms);
+	return r;
+}
+
+int engine_set_backup(struct engine *engine, struct connection *connection, struct subflow *subflow,
+		      bool backup)
+{
+	int r = engine_command(engine, connection, "SET_FLAGS",
+			       engine->ops->subflow_backup(engine->kernel, connection->token,
+							   &subflow->local, &subflow->remote,
+							   backup));
+
+	if (r == 0)
+		subflow->backup = backup;
+	return r;
+}

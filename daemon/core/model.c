@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The model: applies events, sweeps after snapshots, finds things. */
+#include "model.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "addr.h"
+#include "connection.h"
+#include "host.h"
+
+void model_init(struct model *model, const struct rules *rules)
+{
+	*model = (struct model){.rules = rules, .next_serial = 1, .mark = 1};
+}
+
+void model_done(struct model *model)
+{
+	connection_done(model);
+	host_done(model);
+}
+
+void model_set_rules(struct model *model, const struct rules *rules)
+{
+	model->rules = rules;
+	host_judge_all(model);
+}
+
+static void begin_snapshot(struct model *model, enum snapshot_kind kind)
+{
+	model->snapshot[kind].open = true;
+	model->snapshot[kind].sweeping = false;
+	model->snapshot[kind].again = false;
+	model->snapshot[kind].mark = ++model->mark;
+}
+
+static void end_snapshot(struct model *model, enum snapshot_kind kind)
+{
+	if (!model->snapshot[kind].open)
+		return;
+	model->snapshot[kind].open = false;
+	model->snapshot[kind].sweeping = true;
+	if (kind == SNAPSHOT_CONNECTIONS)
+		model->sweep_next =
+			table_owner(table_first(&model->connections), struct connection);
+}
+
+int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
+		struct change *ret_change)
+{
+	struct change change = {.type = CHANGE_NONE, .token = event->token};
+	int r = 0;
+
+	switch (event->type) {
+	case EVENT_CONNECTION_CREATED:
+	case EVENT_CONNECTION_ESTABLISHED:
+	case EVENT_CONNECTION_CLOSED:
+	case EVENT_SUBFLOW_ESTABLISHED:
+	case EVENT_SUBFLOW_CLOSED:
+	case EVENT_SUBFLOW_PRIORITY:
+	case EVENT_ADDRESS_ANNOUNCED:
+	case EVENT_ADDRESS_REMOVED:
+	case EVENT_SNAPSHOT_CONNECTION:
+	case EVENT_SNAPSHOT_SUBFLOW:
+		r = connection_apply(model, event, now_ms, &change);
+		break;
+	case EVENT_LISTENER_CREATED:
+	case EVENT_LISTENER_CLOSED:
+		change.type = event->type == EVENT_LISTENER_CREATED ? CHANGE_LISTENER_CREATED
+								    : CHANGE_LISTENER_CLOSED;
+		change.local = event->listener.addr;
+		break;
+	case EVENT_LINK:
+	case EVENT_LINK_GONE:
+	case EVENT_LOCAL:
+	case EVENT_LOCAL_GONE:
+		if (!event->dumped && model->snapshot[SNAPSHOT_HOST].open)
+			model->snapshot[SNAPSHOT_HOST].again = true;
+		r = host_apply(model, event, &change);
+		break;
+	case EVENT_ENDPOINT:
+	case EVENT_LIMITS:
+		r = host_apply(model, event, &change);
+		break;
+	case EVENT_ROUTES:
+		change.type = CHANGE_ROUTES;
+		change.host = true;
+		break;
+	case EVENT_PATH_MANAGER:
+		if (model->path_manager != event->path_manager)
+			change.type = CHANGE_PATH_MANAGER;
+		model->path_manager = event->path_manager;
+		break;
+	case EVENT_SNAPSHOT_BEGIN:
+	case EVENT_SNAPSHOT_END:
+	case EVENT_LOST:
+		if (event->snapshot >= SNAPSHOT_KINDS)
+			return -EINVAL;
+		change.snapshot = event->snapshot;
+		if (event->type == EVENT_SNAPSHOT_BEGIN)
+			begin_snapshot(model, event->snapshot);
+		else if (event->type == EVENT_SNAPSHOT_END)
+			end_snapshot(model, event->snapshot);
+		else
+			change.type = CHANGE_LOST;
+		change.resync =
+			event->type == EVENT_LOST || (event->type == EVENT_SNAPSHOT_END &&
+						      model->snapshot[event->snapshot].again);
+		break;
+	}
+	if (r == 0)
+		*ret_change = change;
+	return r;
+}
+
+bool model_is_sweeping(const struct model *model)
+{
+	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++)
+		if (model->snapshot[kind].sweeping)
+			return true;
+	return false;
+}
+
+static bool sweep_one(struct model *model, enum snapshot_kind kind, uint64_t now_ms,
+		      struct change *change)
+{
+	switch (kind) {
+	case SNAPSHOT_CONNECTIONS:
+		return connection_sweep(model, now_ms, change);
+	case SNAPSHOT_HOST:
+		return host_sweep(model, change);
+	case SNAPSHOT_ENDPOINTS:
+		return host_sweep_endpoints(model, change);
+	case SNAPSHOT_KINDS:
+		break;
+	}
+	return false;
+}
+
+bool model_sweep(struct model *model, uint64_t now_ms, struct change *ret_change)
+{
+	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_KINDS; kind++) {
+		struct change change = {.type = CHANGE_NONE, .snapshot = kind};
+
+		if (!model->snapshot[kind].sweeping)
+			continue;
+		if (!sweep_one(model, kind, now_ms, &change)) {
+			model->snapshot[kind].sweeping = false;
+			change.type = CHANGE_RESYNCED;
+		}
+		*ret_change = change;
+		return true;
+	}
+	return false;
+}
+
+struct connection *model_find_connection(const struct model *model, uint32_t token)
+{
+	struct connection *connection =
+		table_owner(table_find(&model->connections, &token, sizeof(token)),
+			    struct connection);
+
+	return connection && !connection->gone ? connection : NULL;
+}
+
+struct connection *model_next_connection(const struct model *model, uint64_t serial)
+{
+	struct table_entry *entry = table_first(&model->connections);
+	struct connection *connection;
+
+	for (; entry; entry = table_next(entry)) {
+		connection = table_owner(entry, struct connection);
+		if (connection->serial > serial && !connection->gone)
+			return connection;
+	}
+	return NULL;
+}
+
+struct connection *connection_next(const struct connection *connection)
+{
+	struct table_entry *entry = table_next(&connection->entry);
+
+	while (entry && table_owner(entry, struct connection)->gone)
+		entry = table_next(entry);
+	return table_owner(entry, struct connection);
+}
+
+struct interface *model_find_interface(const struct model *model, uint32_t ifindex)
+{
+	return table_owner(table_find(&model->interfaces, &ifindex, sizeof(ifindex)),
+			   struct interface);
+}
+
+const char *model_interface_name(const struct model *model, uint32_t ifindex)
+{
+	struct interface *interface = ifindex ? model_find_interface(model, ifindex) : NULL;
+
+	return interface ? interface->name : "";
+}
+
+/* Several interfaces have it: prefer one where it may be used. */
+static struct local *find_double(const struct model *model, const struct mptcpd_addr *host)
+{
+	struct local *found = NULL;
+	struct table_entry *entry;
+
+	for (entry = table_first(&model->locals); entry; entry = table_next(entry)) {
+		struct local *local = table_owner(entry, struct local);
+
+		if (!addr_equal_host(&local->addr, host))
+			continue;
+		if (local->usability == USABLE)
+			return local;
+		found = local;
+	}
+	return found;
+}
+
+struct local *model_find_local(const struct model *model, const struct mptcpd_addr *addr,
+			       uint32_t ifindex)
+{
+	struct mptcpd_addr host = addr_host(addr);
+	struct local *local;
+
+	if (ifindex) {
+		struct interface *interface = model_find_interface(model, ifindex);
+
+		for (local = interface ? interface->locals : NULL; local; local = local->next)
+			if (addr_equal_host(&local->addr, &host))
+				return local;
+		return NULL;
+	}
+	local = table_owner(table_find(&model->locals, &host, sizeof(host)), struct local);
+	if (local && local->usability != USABLE && model->n_double_locals)
+		return find_double(model, &host);
+	return local;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What we know: connections with their subflows and the peer's addresses; interfaces with their
+ * addresses; endpoints and limits. The model applies events and says what changed, and does
+ * nothing else: it issues no command, knows no plan, no clock and no log.
+ *
+ * Pointers into the model are valid until the next model_apply() or model_sweep().
+ */
+#ifndef CORE_MODEL_H
+#define CORE_MODEL_H
+
+#include "event.h"
+#include "rules.h"
+#include "table.h"
+
+/* What stands between an address and its use. */
+enum usability {
+	USABLE,
+	USABLE_NOT_DOWN, /* the interface is down */
+	USABLE_NOT_CARRIER, /* … or has no carrier */
+	USABLE_NOT_LOOPBACK,
+	USABLE_NOT_CONFIGURED, /* use = no */
+	USABLE_NOT_MEMBER, /* member of a bridge or bond */
+	USABLE_NOT_TENTATIVE, /* duplicate address detection is not done, or failed */
+	USABLE_NOT_LINK_LOCAL,
+	USABLE_NOT_UNIQUE_LOCAL,
+	USABLE_NOT_TEMPORARY,
+	USABLE_NOT_DEPRECATED,
+	USABLE_NOT_SCOPE, /* host scope, multicast, unspecified */
+	USABLE_NOT_ROUTED, /* endpoints only: no route leads out from it */
+};
+
+/* In words for people, "" for USABLE. */
+const char *usability_text(enum usability usability);
+
+/* An address of ours. */
+struct local {
+	struct table_entry entry; /* in model.locals, keyed by address and interface */
+	struct mptcpd_addr addr; /* port 0 */
+	struct interface *interface;
+	struct local *next; /* of the same interface, in order of arrival */
+	uint32_t flags; /* MPTCPD_FLAG_*, from its rule */
+	uint32_t seen; /* snapshot mark */
+	uint8_t prefix;
+	bool tentative, temporary, deprecated, host_scope, secondary;
+	enum usability usability;
+};
+
+struct interface {
+	struct table_entry entry; /* in model.interfaces, keyed by ifindex */
+	uint32_t ifindex, master;
+	uint32_t seen;
+	struct local *locals; /* owned */
+	const struct interface_rule *rule; /* NULL: none matches */
+	uint8_t type; /* enum mptcpd_link_type */
+	bool up, carrier, point_to_point, rp_filter_strict;
+	bool route_v4, route_v6; /* a route out exists, as far as asked */
+	enum usability usability; /* of the interface as a whole */
+	char name[MPTCPD_IFNAME_SIZE];
+};
+
+/* What is known of a path: it may be seen in the kernel, asked for, or only wanted. */
+enum subflow_state {
+	SUBFLOW_WANTED, /* not in the kernel: never asked for yet, or it failed */
+	SUBFLOW_PENDING, /* asked for (or seen in SYN_SENT), not established */
+	SUBFLOW_ESTABLISHED,
+	SUBFLOW_CLOSING, /* told to go; only its SUB_CLOSED is missing */
+};
+
+#define WANTED_BY_NONE 0xff
+#define WANTED_BY_ADMIN 0xfe
+
+struct subflow {
+	struct mptcpd_addr local, remote; /* local.port: as seen, or 0 */
+	uint64_t since_ms; /* when it got into its state */
+	uint64_t due_ms; /* WANTED: next try */
+	uint32_t ifindex; /* bound to; 0: unknown */
+	uint32_t touched; /* mark of the last event or snapshot record that named it */
+	uint16_t asked_port; /* the local port asked for, 0: ephemeral */
+	uint8_t instance;
+	uint8_t local_id, remote_id;
+	uint8_t error; /* errno of the last failure, 0: none */
+	uint8_t reset_reason; /* of MP_TCPRST, when has_reset */
+	uint8_t attempts; /* failures in a row */
+	uint8_t wanted_by; /* index in the policy's stack, or WANTED_BY_* */
+	enum subflow_state state : 3;
+	enum mptcpd_origin origin : 3;
+	bool initial : 1, mapped : 1, backup : 1, peer_backup : 1;
+	bool has_reset : 1;
+	bool refused : 1; /* the last failure was the peer's refusal */
+	bool forbidden : 1; /* a plan forbids it */
+	bool no_route : 1; /* wanted, but no route leads there now */
+	bool want_backup : 1; /* what the plan says of it */
+	bool banned : 1; /* an administrator deleted it: never make it again */
+	bool gone : 1; /* ended during a snapshot: kept until its end, seen by nobody */
+	bool by_command : 1; /* the error was the answer to a command */
+	bool fixed_id : 1; /* an administrator chose its local id */
+	bool pinned : 1; /* an administrator set its backup flag: no plan changes it */
+	bool stale : 1; /* its address or link was gone meanwhile: to be replaced */
+	bool failed : 1; /* it ended and the engine has not set its next try yet */
+	bool origin_known : 1; /* false: adopted, so that only a plan can tell whose it is */
+};
+
+/* An address we announced (or should). */
+struct announced {
+	struct mptcpd_addr addr;
+	uint32_t ifindex;
+	uint64_t due_ms;
+	uint8_t id;
+	uint8_t wanted_by;
+	uint8_t attempts;
+	bool sent, listening, wanted;
+};
+
+struct connection {
+	struct table_entry entry; /* in model.connections, keyed by token, in order of arrival */
+	uint64_t serial; /* grows with each new connection: the cursor of listings */
+	struct mptcpd_addr local, remote; /* of the initial subflow */
+	struct subflow *subflows; /* owned, n_subflows of room_subflows */
+	struct mptcpd_peer_address *peers; /* owned */
+	struct announced *announced; /* owned */
+	void *memory; /* owned: of the policy's plugins */
+	const struct policy *policy; /* NULL: not looked for yet, or none matches */
+	struct connection *dirty_prev, *dirty_next; /* the engine's list */
+	uint64_t due_ms; /* the engine's next look, or UINT64_MAX */
+	uint64_t ask_ms; /* when a plugin asked to be asked, or UINT64_MAX */
+	uint32_t token;
+	uint32_t heap_index; /* the engine's: place in the deadline heap, 0: none */
+	uint32_t touched; /* as of subflow */
+	uint32_t planned; /* the engine's: generation of host facts planned with */
+	uint8_t n_subflows, room_subflows;
+	uint8_t n_peers, room_peers;
+	uint8_t n_announced, room_announced;
+	enum mptcpd_side side : 2;
+	enum mptcpd_connection_state state : 3;
+	enum path_manager path_manager : 3;
+	bool fallback : 1, deny_join_id0 : 1, remote_removed : 1, mapped : 1;
+	bool dirty : 1; /* in the engine's list */
+	bool policy_known : 1;
+	bool adopted : 1; /* first seen in a snapshot or by a late event */
+	bool gone : 1; /* ended during a snapshot */
+};
+
+/* An endpoint of the kernel's path manager. */
+struct endpoint {
+	struct endpoint *next;
+	struct mptcpd_addr addr;
+	uint32_t flags, ifindex;
+	uint32_t seen;
+	uint8_t id;
+	bool ours;
+};
+
+enum change_type {
+	CHANGE_NONE, /* nothing new in it */
+	CHANGE_CONNECTION_CREATED,
+	CHANGE_CONNECTION_ESTABLISHED,
+	CHANGE_CONNECTION_UPDATED, /* a snapshot knew better; no event of its own */
+	CHANGE_CONNECTION_CLOSED,
+	CHANGE_SUBFLOW_ESTABLISHED,
+	CHANGE_SUBFLOW_CLOSED,
+	CHANGE_SUBFLOW_PRIORITY,
+	CHANGE_ADDRESS_ANNOUNCED,
+	CHANGE_ADDRESS_REMOVED,
+	CHANGE_LISTENER_CREATED,
+	CHANGE_LISTENER_CLOSED,
+	CHANGE_INTERFACE_ADDED,
+	CHANGE_INTERFACE_CHANGED,
+	CHANGE_INTERFACE_REMOVED,
+	CHANGE_LOCAL_ADDED, /* these three: "interface-address-…" */
+	CHANGE_LOCAL_CHANGED,
+	CHANGE_LOCAL_REMOVED,
+	CHANGE_ROUTES,
+	CHANGE_ENDPOINT_ADDED,
+	CHANGE_ENDPOINT_CHANGED,
+	CHANGE_ENDPOINT_REMOVED,
+	CHANGE_LIMITS,
+	CHANGE_PATH_MANAGER,
+	CHANGE_LOST,
+	CHANGE_RESYNCED,
+};
+
+/* What one event changed, in values that stay true after the thing itself is gone. */
+struct change {
+	enum change_type type;
+	uint32_t token;
+	uint64_t connection_serial; /* of the connection the token names; 0: none, or unknown */
+	uint8_t side;
+	struct mptcpd_addr local, remote;
+	uint8_t local_id, remote_id; /* also the id of a peer's address and of an endpoint */
+	uint32_t ifindex;
+	uint32_t flags; /* of an endpoint */
+	char interface[MPTCPD_IFNAME_SIZE];
+	bool initial, backup, peer_backup, deny_join_id0;
+	uint8_t error;
+	bool has_reset;
+	uint8_t reset_reason;
+	enum snapshot_kind snapshot;
+	/* is more than the named thing touched? */
+	bool established; /* the connection got established along with it */
+	bool host; /* usable addresses, their flags or routes may differ now */
+	bool resync; /* the model met something it cannot know: a snapshot of `snapshot` is due */
+	char policy[32]; /* of the connection, cut */
+};
+
+struct model {
+	struct table connections, interfaces, locals;
+	size_t n_double_locals; /* addresses that several interfaces have */
+	struct endpoint *endpoints;
+	struct event_limits limits;
+	bool limits_known;
+	enum path_manager path_manager;
+	const struct rules *rules; /* not owned */
+	uint64_t next_serial;
+	uint32_t mark; /* counts snapshots; stamps what events touch */
+	struct {
+		bool open, sweeping;
+		bool again; /* news came between its records, which may be older */
+		uint32_t mark; /* as it was at BEGIN */
+	} snapshot[SNAPSHOT_KINDS];
+	struct connection
+		*sweep_next; /* where the sweep of connections goes on; NULL: at its end */
+	/* Called before a connection is forgotten, for whoever keeps pointers to it. May be NULL. */
+	void (*on_forget)(void *data, struct connection *connection);
+	void *on_forget_data;
+	uint64_t n_subflows; /* established ones, for status */
+};
+
+void model_init(struct model *model, const struct rules *rules);
+void model_done(struct model *model);
+
+/*
+ * Apply one event. Returns 0 and tells the change (CHANGE_NONE included), or -EINVAL for an event
+ * that makes no sense (no token, an address of no family); the model is then as before.
+ * An EVENT_SNAPSHOT_END starts a sweep: call model_sweep() until it returns false.
+ */
+int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
+		struct change *ret_change);
+/* Remove one thing that the finished snapshot did not confirm, and tell it. False: no more. */
+bool model_sweep(struct model *model, uint64_t now_ms, struct change *ret_change);
+/* Are there things to sweep? */
+bool model_is_sweeping(const struct model *model);
+
+/* New rules: look again which interfaces and addresses count. Policies are the engine's to renew. */
+void model_set_rules(struct model *model, const struct rules *rules);
+
+/* NULL: no such thing. What ended during a snapshot is not found. */
+struct connection *model_find_connection(const struct model *model, uint32_t token);
+struct interface *model_find_interface(const struct model *model, uint32_t ifindex);
+/* The usable one if there are several; else any; NULL: not ours. ifindex 0: on any interface. */
+struct local *model_find_local(const struct model *model, const struct mptcpd_addr *addr,
+			       uint32_t ifindex);
+/* The first connection that came after `serial` (0: the first of all), for listings in pages. */
+struct connection *model_next_connection(const struct model *model, uint64_t serial);
+/* The one that came after this, NULL: it is the last. For loops: the above searches each time. */
+struct connection *connection_next(const struct connection *connection);
+/* The interface's name, or "" for none or unknown. */
+const char *model_interface_name(const struct model *model, uint32_t ifindex);
+
+/* Note that the subflow got into this state now, by an event or by a command of ours. */
+void model_set_subflow_state(struct model *model, struct subflow *subflow, enum subflow_state state,
+			     uint64_t now_ms);
+/* Forget a connection that a command has shown to be gone. The change is CONNECTION_CLOSED. */
+void model_close_connection(struct model *model, struct connection *connection,
+			    struct change *ret_change);
+
+/* For the engine: room for a new record, at the end. NULL: the connection has 255 already. */
+struct subflow *connection_add_subflow(struct connection *connection);
+void connection_remove_subflow(struct connection *connection, struct subflow *subflow);
+struct announced *connection_add_announced(struct connection *connection);
+void connection_remove_announced(struct connection *connection, struct announced *announced);
+/* Is it in the kernel, as far as we know? (pending, established or closing) */
+bool subflow_is_seen(const struct subflow *subflow);
+/* How many established subflows it has. */
+size_t connection_count_established(const struct connection *connection);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The only way out of the engine: the kernel as functions. The real one is in kernel/, the fake
+ * one in tests/. All are synchronous and return 0 or -errno, or a positive named outcome; none
+ * may call back into the engine. The kernel queues the packet before they return.
+ */
+#ifndef CORE_OPS_H
+#define CORE_OPS_H
+
+#include "event.h"
+
+/* What probe() found. */
+enum probe {
+	PROBE_USERSPACE = 1, /* alive, and ours to command */
+	PROBE_KERNEL = 2, /* alive, under the kernel's path manager */
+	PROBE_GONE = 3, /* no such connection (any more) */
+};
+
+/* What route() found. */
+enum route {
+	ROUTE_NONE = 1,
+	ROUTE_UNICAST =
+		2, /* the routing tables lead there, with this source, out of this interface */
+	/*
+	 * IPv4 only: no route, but the peer is a direct neighbour on another interface, and the
+	 * kernel will look for it on this link too (two hosts joined by several cables).
+	 */
+	ROUTE_ON_LINK = 3,
+};
+
+/* MPTCP_PM_CMD_SUBFLOW_CREATE. */
+struct subflow_request {
+	struct mptcpd_addr local; /* port 0: ephemeral */
+	struct mptcpd_addr remote; /* always with a port */
+	uint8_t local_id, remote_id; /* remote_id 0: unknown, or the initial address */
+	uint32_t flags; /* 0 or MPTCPD_FLAG_BACKUP */
+	uint32_t ifindex; /* what the subflow is bound to */
+};
+
+struct kernel_ops {
+	/* 0 means a SYN was sent, no more. Errors: kernel-api of mptcp_pm, ENOTCONN before ESTABLISHED. */
+	int (*subflow_create)(void *kernel, uint32_t token, const struct subflow_request *request);
+	/*
+	 * Close one subflow. `mapped` as the event had it. With local.port 0 the kernel room looks the
+	 * port up among the sockets in SYN_SENT. -ESRCH: no such subflow; -EINVAL: no such connection.
+	 */
+	int (*subflow_destroy)(void *kernel, uint32_t token, const struct mptcpd_addr *local,
+			       const struct mptcpd_addr *remote, bool mapped);
+	/* MP_PRIO, RFC 8684 section 3.3.8. */
+	int (*subflow_backup)(void *kernel, uint32_t token, const struct mptcpd_addr *local,
+			      const struct mptcpd_addr *remote, bool backup);
+	/* ADD_ADDR, RFC 8684 section 3.4.1; id is not 0. */
+	int (*announce)(void *kernel, uint32_t token, const struct mptcpd_addr *addr, uint8_t id,
+			uint32_t ifindex);
+	/* RM_ADDR, RFC 8684 section 3.4.2. */
+	int (*withdraw)(void *kernel, uint32_t token, uint8_t id);
+	/* Which path manager has the connection? enum probe, or -errno. */
+	int (*probe)(void *kernel, uint32_t token);
+	/* enum route, or -errno. `remote` of family 0 stands for a global address of local's family. */
+	int (*route)(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
+		     const struct mptcpd_addr *remote);
+
+	/* The kernel's own path manager: endpoints and limits. */
+	int (*endpoint_add)(void *kernel, const struct event_endpoint *endpoint); /* id 0: any */
+	int (*endpoint_delete)(void *kernel, const struct event_endpoint *endpoint);
+	int (*endpoint_flags)(void *kernel, const struct event_endpoint *endpoint);
+	int (*limits_set)(void *kernel, const struct event_limits *limits);
+
+	/* Keep a listening MPTCP socket on addr (which has a port); let it go when asked as often. */
+	int (*listen)(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex);
+	int (*unlisten)(void *kernel, const struct mptcpd_addr *addr);
+
+	/*
+	 * Ask for a snapshot; its records come later, as events from BEGIN to END. Asking again while
+	 * one is under way makes it start over.
+	 */
+	int (*snapshot)(void *kernel, enum snapshot_kind kind);
+	/* Has this settle used up its share of time? */
+	bool (*out_of_time)(void *kernel);
+	/* The kernel's own words on the last failed command (NETLINK_EXT_ACK), or "". */
+	const char *(*error_text)(void *kernel);
+};
+
+#endif

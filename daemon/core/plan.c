@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A plan under construction: every entry a plugin makes is checked here. */
+#include "plan.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "addr.h"
+
+static struct plan *plan_of(struct mptcpd_plan *base)
+{
+	return (struct plan *)base;
+}
+
+static int refuse(struct plan *plan, int error, const struct mptcpd_addr *local,
+		  const struct mptcpd_addr *remote)
+{
+	if (plan->n_refusals < MPTCPD_PLAN_MAX)
+		plan->refusals[plan->n_refusals] = (struct plan_refusal){.plugin = plan->plugin,
+									 .error = error,
+									 .local = *local,
+									 .remote = *remote};
+	plan->n_refusals++;
+	return error;
+}
+
+static const struct local *find_usable(const struct plan *plan, const struct mptcpd_addr *addr)
+{
+	const struct local *local = model_find_local(plan->model, addr, 0);
+
+	return local && local->usability == USABLE ? local : NULL;
+}
+
+static bool is_in_plan(const struct plan *plan, const struct mptcpd_path *path)
+{
+	for (size_t i = 0; i < plan->n_paths; i++) {
+		const struct mptcpd_path *other = &plan->paths[i].path;
+
+		if (other->instance == path->instance && addr_equal(&other->local, &path->local) &&
+		    addr_equal(&other->remote, &path->remote))
+			return true;
+	}
+	return false;
+}
+
+static int check_path(const struct plan *plan, const struct mptcpd_path *path)
+{
+	const struct connection *connection = plan->connection;
+
+	if (!connection || !path->remote.port || (path->flags & ~(uint32_t)MPTCPD_FLAG_BACKUP))
+		return -EINVAL;
+	if (path->local.family != path->remote.family)
+		return -EAFNOSUPPORT;
+	if (connection->deny_join_id0 && addr_equal(&path->remote, &connection->remote))
+		return -EPERM;
+	return 0;
+}
+
+static int add_path(struct mptcpd_plan *base, const struct mptcpd_path *path)
+{
+	struct plan *plan = plan_of(base);
+	const struct local *local = find_usable(plan, &path->local);
+	int r = check_path(plan, path);
+
+	if (r == 0 && !local)
+		r = -EADDRNOTAVAIL;
+	if (r < 0)
+		return refuse(plan, r, &path->local, &path->remote);
+	if (is_in_plan(plan, path))
+		return -EEXIST;
+	if (plan->n_paths == MPTCPD_PLAN_MAX)
+		return refuse(plan, -ENOSPC, &path->local, &path->remote);
+	plan->paths[plan->n_paths++] = (struct plan_path){
+		.path = *path,
+		.ifindex = local->interface->ifindex,
+		.wanted_by = plan->plugin,
+	};
+	return 0;
+}
+
+static int add_announcement(struct mptcpd_plan *base, const struct mptcpd_announcement *ann)
+{
+	static const struct mptcpd_addr none;
+	struct plan *plan = plan_of(base);
+
+	if (!plan->connection || !ann->addr.family || addr_is_any(&ann->addr) ||
+	    addr_is_multicast(&ann->addr) || addr_is_loopback(&ann->addr) ||
+	    (ann->listen && !ann->addr.port))
+		return refuse(plan, -EINVAL, &ann->addr, &none);
+	if (ann->listen && !find_usable(plan, &ann->addr))
+		return refuse(plan, -EADDRNOTAVAIL, &ann->addr, &none);
+	for (size_t i = 0; i < plan->n_announcements; i++)
+		if (addr_equal(&plan->announcements[i].announcement.addr, &ann->addr))
+			return -EEXIST;
+	if (plan->n_announcements == MPTCPD_PLAN_MAX)
+		return refuse(plan, -ENOSPC, &ann->addr, &none);
+	plan->announcements[plan->n_announcements++] =
+		(struct plan_announcement){.announcement = *ann, .wanted_by = plan->plugin};
+	return 0;
+}
+
+static bool is_prefix(const struct mptcpd_addr *net, uint8_t prefix)
+{
+	return net->family == 0 || prefix <= (net->family == AF_INET ? 32 : 128);
+}
+
+static int forbid(struct mptcpd_plan *base, const struct mptcpd_forbidden *forbidden)
+{
+	struct plan *plan = plan_of(base);
+
+	if (!is_prefix(&forbidden->local, forbidden->local_prefix) ||
+	    !is_prefix(&forbidden->remote, forbidden->remote_prefix))
+		return refuse(plan, -EINVAL, &forbidden->local, &forbidden->remote);
+	if (plan->n_forbidden == MPTCPD_PLAN_MAX)
+		return refuse(plan, -ENOSPC, &forbidden->local, &forbidden->remote);
+	plan->forbidden[plan->n_forbidden++] = *forbidden;
+	return 0;
+}
+
+static int drop(struct mptcpd_plan *base, const struct mptcpd_addr *local,
+		const struct mptcpd_addr *remote)
+{
+	struct plan *plan = plan_of(base);
+	const struct connection *connection = plan->connection;
+
+	for (size_t i = 0; connection && i < connection->n_subflows; i++) {
+		const struct subflow *subflow = &connection->subflows[i];
+
+		if (!subflow_is_seen(subflow) || !addr_equal(&subflow->local, local) ||
+		    !addr_equal(&subflow->remote, remote))
+			continue;
+		if (plan->n_drops == MPTCPD_PLAN_MAX)
+			return refuse(plan, -ENOSPC, local, remote);
+		plan->drops[plan->n_drops].local = *local;
+		plan->drops[plan->n_drops++].remote = *remote;
+		return 0;
+	}
+	return refuse(plan, -ENOENT, local, remote);
+}
+
+static void ask_again(struct mptcpd_plan *base, uint64_t at_ms)
+{
+	struct plan *plan = plan_of(base);
+
+	if (at_ms < plan->ask_ms)
+		plan->ask_ms = at_ms;
+}
+
+static const struct mptcpd_path *get_path(struct mptcpd_plan *base, size_t i)
+{
+	struct plan *plan = plan_of(base);
+
+	return i < plan->n_paths ? &plan->paths[i].path : NULL;
+}
+
+static int remove_path(struct mptcpd_plan *base, size_t i)
+{
+	struct plan *plan = plan_of(base);
+
+	if (i >= plan->n_paths)
+		return -ENOENT;
+	plan->n_paths--;
+	memmove(&plan->paths[i], &plan->paths[i + 1], (plan->n_paths - i) * sizeof(plan->paths[0]));
+	return 0;
+}
+
+static int set_path_flags(struct mptcpd_plan *base, size_t i, uint32_t flags)
+{
+	struct plan *plan = plan_of(base);
+
+	if (i >= plan->n_paths)
+		return -ENOENT;
+	if (flags & ~(uint32_t)MPTCPD_FLAG_BACKUP)
+		return refuse(plan, -EINVAL, &plan->paths[i].path.local,
+			      &plan->paths[i].path.remote);
+	plan->paths[i].path.flags = flags;
+	return 0;
+}
+
+static const struct mptcpd_plan functions = {
+	.size = sizeof(struct mptcpd_plan),
+	.add_path = add_path,
+	.add_announcement = add_announcement,
+	.forbid = forbid,
+	.drop = drop,
+	.ask_again = ask_again,
+	.get_path = get_path,
+	.remove_path = remove_path,
+	.set_path_flags = set_path_flags,
+};
+
+void plan_init(struct plan *plan, const struct model *model, const struct connection *connection)
+{
+	plan->base = functions;
+	plan->model = model;
+	plan->connection = connection;
+	plan->plugin = 0;
+	plan->n_paths = plan->n_announcements = plan->n_forbidden = plan->n_drops = 0;
+	plan->n_refusals = 0;
+	plan->ask_ms = UINT64_MAX;
+}
+
+bool plan_forbids(const struct plan *plan, const struct mptcpd_addr *local,
+		  const struct mptcpd_addr *remote, uint32_t ifindex)
+{
+	for (size_t i = 0; i < plan->n_forbidden; i++) {
+		const struct mptcpd_forbidden *f = &plan->forbidden[i];
+
+		if (f->ifindex && f->ifindex != ifindex)
+			continue;
+		if (f->local.family && !addr_in_prefix(local, &f->local, f->local_prefix))
+			continue;
+		if (f->remote.family && !addr_in_prefix(remote, &f->remote, f->remote_prefix))
+			continue;
+		if (f->local.port && f->local.port != local->port)
+			continue;
+		if (f->remote.port && f->remote.port != remote->port)
+			continue;
+		return true;
+	}
+	return false;
+}

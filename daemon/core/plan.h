@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A plan under construction: what plugins ask for, checked like any other input. Reused from
+ * connection to connection; allocates nothing.
+ */
+#ifndef CORE_PLAN_H
+#define CORE_PLAN_H
+
+#include <mptcpd/plugin.h>
+
+#include "model.h"
+
+struct plan_path {
+	struct mptcpd_path path;
+	uint32_t ifindex; /* of the local address */
+	uint8_t wanted_by; /* index in the stack */
+	bool matched; /* the engine's, while it compares */
+};
+
+struct plan_announcement {
+	struct mptcpd_announcement announcement;
+	uint8_t wanted_by;
+};
+
+/* An entry that was not accepted. */
+struct plan_refusal {
+	uint8_t plugin; /* index in the stack */
+	int error;
+	struct mptcpd_addr local, remote;
+};
+
+struct plan {
+	struct mptcpd_plan base; /* what the plugin sees; first member */
+	const struct model *model;
+	const struct connection *connection;
+	uint8_t plugin; /* index of the one that is asked now */
+	size_t n_paths, n_announcements, n_forbidden, n_drops, n_refusals;
+	uint64_t ask_ms;
+	struct plan_path paths[MPTCPD_PLAN_MAX];
+	struct plan_announcement announcements[MPTCPD_PLAN_MAX];
+	struct mptcpd_forbidden forbidden[MPTCPD_PLAN_MAX];
+	struct {
+		struct mptcpd_addr local, remote;
+	} drops[MPTCPD_PLAN_MAX];
+	struct plan_refusal refusals[MPTCPD_PLAN_MAX]; /* the first ones; n_refusals counts all */
+};
+
+/* Empty it, for this connection. */
+void plan_init(struct plan *plan, const struct model *model, const struct connection *connection);
+/* Does the plan forbid this pair? ifindex: of the local address, 0 unknown. */
+bool plan_forbids(const struct plan *plan, const struct mptcpd_addr *local,
+		  const struct mptcpd_addr *remote, uint32_t ifindex);
+
+#endif

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One connection: ask its policy, compare with what is seen, close the difference. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "addr.h"
+#include "engine-private.h"
+
+/* A path that failed is not tried more often than this, however often the host changes. */
+#define RETRY_MIN_MS 1000
+
+/* ---- who decides ---- */
+
+void engine_find_policy(struct engine *engine, struct connection *connection)
+{
+	const struct local *local;
+
+	if (connection->policy_known || connection->side == MPTCPD_SIDE_UNKNOWN ||
+	    !connection->local.family)
+		return;
+	local = model_find_local(&engine->model, &connection->local, 0);
+	connection->policy =
+		rules_for_connection(engine->rules, connection->side, &connection->local,
+				     &connection->remote, local ? local->interface->name : "");
+	connection->policy_known = true;
+	if (!connection->policy || !connection->policy->memory_size)
+		return;
+	connection->memory = calloc(1, connection->policy->memory_size);
+	if (!connection->memory)
+		abort();
+}
+
+bool engine_know_path_manager(struct engine *engine, struct connection *connection)
+{
+	int r;
+
+	if (connection->path_manager != PATH_MANAGER_UNKNOWN)
+		return true;
+	r = engine->ops->probe(engine->kernel, connection->token);
+	if (r == PROBE_GONE) {
+		engine_close(engine, connection);
+		return false;
+	}
+	if (r == PROBE_USERSPACE || r == PROBE_KERNEL)
+		connection->path_manager =
+			r == PROBE_USERSPACE ? PATH_MANAGER_USERSPACE : PATH_MANAGER_KERNEL;
+	return true;
+}
+
+/*
+ * A command was answered with EINVAL: that is how the kernel says that the connection is gone, or
+ * not ours to command. False: there is no use in going on; it may have been freed.
+ */
+static bool survives(struct engine *engine, struct connection *connection, int r)
+{
+	if (r != -EINVAL)
+		return true;
+	connection->path_manager = PATH_MANAGER_UNKNOWN;
+	return engine_know_path_manager(engine, connection) &&
+	       connection->path_manager == PATH_MANAGER_USERSPACE;
+}
+
+/* ---- what is wanted ---- */
+
+static void tell_refusals(struct engine *engine, const struct connection *connection)
+{
+	const struct plan *plan = &engine->plan;
+
+	engine->counters.plans_refused += plan->n_refusals;
+	for (size_t i = 0; i < plan->n_refusals && i < MPTCPD_PLAN_MAX; i++) {
+		const struct plan_refusal *refusal = &plan->refusals[i];
+		struct notice notice = {
+			.type = NOTICE_PLAN_REFUSED,
+			.token = connection->token,
+			.error = refusal->error,
+			.plugin = connection->policy->plugins[refusal->plugin].plugin->name,
+			.text = "",
+			.local = refusal->local,
+			.remote = refusal->remote,
+		};
+
+		if (engine->observer.on_notice)
+			engine->observer.on_notice(engine->observer.data, &notice);
+	}
+}
+
+static void ask_policy(struct engine *engine, struct connection *connection)
+{
+	const struct policy *policy = connection->policy;
+	struct mptcpd_connection seen = engine_view_connection(engine, connection);
+
+	plan_init(&engine->plan, &engine->model, connection);
+	for (size_t i = 0; policy && i < policy->n_plugins; i++) {
+		const struct policy_plugin *plugin = &policy->plugins[i];
+
+		if (!plugin->plugin->plan_paths)
+			continue;
+		engine->plan.plugin = (uint8_t)i;
+		seen.memory = connection->memory
+				      ? (uint8_t *)connection->memory + plugin->memory_offset
+				      : NULL;
+		plugin->plugin->plan_paths(plugin->data, &engine->view.base, &seen,
+					   &engine->plan.base);
+	}
+	connection->ask_ms = engine->plan.ask_ms;
+	if (engine->plan.n_refusals)
+		tell_refusals(engine, connection);
+}
+
+/* ---- wanted against seen ---- */
+
+/* How well does this record serve the wanted path? 0: not at all. */
+static int serve_score(const struct subflow *subflow, const struct mptcpd_path *path)
+{
+	bool same_identity =
+		subflow->instance == path->instance && subflow->asked_port == path->local.port;
+
+	if (subflow->gone || !addr_equal_host(&subflow->local, &path->local) ||
+	    !addr_equal(&subflow->remote, &path->remote))
+		return 0;
+	if (subflow->state == SUBFLOW_WANTED)
+		return same_identity ? 1 : 0;
+	if (subflow->stale || (path->local.port && path->local.port != subflow->local.port &&
+			       path->local.port != subflow->asked_port))
+		return 0;
+	return same_identity ? 3 : 2;
+}
+
+static struct subflow *find_server(const struct connection *connection,
+				   const struct mptcpd_path *path, const bool taken[256])
+{
+	struct subflow *best = NULL;
+	int best_score = 0;
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		int score = taken[i] ? 0 : serve_score(&connection->subflows[i], path);
+
+		if (score > best_score) {
+			best = &connection->subflows[i];
+			best_score = score;
+		}
+	}
+	return best;
+}
+
+static struct subflow *add_wanted(struct connection *connection, const struct plan_path *want,
+				  uint64_t now_ms)
+{
+	struct subflow *subflow = connection_add_subflow(connection);
+
+	if (!subflow)
+		return NULL;
+	subflow->local = want->path.local;
+	subflow->remote = want->path.remote;
+	subflow->asked_port = want->path.local.port;
+	subflow->origin = MPTCPD_ORIGIN_POLICY;
+	subflow->origin_known = true;
+	subflow->since_ms = subflow->due_ms = now_ms;
+	return subflow;
+}
+
+/* Each wanted path finds the record that serves it, or gets a new one. */
+static void match_plan(struct engine *engine, struct connection *connection, uint64_t now_ms)
+{
+	bool taken[256] = {false};
+
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (connection->subflows[i].wanted_by != WANTED_BY_ADMIN)
+			connection->subflows[i].wanted_by = WANTED_BY_NONE;
+	for (size_t i = 0; i < engine->plan.n_paths; i++) {
+		const struct plan_path *want = &engine->plan.paths[i];
+		struct subflow *subflow = find_server(connection, &want->path, taken);
+
+		if (!subflow)
+			subflow = add_wanted(connection, want, now_ms);
+		if (!subflow)
+			return;
+		taken[subflow - connection->subflows] = true;
+		subflow->origin_known = true;
+		subflow->instance = want->path.instance;
+		if (!subflow->pinned)
+			subflow->want_backup = want->path.flags & MPTCPD_FLAG_BACKUP;
+		if (subflow->wanted_by != WANTED_BY_ADMIN)
+			subflow->wanted_by = want->wanted_by;
+		if (subflow->state == SUBFLOW_WANTED)
+			subflow->ifindex = want->ifindex;
+	}
+}
+
+/* Where the address of the subflow is now; NULL: nowhere. */
+static const struct local *find_local(const struct engine *engine, const struct subflow *subflow)
+{
+	/* Those that an application made are not bound to the interface they started on. */
+	bool is_bound =
+		subflow->origin == MPTCPD_ORIGIN_POLICY || subflow->origin == MPTCPD_ORIGIN_ADMIN;
+
+	return model_find_local(&engine->model, &subflow->local, is_bound ? subflow->ifindex : 0);
+}
+
+/* Can no packet leave by it any more? */
+static bool is_lost(const struct engine *engine, const struct subflow *subflow)
+{
+	const struct local *local = find_local(engine, subflow);
+
+	return !local || !local->interface->up || !local->interface->carrier;
+}
+
+static bool is_policys(const struct subflow *subflow)
+{
+	return subflow->origin == MPTCPD_ORIGIN_POLICY && subflow->origin_known;
+}
+
+static bool is_covered(const struct plan *plan, const struct subflow *subflow)
+{
+	for (size_t i = 0; i < plan->n_paths; i++)
+		if (addr_equal_host(&plan->paths[i].path.local, &subflow->local) &&
+		    addr_equal(&plan->paths[i].path.remote, &subflow->remote))
+			return true;
+	return false;
+}
+
+/*
+ * Judge what is seen: forbidden, stale. Returns whether a subflow is there that carries on if all
+ * others go: without one, nothing is closed for being lost or unwanted, because the kernel ends a
+ * connection soon after its last subflow.
+ */
+static bool judge_seen(struct engine *engine, struct connection *connection)
+{
+	bool has_good = false;
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct subflow *subflow = &connection->subflows[i];
+		bool lost = subflow_is_seen(subflow) && is_lost(engine, subflow);
+
+		subflow->forbidden = plan_forbids(&engine->plan, &subflow->local, &subflow->remote,
+						  subflow->ifindex);
+		if (subflow->state != SUBFLOW_ESTABLISHED || subflow->gone)
+			continue;
+		if (lost)
+			subflow->stale = true;
+		else if (subflow->stale && !is_covered(&engine->plan, subflow))
+			subflow->stale = false;
+		has_good |= !subflow->stale && !subflow->forbidden &&
+			    (subflow->wanted_by != WANTED_BY_NONE || !is_policys(subflow));
+	}
+	return has_good;
+}
+
+/* A subflow that a plan would want if only a route led there is left to TCP meanwhile. */
+static bool lacks_route(struct engine *engine, const struct subflow *subflow)
+{
+	const struct local *local = find_local(engine, subflow);
+
+	return local && local->usability == USABLE &&
+	       !route_exists(&engine->routes, local, &subflow->remote);
+}
+
+static bool should_close(struct engine *engine, const struct subflow *subflow, bool has_good)
+{
+	if (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_CLOSING)
+		return false;
+	if (subflow->forbidden)
+		return true;
+	if (is_lost(engine, subflow))
+		return has_good || subflow->state == SUBFLOW_PENDING;
+	if (subflow->wanted_by != WANTED_BY_NONE)
+		return false;
+	if (subflow->stale)
+		return has_good;
+	return is_policys(subflow) && has_good && !lacks_route(engine, subflow);
+}
+
+static bool is_dropped(const struct plan *plan, const struct subflow *subflow)
+{
+	for (size_t i = 0; i < plan->n_drops; i++)
+		if (addr_equal(&plan->drops[i].local, &subflow->local) &&
+		    addr_equal(&plan->drops[i].remote, &subflow->remote))
+			return subflow_is_seen(subflow) && subflow->state != SUBFLOW_CLOSING;
+	return false;
+}
+
+/*
+ * The address is gone: the peer is told to close every subflow of that id, once, and before any
+ * DESTROY, which makes the kernel forget the id.
+ */
+static void withdraw_lost(struct engine *engine, struct connection *connection,
+			  const struct subflow *lost)
+{
+	int r;
+
+	for (const struct subflow *before = connection->subflows; before < lost; before++)
+		if (before->state == SUBFLOW_CLOSING && before->local_id == lost->local_id)
+			return;
+	r = engine->ops->withdraw(engine->kernel, connection->token, lost->local_id);
+	/* EINVAL: the kernel has forgotten the id, and so has nothing to say. */
+	engine_command(engine, connection, "REMOVE", r == -EINVAL ? 0 : r);
+}
+
+/* False: the connection is not ours any more, or gone. */
+static bool close_unwanted(struct engine *engine, struct connection *connection, uint64_t now_ms)
+{
+	bool has_good = judge_seen(engine, connection);
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct subflow *subflow = &connection->subflows[i];
+
+		if (!should_close(engine, subflow, has_good) && !is_dropped(&engine->plan, subflow))
+			continue;
+		if (subflow->state == SUBFLOW_ESTABLISHED && has_good && is_lost(engine, subflow))
+			withdraw_lost(engine, connection, subflow);
+		if (!survives(engine, connection,
+			      engine_destroy(engine, connection, subflow, now_ms)))
+			return false;
+	}
+	return true;
+}
+
+/* Wishes that nobody has any more. */
+static void forget_unwanted(struct connection *connection)
+{
+	for (size_t i = connection->n_subflows; i-- > 0;) {
+		struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow->state == SUBFLOW_WANTED && !subflow->gone && !subflow->banned &&
+		    subflow->wanted_by == WANTED_BY_NONE)
+			connection_remove_subflow(connection, subflow);
+	}
+}
+
+/* Is the wish to be tried now? Sets when it is, else. */
+static bool is_due(struct engine *engine, struct subflow *subflow, bool host_changed,
+		   uint64_t now_ms)
+{
+	const struct local *local =
+		model_find_local(&engine->model, &subflow->local, subflow->ifindex);
+
+	if (subflow->state != SUBFLOW_WANTED || subflow->gone || subflow->banned ||
+	    subflow->forbidden || subflow->wanted_by == WANTED_BY_NONE)
+		return false;
+	if (subflow->failed)
+		engine_back_off(engine, subflow, now_ms);
+	if (host_changed && subflow->due_ms > subflow->since_ms + RETRY_MIN_MS)
+		subflow->due_ms = subflow->since_ms + RETRY_MIN_MS;
+	subflow->no_route = !local || local->usability != USABLE ||
+			    !route_exists(&engine->routes, local, &subflow->remote);
+	return !subflow->no_route && subflow->due_ms <= now_ms;
+}
+
+static bool create_wanted(struct engine *engine, struct connection *connection, bool host_changed,
+			  uint64_t now_ms)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct subflow *subflow = &connection->subflows[i];
+
+		if (is_due(engine, subflow, host_changed, now_ms) &&
+		    !survives(engine, connection,
+			      engine_create(engine, connection, subflow, now_ms)))
+			return false;
+		if (subflow->state == SUBFLOW_ESTABLISHED && !subflow->pinned &&
+		    subflow->wanted_by != WANTED_BY_NONE &&
+		    subflow->want_backup != subflow->backup &&
+		    !survives(engine, connection,
+			      engine_set_backup(engine, connection, subflow, subflow->want_backup)))
+			return false;
+	}
+	return true;
+}
+
+static uint64_t next_due(const struct connection *connection)
+{
+	uint64_t due = connection->ask_ms;
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow->state == SUBFLOW_WANTED && !subflow->gone && !subflow->banned &&
+		    !subflow->forbidden && !subflow->no_route &&
+		    subflow->wanted_by != WANTED_BY_NONE && subflow->due_ms < due)
+			due = subflow->due_ms;
+	}
+	return due;
+}
+
+/* ---- all together ---- */
+
+/* Is enough known to decide? While its snapshot runs, subflows of an adopted one may be unknown. */
+static bool is_complete(const struct engine *engine, const struct connection *connection)
+{
+	return connection->local.family && connection->side != MPTCPD_SIDE_UNKNOWN &&
+	       !(connection->adopted && engine->model.snapshot[SNAPSHOT_CONNECTIONS].open);
+}
+
+void engine_reconcile(struct engine *engine, struct connection *connection, uint64_t now_ms)
+{
+	bool host_changed = connection->planned != engine->generation;
+	uint64_t due, announce_due;
+
+	if (!is_complete(engine, connection)) {
+		connection->planned = 0; /* the walk after the snapshot comes back to it */
+		return;
+	}
+	connection->planned = engine->generation;
+	deadlines_set(&engine->deadlines, connection, UINT64_MAX);
+	if (connection->state == MPTCPD_CONNECTION_CLOSING || connection->fallback)
+		return;
+	/* Where we command by default, the probe waits until after the commands. */
+	if ((connection->state == MPTCPD_CONNECTION_CREATED ||
+	     engine->model.path_manager != PATH_MANAGER_USERSPACE) &&
+	    !engine_know_path_manager(engine, connection))
+		return;
+	if (connection->state == MPTCPD_CONNECTION_CREATED ||
+	    connection->path_manager == PATH_MANAGER_KERNEL)
+		return;
+	ask_policy(engine, connection);
+	match_plan(engine, connection, now_ms);
+	if (!close_unwanted(engine, connection, now_ms))
+		return;
+	forget_unwanted(connection);
+	if (!create_wanted(engine, connection, host_changed, now_ms))
+		return;
+	announce_due = engine_reconcile_announcements(engine, connection, now_ms);
+	due = next_due(connection);
+	deadlines_set(&engine->deadlines, connection, due < announce_due ? due : announce_due);
+	engine_know_path_manager(engine, connection);
+}

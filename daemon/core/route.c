@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A direct-mapped cache of route verdicts. */
+#include "route.h"
+
+#include <string.h>
+
+#include "addr.h"
+
+void route_cache_init(struct route_cache *cache, const struct kernel_ops *ops, void *kernel)
+{
+	cache->ops = ops;
+	cache->kernel = kernel;
+	cache->generation = 1;
+}
+
+void route_cache_flush(struct route_cache *cache)
+{
+	cache->generation++;
+}
+
+static uint32_t hash(const struct mptcpd_addr *local, uint32_t ifindex,
+		     const struct mptcpd_addr *remote)
+{
+	uint32_t h = 2166136261U ^ ifindex;
+
+	for (size_t i = 0; i < sizeof(local->ip); i++)
+		h = ((h ^ local->ip[i]) * 16777619U ^ remote->ip[i]) * 16777619U;
+	return h ^ h >> 16;
+}
+
+static bool is_cached(const struct route_cache *cache, const struct route_verdict *verdict,
+		      const struct mptcpd_addr *local, uint32_t ifindex,
+		      const struct mptcpd_addr *remote)
+{
+	return verdict->generation == cache->generation && verdict->ifindex == ifindex &&
+	       verdict->family == local->family &&
+	       memcmp(verdict->local, local->ip, sizeof(local->ip)) == 0 &&
+	       memcmp(verdict->remote, remote->ip, sizeof(remote->ip)) == 0;
+}
+
+/* Behind a bridge, a tunnel or a modem there are no neighbours to hope for. */
+static bool has_neighbours(const struct interface *interface)
+{
+	switch ((enum mptcpd_link_type)interface->type) {
+	case MPTCPD_LINK_ETHERNET:
+	case MPTCPD_LINK_WIFI:
+	case MPTCPD_LINK_BOND:
+	case MPTCPD_LINK_VETH:
+	case MPTCPD_LINK_VLAN:
+		return !interface->point_to_point;
+	case MPTCPD_LINK_OTHER:
+	case MPTCPD_LINK_LOOPBACK:
+	case MPTCPD_LINK_WWAN:
+	case MPTCPD_LINK_PPP:
+	case MPTCPD_LINK_TUNNEL:
+	case MPTCPD_LINK_BRIDGE:
+		break;
+	}
+	return false;
+}
+
+bool route_exists(struct route_cache *cache, const struct local *local,
+		  const struct mptcpd_addr *remote)
+{
+	uint32_t ifindex = local->interface->ifindex;
+	struct route_verdict *verdict =
+		&cache->verdicts[hash(&local->addr, ifindex, remote) % ROUTE_CACHE_SIZE];
+
+	if (!is_cached(cache, verdict, &local->addr, ifindex, remote)) {
+		int r = cache->ops->route(cache->kernel, &local->addr, ifindex, remote);
+
+		memcpy(verdict->local, local->addr.ip, sizeof(verdict->local));
+		memcpy(verdict->remote, remote->ip, sizeof(verdict->remote));
+		verdict->ifindex = ifindex;
+		verdict->family = local->addr.family;
+		verdict->generation = cache->generation;
+		verdict->verdict = (uint8_t)(r < 0 ? ROUTE_NONE : r);
+	}
+	return verdict->verdict == ROUTE_UNICAST ||
+	       (verdict->verdict == ROUTE_ON_LINK && has_neighbours(local->interface));
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The operator's rules, as values: which interfaces are used and how, and which policy decides
+ * for which connection. Read by the engine and the model, made by config.c (or by a test).
+ */
+#ifndef CORE_RULES_H
+#define CORE_RULES_H
+
+#include <mptcpd/plugin.h>
+
+#include "event.h"
+
+enum use {
+	USE_AUTO, /* kinds of interface that rarely lead anywhere are left out */
+	USE_YES,
+	USE_NO,
+};
+
+/* Kinds of address that count only when named (`addresses =`). */
+enum address_kind {
+	ADDRESS_LINK_LOCAL = 1 << 0,
+	ADDRESS_UNIQUE_LOCAL = 1 << 1,
+	ADDRESS_TEMPORARY = 1 << 2,
+	ADDRESS_DEPRECATED = 1 << 3,
+};
+
+/* One [interface:…] group; the first in order that matches decides. */
+struct interface_rule {
+	char *match; /* the text after the colon: glob, "type:NAME" or prefix */
+	bool by_type; /* match is type */
+	uint8_t type; /* enum mptcpd_link_type */
+	uint8_t prefix; /* of net */
+	struct mptcpd_addr net; /* family 0: not by prefix */
+	enum use use;
+	uint32_t flags; /* MPTCPD_FLAG_* */
+	bool has_flags; /* else the default of the path manager in charge */
+	uint32_t addresses; /* enum address_kind bits that count too */
+	struct mptcpd_addr announce; /* public address behind 1:1 NAT, family 0: none */
+};
+
+/* One plugin of a policy, started. */
+struct policy_plugin {
+	const struct mptcpd_plugin *plugin;
+	void *data; /* the plugin's own */
+	size_t memory_offset; /* of its memory in the connection's */
+};
+
+/* One [policy:…] group; the first in order whose matches all hold decides. */
+struct policy {
+	char *name;
+	struct {
+		bool has_side, has_local, has_remote, has_interface;
+		uint8_t side; /* enum mptcpd_side */
+		uint8_t local_prefix, remote_prefix;
+		struct mptcpd_addr local, remote; /* networks */
+		uint16_t local_port_min, local_port_max; /* 0,0: any */
+		uint16_t remote_port_min, remote_port_max;
+		char *interface; /* glob on the interface of the initial subflow */
+	} match;
+	struct policy_plugin *plugins; /* in the order of the stack */
+	size_t n_plugins;
+	size_t memory_size; /* of all plugins together */
+};
+
+struct rules {
+	bool manage_path_manager; /* false: path-manager = unmanaged */
+	enum path_manager path_manager;
+	struct interface_rule *interfaces;
+	size_t n_interfaces;
+	struct policy *policies;
+	size_t n_policies;
+	struct policy_plugin endpoints; /* plugin NULL: none */
+	uint32_t endpoint_flags; /* for interfaces without flags of their own */
+};
+
+/* The rule for an interface by its name and type; NULL: none matches. Prefix rules are skipped. */
+const struct interface_rule *rules_for_interface(const struct rules *rules, const char *name,
+						 enum mptcpd_link_type type);
+/* The same for one address on it, prefix rules included, in file order. */
+const struct interface_rule *rules_for_address(const struct rules *rules, const char *name,
+					       enum mptcpd_link_type type,
+					       const struct mptcpd_addr *addr);
+/* The policy of a connection, `interface` being that of its initial subflow or "". NULL: none. */
+const struct policy *rules_for_connection(const struct rules *rules, enum mptcpd_side side,
+					  const struct mptcpd_addr *local,
+					  const struct mptcpd_addr *remote, const char *interface);
+
+/* Names as the configuration and JSON write them ("wifi"), and back (-1: unknown). */
+const char *link_type_name(enum mptcpd_link_type type);
+int link_type_from_name(const char *name);
+
+#endif

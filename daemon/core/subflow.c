@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Subflows in the model: which record an event means, and what it makes of it. */
+#include "subflow.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "addr.h"
+#include "connection.h"
+
+/* A subflow that lived this long had no lasting trouble: its back-off starts anew. */
+#define LIVED_MS 60000
+
+bool subflow_is_seen(const struct subflow *subflow)
+{
+	return !subflow->gone && subflow->state != SUBFLOW_WANTED;
+}
+
+size_t connection_count_established(const struct connection *connection)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		n += !connection->subflows[i].gone &&
+		     connection->subflows[i].state == SUBFLOW_ESTABLISHED;
+	return n;
+}
+
+void model_set_subflow_state(struct model *model, struct subflow *subflow, enum subflow_state state,
+			     uint64_t now_ms)
+{
+	bool was = subflow->state == SUBFLOW_ESTABLISHED && !subflow->gone;
+
+	subflow->touched = model->mark;
+	if (subflow->state != state)
+		subflow->since_ms = now_ms;
+	subflow->state = state;
+	subflow->gone = false;
+	model->n_subflows += (state == SUBFLOW_ESTABLISHED) - was;
+}
+
+/* Might this event's end be that record's? 0 no, else the better the higher. */
+static int match_score(const struct subflow *subflow, const struct event_subflow *event)
+{
+	bool local_host = addr_equal_host(&subflow->local, &event->local);
+	bool remote_host = addr_equal_host(&subflow->remote, &event->remote);
+	bool same_port = subflow->local.port == event->local.port;
+
+	if (subflow->gone)
+		return addr_equal(&subflow->local, &event->local) &&
+				       addr_equal(&subflow->remote, &event->remote)
+			       ? 1
+			       : 0;
+	if (local_host && same_port && addr_equal(&subflow->remote, &event->remote))
+		return subflow->state == SUBFLOW_WANTED ? 3 : 6;
+	if (subflow->state == SUBFLOW_WANTED)
+		return 0;
+	/* Asked for, and its port not known until now. */
+	if (local_host && subflow->local.port == 0 && remote_host &&
+	    (subflow->remote.port == event->remote.port || event->remote.port == 0) &&
+	    (subflow->asked_port == 0 || subflow->asked_port == event->local.port))
+		return subflow->local_id == event->local_id ? 5 : 4;
+	/* Ends of subflows in SYN_SENT come without the remote port, or without addresses. */
+	if (local_host && same_port && remote_host && event->remote.port == 0)
+		return 3;
+	if (addr_is_any(&event->local) && subflow->local_id == event->local_id &&
+	    (same_port || (subflow->local.port == 0 && subflow->state == SUBFLOW_PENDING)))
+		return 2;
+	return 0;
+}
+
+static struct subflow *match_subflow(const struct connection *connection,
+				     const struct event_subflow *event)
+{
+	struct subflow *best = NULL;
+	int best_score = 0;
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		int score = match_score(&connection->subflows[i], event);
+
+		if (score > best_score) {
+			best = &connection->subflows[i];
+			best_score = score;
+		}
+	}
+	return best;
+}
+
+static void describe_subflow(const struct model *model, const struct connection *connection,
+			     const struct subflow *subflow, struct change *change)
+{
+	connection_describe(connection, change);
+	change->local = subflow->local;
+	change->remote = subflow->remote;
+	change->local_id = subflow->local_id;
+	change->remote_id = subflow->remote_id;
+	change->ifindex = subflow->ifindex;
+	change->initial = subflow->initial;
+	change->backup = subflow->backup;
+	change->peer_backup = subflow->peer_backup;
+	change->error = subflow->error;
+	change->has_reset = subflow->has_reset;
+	change->reset_reason = subflow->reset_reason;
+	snprintf(change->interface, sizeof(change->interface), "%s",
+		 model_interface_name(model, subflow->ifindex));
+}
+
+/*
+ * Which interface is it on: what the kernel says it is bound to, else the one that has its local
+ * address.
+ */
+static void set_interface(const struct model *model, struct subflow *subflow, uint32_t ifindex)
+{
+	struct local *local;
+
+	if (ifindex) {
+		subflow->ifindex = ifindex;
+	} else if (!subflow->ifindex) {
+		local = model_find_local(model, &subflow->local, 0);
+		subflow->ifindex = local ? local->interface->ifindex : 0;
+	}
+}
+
+/* Events do not say who sent the MP_JOIN; the port that the peer listens on does. */
+static bool is_ours_by_port(const struct connection *connection, const struct event_subflow *event)
+{
+	if (connection->side == MPTCPD_SIDE_SERVER)
+		return event->local.port != connection->local.port;
+	if (event->remote.port == connection->remote.port)
+		return true;
+	for (size_t i = 0; i < connection->n_peers; i++)
+		if (connection->peers[i].addr.port == event->remote.port)
+			return true;
+	return false;
+}
+
+static enum mptcpd_origin guess_origin(const struct connection *connection, bool is_ours)
+{
+	if (!is_ours)
+		return MPTCPD_ORIGIN_PEER;
+	/* Under our own path manager nobody but a person makes subflows beside us. */
+	return connection->path_manager == PATH_MANAGER_USERSPACE ? MPTCPD_ORIGIN_ADMIN
+								  : MPTCPD_ORIGIN_POLICY;
+}
+
+static void see_subflow(const struct model *model, struct subflow *subflow,
+			const struct event_subflow *event)
+{
+	subflow->local = event->local;
+	subflow->remote = event->remote;
+	subflow->local_id = event->local_id;
+	subflow->remote_id = event->remote_id;
+	subflow->mapped = event->mapped;
+	subflow->peer_backup = event->peer_backup;
+	set_interface(model, subflow, event->ifindex);
+}
+
+int subflow_apply_established(struct model *model, struct connection *connection,
+			      const struct event_subflow *event, uint64_t now_ms,
+			      struct change *change)
+{
+	struct subflow *subflow = match_subflow(connection, event);
+
+	if (!event->local.family || !event->remote.family)
+		return -EINVAL;
+	if (!subflow) {
+		subflow = connection_add_subflow(connection);
+		if (!subflow)
+			return 0;
+		subflow->origin = guess_origin(connection, is_ours_by_port(connection, event)) & 7;
+		subflow->origin_known = true;
+	}
+	if (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_PENDING)
+		change->type = CHANGE_SUBFLOW_ESTABLISHED;
+	see_subflow(model, subflow, event);
+	subflow->error = 0;
+	subflow->has_reset = subflow->refused = subflow->failed = false;
+	model_set_subflow_state(model, subflow,
+				subflow->state == SUBFLOW_CLOSING ? SUBFLOW_CLOSING
+								  : SUBFLOW_ESTABLISHED,
+				now_ms);
+	describe_subflow(model, connection, subflow, change);
+	return 0;
+}
+
+/* It is no more in the kernel: forget it, or keep it as a wish that failed. */
+static void close_subflow(struct model *model, struct connection *connection,
+			  struct subflow *subflow, const struct event_subflow *event,
+			  uint64_t now_ms, struct change *change)
+{
+	bool lived =
+		subflow->state == SUBFLOW_ESTABLISHED && now_ms - subflow->since_ms >= LIVED_MS;
+	bool keep = subflow->wanted_by != WANTED_BY_NONE || subflow->banned;
+
+	/* Its last port and ids are what people want to read. */
+	if (event->local.port)
+		subflow->local.port = event->local.port;
+	subflow->error = event->error;
+	subflow->has_reset = event->has_reset;
+	subflow->reset_reason = event->reset_reason;
+	subflow->by_command = false;
+	change->type = CHANGE_SUBFLOW_CLOSED;
+	describe_subflow(model, connection, subflow, change);
+	subflow->failed = subflow->state != SUBFLOW_CLOSING;
+	if (lived)
+		subflow->attempts = 0;
+	model_set_subflow_state(model, subflow, SUBFLOW_WANTED, now_ms);
+	if (subflow->initial)
+		subflow->asked_port = 0; /* the application chose it; nobody else needs it */
+	subflow->initial = false;
+	if (keep)
+		return;
+	if (model->snapshot[SNAPSHOT_CONNECTIONS].open)
+		subflow->gone = true;
+	else
+		connection_remove_subflow(connection, subflow);
+}
+
+int subflow_apply_closed(struct model *model, struct connection *connection,
+			 const struct event_subflow *event, uint64_t now_ms, struct change *change)
+{
+	struct subflow *subflow = match_subflow(connection, event);
+
+	if (subflow && subflow_is_seen(subflow))
+		close_subflow(model, connection, subflow, event, now_ms, change);
+	return 0;
+}
+
+int subflow_apply_priority(struct model *model, struct connection *connection,
+			   const struct event_subflow *event, struct change *change)
+{
+	struct subflow *subflow = match_subflow(connection, event);
+
+	if (!subflow || !subflow_is_seen(subflow))
+		return 0;
+	if (subflow->peer_backup != event->peer_backup)
+		change->type = CHANGE_SUBFLOW_PRIORITY;
+	subflow->peer_backup = event->peer_backup;
+	subflow->touched = model->mark;
+	describe_subflow(model, connection, subflow, change);
+	return 0;
+}
+
+static enum subflow_state state_in_snapshot(const struct event_subflow *event)
+{
+	if (event->syn_sent)
+		return SUBFLOW_PENDING;
+	return event->closing ? SUBFLOW_CLOSING : SUBFLOW_ESTABLISHED;
+}
+
+/* What the record says of its connection. */
+static void learn_from_subflow(struct connection *connection, const struct event_subflow *event,
+			       struct change *change)
+{
+	if (event->initial && connection->side == MPTCPD_SIDE_UNKNOWN)
+		connection->side = event->joined_here ? MPTCPD_SIDE_CLIENT : MPTCPD_SIDE_SERVER;
+	if (event->fully_established && !event->fallback &&
+	    connection->state == MPTCPD_CONNECTION_CREATED) {
+		connection->state = MPTCPD_CONNECTION_ESTABLISHED;
+		change->established = true;
+	}
+}
+
+int subflow_apply_snapshot(struct model *model, struct connection *connection,
+			   const struct event_subflow *event, uint64_t now_ms,
+			   struct change *change)
+{
+	uint32_t mark = model->snapshot[SNAPSHOT_CONNECTIONS].mark;
+	struct subflow *subflow = match_subflow(connection, event);
+	enum subflow_state state = state_in_snapshot(event);
+
+	if (!event->local.family || !event->remote.family)
+		return -EINVAL;
+	learn_from_subflow(connection, event, change);
+	if (subflow && subflow->touched >= mark)
+		goto out; /* events told newer things */
+	if (!subflow) {
+		subflow = connection_add_subflow(connection);
+		if (!subflow)
+			goto out;
+		subflow->initial = event->initial;
+		subflow->origin = (event->initial	? MPTCPD_ORIGIN_APPLICATION
+				   : event->joined_here ? MPTCPD_ORIGIN_POLICY
+							: MPTCPD_ORIGIN_PEER) &
+				  7;
+		subflow->origin_known = event->initial || !event->joined_here;
+	}
+	if (state == SUBFLOW_ESTABLISHED &&
+	    (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_PENDING) && !event->initial)
+		change->type = CHANGE_SUBFLOW_ESTABLISHED;
+	see_subflow(model, subflow, event);
+	subflow->backup = event->backup;
+	if (subflow->state != SUBFLOW_CLOSING)
+		model_set_subflow_state(model, subflow, state, now_ms);
+	subflow->touched = model->mark;
+out:
+	if (change->established && change->type == CHANGE_NONE) {
+		change->type = CHANGE_CONNECTION_ESTABLISHED;
+		connection_describe(connection, change);
+	} else if (change->type == CHANGE_SUBFLOW_ESTABLISHED) {
+		describe_subflow(model, connection, subflow, change);
+	}
+	return 0;
+}
+
+/* A seen subflow that the finished snapshot did not show. */
+static bool is_stale(const struct subflow *subflow, uint32_t mark)
+{
+	return subflow_is_seen(subflow) && subflow->touched < mark;
+}
+
+bool subflow_sweep(struct model *model, struct connection *connection, uint64_t now_ms,
+		   struct change *change)
+{
+	uint32_t mark = model->snapshot[SNAPSHOT_CONNECTIONS].mark;
+	static const struct event_subflow nothing_known;
+
+	for (size_t i = 0; i < connection->n_subflows;) {
+		struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow->gone) {
+			connection_remove_subflow(connection, subflow);
+		} else if (is_stale(subflow, mark)) {
+			close_subflow(model, connection, subflow, &nothing_known, now_ms, change);
+			return true;
+		} else {
+			i++;
+		}
+	}
+	return false;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The hash table of the core: uthash, wrapped once. */
+#include <string.h>
+
+/* A bucket holds ten entries before the table doubles: the first doubling comes at 40,000. */
+#define HASH_INITIAL_NUM_BUCKETS 4096U
+#define HASH_INITIAL_NUM_BUCKETS_LOG2 12U
+
+#include "table.h"
+
+void table_add(struct table *table, struct table_entry *entry, const void *key, size_t size)
+{
+	HASH_ADD_KEYPTR(hh, table->head, key, (unsigned)size, entry);
+}
+
+void table_remove(struct table *table, struct table_entry *entry)
+{
+	HASH_DELETE(hh, table->head, entry);
+}
+
+struct table_entry *table_find(const struct table *table, const void *key, size_t size)
+{
+	struct table_entry *entry = NULL;
+
+	HASH_FIND(hh, table->head, key, (unsigned)size, entry);
+	return entry;
+}
+
+size_t table_count(const struct table *table)
+{
+	return HASH_COUNT(table->head);
+}
+
+struct table_entry *table_first(const struct table *table)
+{
+	return table->head;
+}
+
+struct table_entry *table_next(const struct table_entry *entry)
+{
+	return entry->hh.next;
+}
+
+struct table_entry *table_last(const struct table *table)
+{
+	if (!table->head)
+		return NULL;
+	return ELMT_FROM_HH(table->head->hh.tbl, table->head->hh.tbl->tail);
+}

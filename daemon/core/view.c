@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What plugins see of the host and of a connection. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine-private.h"
+
+static bool is_routable(const struct mptcpd_view *base, const struct mptcpd_local *seen,
+			const struct mptcpd_addr *remote)
+{
+	struct engine *engine = ((const struct view *)base)->engine;
+	struct local *local = model_find_local(&engine->model, &seen->addr, seen->ifindex);
+
+	if (!local || local->usability != USABLE || !remote->family)
+		return false;
+	return local->addr.family == remote->family && route_exists(&engine->routes, local, remote);
+}
+
+static void add_local(struct engine *engine, const struct local *local)
+{
+	struct mptcpd_view *view = &engine->view.base;
+	struct mptcpd_local *seen;
+
+	if (view->n_locals == engine->room_locals) {
+		engine->room_locals = engine->room_locals ? 2 * engine->room_locals : 16;
+		engine->locals =
+			realloc(engine->locals, engine->room_locals * sizeof(*engine->locals));
+		if (!engine->locals)
+			abort();
+	}
+	seen = &engine->locals[view->n_locals++];
+	*seen = (struct mptcpd_local){
+		.addr = local->addr,
+		.ifindex = local->interface->ifindex,
+		.flags = local->flags,
+		.prefix = local->prefix,
+		.type = local->interface->type,
+	};
+	memcpy(seen->interface, local->interface->name, sizeof(seen->interface));
+}
+
+/* Does a route lead out of the interface at all, for this family? */
+static bool has_way_out(struct engine *engine, const struct interface *interface, uint8_t family)
+{
+	static const struct mptcpd_addr world;
+
+	for (const struct local *local = interface->locals; local; local = local->next)
+		if (local->addr.family == family && local->usability == USABLE)
+			return route_exists(&engine->routes, local, &world);
+	return false;
+}
+
+void engine_update_view(struct engine *engine, uint64_t now_ms)
+{
+	struct table_entry *entry;
+
+	engine->view.base = (struct mptcpd_view){.size = sizeof(engine->view.base),
+						 .now_ms = now_ms,
+						 .routable = is_routable};
+	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
+		struct interface *interface = table_owner(entry, struct interface);
+
+		interface->route_v4 = has_way_out(engine, interface, AF_INET);
+		interface->route_v6 = has_way_out(engine, interface, AF_INET6);
+		for (const struct local *local = interface->locals; local; local = local->next)
+			if (local->usability == USABLE)
+				add_local(engine, local);
+	}
+	engine->view.base.locals = engine->locals;
+}
+
+static uint8_t state_for_plugins(enum subflow_state state)
+{
+	switch (state) {
+	case SUBFLOW_WANTED:
+	case SUBFLOW_PENDING:
+		return MPTCPD_SUBFLOW_PENDING;
+	case SUBFLOW_ESTABLISHED:
+		return MPTCPD_SUBFLOW_ESTABLISHED;
+	case SUBFLOW_CLOSING:
+		return MPTCPD_SUBFLOW_CLOSING;
+	}
+	return MPTCPD_SUBFLOW_CLOSING;
+}
+
+struct mptcpd_connection engine_view_connection(struct engine *engine,
+						const struct connection *connection)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *subflow = &connection->subflows[i];
+
+		if (!subflow_is_seen(subflow))
+			continue;
+		engine->seen[n++] = (struct mptcpd_subflow){
+			.local = subflow->local,
+			.remote = subflow->remote,
+			.ifindex = subflow->ifindex,
+			.local_id = subflow->local_id,
+			.remote_id = subflow->remote_id,
+			.state = state_for_plugins(subflow->state),
+			.origin = subflow->origin,
+			.initial = subflow->initial,
+			.backup = subflow->backup,
+			.peer_backup = subflow->peer_backup,
+			.since_ms = subflow->since_ms,
+		};
+	}
+	return (struct mptcpd_connection){
+		.token = connection->token,
+		.side = connection->side,
+		.state = connection->state,
+		.deny_join_id0 = connection->deny_join_id0,
+		.remote_removed = connection->remote_removed,
+		.local = connection->local,
+		.remote = connection->remote,
+		.peer_addresses = connection->peers,
+		.n_peer_addresses = connection->n_peers,
+		.subflows = engine->seen,
+		.n_subflows = n,
+		.memory = connection->memory,
+	};
+}

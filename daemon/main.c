@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The daemon: reads its arguments, wires kernel, engine, configuration and bus together, and runs
+ * the loop. It decides nothing about paths.
+ */
+#include <ell/ell.h>
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bus.h"
+#include "config.h"
+#include "engine.h"
+#include "kernel.h"
+#include "notice.h"
+#include "sysctl.h"
+
+#define EXIT_USAGE 2
+#define EXIT_CONFIG 78
+
+/* What one settle may take, so that the control socket and new events need not wait long. */
+#define BUDGET_MS 10
+
+struct daemon {
+	struct config_setup config_setup;
+	const char *runtime_directory;
+	struct config *config;
+	struct kernel *kernel;
+	struct engine *engine;
+	struct bus *bus;
+	struct l_io *ios[KERNEL_FDS];
+	struct l_timeout *timer, *watchdog;
+	struct l_io
+		*again; /* an eventfd: readable when work is left, after all else had its turn */
+	uint64_t settle_at_ms; /* what the timer is set to */
+	enum path_manager path_manager_before; /* UNKNOWN: not changed */
+	bool verbose, claimed, ready, host_seen, connections_seen;
+	int claim, status;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- settling ---- */
+
+static void settle(struct daemon *daemon);
+
+static void on_timer(struct l_timeout *timer, void *data)
+{
+	struct daemon *daemon = data;
+
+	daemon->settle_at_ms = UINT64_MAX;
+	settle(daemon);
+}
+
+static bool on_again(struct l_io *io, void *data)
+{
+	uint64_t count;
+
+	if (read(l_io_get_fd(io), &count, sizeof(count)) == sizeof(count))
+		settle(data);
+	return true;
+}
+
+static void settle_soon(void *data)
+{
+	struct daemon *daemon = data;
+	uint64_t one = 1;
+
+	/* It cannot fail: the counter would have to be full. */
+	if (write(l_io_get_fd(daemon->again), &one, sizeof(one)) < 0)
+		l_error("eventfd: %s", strerror(errno));
+}
+
+static void set_timer(struct daemon *daemon, uint64_t at_ms, uint64_t now)
+{
+	uint64_t delay = at_ms - now + 1; /* the clock is cut to milliseconds: never too early */
+
+	if (at_ms == daemon->settle_at_ms)
+		return;
+	daemon->settle_at_ms = at_ms;
+	if (delay > 3600 * 1000)
+		delay = 3600 * 1000;
+	if (daemon->timer)
+		l_timeout_modify_ms(daemon->timer, delay);
+	else
+		daemon->timer = l_timeout_create_ms(delay, on_timer, daemon, NULL);
+}
+
+static void tell_ready(struct daemon *daemon)
+{
+	if (daemon->ready || !daemon->host_seen || !daemon->connections_seen)
+		return;
+	daemon->ready = true;
+	sd_notifyf(0, "READY=1\nSTATUS=Path manager: %s",
+		   config_path_manager_name(&daemon->config->rules));
+}
+
+static void settle(struct daemon *daemon)
+{
+	uint64_t now = now_ms();
+	uint64_t next;
+
+	kernel_start_budget(daemon->kernel, BUDGET_MS);
+	next = engine_settle(daemon->engine, now);
+	bus_flush(daemon->bus);
+	tell_ready(daemon);
+	if (next > now)
+		set_timer(daemon, next, now);
+	else
+		settle_soon(daemon);
+}
+
+/* ---- what comes in ---- */
+
+static void on_event(void *data, const struct event *event)
+{
+	struct daemon *daemon = data;
+
+	engine_event(daemon->engine, event, now_ms());
+}
+
+static bool on_readable(struct l_io *io, void *data)
+{
+	struct daemon *daemon = data;
+	int r = kernel_dispatch(daemon->kernel, l_io_get_fd(io));
+
+	if (r < 0) {
+		l_error("netlink: %s; giving up, so that whoever started mptcpd can start it anew",
+			strerror(-r));
+		daemon->status = EXIT_FAILURE;
+		l_main_quit();
+		return false;
+	}
+	settle(daemon);
+	return true;
+}
+
+static void on_change(void *data, const struct change *change)
+{
+	struct daemon *daemon = data;
+
+	daemon->host_seen |= change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_HOST;
+	daemon->connections_seen |=
+		change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_CONNECTIONS;
+	if (daemon->verbose)
+		notice_log_change(change);
+	if (daemon->bus)
+		bus_on_change(daemon->bus, change);
+}
+
+static void on_notice(void *data, const struct notice *notice)
+{
+	notice_log(notice, now_ms());
+}
+
+/* ---- configuration ---- */
+
+static void log_lines(const char *text, bool is_error)
+{
+	while (text && *text) {
+		int length = (int)strcspn(text, "\n");
+
+		if (is_error)
+			l_error("%.*s", length, text);
+		else
+			l_warn("%.*s", length, text);
+		text += length + (text[length] == '\n');
+	}
+}
+
+/* Make the sysctl what the configuration says, remembering what it was at first. */
+static int apply_path_manager(struct daemon *daemon, const struct rules *rules)
+{
+	enum path_manager now = sysctl_path_manager();
+	int r;
+
+	if (!rules->manage_path_manager || now == rules->path_manager)
+		return 0;
+	r = sysctl_set_path_manager(rules->path_manager);
+	if (r < 0)
+		return r;
+	if (daemon->path_manager_before == PATH_MANAGER_UNKNOWN)
+		daemon->path_manager_before = now;
+	return 0;
+}
+
+static void restore_path_manager(struct daemon *daemon)
+{
+	int r;
+
+	if (daemon->path_manager_before == PATH_MANAGER_UNKNOWN)
+		return;
+	r = sysctl_set_path_manager(daemon->path_manager_before);
+	if (r < 0)
+		l_error("net.mptcp.path_manager cannot be put back as it was: %s", strerror(-r));
+	daemon->path_manager_before = PATH_MANAGER_UNKNOWN;
+}
+
+/* Take a new configuration, or keep the old one and say why. */
+static int reload(void *data, char *text, size_t size)
+{
+	struct daemon *daemon = data;
+	struct config *config, *old = daemon->config;
+	char *faults = NULL;
+	int r = config_load(&daemon->config_setup, &config, &faults);
+
+	if (r < 0) {
+		snprintf(text, size, "%s", faults ? faults : strerror(-r));
+		log_lines(faults, true);
+		l_error("the new configuration is bad: the old one stays");
+		l_free(faults);
+		return r;
+	}
+	r = apply_path_manager(daemon, &config->rules);
+	if (r < 0) {
+		snprintf(text, size, "net.mptcp.path_manager: %s", strerror(-r));
+		config_free(config);
+		return r;
+	}
+	log_lines(config->warnings, false);
+	engine_set_rules(daemon->engine, &config->rules, now_ms());
+	daemon->config = config;
+	config_free(old);
+	settle(daemon);
+	return 0;
+}
+
+static const char *config_file(void *data, size_t i)
+{
+	struct daemon *daemon = data;
+
+	return i < daemon->config->ini.n_files ? daemon->config->ini.files[i] : NULL;
+}
+
+static void on_hangup(struct daemon *daemon)
+{
+	char text[1024];
+
+	sd_notify(0, "RELOADING=1");
+	if (reload(daemon, text, sizeof(text)) == 0)
+		l_info("configuration read again");
+	sd_notify(0, "READY=1");
+}
+
+static void on_signal(uint32_t number, void *data)
+{
+	struct daemon *daemon = data;
+
+	if (number == SIGHUP)
+		on_hangup(daemon);
+	else
+		l_main_quit();
+}
+
+/* ---- for the bus ---- */
+
+static uint64_t malformed(void *data)
+{
+	struct daemon *daemon = data;
+
+	return kernel_counters(daemon->kernel)->malformed;
+}
+
+static const char *error_text(void *data)
+{
+	struct daemon *daemon = data;
+
+	return kernel_ops.error_text(daemon->kernel);
+}
+
+static int start_bus(struct daemon *daemon)
+{
+	struct bus_setup setup = {
+		.engine = daemon->engine,
+		.runtime_directory = daemon->runtime_directory,
+		.version = MPTCPD_VERSION,
+		.start_ms = now_ms(),
+		.data = daemon,
+		.settle = settle_soon,
+		.reload = reload,
+		.malformed = malformed,
+		.error_text = error_text,
+		.config_file = config_file,
+	};
+
+	return bus_new(&setup, &daemon->bus);
+}
+
+/* ---- start and stop ---- */
+
+static int fail(const char *what, const char *why)
+{
+	l_error("%s: %s", what, why);
+	return EXIT_FAILURE;
+}
+
+/* Returns an exit status; EXIT_SUCCESS goes on. */
+static int load_config(struct daemon *daemon)
+{
+	char *faults = NULL;
+
+	if (config_load(&daemon->config_setup, &daemon->config, &faults) < 0) {
+		log_lines(faults, true);
+		l_free(faults);
+		return EXIT_CONFIG;
+	}
+	log_lines(daemon->config->warnings, false);
+	return EXIT_SUCCESS;
+}
+
+static int claim(struct daemon *daemon)
+{
+	pid_t other = 0;
+	int r = bus_claim(daemon->runtime_directory, &other);
+
+	if (r == -EBUSY && other)
+		l_error("%s: another mptcpd serves it, process %d", daemon->runtime_directory,
+			(int)other);
+	else if (r < 0)
+		l_error("%s: %s", daemon->runtime_directory, strerror(-r));
+	if (r < 0)
+		return EXIT_FAILURE;
+	daemon->claim = r;
+	daemon->claimed = true;
+	return EXIT_SUCCESS;
+}
+
+static int start(struct daemon *daemon)
+{
+	struct engine_setup setup = {
+		.rules = &daemon->config->rules,
+		.ops = &kernel_ops,
+		.observer = {.on_change = on_change, .on_notice = on_notice, .data = daemon},
+	};
+	int fds[KERNEL_FDS], r;
+	char why[256];
+
+	if (kernel_new(on_event, daemon, &daemon->kernel, why) < 0)
+		return fail("mptcpd cannot work here", why);
+	r = apply_path_manager(daemon, &daemon->config->rules);
+	if (r < 0)
+		return fail("net.mptcp.path_manager", strerror(-r));
+	l_getrandom(&setup.seed, sizeof(setup.seed));
+	setup.kernel = daemon->kernel;
+	daemon->engine = engine_new(&setup);
+	r = start_bus(daemon);
+	if (r < 0)
+		return fail("control socket", strerror(-r));
+	for (size_t i = 0; i < kernel_fds(daemon->kernel, fds); i++) {
+		daemon->ios[i] = l_io_new(fds[i]);
+		l_io_set_read_handler(daemon->ios[i], on_readable, daemon, NULL);
+	}
+	daemon->again = l_io_new(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	l_io_set_close_on_destroy(daemon->again, true);
+	l_io_set_read_handler(daemon->again, on_again, daemon, NULL);
+	settle(daemon);
+	return EXIT_SUCCESS;
+}
+
+static void stop(struct daemon *daemon)
+{
+	sd_notify(0, "STOPPING=1");
+	for (size_t i = 0; i < KERNEL_FDS; i++)
+		l_io_destroy(daemon->ios[i]);
+	l_io_destroy(daemon->again);
+	l_timeout_remove(daemon->timer);
+	l_timeout_remove(daemon->watchdog);
+	bus_free(daemon->bus);
+	engine_free(daemon->engine);
+	restore_path_manager(daemon);
+	kernel_free(daemon->kernel);
+	config_free(daemon->config);
+	if (daemon->claimed)
+		close(daemon->claim);
+}
+
+static void on_watchdog(struct l_timeout *watchdog, void *data)
+{
+	struct daemon *daemon = data;
+	uint64_t usec = 0;
+
+	sd_notify(0, "WATCHDOG=1");
+	if (sd_watchdog_enabled(0, &usec) > 0)
+		l_timeout_modify_ms(daemon->watchdog, usec / 2000);
+}
+
+static int run(struct daemon *daemon)
+{
+	uint64_t usec = 0;
+	int status = load_config(daemon);
+
+	if (status == EXIT_SUCCESS)
+		status = claim(daemon);
+	if (status == EXIT_SUCCESS && !l_main_init())
+		status = fail("main loop", "cannot start");
+	if (status == EXIT_SUCCESS)
+		status = start(daemon);
+	if (status == EXIT_SUCCESS) {
+		if (sd_watchdog_enabled(0, &usec) > 0)
+			daemon->watchdog =
+				l_timeout_create_ms(usec / 2000, on_watchdog, daemon, NULL);
+		l_main_run_with_signal(on_signal, daemon);
+		status = daemon->status;
+	}
+	stop(daemon);
+	return status;
+}
+
+/* ---- arguments ---- */
+
+/* systemd says by device and inode whether stderr is its journal. */
+static bool is_stderr_the_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+static int check_config(const struct config_setup *setup)
+{
+	char *text = NULL;
+	int r = config_check(setup, &text);
+
+	if (text)
+		fputs(text, stderr);
+	l_free(text);
+	return r < 0 ? EXIT_CONFIG : EXIT_SUCCESS;
+}
+
+static void print_help(void)
+{
+	puts("mptcpd - decides which paths Multipath TCP connections use\n"
+	     "\n"
+	     "Usage: mptcpd [OPTION...]\n"
+	     "\n"
+	     "  --config FILE            read this file instead of mptcpd/mptcpd.conf and\n"
+	     "                           mptcpd/mptcpd.conf.d/*.conf in /etc, /run and /usr/lib\n"
+	     "  --runtime-directory DIR  where the control socket is (default /run/mptcpd)\n"
+	     "  --plugin-directory DIR   where plugins are (default " MPTCPD_PLUGIN_DIR ")\n"
+	     "  --check-config           read the configuration, say what is wrong with it, and "
+	     "exit\n"
+	     "  --verbose                log every change that is seen, too\n"
+	     "  --version                print the version and exit\n"
+	     "  --help                   print this and exit\n"
+	     "\n"
+	     "Runs in the foreground. Exit status: 0 after SIGTERM or SIGINT, 1 failure, 2 wrong\n"
+	     "usage, 78 bad configuration. SIGHUP reads the configuration again.");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"runtime-directory", required_argument, NULL, 'r'},
+		{"plugin-directory", required_argument, NULL, 'p'},
+		{"check-config", no_argument, NULL, 'k'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	struct daemon daemon = {
+		.config_setup.plugin_directory = MPTCPD_PLUGIN_DIR,
+		.runtime_directory = "/run/mptcpd",
+		.settle_at_ms = UINT64_MAX,
+	};
+	bool check = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			daemon.config_setup.file = optarg;
+			break;
+		case 'r':
+			daemon.runtime_directory = optarg;
+			break;
+		case 'p':
+			daemon.config_setup.plugin_directory = optarg;
+			break;
+		case 'k':
+			check = true;
+			break;
+		case 'v':
+			daemon.verbose = true;
+			break;
+		case 'V':
+			puts("mptcpd " MPTCPD_VERSION);
+			return EXIT_SUCCESS;
+		case 'h':
+			print_help();
+			return EXIT_SUCCESS;
+		default:
+			fputs("Try 'mptcpd --help'.\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "mptcpd: unexpected argument '%s'\nTry 'mptcpd --help'.\n",
+			argv[optind]);
+		return EXIT_USAGE;
+	}
+	if (check)
+		return check_config(&daemon.config_setup);
+	if (is_stderr_the_journal())
+		l_log_set_journal();
+	else
+		l_log_set_stderr();
+	signal(SIGPIPE, SIG_IGN);
+	return run(&daemon);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Notices in words, rate-limited by kind. */
+#include "notice.h"
+
+#include <ell/ell.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "addr.h"
+
+#define INTERVAL_MS 60000
+
+/* A kind: what it is about, and which error. A few are remembered, the oldest gives way. */
+struct kind {
+	enum notice_type type;
+	int error;
+	const char *who; /* plugin or command: compared by its text */
+	uint64_t logged_ms;
+	uint64_t n_suppressed;
+};
+
+static struct kind kinds[32];
+
+static struct kind *find_kind(const struct notice *notice, const char *who)
+{
+	struct kind *oldest = &kinds[0];
+
+	for (size_t i = 0; i < L_ARRAY_SIZE(kinds); i++) {
+		struct kind *kind = &kinds[i];
+
+		if (kind->who && kind->type == notice->type && kind->error == notice->error &&
+		    strcmp(kind->who, who) == 0)
+			return kind;
+		if (kind->logged_ms < oldest->logged_ms)
+			oldest = kind;
+	}
+	*oldest = (struct kind){.type = notice->type, .error = notice->error, .who = who};
+	return oldest;
+}
+
+static const char *refusal_text(int error)
+{
+	switch (-error) {
+	case EADDRNOTAVAIL:
+		return "the local address is not ours, or not usable";
+	case EAFNOSUPPORT:
+		return "the two addresses are of different families";
+	case EPERM:
+		return "the peer wants no joins to its initial address (C flag)";
+	case ENOSPC:
+		return "the plan is full";
+	case ENOENT:
+		return "there is no such subflow";
+	default:
+		return "a port is missing, or an address or flag is not allowed there";
+	}
+}
+
+void notice_log(const struct notice *notice, uint64_t now_ms)
+{
+	const char *who = notice->plugin ? notice->plugin : notice->command ? notice->command : "";
+	struct kind *kind = find_kind(notice, who);
+	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE], more[64] = "";
+
+	if (kind->logged_ms && now_ms - kind->logged_ms < INTERVAL_MS) {
+		kind->n_suppressed++;
+		return;
+	}
+	if (kind->n_suppressed)
+		snprintf(more, sizeof(more), " (%llu more since the last such message)",
+			 (unsigned long long)kind->n_suppressed);
+	kind->logged_ms = now_ms;
+	kind->n_suppressed = 0;
+	switch (notice->type) {
+	case NOTICE_PLAN_REFUSED:
+		l_warn("plugin %s: connection %08x: %s to %s is refused: %s%s", who, notice->token,
+		       addr_format(&notice->local, local), addr_format(&notice->remote, remote),
+		       refusal_text(notice->error), more);
+		break;
+	case NOTICE_COMMAND_FAILED:
+		l_warn("%s for connection %08x failed: %s%s%s%s", who, notice->token,
+		       strerror(-notice->error), notice->text[0] ? ": " : "", notice->text, more);
+		break;
+	}
+}
+
+static const char *const change_texts[] = {
+	[CHANGE_CONNECTION_CREATED] = "connection created",
+	[CHANGE_CONNECTION_ESTABLISHED] = "connection established",
+	[CHANGE_CONNECTION_UPDATED] = "connection updated",
+	[CHANGE_CONNECTION_CLOSED] = "connection closed",
+	[CHANGE_SUBFLOW_ESTABLISHED] = "subflow established",
+	[CHANGE_SUBFLOW_CLOSED] = "subflow closed",
+	[CHANGE_SUBFLOW_PRIORITY] = "subflow priority",
+	[CHANGE_ADDRESS_ANNOUNCED] = "address announced",
+	[CHANGE_ADDRESS_REMOVED] = "address removed",
+	[CHANGE_LISTENER_CREATED] = "listener created",
+	[CHANGE_LISTENER_CLOSED] = "listener closed",
+	[CHANGE_INTERFACE_ADDED] = "interface added",
+	[CHANGE_INTERFACE_CHANGED] = "interface changed",
+	[CHANGE_INTERFACE_REMOVED] = "interface removed",
+	[CHANGE_LOCAL_ADDED] = "interface address added",
+	[CHANGE_LOCAL_CHANGED] = "interface address changed",
+	[CHANGE_LOCAL_REMOVED] = "interface address removed",
+	[CHANGE_ROUTES] = "routes changed",
+	[CHANGE_ENDPOINT_ADDED] = "endpoint added",
+	[CHANGE_ENDPOINT_CHANGED] = "endpoint changed",
+	[CHANGE_ENDPOINT_REMOVED] = "endpoint removed",
+	[CHANGE_LIMITS] = "limits changed",
+	[CHANGE_PATH_MANAGER] = "path manager changed",
+	[CHANGE_LOST] = "events lost",
+	[CHANGE_RESYNCED] = "resynchronized",
+};
+
+void notice_log_change(const struct change *change)
+{
+	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE], token[16] = "";
+
+	if (change->token)
+		snprintf(token, sizeof(token), " %08x", change->token);
+	l_info("%s%s%s%s%s%s%s%s%s%s%s", change_texts[change->type], token,
+	       change->local.family ? " " : "",
+	       change->local.family ? addr_format(&change->local, local) : "",
+	       change->remote.family ? " to " : "",
+	       change->remote.family ? addr_format(&change->remote, remote) : "",
+	       change->interface[0] ? " dev " : "", change->interface, change->error ? ": " : "",
+	       change->error ? strerror(change->error) : "", change->backup ? " backup" : "");
+}

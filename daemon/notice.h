@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Words the engine's notices for the log: each kind of trouble once a minute, with a count. */
+#ifndef DAEMON_NOTICE_H
+#define DAEMON_NOTICE_H
+
+#include "engine.h"
+
+/* Remember it, or log it if its kind was not logged in the last minute. */
+void notice_log(const struct notice *notice, uint64_t now_ms);
+/* Log the change in a line, for those who asked to see all. */
+void notice_log_change(const struct change *change);
+
+#endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libmptcpctl: see and steer what mptcpd does. `pkg-config --cflags --libs libmptcpctl`.
+ *
+ *	struct mptcpctl *ctl;
+ *	int r = mptcpctl_new(&ctl);
+ *
+ *	if (r == 0)
+ *		r = mptcpctl_connect(ctl, NULL);
+ *	if (r == 0)
+ *		r = mptcpctl_list_connections(ctl, on_connection, NULL);
+ *	if (r < 0)
+ *		fprintf(stderr, "%s\n", ctl ? mptcpctl_error(ctl) : strerror(-r));
+ *	mptcpctl_free(ctl);
+ *
+ * Errors. Functions that can fail return 0 (or what they say) on success and a negative errno on
+ * failure; mptcpctl_error() then has a sentence for people. The same everywhere:
+ *	-ENOTCONN	there is no mptcpd, or it has gone
+ *	-EACCES		the caller may not do this
+ *	-ENOENT		no such connection, subflow, interface …
+ *	-EINVAL		mptcpd does not understand the request
+ *	-ETIMEDOUT	mptcpd did not answer in time
+ *	-ENOMEM		out of memory
+ *	others		what the kernel answered
+ *
+ * Ownership. What a callback is given, strings included, is valid until that callback returns;
+ * copy what you keep. A callback returns 0 to go on; another value stops the listing, and is what
+ * the listing returns. It must not use the handle it is called for. Later versions append members to the structures below and may add events:
+ * do not allocate or copy the structures as a whole, and ignore events you do not know.
+ *
+ * Units. Ports are in host order; times are microseconds (_us) or milliseconds (_ms). A string
+ * that does not apply is NULL; an address that does not apply has `address` NULL.
+ *
+ * Threads. One handle belongs to one thread at a time. The library keeps no global state, starts
+ * no thread, installs no signal handler and prints nothing.
+ */
+#ifndef MPTCPCTL_CLIENT_H
+#define MPTCPCTL_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct mptcpctl;
+
+/* Make a handle, not yet connected. -ENOMEM; the handle is then NULL. */
+int mptcpctl_new(struct mptcpctl **ret_ctl);
+/* Hang up and free it. NULL is fine. */
+void mptcpctl_free(struct mptcpctl *ctl);
+/*
+ * Connect: to `socket`, else to $MPTCPCTL_SOCKET if that is set, else to /run/mptcpd/control, else
+ * to org.mptcpd1 on the system bus. -ENOTCONN: nobody is there; -EACCES: no access to the socket.
+ */
+int mptcpctl_connect(struct mptcpctl *ctl, const char *socket);
+/* What went wrong in the last call that failed, in words; "" if none did. Lives until the next call. */
+const char *mptcpctl_error(const struct mptcpctl *ctl);
+
+/* ---- values ---- */
+
+struct mptcpctl_addr {
+	const char *address; /* "10.0.0.1", "2001:db8::1" */
+	uint16_t port; /* 0: none, or any */
+};
+
+/* An address that was announced, and its MPTCP address id. */
+struct mptcpctl_address {
+	const struct mptcpctl_address *next;
+	struct mptcpctl_addr addr;
+	uint8_t id;
+};
+
+struct mptcpctl_subflow {
+	const struct mptcpctl_subflow *next;
+	struct mptcpctl_addr local, remote;
+	uint8_t local_id, remote_id;
+	const char *interface; /* or NULL: not known */
+	const char *state; /* "pending", "established", "closing" */
+	const char *origin; /* "application", "policy", "peer", "admin" */
+	const char *error; /* or NULL */
+	bool initial, backup, peer_backup;
+	bool measured; /* the following are known */
+	uint32_t rtt_us, retransmits;
+	uint64_t bytes_sent, bytes_received;
+};
+
+struct mptcpctl_connection {
+	uint32_t token;
+	const char *state; /* "created", "established", "closing" */
+	const char *side; /* "client", "server", "unknown" */
+	const char *path_manager; /* "kernel", "userspace", "unknown" */
+	const char *policy; /* its group's name in the configuration, or NULL */
+	bool fallback; /* it has fallen back to plain TCP */
+	bool deny_join_id0; /* the peer takes no joins to its initial address */
+	struct mptcpctl_addr local, remote;
+	const struct mptcpctl_subflow *subflows;
+	const struct mptcpctl_address *announced, *peer_addresses;
+};
+
+struct mptcpctl_endpoint {
+	uint8_t id;
+	struct mptcpctl_addr addr;
+	const char *interface; /* or NULL */
+	const char *const *flags; /* NULL-terminated, as `ip mptcp endpoint` names them */
+	const char *owner; /* "mptcpd", "other"; NULL: not known (any more) */
+};
+
+struct mptcpctl_limits {
+	uint32_t subflows, add_addr_accepted;
+};
+
+struct mptcpctl_interface_address {
+	const struct mptcpctl_interface_address *next;
+	const char *address;
+	const char *reason; /* why it is not used, or NULL */
+	uint8_t prefix;
+	bool usable;
+};
+
+struct mptcpctl_interface {
+	const char *name;
+	const char *type; /* "ethernet", "wifi", "wwan" …; NULL: not known */
+	const char *reason; /* why it is not used, or NULL */
+	const char *const *flags;
+	const struct mptcpctl_interface_address *addresses;
+	uint32_t index;
+	bool up, carrier;
+	bool use; /* paths may use it */
+	bool route_ipv4, route_ipv6;
+	bool rp_filter_strict; /* net.ipv4.conf.*.rp_filter is 1: answers may be dropped */
+};
+
+struct mptcpctl_setting {
+	const struct mptcpctl_setting *next;
+	const char *key, *value;
+};
+
+struct mptcpctl_policy {
+	const char *name;
+	const char *const *plugins;
+	const struct mptcpctl_setting *match, *settings;
+	uint64_t connections;
+};
+
+struct mptcpctl_status {
+	const char *version;
+	const char *path_manager;
+	const char *const *plugins;
+	const char *const *config; /* files */
+	uint64_t connections, subflows, endpoints;
+	uint64_t events, events_lost, events_bad, malformed, resyncs;
+	uint64_t commands, command_errors, plans_refused;
+	uint64_t uptime_ms;
+};
+
+struct mptcpctl_path {
+	const struct mptcpctl_path *next;
+	struct mptcpctl_addr local, remote;
+	const char *interface;
+	const char *wanted_by; /* a plugin, "admin", or NULL */
+	const char *forbidden_by; /* or NULL */
+	const char *state; /* "established", "pending", "waiting", "refused", "unwanted" */
+	const char *error; /* or NULL */
+	uint32_t attempts; /* failures in a row */
+	bool backup;
+	bool has_next_try;
+	uint64_t next_try_ms; /* from now */
+};
+
+struct mptcpctl_announcement {
+	const struct mptcpctl_announcement *next;
+	struct mptcpctl_addr addr;
+	const char *wanted_by;
+	uint8_t id;
+	bool sent, listening;
+};
+
+/* What becomes of each path that one connection should have, or has. */
+struct mptcpctl_explanation {
+	uint32_t token;
+	const char *policy; /* or NULL */
+	const struct mptcpctl_path *paths;
+	const struct mptcpctl_announcement *announcements;
+};
+
+/* ---- listings ---- */
+
+int mptcpctl_get_status(struct mptcpctl *ctl,
+			int (*on_status)(void *data, const struct mptcpctl_status *status),
+			void *data);
+/* In order of their arrival. One that comes or goes while this runs may be listed or not. */
+int mptcpctl_list_connections(struct mptcpctl *ctl,
+			      int (*on_connection)(void *data,
+						   const struct mptcpctl_connection *connection),
+			      void *data);
+/* -ENOENT: no such connection. */
+int mptcpctl_get_connection(struct mptcpctl *ctl, uint32_t token,
+			    int (*on_connection)(void *data,
+						 const struct mptcpctl_connection *connection),
+			    void *data);
+/* By index. */
+int mptcpctl_list_interfaces(struct mptcpctl *ctl,
+			     int (*on_interface)(void *data,
+						 const struct mptcpctl_interface *interface),
+			     void *data);
+/* Those of the kernel's own path manager. */
+int mptcpctl_list_endpoints(struct mptcpctl *ctl,
+			    int (*on_endpoint)(void *data,
+					       const struct mptcpctl_endpoint *endpoint),
+			    void *data);
+/* -ENOENT: mptcpd does not know them (yet). */
+int mptcpctl_get_limits(struct mptcpctl *ctl,
+			int (*on_limits)(void *data, const struct mptcpctl_limits *limits),
+			void *data);
+/* In the order in which they are tried. */
+int mptcpctl_list_policies(struct mptcpctl *ctl,
+			   int (*on_policy)(void *data, const struct mptcpctl_policy *policy),
+			   void *data);
+/* -ENOENT: no such connection. */
+int mptcpctl_explain(struct mptcpctl *ctl, uint32_t token,
+		     int (*on_explanation)(void *data,
+					   const struct mptcpctl_explanation *explanation),
+		     void *data);
+
+/* ---- actions: for root and the user that runs mptcpd, others get -EACCES ---- */
+
+struct mptcpctl_subflow_request {
+	struct mptcpctl_addr local; /* port 0: any free one */
+	struct mptcpctl_addr remote; /* with its port */
+	const char *interface; /* NULL: the one that has the local address */
+	uint8_t local_id; /* 0: mptcpd chooses */
+	bool backup;
+};
+
+/*
+ * Ask for a subflow. 0 means that a SYN was sent: whether the peer takes it is told by an event.
+ * Such a subflow is the administrator's: no policy removes it.
+ */
+int mptcpctl_subflow_add(struct mptcpctl *ctl, uint32_t token,
+			 const struct mptcpctl_subflow_request *request);
+/* Close one subflow, named by both addresses and ports. No policy makes it again. */
+int mptcpctl_subflow_delete(struct mptcpctl *ctl, uint32_t token, const struct mptcpctl_addr *local,
+			    const struct mptcpctl_addr *remote);
+/* Ask the peer to treat it as backup, or not to. A port 0 matches any. */
+int mptcpctl_subflow_change(struct mptcpctl *ctl, uint32_t token, const struct mptcpctl_addr *local,
+			    const struct mptcpctl_addr *remote, bool backup);
+/* Have mptcpd read its configuration again. On failure it goes on with the old one. */
+int mptcpctl_reload(struct mptcpctl *ctl);
+
+/* ---- changes as they happen ---- */
+
+enum mptcpctl_event_type {
+	MPTCPCTL_SYNCHRONIZED, /* the present state has been told; from here on: changes */
+	MPTCPCTL_CONNECTION_CREATED,
+	MPTCPCTL_CONNECTION_ESTABLISHED,
+	MPTCPCTL_CONNECTION_CLOSED,
+	MPTCPCTL_SUBFLOW_ESTABLISHED,
+	MPTCPCTL_SUBFLOW_CLOSED,
+	MPTCPCTL_SUBFLOW_PRIORITY,
+	MPTCPCTL_ADDRESS_ANNOUNCED, /* by the peer */
+	MPTCPCTL_ADDRESS_REMOVED,
+	MPTCPCTL_LISTENER_CREATED,
+	MPTCPCTL_LISTENER_CLOSED,
+	MPTCPCTL_INTERFACE_ADDED,
+	MPTCPCTL_INTERFACE_CHANGED,
+	MPTCPCTL_INTERFACE_REMOVED,
+	MPTCPCTL_INTERFACE_ADDRESS_ADDED,
+	MPTCPCTL_INTERFACE_ADDRESS_CHANGED,
+	MPTCPCTL_INTERFACE_ADDRESS_REMOVED,
+	MPTCPCTL_ENDPOINT_ADDED,
+	MPTCPCTL_ENDPOINT_CHANGED,
+	MPTCPCTL_ENDPOINT_REMOVED,
+	/*
+	 * Some changes are missing. `what` "monitor": this reader was too slow, and the present
+	 * state follows anew. Else the kernel dropped events, and RESYNCED follows.
+	 */
+	MPTCPCTL_LOST,
+	MPTCPCTL_RESYNCED,
+};
+
+/* Which members apply follows from the type; the others are NULL, 0 or false. */
+struct mptcpctl_event {
+	enum mptcpctl_event_type type;
+	const char *name; /* the type as `mptcpctl monitor` writes it: "connection-created" … */
+	uint64_t time_us; /* wall clock, since 1970 */
+	uint32_t token;
+	const char *side;
+	const char *policy;
+	struct mptcpctl_addr local, remote;
+	uint8_t local_id, remote_id;
+	bool backup, peer_backup, deny_join_id0;
+	const char *error;
+	const char *interface; /* the name */
+	const struct mptcpctl_interface *interface_now; /* its state; NULL: gone */
+	const struct mptcpctl_endpoint *endpoint;
+	const char *what; /* LOST, RESYNCED: "connections", "host", "endpoints", "monitor" */
+};
+
+/*
+ * Begin to monitor: first the present state as the same events, then SYNCHRONIZED, then each
+ * change, with no gap and nothing twice. The events come from mptcpctl_dispatch(). -EALREADY: this
+ * handle monitors already.
+ *
+ * A nonzero return of `on_event` is what mptcpctl_dispatch() returns then. While a handle
+ * monitors, use another one for everything else.
+ */
+int mptcpctl_monitor(struct mptcpctl *ctl,
+		     int (*on_event)(void *data, const struct mptcpctl_event *event), void *data);
+
+/*
+ * For your own loop: wait until the descriptor has these poll(2) events, or until the time is up
+ * (milliseconds from now, -1: none), then dispatch. Ask for all three before each wait.
+ */
+int mptcpctl_fd(struct mptcpctl *ctl);
+int mptcpctl_poll_events(struct mptcpctl *ctl);
+int mptcpctl_timeout_ms(struct mptcpctl *ctl);
+/*
+ * Do what can be done without waiting, a little at a time. 1: call again before you wait; 0: wait;
+ * negative: failure, -ENOTCONN when mptcpd has gone; or what on_event returned.
+ */
+int mptcpctl_dispatch(struct mptcpctl *ctl);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

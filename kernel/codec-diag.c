@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* sock_diag: MPTCP connections, and the TCP sockets that are their subflows. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/mptcp.h>
+#include <linux/sock_diag.h>
+#include <linux/tcp.h>
+
+#include "addr.h"
+#include "codec.h"
+#include "uapi.h"
+
+/* enum of <netinet/tcp.h>, which does not go with <linux/tcp.h>. */
+enum tcp_state {
+	STATE_ESTABLISHED = 1,
+	STATE_SYN_SENT = 2,
+};
+
+static struct mptcpd_addr decode_addr(uint8_t family, const __be32 *ip, __be16 port)
+{
+	return family == AF_INET ? addr_v4(ip, ntohs(port)) : addr_v6(ip, ntohs(port));
+}
+
+/* The part that both kinds of record share. */
+static int decode_socket(const void *message, size_t size, const struct nlattr **attrs,
+			 struct inet_diag_msg *ret)
+{
+	const struct nlmsghdr *nlh = message;
+
+	if (codec_message(message, size, sizeof(*ret), attrs, INET_DIAG_ULP_INFO) < 0)
+		return -EBADMSG;
+	if (nlh->nlmsg_type != SOCK_DIAG_BY_FAMILY)
+		return CODEC_UNKNOWN;
+	memcpy(ret, (const char *)message + MNL_NLMSG_HDRLEN, sizeof(*ret));
+	if (ret->idiag_family != AF_INET && ret->idiag_family != AF_INET6)
+		return -EBADMSG;
+	return 0;
+}
+
+static bool is_closing(uint8_t state)
+{
+	return state != STATE_ESTABLISHED && state != STATE_SYN_SENT;
+}
+
+int codec_diag_connection(const void *message, size_t size, struct event *ret_event)
+{
+	const struct nlattr *attrs[INET_DIAG_ULP_INFO + 1];
+	struct inet_diag_msg socket;
+	struct event event;
+	const char *info;
+	uint32_t flags;
+	int r = decode_socket(message, size, attrs, &socket);
+
+	if (r != 0)
+		return r;
+	memset(&event, 0, sizeof(event));
+	event.type = EVENT_SNAPSHOT_CONNECTION;
+	if (!attrs[INET_DIAG_INFO] ||
+	    mnl_attr_get_payload_len(attrs[INET_DIAG_INFO]) < UAPI_MPTCP_INFO_SIZE_MIN)
+		return -EBADMSG;
+	info = mnl_attr_get_payload(attrs[INET_DIAG_INFO]);
+	memcpy(&flags, info + UAPI_MPTCP_INFO_FLAGS, sizeof(flags));
+	memcpy(&event.token, info + UAPI_MPTCP_INFO_TOKEN, sizeof(event.token));
+	if (event.token == 0)
+		return CODEC_IGNORED;
+	event.connection.local =
+		decode_addr(socket.idiag_family, socket.id.idiag_src, socket.id.idiag_sport);
+	event.connection.remote =
+		decode_addr(socket.idiag_family, socket.id.idiag_dst, socket.id.idiag_dport);
+	event.connection.mapped =
+		socket.idiag_family == AF_INET6 && event.connection.remote.family == AF_INET;
+	event.connection.side = MPTCPD_SIDE_UNKNOWN;
+	event.connection.fallback = flags & MPTCP_INFO_FLAG_FALLBACK;
+	event.connection.closing = is_closing(socket.idiag_state);
+	*ret_event = event;
+	return 0;
+}
+
+static void decode_flags(uint32_t flags, struct event_subflow *ret)
+{
+	ret->backup = flags & MPTCP_SUBFLOW_FLAG_BKUP_LOC;
+	ret->peer_backup = flags & MPTCP_SUBFLOW_FLAG_BKUP_REM;
+	ret->fully_established = flags & MPTCP_SUBFLOW_FLAG_FULLY_ESTABLISHED;
+	ret->initial = flags & (MPTCP_SUBFLOW_FLAG_MCAP_LOC | MPTCP_SUBFLOW_FLAG_MCAP_REM);
+	ret->joined_here =
+		flags & (ret->initial ? MPTCP_SUBFLOW_FLAG_MCAP_LOC : MPTCP_SUBFLOW_FLAG_JOIN_LOC);
+	/* Answered, but not with MP_CAPABLE. */
+	ret->fallback = ret->initial && (flags & MPTCP_SUBFLOW_FLAG_CONNECTED) &&
+			!(flags & MPTCP_SUBFLOW_FLAG_MCAP_REM);
+}
+
+/* tcp_info grows at its end; what an older kernel does not tell is zero. */
+static void decode_measure(const struct nlattr *attribute, uint64_t now_ms,
+			   struct mptcpd_measure *ret)
+{
+	struct tcp_info info = {0};
+	size_t size = mnl_attr_get_payload_len(attribute);
+	uint64_t loss = 0;
+
+	memcpy(&info, mnl_attr_get_payload(attribute), size < sizeof(info) ? size : sizeof(info));
+	if (info.tcpi_data_segs_out)
+		loss = (uint64_t)info.tcpi_total_retrans * 1000 / info.tcpi_data_segs_out;
+	ret->taken_ms = now_ms;
+	ret->bytes_sent = info.tcpi_bytes_sent;
+	ret->bytes_received = info.tcpi_bytes_received;
+	ret->rtt_us = info.tcpi_rtt;
+	ret->rto_us = info.tcpi_rto;
+	ret->retransmits = info.tcpi_total_retrans;
+	ret->loss_per_mille = loss > 1000 ? 1000 : (uint32_t)loss;
+}
+
+static int decode_ulp(const struct nlattr *ulp, struct event *event)
+{
+	const struct nlattr *attrs[INET_ULP_INFO_MPTCP + 1];
+	const struct nlattr *subflow[MPTCP_SUBFLOW_ATTR_ID_LOC + 1];
+	char name[16];
+	uint32_t flags;
+
+	if (codec_attributes(mnl_attr_get_payload(ulp), mnl_attr_get_payload_len(ulp), attrs,
+			     INET_ULP_INFO_MPTCP) < 0 ||
+	    codec_string(attrs[INET_ULP_INFO_NAME], name, sizeof(name)) < 0)
+		return -EBADMSG;
+	/* Without CAP_NET_ADMIN Linux up to 6.12 shows the name alone. */
+	if (strcmp(name, "mptcp") != 0 || !attrs[INET_ULP_INFO_MPTCP])
+		return CODEC_IGNORED;
+	if (codec_attributes(mnl_attr_get_payload(attrs[INET_ULP_INFO_MPTCP]),
+			     mnl_attr_get_payload_len(attrs[INET_ULP_INFO_MPTCP]), subflow,
+			     MPTCP_SUBFLOW_ATTR_ID_LOC) < 0 ||
+	    codec_u32(subflow[MPTCP_SUBFLOW_ATTR_TOKEN_LOC], 0, &event->token) < 0 ||
+	    codec_u32(subflow[MPTCP_SUBFLOW_ATTR_FLAGS], 0, &flags) < 0 ||
+	    codec_u8(subflow[MPTCP_SUBFLOW_ATTR_ID_LOC], 0, &event->subflow.local_id) < 0 ||
+	    codec_u8(subflow[MPTCP_SUBFLOW_ATTR_ID_REM], 0, &event->subflow.remote_id) < 0)
+		return -EBADMSG;
+	if (event->token == 0)
+		return CODEC_IGNORED;
+	decode_flags(flags, &event->subflow);
+	return 0;
+}
+
+int codec_diag_subflow(const void *message, size_t size, uint64_t now_ms, struct event *ret_event)
+{
+	const struct nlattr *attrs[INET_DIAG_ULP_INFO + 1];
+	struct inet_diag_msg socket;
+	struct event event;
+	struct event_subflow *subflow = &event.subflow;
+	int r = decode_socket(message, size, attrs, &socket);
+
+	if (r != 0)
+		return r;
+	if (!attrs[INET_DIAG_ULP_INFO])
+		return CODEC_IGNORED;
+	memset(&event, 0, sizeof(event));
+	event.type = EVENT_SNAPSHOT_SUBFLOW;
+	r = decode_ulp(attrs[INET_DIAG_ULP_INFO], &event);
+	if (r != 0)
+		return r;
+	subflow->local =
+		decode_addr(socket.idiag_family, socket.id.idiag_src, socket.id.idiag_sport);
+	subflow->remote =
+		decode_addr(socket.idiag_family, socket.id.idiag_dst, socket.id.idiag_dport);
+	subflow->mapped = socket.idiag_family == AF_INET6 && subflow->remote.family == AF_INET;
+	subflow->ifindex = socket.id.idiag_if;
+	subflow->syn_sent = socket.idiag_state == STATE_SYN_SENT;
+	subflow->closing = is_closing(socket.idiag_state);
+	if (subflow->initial && subflow->syn_sent)
+		return CODEC_IGNORED;
+	if (attrs[INET_DIAG_INFO])
+		decode_measure(attrs[INET_DIAG_INFO], now_ms, &subflow->measure);
+	*ret_event = event;
+	return 0;
+}
+
+static struct nlmsghdr *put_request(void *buffer, uint8_t family, uint16_t flags)
+{
+	struct nlmsghdr *nlh = codec_start(buffer, SOCK_DIAG_BY_FAMILY, flags);
+	struct inet_diag_req_v2 *request = mnl_nlmsg_put_extra_header(nlh, sizeof(*request));
+
+	request->sdiag_family = family;
+	request->sdiag_protocol = IPPROTO_TCP;
+	request->idiag_ext = 1 << (INET_DIAG_INFO - 1);
+	return nlh;
+}
+
+/* The protocol number does not fit the field that was made for it. */
+static void put_mptcp(struct nlmsghdr *nlh)
+{
+	mnl_attr_put_u32(nlh, INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP);
+}
+
+static void set_states(struct nlmsghdr *nlh, uint32_t states)
+{
+	struct inet_diag_req_v2 *request = mnl_nlmsg_get_payload(nlh);
+
+	request->idiag_states = states;
+}
+
+struct nlmsghdr *codec_get_connections(void *buffer, uint8_t family, uint32_t states)
+{
+	struct nlmsghdr *nlh = put_request(buffer, family, NLM_F_DUMP);
+
+	set_states(nlh, states);
+	put_mptcp(nlh);
+	return nlh;
+}
+
+struct nlmsghdr *codec_get_subflows(void *buffer, uint8_t family, uint32_t states)
+{
+	struct nlmsghdr *nlh = put_request(buffer, family, NLM_F_DUMP);
+
+	set_states(nlh, states);
+	return nlh;
+}
+
+struct nlmsghdr *codec_get_connection(void *buffer, uint32_t token)
+{
+	struct nlmsghdr *nlh = put_request(buffer, AF_INET, NLM_F_ACK);
+	struct inet_diag_req_v2 *request = mnl_nlmsg_get_payload(nlh);
+
+	request->id.idiag_cookie[0] = token;
+	put_mptcp(nlh);
+	return nlh;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <time.h>
+
+#include "addr.h"
+#include "diag.h"
+
+static const uint8_t families[] = {AF_INET, AF_INET6};
+
+uint64_t diag_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int diag_check(struct socket *socket)
+{
+	union codec_command command;
+
+	/* In no state: the answer is empty. */
+	return socket_request(socket, codec_get_connections(&command, AF_INET, 0), NULL, NULL);
+}
+
+int diag_has_connection(struct socket *socket, uint32_t token)
+{
+	union codec_command command;
+	int r = socket_request(socket, codec_get_connection(&command, token), NULL, NULL);
+
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : 1;
+}
+
+/* A pair of addresses whose local port is sought. */
+struct search {
+	uint32_t token;
+	const struct mptcpd_addr *local, *remote;
+	uint16_t port; /* 0: not found */
+};
+
+static int on_syn_sent(void *data, const void *message, size_t size)
+{
+	struct search *search = data;
+	struct event event;
+	int r = codec_diag_subflow(message, size, 0, &event);
+
+	if (r == 0 && event.token == search->token &&
+	    addr_equal_host(&event.subflow.local, search->local) &&
+	    addr_equal(&event.subflow.remote, search->remote))
+		search->port = event.subflow.local.port;
+	return r;
+}
+
+int diag_find_port(struct socket *socket, uint32_t token, const struct mptcpd_addr *local,
+		   const struct mptcpd_addr *remote, uint16_t *ret_port)
+{
+	union codec_command command;
+	struct search search = {.token = token, .local = local, .remote = remote};
+
+	/* An IPv4 pair of an IPv6 socket is in the other list. */
+	for (size_t i = 0; i < sizeof(families) && !search.port; i++) {
+		int r = socket_request(socket,
+				       codec_get_subflows(&command, families[i], CODEC_SYN_SENT),
+				       on_syn_sent, &search);
+
+		if (r < 0 && !(r == -ENOENT && families[i] == AF_INET6))
+			return r;
+	}
+	if (!search.port)
+		return -ESRCH;
+	*ret_port = search.port;
+	return 0;
+}
+
+/* Whom a dump goes to. */
+struct dump {
+	diag_on_event *on_event;
+	void *data;
+};
+
+static int on_connection(void *data, const void *message, size_t size)
+{
+	const struct dump *dump = data;
+	struct event event;
+	int r = codec_diag_connection(message, size, &event);
+
+	if (r == 0)
+		dump->on_event(dump->data, &event);
+	return r;
+}
+
+static int on_subflow(void *data, const void *message, size_t size)
+{
+	const struct dump *dump = data;
+	struct event event;
+	int r = codec_diag_subflow(message, size, diag_now_ms(), &event);
+
+	if (r == 0)
+		dump->on_event(dump->data, &event);
+	return r;
+}
+
+int diag_dump(struct socket *socket, diag_on_event *on_event, void *data)
+{
+	union codec_command command;
+	struct dump dump = {.on_event = on_event, .data = data};
+	int r;
+
+	for (size_t i = 0; i < 2 * sizeof(families); i++) {
+		uint8_t family = families[i % 2];
+
+		if (i < 2)
+			r = socket_request(socket,
+					   codec_get_connections(&command, family, CODEC_CONNECTED),
+					   on_connection, &dump);
+		else
+			r = socket_request(socket,
+					   codec_get_subflows(&command, family,
+							      CODEC_CONNECTED | CODEC_SYN_SENT),
+					   on_subflow, &dump);
+		/* A kernel without IPv6 */
+		if (r < 0 && !(r == -ENOENT && family == AF_INET6))
+			return r;
+	}
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Socket diagnostics: which connections and subflows there are, whoever made them. */
+#ifndef KERNEL_DIAG_H
+#define KERNEL_DIAG_H
+
+#include "socket.h"
+
+/* All take a socket for requests on NETLINK_SOCK_DIAG. */
+
+/*
+ * Can connections be dumped? Returns 0, or -ENOENT if this kernel lacks the module mptcp_diag
+ * (CONFIG_INET_MPTCP_DIAG), which it loads by itself where it may.
+ */
+int diag_check(struct socket *socket);
+/* Is there a connection of this token? 1 or 0, or -errno. */
+int diag_has_connection(struct socket *socket, uint32_t token);
+/*
+ * The local port of a subflow that waits for its SYN-ACK, between `local` (its port does not
+ * count) and `remote`. 0, -ESRCH if there is none, or -errno.
+ */
+int diag_find_port(struct socket *socket, uint32_t token, const struct mptcpd_addr *local,
+		   const struct mptcpd_addr *remote, uint16_t *ret_port);
+
+/* An EVENT_SNAPSHOT_CONNECTION for each connection, then an EVENT_SNAPSHOT_SUBFLOW for each subflow. */
+typedef void diag_on_event(void *data, const struct event *event);
+int diag_dump(struct socket *socket, diag_on_event *on_event, void *data);
+
+/* Now, as measurements are stamped: milliseconds of CLOCK_BOOTTIME. */
+uint64_t diag_now_ms(void);
+
+#endif

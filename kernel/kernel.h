@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The real kernel behind struct kernel_ops: everything netlink of one network namespace.
+ *
+ * It owns no loop: it hands out file descriptors, and says what happened by calling on_event when
+ * it is told that one of them is readable. All calls are from one thread.
+ */
+#ifndef KERNEL_KERNEL_H
+#define KERNEL_KERNEL_H
+
+#include "ops.h"
+
+struct kernel;
+
+/* The most descriptors kernel_fds() returns. */
+#define KERNEL_FDS 8
+
+struct kernel_counters {
+	uint64_t malformed; /* netlink messages dropped because they were not what they should be */
+	uint64_t unknown; /* well-formed, of a kind this version does not know */
+	uint64_t snapshots_failed; /* ended without their SNAPSHOT_END */
+};
+
+/*
+ * Open all sockets and join all groups. On failure returns -errno and, in `ret_why`, one line
+ * that tells an operator what to do: -EPROTONOSUPPORT no MPTCP in this kernel (or path-manager
+ * events unknown to it), -ENOPROTOOPT net.mptcp.enabled is 0, -EPERM CAP_NET_ADMIN is missing.
+ */
+int kernel_new(void (*on_event)(void *data, const struct event *event), void *data,
+	       struct kernel **ret_kernel, char ret_why[static 256]);
+void kernel_free(struct kernel *kernel);
+
+/* Descriptors to watch for reading; they stay the same until kernel_free(). Returns how many. */
+size_t kernel_fds(const struct kernel *kernel, int ret_fds[static KERNEL_FDS]);
+/*
+ * Read from one of them, a bounded slice (the order of 64 messages), and call on_event for each
+ * fact. Returns 1 if more may be waiting, 0 if it was read empty, -errno if the socket is broken.
+ * Losing messages (ENOBUFS) is no error: it becomes an EVENT_LOST.
+ */
+int kernel_dispatch(struct kernel *kernel, int fd);
+
+/* For struct engine_setup, with the struct kernel as its `kernel`. */
+extern const struct kernel_ops kernel_ops;
+/* Start the share of time that ops->out_of_time() measures. */
+void kernel_start_budget(struct kernel *kernel, uint32_t ms);
+
+const struct kernel_counters *kernel_counters(const struct kernel *kernel);
+
+#endif

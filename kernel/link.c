@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/rtnetlink.h>
+
+#include "addr.h"
+#include "link.h"
+#include "sysctl.h"
+
+int link_join(struct socket *socket)
+{
+	static const uint32_t groups[] = {
+		RTNLGRP_LINK,	    RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+		RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,	 RTNLGRP_IPV6_RULE,   RTNLGRP_NEXTHOP,
+	};
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		int r = socket_join(socket, groups[i]);
+
+		/* Linux before 5.3 has no next hop objects. */
+		if (r < 0 && groups[i] != RTNLGRP_NEXTHOP)
+			return r;
+	}
+	return 0;
+}
+
+/* The value of `key` (with its "=") in the lines of a uevent file; cuts the text there. */
+static const char *uevent_value(char *text, const char *key)
+{
+	char *line, *rest = NULL;
+
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		if (strncmp(line, key, strlen(key)) == 0)
+			return line + strlen(key);
+	}
+	return "";
+}
+
+static int read_uevent(const char *name, char *ret_text, size_t size)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%.15s/uevent", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, ret_text, size - 1);
+	close(fd);
+	if (n < 0)
+		return -EIO;
+	ret_text[n] = '\0';
+	return 0;
+}
+
+/* What netlink does not tell. /sys may be absent, or show another network namespace. */
+static void refine_type(struct event_link *link)
+{
+	char text[512], copy[512], path[64];
+	const char *type;
+
+	if (link->type != MPTCPD_LINK_ETHERNET && link->type != MPTCPD_LINK_OTHER)
+		return;
+	if (read_uevent(link->name, text, sizeof(text)) < 0)
+		return;
+	memcpy(copy, text, sizeof(copy));
+	if (strtoul(uevent_value(copy, "IFINDEX="), NULL, 10) != link->ifindex)
+		return;
+	type = uevent_value(text, "DEVTYPE=");
+	/* Drivers older than cfg80211 have the directory alone. */
+	snprintf(path, sizeof(path), "/sys/class/net/%.15s/wireless", link->name);
+	if (strcmp(type, "wlan") == 0 || access(path, F_OK) == 0)
+		link->type = MPTCPD_LINK_WIFI;
+	else if (strcmp(type, "wwan") == 0)
+		link->type = MPTCPD_LINK_WWAN;
+}
+
+int link_event(const void *message, size_t size, struct event *ret_event)
+{
+	int r = codec_link_event(message, size, ret_event);
+
+	if (r == 0 && ret_event->type == EVENT_LINK) {
+		refine_type(&ret_event->link);
+		ret_event->link.rp_filter_strict = sysctl_rp_filter_strict(ret_event->link.name);
+	}
+	return r;
+}
+
+/* Errors by which the kernel says that no packet would go there. */
+static bool means_no_route(int error)
+{
+	return error == -ENETUNREACH || error == -EHOSTUNREACH || /* none, or `unreachable` */
+	       error == -EACCES || error == -EINVAL || /* `prohibit`, `blackhole` */
+	       error == -ENODEV || error == -EADDRNOTAVAIL; /* link or source is gone */
+}
+
+static int on_route(void *data, const void *message, size_t size)
+{
+	struct codec_route *route = data;
+
+	return codec_route(message, size, route);
+}
+
+/*
+ * IPv4: the entry of the routing tables. With an interface the kernel looks at no other, and a
+ * source has its rules applied. It does not say what the kernel would assume without any entry.
+ */
+static int route_v4(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,
+		    const struct mptcpd_addr *remote)
+{
+	union codec_command command;
+	struct codec_route route = {0};
+	int r = socket_request(socket, codec_get_route(&command, local, ifindex, remote), on_route,
+			       &route);
+
+	if (r == 0 && route.type == RTN_UNICAST)
+		return ROUTE_UNICAST;
+	if (r < 0 && !means_no_route(r))
+		return r;
+	/* Is the peer a neighbour elsewhere? Then a SYN bound to this link looks for it here too. */
+	route = (struct codec_route){0};
+	r = socket_request(socket, codec_get_route(&command, NULL, 0, remote), on_route, &route);
+	if (r == 0 && route.type == RTN_UNICAST && !route.gateway && route.ifindex != ifindex)
+		return ROUTE_ON_LINK;
+	return r < 0 && !means_no_route(r) ? r : ROUTE_NONE;
+}
+
+/*
+ * IPv6: a query by netlink treats the interface as a wish once a source is given, and answers with
+ * the route of another one. A bound socket has both taken at their word, as MP_JOIN has: connecting
+ * one of UDP does the look-up and sends nothing.
+ */
+static int route_v6(const struct mptcpd_addr *local, uint32_t ifindex,
+		    const struct mptcpd_addr *remote)
+{
+	struct sockaddr_in6 from = {.sin6_family = AF_INET6, .sin6_scope_id = ifindex};
+	struct sockaddr_in6 to = {.sin6_family = AF_INET6,
+				  .sin6_port = htons(9),
+				  .sin6_scope_id = ifindex};
+	int index = (int)ifindex;
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int r = 0;
+
+	if (fd < 0)
+		return errno == EAFNOSUPPORT ? ROUTE_NONE : -errno;
+	memcpy(&from.sin6_addr, local->ip, sizeof(from.sin6_addr));
+	memcpy(&to.sin6_addr, remote->ip, sizeof(to.sin6_addr));
+	if (setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof(index)) < 0 ||
+	    bind(fd, (const struct sockaddr *)&from, sizeof(from)) < 0 ||
+	    connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
+		r = -errno;
+	close(fd);
+	if (r == 0)
+		return ROUTE_UNICAST;
+	return means_no_route(r) ? ROUTE_NONE : r;
+}
+
+/*
+ * Stand-ins for "anywhere": a root name server, k.root-servers.net. It is reached by a default
+ * route and, on routers without one, by a full table; the documentation prefixes would be refused
+ * by a filter against bogus addresses and are in no full table.
+ */
+static struct mptcpd_addr somewhere(uint8_t family)
+{
+	static const uint8_t ip4[4] = {193, 0, 14, 129};
+	static const uint8_t ip6[16] = {0x20, 0x01, 0x07, 0xfd, [15] = 1};
+
+	return family == AF_INET ? addr_v4(ip4, 0) : addr_v6(ip6, 0);
+}
+
+int link_route(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,
+	       const struct mptcpd_addr *remote)
+{
+	struct mptcpd_addr probe;
+
+	if ((local->family != AF_INET && local->family != AF_INET6) || ifindex == 0)
+		return -EINVAL;
+	if (remote->family == 0) {
+		probe = somewhere(local->family);
+		remote = &probe;
+	}
+	if (remote->family != local->family)
+		return -EAFNOSUPPORT;
+	if (local->family == AF_INET6)
+		return route_v6(local, ifindex, remote);
+	return route_v4(socket, local, ifindex, remote);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Links, addresses and routes of this network namespace, by rtnetlink. */
+#ifndef KERNEL_LINK_H
+#define KERNEL_LINK_H
+
+#include "socket.h"
+
+/* Join all groups that tell of links, addresses, routes and rules. 0 or -errno. */
+int link_join(struct socket *socket);
+
+/*
+ * Decode as codec_link_event(), and add to an EVENT_LINK what its message does not say: is it
+ * wireless or a modem, and is its rp_filter strict?
+ */
+int link_event(const void *message, size_t size, struct event *ret_event);
+
+/*
+ * As `route` of struct kernel_ops. `socket` is one for requests on NETLINK_ROUTE. Asks the routing
+ * tables; no packet is sent.
+ */
+int link_route(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,
+	       const struct mptcpd_addr *remote);
+
+#endif

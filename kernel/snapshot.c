@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
+#include <errno.h>
+
+#include "diag.h"
+#include "link.h"
+#include "snapshot.h"
+#include "sysctl.h"
+
+/* How often a dump is done again because something changed under it. */
+#define RESTARTS_MAX 8
+
+void sink_take(struct sink *sink, int r, const struct event *event)
+{
+	if (r == 0)
+		sink->on_event(sink->data, event);
+	else if (r == CODEC_UNKNOWN)
+		sink->counters.unknown++;
+	else if (r < 0)
+		sink->counters.malformed++;
+}
+
+void sink_mark(struct sink *sink, enum event_type type, enum snapshot_kind kind)
+{
+	struct event event = {.type = type, .snapshot = kind};
+
+	sink->on_event(sink->data, &event);
+}
+
+int snapshot_open(struct snapshot *snapshot, enum snapshot_kind kind, uint16_t family,
+		  struct sink *sink)
+{
+	static const int buses[SNAPSHOT_KINDS] = {
+		[SNAPSHOT_CONNECTIONS] = NETLINK_SOCK_DIAG,
+		[SNAPSHOT_HOST] = NETLINK_ROUTE,
+		[SNAPSHOT_ENDPOINTS] = NETLINK_GENERIC,
+	};
+
+	*snapshot = (struct snapshot){.kind = kind, .family = family, .sink = sink};
+	return socket_open(&snapshot->socket, buses[kind], SOCKET_STREAM);
+}
+
+void snapshot_close(struct snapshot *snapshot)
+{
+	socket_close(&snapshot->socket);
+}
+
+/* The request of the present stage, or NULL after the last one. */
+static struct nlmsghdr *stage_request(const struct snapshot *snapshot, void *buffer)
+{
+	uint8_t ip = snapshot->stage % 2 ? AF_INET6 : AF_INET;
+
+	if (snapshot->kind == SNAPSHOT_CONNECTIONS) {
+		if (snapshot->stage < 2)
+			return codec_get_connections(buffer, ip, CODEC_CONNECTED);
+		if (snapshot->stage < 4)
+			return codec_get_subflows(buffer, ip, CODEC_CONNECTED | CODEC_SYN_SENT);
+	} else if (snapshot->kind == SNAPSHOT_HOST) {
+		if (snapshot->stage == 0)
+			return codec_get_links(buffer);
+		if (snapshot->stage == 1)
+			return codec_get_addresses(buffer);
+	} else {
+		if (snapshot->stage == 0)
+			return codec_get_addr(buffer, snapshot->family, 0);
+		if (snapshot->stage == 1)
+			return codec_get_limits(buffer, snapshot->family);
+	}
+	return NULL;
+}
+
+static int decode_record(const struct snapshot *snapshot, const struct nlmsghdr *nlh,
+			 struct event *ret_event)
+{
+	if (snapshot->kind == SNAPSHOT_HOST)
+		return link_event(nlh, nlh->nlmsg_len, ret_event);
+	if (snapshot->kind == SNAPSHOT_ENDPOINTS)
+		return codec_pm_reply(nlh, nlh->nlmsg_len, ret_event);
+	if (snapshot->stage < 2)
+		return codec_diag_connection(nlh, nlh->nlmsg_len, ret_event);
+	return codec_diag_subflow(nlh, nlh->nlmsg_len, diag_now_ms(), ret_event);
+}
+
+static void go_idle(struct snapshot *snapshot)
+{
+	snapshot->state = snapshot->again ? SNAPSHOT_ASKED : SNAPSHOT_IDLE;
+	snapshot->again = false;
+}
+
+static void fail(struct snapshot *snapshot, int error)
+{
+	bool passing = error == -EINTR || error == -EBUSY || error == -ENOBUFS || error == -ENOMEM;
+
+	snapshot->sink->counters.snapshots_failed++;
+	go_idle(snapshot);
+	/* What may work next time is as good as lost events: the same is due. */
+	if (passing)
+		sink_mark(snapshot->sink, EVENT_LOST, snapshot->kind);
+}
+
+/* What a snapshot says beside its dumps, once they are read. */
+static void tell_rest(struct snapshot *snapshot)
+{
+	struct event event = {0};
+
+	if (snapshot->kind == SNAPSHOT_HOST) {
+		event.type = EVENT_ROUTES;
+		sink_take(snapshot->sink, 0, &event);
+	} else if (snapshot->kind == SNAPSHOT_ENDPOINTS) {
+		event.type = EVENT_PATH_MANAGER;
+		event.path_manager = sysctl_path_manager();
+		sink_take(snapshot->sink, 0, &event);
+	}
+}
+
+static void send_stage(struct snapshot *snapshot)
+{
+	union codec_command command;
+	struct nlmsghdr *request = stage_request(snapshot, &command);
+	int r;
+
+	snapshot->interrupted = false;
+	if (!request) {
+		tell_rest(snapshot);
+		snapshot->state = SNAPSHOT_DRAINING;
+		return;
+	}
+	r = socket_send(&snapshot->socket, request);
+	if (r < 0)
+		fail(snapshot, r);
+}
+
+static void end_stage(struct snapshot *snapshot, const struct nlmsghdr *nlh)
+{
+	char text[CODEC_TEXT_SIZE];
+	int error;
+
+	if (codec_ack(nlh, nlh->nlmsg_len, &error, text) < 0)
+		error = -EBADMSG;
+	/* No IPv6 in this kernel: then there is nothing to dump. */
+	if (error == -ENOENT && snapshot->kind == SNAPSHOT_CONNECTIONS && snapshot->stage % 2)
+		error = 0;
+	if (error == 0 && snapshot->interrupted && ++snapshot->restarts > RESTARTS_MAX)
+		error = -EINTR;
+	if (error < 0) {
+		fail(snapshot, error);
+		return;
+	}
+	if (!snapshot->interrupted)
+		snapshot->stage++;
+	send_stage(snapshot);
+}
+
+void snapshot_ask(struct snapshot *snapshot)
+{
+	if (snapshot->state == SNAPSHOT_IDLE)
+		snapshot->state = SNAPSHOT_ASKED;
+	else if (snapshot->state != SNAPSHOT_ASKED)
+		snapshot->again = true;
+}
+
+void snapshot_start(struct snapshot *snapshot)
+{
+	if (snapshot->state != SNAPSHOT_ASKED)
+		return;
+	snapshot->state = SNAPSHOT_DUMPING;
+	snapshot->stage = 0;
+	snapshot->restarts = 0;
+	/* Before the request: what an event says from here on is newer than any record. */
+	sink_mark(snapshot->sink, EVENT_SNAPSHOT_BEGIN, snapshot->kind);
+	send_stage(snapshot);
+}
+
+/* Returns how many messages there were. */
+static size_t read_records(struct snapshot *snapshot, const char *bytes, size_t size)
+{
+	const struct nlmsghdr *nlh;
+	struct event event;
+	size_t n = 0;
+
+	while ((nlh = socket_next(&bytes, &size))) {
+		n++;
+		/* Of a dump that was given up. */
+		if (nlh->nlmsg_seq != snapshot->socket.seq || snapshot->state != SNAPSHOT_DUMPING)
+			continue;
+		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+			snapshot->interrupted = true;
+		if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE)
+			end_stage(snapshot, nlh);
+		else
+			sink_take(snapshot->sink, decode_record(snapshot, nlh, &event), &event);
+	}
+	if (size > 0)
+		snapshot->sink->counters.malformed++;
+	return n;
+}
+
+int snapshot_dispatch(struct snapshot *snapshot, char buffer[static SOCKET_BUFFER_SIZE],
+		      size_t slice)
+{
+	size_t n = 0;
+
+	while (n < slice) {
+		int r = socket_receive(&snapshot->socket, buffer);
+
+		if (r == 0)
+			return 0;
+		if (r == -ENOBUFS || r == -EMSGSIZE) {
+			/* Records are missing; the dump itself goes on to its end. */
+			snapshot->interrupted = true;
+			n++;
+		} else if (r < 0) {
+			return r;
+		} else {
+			n += read_records(snapshot, buffer, (size_t)r);
+		}
+	}
+	return 1;
+}
+
+void snapshot_finish(struct snapshot *snapshot)
+{
+	if (snapshot->state != SNAPSHOT_DRAINING)
+		return;
+	sink_mark(snapshot->sink, EVENT_SNAPSHOT_END, snapshot->kind);
+	go_idle(snapshot);
+}

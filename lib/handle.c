@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The handle: connecting, calling, errors, and the descriptor for other people's loops. */
+#include "client-private.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEFAULT_SOCKET "/run/mptcpd/control"
+
+MPTCPCTL_EXPORT int mptcpctl_new(struct mptcpctl **ret_ctl)
+{
+	*ret_ctl = calloc(1, sizeof(**ret_ctl));
+	return *ret_ctl ? 0 : -ENOMEM;
+}
+
+static void hang_up(struct mptcpctl *ctl)
+{
+	sd_bus_slot_unref(ctl->monitor.call);
+	sd_bus_slot_unref(ctl->monitor.signals);
+	sd_bus_close_unref(ctl->bus);
+	ctl->monitor = (struct monitor){0};
+	ctl->bus = NULL;
+}
+
+MPTCPCTL_EXPORT void mptcpctl_free(struct mptcpctl *ctl)
+{
+	if (!ctl)
+		return;
+	hang_up(ctl);
+	arena_reset(&ctl->arena);
+	free(ctl);
+}
+
+MPTCPCTL_EXPORT const char *mptcpctl_error(const struct mptcpctl *ctl)
+{
+	return ctl->error;
+}
+
+/* ---- errors ---- */
+
+int handle_fail(struct mptcpctl *ctl, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(ctl->error, sizeof(ctl->error), format, args);
+	va_end(args);
+	return error;
+}
+
+/* Take the "[errno N]" that ends some messages off the text. 0: there is none. */
+static int take_errno(char *text)
+{
+	char *mark = strrchr(text, '[');
+	int n = 0, length = 0;
+
+	if (!mark || sscanf(mark, "[errno %d]%n", &n, &length) != 1 || !length || mark[length] ||
+	    n <= 0 || n > 4095)
+		return 0;
+	while (mark > text && mark[-1] == ' ')
+		mark--;
+	*mark = '\0';
+	return n;
+}
+
+int handle_fail_call(struct mptcpctl *ctl, int r, const sd_bus_error *error)
+{
+	int n;
+
+	if (sd_bus_error_has_name(error, WIRE_ERROR_NOT_PERMITTED) ||
+	    sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED))
+		return handle_fail(ctl, -EACCES, "%s", error->message);
+	if (sd_bus_error_has_name(error, WIRE_ERROR_NOT_FOUND))
+		return handle_fail(ctl, -ENOENT, "%s", error->message);
+	if (sd_bus_error_has_name(error, WIRE_ERROR_INVALID))
+		return handle_fail(ctl, -EINVAL, "%s", error->message);
+	if (sd_bus_error_has_name(error, WIRE_ERROR_FAILED)) {
+		handle_fail(ctl, 0, "%s", error->message);
+		n = take_errno(ctl->error);
+		return n ? -n : -EIO;
+	}
+	if (r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE || r == -EHOSTUNREACH || r == -ENXIO)
+		return handle_fail(ctl, -ENOTCONN, "mptcpd has hung up");
+	if (r == -ETIMEDOUT)
+		return handle_fail(ctl, r, "mptcpd does not answer");
+	if (sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_METHOD))
+		return handle_fail(ctl, -EOPNOTSUPP, "the running mptcpd cannot do this");
+	return handle_fail(ctl, r, "%s",
+			   sd_bus_error_is_set(error) && error->message ? error->message
+									: strerror(-r));
+}
+
+/* ---- connecting ---- */
+
+/* Returns a descriptor, or -errno. */
+static int connect_socket(const char *path)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	size_t length = strlen(path);
+	int fd, r;
+
+	if (length >= sizeof(sun.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(sun.sun_path, path, length);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+		return fd;
+	r = -errno;
+	close(fd);
+	return r;
+}
+
+static int start_private(struct mptcpctl *ctl, const char *path)
+{
+	int fd = connect_socket(path), r;
+
+	if (fd < 0)
+		return fd;
+	r = sd_bus_new(&ctl->bus);
+	if (r >= 0)
+		r = sd_bus_set_fd(ctl->bus, fd, fd);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	ctl->system = false;
+	return sd_bus_start(ctl->bus);
+}
+
+static int start_system(struct mptcpctl *ctl)
+{
+	sd_bus_message *reply = NULL;
+	int has_owner = 0, r = sd_bus_open_system(&ctl->bus);
+
+	if (r < 0)
+		return r;
+	ctl->system = true;
+	r = sd_bus_call_method(ctl->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+			       "org.freedesktop.DBus", "NameHasOwner", NULL, &reply, "s",
+			       WIRE_NAME);
+	if (r >= 0)
+		r = sd_bus_message_read(reply, "b", &has_owner);
+	sd_bus_message_unref(reply);
+	return r < 0 || has_owner ? r : -ENOTCONN;
+}
+
+/* Nobody is there, said by an errno of connecting. */
+static bool is_nobody(int r)
+{
+	return r == -ENOENT || r == -ECONNREFUSED || r == -ENOTCONN || r == -ENOTDIR;
+}
+
+static int connect_named(struct mptcpctl *ctl, const char *path)
+{
+	int r = start_private(ctl, path);
+
+	if (r >= 0)
+		return 0;
+	hang_up(ctl);
+	if (is_nobody(r))
+		return handle_fail(ctl, -ENOTCONN, "no mptcpd is running (tried %s)", path);
+	if (r == -EPIPE || r == -ECONNRESET)
+		return handle_fail(ctl, -ENOTCONN, "mptcpd has hung up (%s)", path);
+	return handle_fail(ctl, r == -EPERM ? -EACCES : r, "cannot connect to %s: %s", path,
+			   strerror(-r));
+}
+
+MPTCPCTL_EXPORT int mptcpctl_connect(struct mptcpctl *ctl, const char *socket)
+{
+	const char *named = socket ? socket : getenv("MPTCPCTL_SOCKET");
+	int r;
+
+	hang_up(ctl);
+	ctl->error[0] = '\0';
+	if (named && *named)
+		return connect_named(ctl, named);
+	r = connect_named(ctl, DEFAULT_SOCKET);
+	if (r != -ENOTCONN)
+		return r;
+	r = start_system(ctl);
+	if (r >= 0) {
+		ctl->error[0] = '\0';
+		return 0;
+	}
+	hang_up(ctl);
+	return handle_fail(ctl, -ENOTCONN,
+			   "no mptcpd is running (tried " DEFAULT_SOCKET " and " WIRE_NAME
+			   " on the system bus)");
+}
+
+/* ---- calling ---- */
+
+int handle_new_call(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_m)
+{
+	ctl->error[0] = '\0';
+	if (!ctl->bus)
+		return handle_fail(ctl, -ENOTCONN, "not connected");
+	return sd_bus_message_new_method_call(ctl->bus, ret_m, ctl->system ? WIRE_NAME : NULL,
+					      WIRE_PATH, WIRE_INTERFACE, member);
+}
+
+int handle_call(struct mptcpctl *ctl, sd_bus_message *m, int r, sd_bus_message **ret_reply)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+
+	if (r >= 0)
+		r = sd_bus_call(ctl->bus, m, 0, &error, ret_reply);
+	if (r < 0 && !ctl->error[0])
+		r = handle_fail_call(ctl, r, &error);
+	sd_bus_error_free(&error);
+	sd_bus_message_unref(m);
+	return r < 0 ? r : 0;
+}
+
+/* ---- other people's loops ---- */
+
+MPTCPCTL_EXPORT int mptcpctl_fd(struct mptcpctl *ctl)
+{
+	return ctl->bus ? sd_bus_get_fd(ctl->bus) : -ENOTCONN;
+}
+
+MPTCPCTL_EXPORT int mptcpctl_poll_events(struct mptcpctl *ctl)
+{
+	return ctl->bus ? sd_bus_get_events(ctl->bus) : -ENOTCONN;
+}
+
+MPTCPCTL_EXPORT int mptcpctl_timeout_ms(struct mptcpctl *ctl)
+{
+	struct timespec now;
+	uint64_t due_us, now_us, ms;
+
+	if (!ctl->bus || sd_bus_get_timeout(ctl->bus, &due_us) < 0)
+		return 0; /* dispatch tells what is wrong */
+	if (due_us == UINT64_MAX)
+		return -1;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	if (due_us <= now_us)
+		return 0;
+	ms = (due_us - now_us) / 1000 + 1;
+	return ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+MPTCPCTL_EXPORT int mptcpctl_dispatch(struct mptcpctl *ctl)
+{
+	int r;
+
+	ctl->error[0] = '\0';
+	if (!ctl->bus)
+		return handle_fail(ctl, -ENOTCONN, "not connected");
+	r = sd_bus_process(ctl->bus, NULL);
+	if (ctl->monitor.result) {
+		r = ctl->monitor.result;
+		ctl->monitor.result = 0;
+		return r;
+	}
+	return r < 0 ? handle_fail_call(ctl, r, NULL) : r > 0;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Listings: fetch page after page and hand out one structure at a time. */
+#include "client-private.h"
+
+#include <errno.h>
+
+#include "parse.h"
+
+/* Call without arguments. */
+static int fetch(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_reply)
+{
+	sd_bus_message *m = NULL;
+	int r = handle_new_call(ctl, member, &m);
+
+	return handle_call(ctl, m, r, ret_reply);
+}
+
+static int fetch_token(struct mptcpctl *ctl, const char *member, uint32_t token,
+		       sd_bus_message **ret_reply)
+{
+	sd_bus_message *m = NULL;
+	int r = handle_new_call(ctl, member, &m);
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "u", token);
+	return handle_call(ctl, m, r, ret_reply);
+}
+
+/* The end of each function here: free the reply, and tell what to return. */
+static int finish(struct mptcpctl *ctl, struct reader *reader, int stopped)
+{
+	sd_bus_message_unref(reader->m);
+	arena_reset(&ctl->arena);
+	if (reader->error == -ENOMEM)
+		return handle_fail(ctl, -ENOMEM, "out of memory");
+	if (reader->error < 0)
+		return handle_fail(ctl, -EBADMSG, "mptcpd answered what cannot be understood");
+	return stopped;
+}
+
+/* All pages of one listing. `hand_out` reads the array of one page. */
+static int list_pages(struct mptcpctl *ctl, const char *member,
+		      int (*hand_out)(struct reader *reader, void *each), void *each)
+{
+	uint64_t cursor = 0;
+	int r;
+
+	do {
+		struct reader reader = {.arena = &ctl->arena};
+		sd_bus_message *m = NULL;
+
+		r = handle_new_call(ctl, member, &m);
+		if (r >= 0)
+			r = sd_bus_message_append(m, "tu", cursor, 0);
+		r = handle_call(ctl, m, r, &reader.m);
+		if (r < 0)
+			return r;
+		r = hand_out(&reader, each);
+		if (r == 0)
+			reader_read(&reader, "t", &cursor);
+		r = finish(ctl, &reader, r);
+	} while (r == 0 && cursor);
+	return r;
+}
+
+MPTCPCTL_EXPORT int
+mptcpctl_get_status(struct mptcpctl *ctl,
+		    int (*on_status)(void *data, const struct mptcpctl_status *status), void *data)
+{
+	struct reader reader = {.arena = &ctl->arena};
+	struct mptcpctl_status status = {0};
+	const struct reader_key keys[] = {
+		{"uptime-ms", 't', &status.uptime_ms},
+		{"events-bad", 't', &status.events_bad},
+		{"plans-refused", 't', &status.plans_refused},
+		{"malformed", 't', &status.malformed},
+	};
+	int r = fetch(ctl, "GetStatus", &reader.m);
+
+	if (r < 0)
+		return r;
+	reader_read(&reader, "sstttttttt", &status.version, &status.path_manager,
+		    &status.connections, &status.subflows, &status.endpoints, &status.events,
+		    &status.events_lost, &status.resyncs, &status.commands, &status.command_errors);
+	status.plugins = reader_strings(&reader);
+	status.config = reader_strings(&reader);
+	reader_keys(&reader, keys, 4);
+	if (reader.error == 0)
+		r = on_status(data, &status);
+	return finish(ctl, &reader, r);
+}
+
+struct each_connection {
+	int (*on_connection)(void *data, const struct mptcpctl_connection *connection);
+	void *data;
+};
+
+static int hand_out_connections(struct reader *reader, void *data)
+{
+	struct each_connection *each = data;
+	struct mptcpctl_connection connection;
+	int r = 0;
+
+	if (!reader_enter(reader, 'a', WIRE_CONNECTION))
+		return 0;
+	while (r == 0 && parse_connection(reader, &connection)) {
+		r = each->on_connection(each->data, &connection);
+		arena_reset(reader->arena);
+	}
+	if (r == 0)
+		reader_exit(reader);
+	return r;
+}
+
+MPTCPCTL_EXPORT int mptcpctl_list_connections(
+	struct mptcpctl *ctl,
+	int (*on_connection)(void *data, const struct mptcpctl_connection *connection), void *data)
+{
+	struct each_connection each = {.on_connection = on_connection, .data = data};
+
+	return list_pages(ctl, "ListConnections", hand_out_connections, &each);
+}
+
+MPTCPCTL_EXPORT int mptcpctl_get_connection(
+	struct mptcpctl *ctl, uint32_t token,
+	int (*on_connection)(void *data, const struct mptcpctl_connection *connection), void *data)
+{
+	struct reader reader = {.arena = &ctl->arena};
+	struct mptcpctl_connection connection;
+	int r = fetch_token(ctl, "GetConnection", token, &reader.m);
+
+	if (r < 0)
+		return r;
+	if (parse_connection(&reader, &connection))
+		r = on_connection(data, &connection);
+	return finish(ctl, &reader, r);
+}
+
+struct each_interface {
+	int (*on_interface)(void *data, const struct mptcpctl_interface *interface);
+	void *data;
+};
+
+static int hand_out_interfaces(struct reader *reader, void *data)
+{
+	struct each_interface *each = data;
+	struct mptcpctl_interface interface;
+	int r = 0;
+
+	if (!reader_enter(reader, 'a', WIRE_LINK))
+		return 0;
+	while (r == 0 && parse_interface(reader, &interface))
+		r = each->on_interface(each->data, &interface);
+	if (r == 0)
+		reader_exit(reader);
+	return r;
+}
+
+MPTCPCTL_EXPORT int mptcpctl_list_interfaces(
+	struct mptcpctl *ctl,
+	int (*on_interface)(void *data, const struct mptcpctl_interface *interface), void *data)
+{
+	struct each_interface each = {.on_interface = on_interface, .data = data};
+
+	return list_pages(ctl, "ListInterfaces", hand_out_interfaces, &each);
+}
+
+MPTCPCTL_EXPORT int
+mptcpctl_list_endpoints(struct mptcpctl *ctl,
+			int (*on_endpoint)(void *data, const struct mptcpctl_endpoint *endpoint),
+			void *data)
+{
+	struct reader reader = {.arena = &ctl->arena};
+	struct mptcpctl_endpoint endpoint;
+	int r = fetch(ctl, "ListEndpoints", &reader.m);
+
+	if (r < 0)
+		return r;
+	if (reader_enter(&reader, 'a', WIRE_ENDPOINT))
+		while (r == 0 && parse_endpoint(&reader, &endpoint))
+			r = on_endpoint(data, &endpoint);
+	return finish(ctl, &reader, r);
+}
+
+MPTCPCTL_EXPORT int
+mptcpctl_get_limits(struct mptcpctl *ctl,
+		    int (*on_limits)(void *data, const struct mptcpctl_limits *limits), void *data)
+{
+	struct reader reader = {.arena = &ctl->arena};
+	struct mptcpctl_limits limits = {0};
+	int r = fetch(ctl, "GetLimits", &reader.m);
+
+	if (r < 0)
+		return r;
+	reader_read(&reader, "uu", &limits.subflows, &limits.add_addr_accepted);
+	if (reader.error == 0)
+		r = on_limits(data, &limits);
+	return finish(ctl, &reader, r);
+}
+
+MPTCPCTL_EXPORT int mptcpctl_list_policies(struct mptcpctl *ctl,
+					   int (*on_policy)(void *data,
+							    const struct mptcpctl_policy *policy),
+					   void *data)
+{
+	struct reader reader = {.arena = &ctl->arena};
+	struct mptcpctl_policy policy;
+	int r = fetch(ctl, "ListPolicies", &reader.m);
+
+	if (r < 0)
+		return r;
+	if (reader_enter(&reader, 'a', WIRE_POLICY))
+		while (r == 0 && parse_policy(&reader, &policy))
+			r = on_policy(data, &policy);
+	return finish(ctl, &reader, r);
+}
+
+MPTCPCTL_EXPORT int
+mptcpctl_explain(struct mptcpctl *ctl, uint32_t token,
+		 int (*on_explanation)(void *data, const struct mptcpctl_explanation *explanation),
+		 void *data)
+{
+	struct reader reader = {.arena = &ctl->arena};
+	struct mptcpctl_explanation explanation = {.token = token};
+	int r = fetch_token(ctl, "Explain", token, &reader.m);
+
+	if (r < 0)
+		return r;
+	explanation.policy = reader_text(&reader);
+	explanation.paths = parse_paths(&reader);
+	explanation.announcements = parse_announcements(&reader);
+	if (reader.error == 0)
+		r = on_explanation(data, &explanation);
+	return finish(ctl, &reader, r);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Monitoring: subscribe first, then list. mptcpd answers a listing only after it has told all
+ * changes the listing knows of, so the two come in one order, and a change counts as soon as the
+ * listing has gone past its thing. What the listing has not come to yet, it will show.
+ */
+#include "client-private.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <time.h>
+
+#include "parse.h"
+
+static const char *const event_names[] = {
+	[MPTCPCTL_SYNCHRONIZED] = "synchronized",
+	[MPTCPCTL_CONNECTION_CREATED] = "connection-created",
+	[MPTCPCTL_CONNECTION_ESTABLISHED] = "connection-established",
+	[MPTCPCTL_CONNECTION_CLOSED] = "connection-closed",
+	[MPTCPCTL_SUBFLOW_ESTABLISHED] = "subflow-established",
+	[MPTCPCTL_SUBFLOW_CLOSED] = "subflow-closed",
+	[MPTCPCTL_SUBFLOW_PRIORITY] = "subflow-priority",
+	[MPTCPCTL_ADDRESS_ANNOUNCED] = "address-announced",
+	[MPTCPCTL_ADDRESS_REMOVED] = "address-removed",
+	[MPTCPCTL_LISTENER_CREATED] = "listener-created",
+	[MPTCPCTL_LISTENER_CLOSED] = "listener-closed",
+	[MPTCPCTL_INTERFACE_ADDED] = "interface-added",
+	[MPTCPCTL_INTERFACE_CHANGED] = "interface-changed",
+	[MPTCPCTL_INTERFACE_REMOVED] = "interface-removed",
+	[MPTCPCTL_INTERFACE_ADDRESS_ADDED] = "interface-address-added",
+	[MPTCPCTL_INTERFACE_ADDRESS_CHANGED] = "interface-address-changed",
+	[MPTCPCTL_INTERFACE_ADDRESS_REMOVED] = "interface-address-removed",
+	[MPTCPCTL_ENDPOINT_ADDED] = "endpoint-added",
+	[MPTCPCTL_ENDPOINT_CHANGED] = "endpoint-changed",
+	[MPTCPCTL_ENDPOINT_REMOVED] = "endpoint-removed",
+	[MPTCPCTL_LOST] = "lost",
+	[MPTCPCTL_RESYNCED] = "resynced",
+};
+
+#define N_EVENTS (sizeof(event_names) / sizeof(*event_names))
+
+static void next_page(struct mptcpctl *ctl);
+
+static uint64_t wall_clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Nothing is told any more once the callback wants to stop, or something failed. */
+static void emit(struct mptcpctl *ctl, enum mptcpctl_event_type type, struct mptcpctl_event *event)
+{
+	struct monitor *monitor = &ctl->monitor;
+
+	if (monitor->result)
+		return;
+	event->type = type;
+	event->name = event_names[type];
+	if (!event->time_us)
+		event->time_us = wall_clock_us();
+	monitor->result = monitor->on_event(monitor->data, event);
+}
+
+/* ---- the present state, told as events ---- */
+
+static void emit_subflow(struct mptcpctl *ctl, const struct mptcpctl_connection *connection,
+			 const struct mptcpctl_subflow *subflow)
+{
+	struct mptcpctl_event event = {
+		.token = connection->token,
+		.side = connection->side,
+		.policy = connection->policy,
+		.local = subflow->local,
+		.remote = subflow->remote,
+		.local_id = subflow->local_id,
+		.remote_id = subflow->remote_id,
+		.backup = subflow->backup,
+		.peer_backup = subflow->peer_backup,
+		.interface = subflow->interface,
+	};
+
+	/* The initial one has no event of its own; a pending one will have it. */
+	if (!subflow->initial && strcmp(subflow->state, "pending") != 0)
+		emit(ctl, MPTCPCTL_SUBFLOW_ESTABLISHED, &event);
+}
+
+static void emit_connection(struct mptcpctl *ctl, const struct mptcpctl_connection *connection)
+{
+	struct mptcpctl_event event = {
+		.token = connection->token,
+		.side = connection->side,
+		.policy = connection->policy,
+		.local = connection->local,
+		.remote = connection->remote,
+		.deny_join_id0 = connection->deny_join_id0,
+	};
+	const struct mptcpctl_subflow *subflow;
+	const struct mptcpctl_address *address;
+
+	emit(ctl, MPTCPCTL_CONNECTION_CREATED, &event);
+	if (strcmp(connection->state, "created") != 0)
+		emit(ctl, MPTCPCTL_CONNECTION_ESTABLISHED, &event);
+	for (subflow = connection->subflows; subflow; subflow = subflow->next)
+		emit_subflow(ctl, connection, subflow);
+	event.local = (struct mptcpctl_addr){0};
+	for (address = connection->peer_addresses; address; address = address->next) {
+		event.remote = address->addr;
+		event.remote_id = address->id;
+		emit(ctl, MPTCPCTL_ADDRESS_ANNOUNCED, &event);
+	}
+}
+
+static void emit_interface(struct mptcpctl *ctl, const struct mptcpctl_interface *interface)
+{
+	struct mptcpctl_event event = {.interface = interface->name, .interface_now = interface};
+
+	emit(ctl, MPTCPCTL_INTERFACE_ADDED, &event);
+}
+
+/* One page of the listing of this stage. */
+static void tell_page(struct mptcpctl *ctl, struct reader *reader)
+{
+	struct mptcpctl_connection connection;
+	struct mptcpctl_interface interface;
+	struct mptcpctl_endpoint endpoint;
+
+	switch (ctl->monitor.stage) {
+	case STAGE_INTERFACES:
+		if (!reader_enter(reader, 'a', WIRE_LINK))
+			return;
+		while (parse_interface(reader, &interface))
+			emit_interface(ctl, &interface);
+		break;
+	case STAGE_ENDPOINTS:
+		if (!reader_enter(reader, 'a', WIRE_ENDPOINT))
+			return;
+		while (parse_endpoint(reader, &endpoint))
+			emit(ctl, MPTCPCTL_ENDPOINT_ADDED,
+			     &(struct mptcpctl_event){.endpoint = &endpoint});
+		break;
+	case STAGE_CONNECTIONS:
+		if (!reader_enter(reader, 'a', WIRE_CONNECTION))
+			return;
+		while (parse_connection(reader, &connection))
+			emit_connection(ctl, &connection);
+		break;
+	case STAGE_OFF:
+	case STAGE_SYNCHRONIZED:
+		return;
+	}
+	reader_exit(reader);
+}
+
+static int on_page(sd_bus_message *m, void *data, sd_bus_error *unused)
+{
+	struct mptcpctl *ctl = data;
+	struct monitor *monitor = &ctl->monitor;
+	struct reader reader = {.m = m, .arena = &ctl->arena};
+	uint64_t cursor = 0;
+
+	monitor->call = sd_bus_slot_unref(monitor->call);
+	if (sd_bus_message_is_method_error(m, NULL)) {
+		monitor->result = handle_fail_call(ctl, -sd_bus_message_get_errno(m),
+						   sd_bus_message_get_error(m));
+		return 0;
+	}
+	tell_page(ctl, &reader);
+	if (monitor->stage != STAGE_ENDPOINTS)
+		reader_read(&reader, "t", &cursor);
+	arena_reset(&ctl->arena);
+	if (reader.error < 0) {
+		monitor->result =
+			handle_fail(ctl, -EBADMSG, "mptcpd answered what cannot be understood");
+		return 0;
+	}
+	monitor->cursor = cursor;
+	if (!cursor)
+		monitor->stage++;
+	next_page(ctl);
+	return 0;
+}
+
+/* Ask for the next page, or be done. */
+static void next_page(struct mptcpctl *ctl)
+{
+	static const char *const members[] = {
+		[STAGE_INTERFACES] = "ListInterfaces",
+		[STAGE_ENDPOINTS] = "ListEndpoints",
+		[STAGE_CONNECTIONS] = "ListConnections",
+	};
+	struct monitor *monitor = &ctl->monitor;
+	sd_bus_message *m = NULL;
+	int r;
+
+	if (monitor->stage == STAGE_SYNCHRONIZED) {
+		emit(ctl, MPTCPCTL_SYNCHRONIZED, &(struct mptcpctl_event){0});
+		return;
+	}
+	r = handle_new_call(ctl, members[monitor->stage], &m);
+	if (r >= 0 && monitor->stage != STAGE_ENDPOINTS)
+		r = sd_bus_message_append(m, "tu", monitor->cursor, 0);
+	if (r >= 0)
+		r = sd_bus_call_async(ctl->bus, &monitor->call, m, on_page, ctl, 0);
+	sd_bus_message_unref(m);
+	if (r < 0)
+		monitor->result = handle_fail_call(ctl, r, NULL);
+}
+
+/* ---- changes ---- */
+
+/* Has the listing gone past what this change is about? */
+static bool is_told(const struct monitor *monitor, enum mptcpctl_event_type type, uint64_t position)
+{
+	enum stage stage;
+
+	if (type >= MPTCPCTL_INTERFACE_ADDED && type <= MPTCPCTL_INTERFACE_ADDRESS_REMOVED)
+		stage = STAGE_INTERFACES;
+	else if (type >= MPTCPCTL_ENDPOINT_ADDED && type <= MPTCPCTL_ENDPOINT_REMOVED)
+		stage = STAGE_ENDPOINTS;
+	else if (type >= MPTCPCTL_CONNECTION_CREATED && type <= MPTCPCTL_ADDRESS_REMOVED)
+		stage = STAGE_CONNECTIONS;
+	else
+		return true; /* not listed */
+	if (monitor->stage != stage)
+		return monitor->stage > stage;
+	return position && position <= monitor->cursor;
+}
+
+static void read_objects(struct reader *reader, struct mptcpctl_event *event)
+{
+	struct mptcpctl_interface *interface = reader_alloc(reader, sizeof(*interface));
+	struct mptcpctl_endpoint *endpoint = reader_alloc(reader, sizeof(*endpoint));
+	const char *key;
+
+	if (!interface || !endpoint || !reader_enter(reader, 'a', "{sv}"))
+		return;
+	while (reader_enter(reader, 'e', "sv")) {
+		key = reader_text(reader);
+		if (key && strcmp(key, "interface") == 0 && reader_enter(reader, 'v', WIRE_LINK)) {
+			if (parse_interface(reader, interface))
+				event->interface_now = interface;
+			reader_exit(reader);
+		} else if (key && strcmp(key, "endpoint") == 0 &&
+			   reader_enter(reader, 'v', WIRE_ENDPOINT)) {
+			if (parse_endpoint(reader, endpoint))
+				event->endpoint = endpoint;
+			reader_exit(reader);
+		} else if (key && strcmp(key, "what") == 0 && reader_enter(reader, 'v', "s")) {
+			event->what = reader_text(reader);
+			reader_exit(reader);
+		} else if (reader->error == 0) {
+			int r = sd_bus_message_skip(reader->m, "v");
+
+			reader->error = r < 0 ? r : 0;
+		}
+		reader_exit(reader);
+	}
+	reader_exit(reader);
+}
+
+static uint64_t read_event(struct reader *reader, struct mptcpctl_event *event,
+			   const char **ret_name)
+{
+	uint64_t position = 0;
+
+	reader_read(reader, "t", &event->time_us);
+	*ret_name = reader_text(reader);
+	reader_read(reader, "tu", &position, &event->token);
+	event->side = reader_text(reader);
+	event->local = parse_addr(reader);
+	event->remote = parse_addr(reader);
+	reader_read(reader, "yy", &event->local_id, &event->remote_id);
+	event->backup = reader_bool(reader);
+	event->peer_backup = reader_bool(reader);
+	event->interface = reader_text(reader);
+	event->error = reader_text(reader);
+	event->deny_join_id0 = reader_bool(reader);
+	event->policy = reader_text(reader);
+	read_objects(reader, event);
+	return position;
+}
+
+static void start_over(struct mptcpctl *ctl)
+{
+	ctl->monitor.call = sd_bus_slot_unref(ctl->monitor.call);
+	ctl->monitor.stage = STAGE_INTERFACES;
+	ctl->monitor.cursor = 0;
+	next_page(ctl);
+}
+
+static int on_signal(sd_bus_message *m, void *data, sd_bus_error *unused)
+{
+	struct mptcpctl *ctl = data;
+	struct reader reader = {.m = m, .arena = &ctl->arena};
+	struct mptcpctl_event event = {0};
+	enum mptcpctl_event_type type = MPTCPCTL_CONNECTION_CREATED;
+	const char *name = NULL;
+	uint64_t position = read_event(&reader, &event, &name);
+
+	if (reader.error < 0) {
+		ctl->monitor.result =
+			handle_fail(ctl, -EBADMSG, "mptcpd told what cannot be understood");
+		return 0;
+	}
+	while (name && type < N_EVENTS && strcmp(event_names[type], name) != 0)
+		type++;
+	if (name && type < N_EVENTS && is_told(&ctl->monitor, type, position)) {
+		emit(ctl, type, &event);
+		if (type == MPTCPCTL_LOST && event.what && strcmp(event.what, "monitor") == 0)
+			start_over(ctl);
+	}
+	arena_reset(&ctl->arena);
+	return 0;
+}
+
+MPTCPCTL_EXPORT int
+mptcpctl_monitor(struct mptcpctl *ctl,
+		 int (*on_event)(void *data, const struct mptcpctl_event *event), void *data)
+{
+	struct monitor *monitor = &ctl->monitor;
+	sd_bus_message *m = NULL;
+	int r;
+
+	if (monitor->stage != STAGE_OFF)
+		return handle_fail(ctl, -EALREADY, "this handle monitors already");
+	r = handle_new_call(ctl, "Subscribe", &m);
+	if (r >= 0)
+		r = sd_bus_match_signal(ctl->bus, &monitor->signals, ctl->system ? WIRE_NAME : NULL,
+					WIRE_PATH, WIRE_INTERFACE, "Event", on_signal, ctl);
+	r = handle_call(ctl, m, r, NULL);
+	if (r < 0) {
+		monitor->signals = sd_bus_slot_unref(monitor->signals);
+		return r;
+	}
+	monitor->on_event = on_event;
+	monitor->data = data;
+	start_over(ctl);
+	r = monitor->result;
+	monitor->result = 0;
+	return r;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A kernel that exists only in memory and yet behaves: it keeps links, addresses, connections and
+ * subflows, answers commands as the real one does, queues events in a buffer that can overflow,
+ * and answers dumps. Tests own its time.
+ */
+#ifndef FAKE_KERNEL_H
+#define FAKE_KERNEL_H
+
+#include "engine.h"
+
+#define FAKE_LINKS 16
+#define FAKE_LOCALS 64
+#define FAKE_CONNECTIONS 256
+#define FAKE_SUBFLOWS 32
+#define FAKE_LOG 4096
+
+enum fake_command {
+	FAKE_CREATE,
+	FAKE_DESTROY,
+	FAKE_BACKUP,
+	FAKE_ANNOUNCE,
+	FAKE_WITHDRAW,
+	FAKE_PROBE,
+	FAKE_ROUTE,
+	FAKE_SNAPSHOT,
+	FAKE_COMMANDS,
+};
+
+struct fake_record {
+	enum fake_command command;
+	uint32_t token, ifindex, flags;
+	struct mptcpd_addr local, remote;
+	uint8_t id;
+	int result;
+};
+
+struct fake_subflow {
+	bool used, syn_sent, initial, ours, backup, peer_backup;
+	struct mptcpd_addr local, remote;
+	uint16_t asked_port; /* ids are kept by address and the port that was asked for */
+	uint8_t local_id, remote_id;
+	uint32_t ifindex;
+};
+
+struct fake_connection {
+	bool used, established, deny_join_id0, fallback;
+	uint32_t token;
+	enum path_manager path_manager;
+	enum mptcpd_side side;
+	struct mptcpd_addr local, remote;
+	struct fake_subflow subflows[FAKE_SUBFLOWS];
+};
+
+struct fake_kernel {
+	struct event_link links[FAKE_LINKS]; /* ifindex 0: unused */
+	bool routed[FAKE_LINKS]; /* do routes lead out of it? */
+	struct event_local locals[FAKE_LOCALS]; /* family 0: unused */
+	struct fake_connection connections[FAKE_CONNECTIONS];
+	enum path_manager path_manager;
+
+	struct event *events; /* queue */
+	size_t n_events, room_events, limit_events; /* limit 0: none */
+	bool lost;
+	bool snapshot_wanted[SNAPSHOT_KINDS];
+
+	int fail[FAKE_COMMANDS]; /* answer the next such command with this, once */
+	int fail_always[FAKE_COMMANDS]; /* and each */
+	uint16_t next_port;
+	size_t n_commands; /* ever, without routes, probes and snapshots */
+	size_t counts[FAKE_COMMANDS];
+	struct fake_record log[FAKE_LOG]; /* the first ones; n_log of them */
+	size_t n_log;
+	bool out_of_time;
+};
+
+extern const struct kernel_ops fake_ops;
+
+struct fake_kernel *fake_new(void);
+void fake_free(struct fake_kernel *fake);
+void fake_forget_log(struct fake_kernel *fake);
+
+/* The network changes; events are queued. */
+void fake_link(struct fake_kernel *fake, uint32_t ifindex, const char *name, bool up, bool carrier);
+void fake_link_gone(struct fake_kernel *fake, uint32_t ifindex);
+void fake_address(struct fake_kernel *fake, uint32_t ifindex, const char *address);
+void fake_address_gone(struct fake_kernel *fake, uint32_t ifindex, const char *address);
+void fake_route(struct fake_kernel *fake, uint32_t ifindex, bool routed);
+
+/* Applications and peers act. Addresses as "10.0.0.1:1000". */
+struct fake_connection *fake_connect(struct fake_kernel *fake, uint32_t token,
+				     enum mptcpd_side side, const char *local, const char *remote);
+void fake_establish(struct fake_kernel *fake, uint32_t token);
+void fake_close(struct fake_kernel *fake, uint32_t token, bool in_silence);
+void fake_announced(struct fake_kernel *fake, uint32_t token, uint8_t id, const char *remote);
+void fake_removed(struct fake_kernel *fake, uint32_t token, uint8_t id);
+/* All SYNs in flight are answered: 0 accepts, else the errno of the failure. */
+void fake_answer(struct fake_kernel *fake, int error);
+/* A subflow ends: RST from the peer, or destroyed by somebody else. */
+void fake_reset(struct fake_kernel *fake, struct fake_connection *connection, size_t i, int error);
+struct fake_connection *fake_find(struct fake_kernel *fake, uint32_t token);
+size_t fake_count_subflows(const struct fake_connection *connection);
+
+/* Hand all queued events, and the snapshots asked for, to the engine. */
+void fake_deliver(struct fake_kernel *fake, struct engine *engine, uint64_t now_ms);
+/* The same and settle, until neither has anything left to do at this time. Returns the deadline. */
+uint64_t fake_run(struct fake_kernel *fake, struct engine *engine, uint64_t now_ms);
+
+struct mptcpd_addr fake_addr(const char *text);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A policy inside the test program. */
+#include "fake-policy.h"
+
+#include <errno.h>
+#include <glib.h>
+
+#include "addr.h"
+
+struct fake_policy fake_policy;
+
+static void plan_pair(const struct mptcpd_view *view, const struct mptcpd_local *local,
+		      const struct mptcpd_addr *remote, struct mptcpd_plan *plan)
+{
+	struct mptcpd_path path = {.local = local->addr,
+				   .remote = *remote,
+				   .flags = local->flags & MPTCPD_FLAG_BACKUP};
+
+	if (local->addr.family != remote->family || !view->routable(view, local, remote))
+		return;
+	/* the peer may announce the address we know already */
+	if (plan->add_path(plan, &path) < 0)
+		g_assert_cmpint(plan->add_path(plan, &path), ==, -EEXIST);
+	path.instance = 1;
+	if (fake_policy.parallel)
+		plan->add_path(plan, &path);
+}
+
+static void plan_refused(const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
+{
+	struct mptcpd_path path = {.local = connection->local, .remote = connection->remote};
+
+	addr_parse("192.0.2.99", &path.local);
+	g_assert_cmpint(plan->add_path(plan, &path), ==, -EADDRNOTAVAIL);
+	addr_parse("2001:db8::99", &path.local);
+	g_assert_cmpint(plan->add_path(plan, &path), ==, -EAFNOSUPPORT);
+	path.remote.port = 0;
+	g_assert_cmpint(plan->add_path(plan, &path), ==, -EINVAL);
+	g_assert_null(plan->get_path(plan, MPTCPD_PLAN_MAX));
+	g_assert_cmpint(plan->remove_path(plan, MPTCPD_PLAN_MAX), ==, -ENOENT);
+	g_assert_cmpint(plan->drop(plan, &path.local, &path.remote), ==, -ENOENT);
+}
+
+static void plan_extras(struct mptcpd_plan *plan)
+{
+	struct mptcpd_forbidden forbidden = {.local = fake_policy.forbidden, .local_prefix = 32};
+	struct mptcpd_announcement announcement = {.addr = fake_policy.announced};
+
+	if (fake_policy.forbidden.family)
+		g_assert_cmpint(plan->forbid(plan, &forbidden), ==, 0);
+	if (fake_policy.announced.family)
+		g_assert_cmpint(plan->add_announcement(plan, &announcement), ==, 0);
+	if (fake_policy.dropped_local.family)
+		g_assert_cmpint(plan->drop(plan, &fake_policy.dropped_local,
+					   &fake_policy.dropped_remote),
+				==, 0);
+	fake_policy.dropped_local.family = 0;
+	if (fake_policy.ask_ms)
+		plan->ask_again(plan, fake_policy.ask_ms);
+}
+
+static void plan_paths(void *data, const struct mptcpd_view *view,
+		       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
+{
+	fake_policy.n_asked++;
+	if (fake_policy.refuses_rules)
+		plan_refused(connection, plan);
+	plan_extras(plan);
+	if (fake_policy.plans_nothing || connection->side != MPTCPD_SIDE_CLIENT)
+		return;
+	for (size_t i = 0; i < view->n_locals; i++) {
+		if (!connection->deny_join_id0 && !connection->remote_removed)
+			plan_pair(view, &view->locals[i], &connection->remote, plan);
+		for (size_t j = 0; j < connection->n_peer_addresses; j++)
+			plan_pair(view, &view->locals[i], &connection->peer_addresses[j].addr,
+				  plan);
+	}
+	(void)data;
+}
+
+static const struct mptcpd_plugin plugin = {
+	.abi = MPTCPD_PLUGIN_ABI,
+	.size = sizeof(plugin),
+	.name = "mesh",
+	.summary = "for tests",
+	.plan_paths = plan_paths,
+};
+
+static struct policy_plugin stack[] = {{.plugin = &plugin}};
+static char policy_name[] = "all", backup_match[] = "backup*", never_match[] = "never*";
+static struct policy policies[] = {{.name = policy_name, .plugins = stack, .n_plugins = 1}};
+static struct interface_rule interfaces[] = {
+	{.match = backup_match,
+	 .flags = MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP,
+	 .has_flags = true},
+	{.match = never_match, .use = USE_NO},
+};
+
+struct rules fake_rules = {
+	.manage_path_manager = true,
+	.path_manager = PATH_MANAGER_USERSPACE,
+	.interfaces = interfaces,
+	.n_interfaces = 2,
+	.policies = policies,
+	.n_policies = 1,
+	.endpoint_flags = MPTCPD_FLAG_SUBFLOW,
+};
+
+void fake_policy_reset(void)
+{
+	fake_policy = (struct fake_policy){0};
+}

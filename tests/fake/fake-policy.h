@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Rules with one policy for all: every usable address to every routable address of the peer. */
+#ifndef FAKE_POLICY_H
+#define FAKE_POLICY_H
+
+#include "rules.h"
+
+/* What the policy does beside the mesh; reset it before each test. */
+struct fake_policy {
+	bool plans_nothing;
+	bool parallel; /* two instances of each path */
+	bool refuses_rules; /* asks for what must be refused */
+	struct mptcpd_addr forbidden; /* family 0: nothing is */
+	struct mptcpd_addr announced; /* family 0: nothing is */
+	struct mptcpd_addr dropped_local, dropped_remote; /* once */
+	uint64_t ask_ms;
+	size_t n_asked;
+};
+
+extern struct fake_policy fake_policy;
+extern struct rules fake_rules;
+/* Interface "backup*" has the backup flag, "never*" is not used. */
+void fake_policy_reset(void);
+
+#endif

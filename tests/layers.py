@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Who may use what: the arrows of ARCHITECTURE.md, checked in sources and in built objects.
+
+layers.py BUILD-DIRECTORY prints TAP. A rule names what is allowed; all else is an error.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+import tap
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PURE_LIBC = set(
+    "arpa/inet.h assert.h ctype.h endian.h errno.h fnmatch.h inttypes.h limits.h netinet/in.h"
+    " stdarg.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h sys/socket.h".split()
+)
+PLUGIN_API = {"mptcpd/plugin.h", "mptcpd/types.h"}
+SEAM = {"daemon/core/event.h", "daemon/core/ops.h", "daemon/core/addr.h"}
+# Only kernel/ speaks netlink.
+NETLINK = re.compile(
+    r"libmnl/|linux/(netlink|genetlink|rtnetlink|if_link|if_addr|sock_diag|inet_diag|mptcp\w*)\.h"
+)
+FOREIGN = re.compile(r"(ell|libmnl|systemd|uthash|jansson|glib|mptcpd|mptcpctl|mptcp|linux)[/.]")
+
+# room: (own sources, project headers by path or room, system headers as a predicate)
+ROOMS = {
+    "daemon/core": (set(), lambda h: h in PURE_LIBC | PLUGIN_API | {"uthash.h"}),
+    "kernel": (SEAM, lambda h: not re.match(r"(ell|systemd|jansson|glib|uthash|mptcpctl)[/.]", h)),
+    "plugins": (set(), lambda h: h in PLUGIN_API or not FOREIGN.match(h)),
+    "lib": (set(), lambda h: not FOREIGN.match(h)
+            or re.match(r"(systemd/|mptcpctl/client\.h|mptcp/socket\.h|linux/mptcp\.h)", h)),
+    "ctl": (SEAM | {"kernel/kernel.h", "lib/"},
+            lambda h: not NETLINK.match(h) and not re.match(r"(ell|glib|uthash)[/.]", h)),
+    "mptcpize": (SEAM | {"kernel/kernel.h", "lib/"}, lambda h: not NETLINK.match(h)),
+    "daemon": ({"daemon/core/", "kernel/kernel.h", "kernel/sysctl.h", "lib/wire.h"},
+               lambda h: not NETLINK.match(h) and not re.match(r"(jansson|glib|mptcpctl)[/.]", h)),
+    "include/mptcpd": (set(), lambda h: h in PURE_LIBC | PLUGIN_API),
+    "include/mptcpctl": (set(), lambda h: not FOREIGN.match(h) or h == "mptcpctl/client.h"),
+    "include/mptcp": (set(), lambda h: not FOREIGN.match(h)),
+}
+
+# All that the core may ask of libc: memory, text, numbers, and giving up.
+CORE_SYMBOLS = re.compile(
+    r"(mem(cpy|move|set|cmp|chr)|str(len|nlen|cmp|ncmp|casecmp|ncasecmp|chr|rchr|str|dup|ndup|spn|"
+    r"cspn|pbrk|tol|tou?ll?|toull?|toul)|__isoc23_strto(u?ll?|ul)|stpcpy|(__)?v?snprintf(_chk)?|"
+    r"__(mem|str|stp)n?(cpy|move|set|cat)_chk|malloc|calloc|realloc|reallocarray|free|abort|"
+    r"__assert_fail|qsort|bsearch|fnmatch|inet_(pton|ntop)|__ctype_b_loc|__errno_location|"
+    r"__stack_chk_fail|strerror(name|desc)_np|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|sanitizer|gcov|llvm)_\w+)"
+)
+
+
+def room_of(path):
+    """The room a file of the tree lies in, the innermost one."""
+    inside = [room for room in ROOMS if path.startswith(room + "/")]
+    return max(inside, key=len, default=None)
+
+
+def find_project_header(root, source, name):
+    """Where a quoted include leads, as a path below root; None: nowhere unique."""
+    beside = source.parent / name
+    if beside.is_file():
+        return beside.resolve().relative_to(root).as_posix()
+    found = [p for p in root.glob("[a-z]*/**/" + pathlib.PurePath(name).name)
+             if p.as_posix().endswith("/" + name) and not p.relative_to(root).parts[0].startswith(
+                 ("build", "tests"))]
+    return found[0].relative_to(root).as_posix() if len(found) == 1 else None
+
+
+def include_errors(root):
+    """Every include that its room may not have; and how many were read."""
+    errors, count = [], 0
+    for source in sorted(root.glob("[a-z]*/**/*.[ch]")):
+        path = source.relative_to(root).as_posix()
+        room = room_of(path)
+        if room is None:
+            continue
+        project, system = ROOMS[room]
+        for number, line in enumerate(source.read_text(encoding="utf-8").splitlines(), 1):
+            match = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+            if not match:
+                continue
+            count += 1
+            where, name = f"{path}:{number}", match[2]
+            if match[1] == "<":
+                if not system(name):
+                    errors.append(f"{where}: {room} must not include <{name}>")
+                continue
+            target = find_project_header(root, source, name)
+            if target is None:
+                errors.append(f'{where}: "{name}" is no header of this tree')
+            elif room_of(target) != room and not any(
+                target == allowed or (allowed.endswith("/") and target.startswith(allowed))
+                for allowed in project
+            ):
+                errors.append(f"{where}: {room} must not include {target}")
+    return errors, count
+
+
+def symbols(path, *options):
+    """{(name, kind)} as nm prints them."""
+    text = subprocess.run(["nm", *options, str(path)], check=True, text=True,
+                          capture_output=True).stdout
+    return {(m[2].partition("@")[0], m[1]) for m in re.finditer(r" ([A-Za-z]) (\S+)$", text, re.M)}
+
+
+def undefined(path, *options):
+    found = symbols(path, *options)
+    return {name for name, kind in found if kind == "U"} - {
+        name for name, kind in found if kind not in "Uwv"}
+
+
+def core_errors(archive):
+    return [f"{archive.name} needs {name}" for name in sorted(undefined(archive))
+            if not CORE_SYMBOLS.fullmatch(name)]
+
+
+def plugin_errors(plugin, ours):
+    """A plugin exports its one symbol and needs none of this project."""
+    exported = {name for name, kind in symbols(plugin, "-D", "--defined-only")}
+    errors = [f"{plugin.name} needs {name}" for name in sorted(undefined(plugin, "-D") & ours)]
+    if exported != {"mptcpd_plugin"}:
+        errors.append(f"{plugin.name} exports {sorted(exported)}")
+    return errors
+
+
+def needed(library):
+    text = subprocess.run(["readelf", "-d", str(library)], check=True, text=True,
+                          capture_output=True).stdout
+    return set(re.findall(r"\(NEEDED\).*\[([^]]+)\]", text))
+
+
+def fail_on(errors):
+    tap.true(not errors, "\n".join(errors))
+
+
+def project_symbols(build):
+    archives = [build / "daemon/core/libcore.a", build / "kernel/libkernel.a"]
+    return {name for archive in archives
+            for name, kind in symbols(archive) if kind in "TDRB"}
+
+
+@tap.test("/layers/includes/each-room-includes-what-it-may")
+def includes():
+    errors, count = include_errors(ROOT)
+    tap.true(count > 100, f"only {count} includes found")
+    fail_on(errors)
+
+
+@tap.test("/layers/core/asks-libc-for-memory-and-text-only")
+def core():
+    archive = BUILD / "daemon/core/libcore.a"
+    tap.true(len(symbols(archive)) > 20, f"{archive} holds nothing")
+    fail_on(core_errors(archive))
+
+
+@tap.test("/layers/kernel/needs-nothing-of-the-core-but-addresses")
+def kernel():
+    core_defines = {name for name, kind in symbols(BUILD / "daemon/core/libcore.a") if kind in "TDRB"}
+    wants = undefined(BUILD / "kernel/libkernel.a") & core_defines
+    fail_on([f"libkernel.a needs {name}" for name in sorted(wants) if not name.startswith("addr_")])
+
+
+@tap.test("/layers/plugins/need-no-symbol-of-ours-and-export-one")
+def plugins():
+    found = sorted((BUILD / "plugins").glob("*.so"))
+    tap.true(found, "no plugin was built")
+    ours = project_symbols(BUILD)
+    fail_on([error for plugin in found for error in plugin_errors(plugin, ours)])
+
+
+@tap.test("/layers/lib/links-what-it-may")
+def libraries():
+    libc = {"libc.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libgcc_s.so.1"}
+    allowed = {"mptcpctl": libc | {"libsystemd.so.0"}, "mptcp": libc}
+    maps = sorted((ROOT / "lib").glob("*.sym"))
+    if not maps:
+        raise tap.Skip("no library yet")
+    errors = []
+    for map_file in maps:
+        name = map_file.stem.removeprefix("lib")
+        library = BUILD / "lib" / f"lib{name}.so"
+        errors += [f"{library.name} links {extra}"
+                   for extra in sorted(needed(library) - allowed[name])]
+    fail_on(errors)
+
+
+# The rules themselves: each must fail on a tree that breaks it.
+
+
+def tree_error(files):
+    with tempfile.TemporaryDirectory() as directory:
+        root = pathlib.Path(directory).resolve()
+        for name, text in {"daemon/core/model.h": "", "daemon/core/event.h": "",
+                           "daemon/config.h": "", "kernel/kernel.h": "", **files}.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        return include_errors(root)[0]
+
+
+@tap.test("/layers/selftest/forbidden-includes-are-found")
+def selftest_includes():
+    good = {"daemon/core/a.c": '#include "model.h"\n#include <string.h>\n',
+            "kernel/a.c": '#include "event.h"\n#include <libmnl/libmnl.h>\n',
+            "daemon/a.c": '#include "model.h"\n#include "kernel.h"\n#include <ell/ell.h>\n',
+            "plugins/a.c": "#include <mptcpd/plugin.h>\n#include <string.h>\n"}
+    tap.equal(tree_error(good), [], "a good tree")
+    bad = {"daemon/core/a.c": ['#include "kernel.h"', "#include <ell/ell.h>", "#include <time.h>",
+                               '#include "config.h"', "#include <unistd.h>", '#include "no.h"'],
+           "kernel/a.c": ['#include "model.h"', "#include <systemd/sd-bus.h>"],
+           "daemon/a.c": ["#include <libmnl/libmnl.h>", " # include <linux/netlink.h>"],
+           "plugins/a.c": ['#include "model.h"', "#include <ell/ell.h>"],
+           "ctl/a.c": ['#include "model.h"', '#include "config.h"', "#include <libmnl/libmnl.h>"],
+           "lib/a.c": ['#include "event.h"', "#include <ell/ell.h>"],
+           "include/mptcpd/a.h": ["#include <systemd/sd-bus.h>"]}
+    for path, lines in bad.items():
+        for line in lines:
+            tap.equal(len(tree_error({path: line + "\n"})), 1, f"{path} with {line}")
+
+
+def compiled(directory, source, *options):
+    path = pathlib.Path(directory) / "a.c"
+    path.write_text(source, encoding="utf-8")
+    output = path.with_suffix(".o")
+    subprocess.run(["cc", "-fPIC", *options, "-o", output, path], check=True)
+    return output
+
+
+@tap.test("/layers/selftest/forbidden-symbols-are-found")
+def selftest_symbols():
+    with tempfile.TemporaryDirectory() as directory:
+        for call in ("printf", "puts", "socket", "clock_gettime", "time", "open", "read", "l_debug",
+                     "mnl_socket_open", "engine_forgotten", "fprintf", "poll"):
+            output = compiled(directory, f"int {call}(); int f(void) {{ return {call}(1); }}",
+                              "-c", "-fno-builtin", "-w")
+            tap.equal(core_errors(output), [f"a.o needs {call}"], call)
+        for call in ("memcpy", "snprintf", "qsort", "strtoul"):
+            output = compiled(directory, f"int {call}(); int f(void) {{ return {call}(1); }}",
+                              "-c", "-fno-builtin", "-w")
+            tap.equal(core_errors(output), [], call)
+        plugin = compiled(directory, "int model_find(); int f(void) { return model_find(); }",
+                          "-shared", "-w")
+        tap.equal(plugin_errors(plugin, {"model_find"}),
+                  ["a.o needs model_find", "a.o exports ['f']"], "a plugin")
+
+
+if __name__ == "__main__":
+    BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+    tap.main()

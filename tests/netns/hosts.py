@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Two hosts as network namespaces, joined by several links. Call sandbox.enter() first."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import time
+
+BUILD = pathlib.Path(
+    os.environ.get("MPTCPD_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build")
+)
+TRAFFIC = BUILD / "tests/netns/traffic"
+
+
+class Timeout(AssertionError):
+    """What was waited for did not come in time."""
+
+
+def wait_until(predicate, seconds, what, show=None):
+    """Ask until the answer is true, and return it; raise Timeout with what show() then tells."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = predicate()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise Timeout(f"not within {seconds} s: {what}; now: {show() if show else answer!r}")
+        time.sleep(0.005)
+
+
+def unmap(address):
+    """::ffff:10.0.0.1 is 10.0.0.1, as mptcpd writes it."""
+    return address[7:] if address.startswith("::ffff:") and "." in address else address
+
+
+def parse_socket(text):
+    """An address as ss prints it, `10.0.0.1%dev:80` or `[::1]:80` -> (address, port, dev)."""
+    host, _, port = text.rpartition(":")
+    host, _, device = host.partition("%")
+    if host.startswith("["):
+        host, _, rest = host[1:].partition("]")
+        device = device.rstrip("]") or rest.lstrip("%")
+    return unmap(host), int(port) if port != "*" else 0, device
+
+
+class Host:
+    """One namespace and what runs in it."""
+
+    def __init__(self, name, number, directory):
+        self.name = name
+        self.number = number  # the last part of its addresses
+        self.directory = directory
+        self.children = []
+        subprocess.run(["ip", "netns", "add", name], check=True)
+        self.ip("link set lo up")
+
+    def argv(self, *argv):
+        return ["ip", "netns", "exec", self.name, *map(str, argv)]
+
+    def run(self, *argv, check=True, stdin=None):
+        """Run a command inside; returns the CompletedProcess with its texts."""
+        done = subprocess.run(
+            self.argv(*argv), text=True, input=stdin, capture_output=True, check=False
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"{self.name}: {' '.join(map(str, argv))}: {done.stderr.strip()}")
+        return done
+
+    def start(self, *argv, **options):
+        """Start a command inside that ends with the host at the latest."""
+        child = subprocess.Popen(self.argv(*argv), text=True, **options)
+        self.children.append(child)
+        return child
+
+    def ip(self, *lines):
+        """One or more `ip` commands in one go."""
+        done = subprocess.run(
+            ["ip", "-n", self.name, "-batch", "-"],
+            input="\n".join(lines) + "\n",
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise AssertionError(f"{self.name}: ip: {done.stderr.strip()} ({'; '.join(lines)})")
+
+    def sysctl(self, name, value=None):
+        """Read a sysctl of the namespace, or set it."""
+        path = "/proc/sys/" + name.replace(".", "/")
+        if value is None:
+            return self.run("cat", path).stdout.strip()
+        self.run("sh", "-c", f'printf %s "$1" > {path}', "sh", value)
+        return str(value)
+
+    def counters(self):
+        """{link: (bytes received, bytes sent)}"""
+        links = json.loads(self.run("ip", "-json", "-statistics", "link", "show").stdout)
+        return {
+            link["ifname"]: (link["stats64"]["rx"]["bytes"], link["stats64"]["tx"]["bytes"])
+            for link in links
+        }
+
+    def nstat(self):
+        """The MPTcpExt counters, by name."""
+        rows = [row.split() for row in self.run("cat", "/proc/net/netstat").stdout.splitlines()]
+        for names, values in zip(rows, rows[1:]):
+            if names[0] == values[0] == "MPTcpExt:" and not names[1].lstrip("-").isdigit():
+                return dict(zip(names[1:], map(int, values[1:])))
+        return {}
+
+    def subflows(self, token=None, state="ESTAB"):
+        """The MPTCP subflows `ss` sees, as dicts; of one token, in one state (None: any)."""
+        found = []
+        for line in self.run("ss", "-tinHO").stdout.splitlines():
+            match = re.search(
+                r"tcp-ulp-mptcp flags:(\w*) token:(\w+)\(id:(\d+)\)/(\w+)\(id:(\d+)\)", line
+            )
+            words = line.split()
+            if not match or (state and words[0] != state):
+                continue
+            local, remote = parse_socket(words[3]), parse_socket(words[4])
+            sent = re.search(r"bytes_sent:(\d+)", line)
+            found.append(
+                {
+                    "state": words[0],
+                    "local": local[:2],
+                    "remote": remote[:2],
+                    "device": local[2],
+                    "flags": match[1],
+                    "token": f"{int(match[4], 16):08x}",
+                    "remote-id": int(match[3]),
+                    "local-id": int(match[5]),
+                    "bytes-sent": int(sent[1]) if sent else 0,
+                }
+            )
+        return [subflow for subflow in found if token in (None, subflow["token"])]
+
+    def connections(self):
+        """The MPTCP sockets `ss` sees: [{"token", "local", "remote", "state"}], without listeners."""
+        found = []
+        for line in self.run("ss", "-MinHO").stdout.splitlines():
+            words = line.split()
+            token = re.search(r"\btoken:([0-9a-f]+)", line)
+            if token:
+                found.append(
+                    {
+                        "state": words[0],
+                        "local": parse_socket(words[3])[:2],
+                        "remote": parse_socket(words[4])[:2],
+                        "token": f"{int(token[1], 16):08x}",
+                    }
+                )
+        return found
+
+    def stop(self):
+        for child in self.children:
+            if child.poll() is None:
+                child.kill()
+            child.wait()
+            for stream in (child.stdin, child.stdout, child.stderr):
+                if stream:
+                    with contextlib.suppress(OSError):
+                        stream.close()
+        subprocess.run(["ip", "netns", "delete", self.name], check=False)
+
+
+class Network:
+    """`client` and `server`, joined by link1 … linkN: 10.0.N.1 - 10.0.N.2, 2001:db8:N::1 - ::2.
+
+    A context manager. When a test fails inside, what can be seen of both hosts is printed.
+    """
+
+    def __init__(self, links=3, rate=None, note=print):
+        self.links = range(1, links + 1)
+        self.rate = rate  # as tc writes it, of each link and direction
+        self.note = note
+        self.on_failure = []  # functions that return text
+        self.temporary = tempfile.TemporaryDirectory(prefix="mptcpd-", dir="/run")
+        self.directory = pathlib.Path(self.temporary.name)
+
+    def __enter__(self):
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.temporary.cleanup)
+            self.client = Host("client", 1, self.directory)
+            undo.callback(self.client.stop)
+            self.server = Host("server", 2, self.directory)
+            undo.callback(self.server.stop)
+            self.join()
+            self.undo = undo.pop_all()
+        return self
+
+    def __exit__(self, kind, _value, _trace):
+        with self.undo:
+            if kind and issubclass(kind, Exception):
+                self.report()
+
+    def join(self):
+        for host in (self.client, self.server):
+            for kind in ("default", "all"):
+                host.sysctl(f"net.ipv4.conf.{kind}.rp_filter", 0)
+        for i in self.links:
+            self.client.ip(f"link add link{i} type veth peer name link{i} netns server")
+        for i in self.links:
+            self.up(i, self.server)
+            self.up(i, self.client)
+            if self.rate:
+                for host in (self.client, self.server):
+                    self.shape(host, i)
+        self.server.ip("mptcp limits set subflow 8 add_addr_accepted 8")
+
+    def shape(self, host, i):
+        tbf = f"tbf rate {self.rate} burst 256kb latency 30ms"
+        host.run("tc", "qdisc", "replace", "dev", f"link{i}", "root", *tbf.split())
+
+    def report(self):
+        """Print what can be seen of both hosts."""
+        commands = ("ip -brief address", "ip route", "ss -tinHO", "ss -MinHO")
+        for host in (self.client, self.server):
+            for command in commands:
+                lines = host.run(*command.split(), check=False).stdout.splitlines()[:12]
+                text = "\n".join(line.rstrip() for line in lines)
+                self.note(f"{host.name}: {command}\n{text}")
+        for function in self.on_failure:
+            self.note(function())
+
+    def up(self, i, host):
+        """Bring a link up, with its addresses and (client) its default routes.
+
+        Taking a link down has removed its routes and its IPv6 addresses; on a real host it is the
+        network manager that brings them back.
+        """
+        lines = [
+            f"link set link{i} up",
+            f"address replace 10.0.{i}.{host.number}/24 dev link{i}",
+            f"address replace 2001:db8:{i}::{host.number}/64 dev link{i} nodad",
+        ]
+        if host is self.client:
+            lines += [
+                f"route replace default via 10.0.{i}.2 dev link{i} metric {100 + i}",
+                f"route replace ::/0 via 2001:db8:{i}::2 dev link{i} metric {100 + i}",
+            ]
+        host.ip(*lines)
+
+    def down(self, i, host=None):
+        """Cut a link, at the client unless told otherwise."""
+        (host or self.client).ip(f"link set link{i} down")
+
+    def by_link(self, subflows):
+        """How many of these client's subflows belong to each link, by their local address."""
+        count = {i: 0 for i in self.links}
+        for subflow in subflows:
+            address = subflow["local"][0]
+            count[int(address.split(":" if ":" in address else ".")[2])] += 1
+        return count
+
+
+class Traffic:
+    """A traffic program and its line-wise talk (see traffic.c)."""
+
+    def __init__(self, host, *argv):
+        self.host = host
+        self.child = host.start(TRAFFIC, *argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.hello = self.read()
+
+    def read(self):
+        line = self.child.stdout.readline()
+        if not line:
+            raise AssertionError(f"traffic ended with {self.child.wait()}")
+        return json.loads(line)
+
+    def order(self, verb, size):
+        """Start a transfer of `size` bytes on every connection; read() waits for its result."""
+        self.child.stdin.write(f"{verb} {size}\n")
+        self.child.stdin.flush()
+
+    def transfer(self, verb, size):
+        self.order(verb, size)
+        return self.read()
+
+    def close(self):
+        """Close all connections in an orderly way."""
+        self.child.stdin.close()
+        return self.child.wait()
+

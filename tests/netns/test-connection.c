@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The kernel room against the kernel it runs on: connections, subflows, listeners. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "kernel-fixture.h"
+#include "sysctl.h"
+
+#define PORT 4711
+
+/* --- connections ---------------------------------------------------------------------------- */
+
+/* A client and a server on the loopback interface, both ends in this namespace. */
+struct pair {
+	int listener, client, server;
+	uint32_t client_token, server_token;
+	struct mptcpd_addr client_addr;
+};
+
+static struct sockaddr_in sockaddr_of(const char *ip, uint16_t port)
+{
+	struct sockaddr_in sockaddr = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+	g_assert_cmpint(inet_pton(AF_INET, ip, &sockaddr.sin_addr), ==, 1);
+	return sockaddr;
+}
+
+static int listen_anywhere(void)
+{
+	struct sockaddr_in sockaddr = sockaddr_of("0.0.0.0", PORT);
+	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+
+	g_assert_cmpint(fd, >=, 0);
+	g_assert_cmpint(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), ==, 0);
+	g_assert_cmpint(bind(fd, (const struct sockaddr *)&sockaddr, sizeof(sockaddr)), ==, 0);
+	g_assert_cmpint(listen(fd, 8), ==, 0);
+	return fd;
+}
+
+static void send_word(int from, int to)
+{
+	char word[4];
+
+	g_assert_cmpint(send(from, "word", 4, 0), ==, 4);
+	g_assert_cmpint(recv(to, word, sizeof(word), MSG_WAITALL), ==, 4);
+}
+
+static void pair_open(struct fixture *f, struct pair *pair)
+{
+	struct sockaddr_in sockaddr = sockaddr_of("127.0.0.1", PORT);
+	struct event event;
+
+	pair->listener = listen_anywhere();
+	event = wait_for(f, EVENT_LISTENER_CREATED, 0);
+	assert_addr(&event.listener.addr, "0.0.0.0:4711");
+	pair->client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+	g_assert_cmpint(connect(pair->client, (const struct sockaddr *)&sockaddr, sizeof(sockaddr)),
+			==, 0);
+	pair->server = accept4(pair->listener, NULL, NULL, SOCK_CLOEXEC);
+	g_assert_cmpint(pair->server, >=, 0);
+	send_word(pair->client, pair->server);
+	send_word(pair->server, pair->client);
+	pair->client_token = pair->server_token = 0;
+	while (!pair->client_token || !pair->server_token) {
+		event = wait_for(f, EVENT_CONNECTION_CREATED, 0);
+		g_assert_false(event.connection.mapped);
+		if (event.connection.side == MPTCPD_SIDE_CLIENT) {
+			pair->client_token = event.token;
+			pair->client_addr = event.connection.local;
+			assert_addr(&event.connection.remote, "127.0.0.1:4711");
+		} else {
+			pair->server_token = event.token;
+			assert_addr(&event.connection.local, "127.0.0.1:4711");
+		}
+	}
+	f->seen = 0;
+	wait_for(f, EVENT_CONNECTION_ESTABLISHED, pair->client_token);
+	f->seen = 0;
+	wait_for(f, EVENT_CONNECTION_ESTABLISHED, pair->server_token);
+}
+
+static void pair_close(struct fixture *f, struct pair *pair)
+{
+	close(pair->client);
+	close(pair->server);
+	close(pair->listener);
+	f->seen = 0;
+	wait_for(f, EVENT_CONNECTION_CLOSED, pair->client_token);
+	f->seen = 0;
+	wait_for(f, EVENT_CONNECTION_CLOSED, pair->server_token);
+	f->seen = 0;
+	wait_for(f, EVENT_LISTENER_CLOSED, 0);
+}
+
+/* Take a snapshot and leave what it holds to be looked at. */
+static void snapshot_connections(struct fixture *f)
+{
+	guint begin;
+
+	f->seen = f->events->len;
+	g_assert_cmpint(kernel_ops.snapshot(f->kernel, SNAPSHOT_CONNECTIONS), ==, 0);
+	wait_for(f, EVENT_SNAPSHOT_BEGIN, 0);
+	begin = f->seen;
+	g_assert_cmpint(wait_for(f, EVENT_SNAPSHOT_END, 0).snapshot, ==, SNAPSHOT_CONNECTIONS);
+	f->seen = begin;
+}
+
+static struct subflow_request join_from(const char *local)
+{
+	return (struct subflow_request){
+		.local = parse(local),
+		.remote = parse("127.0.0.1:4711"),
+		.local_id = 7,
+		.flags = MPTCPD_FLAG_BACKUP,
+		.ifindex = if_nametoindex("lo"),
+	};
+}
+
+/* Of the subflow's snapshot records of this connection, the initial one or the other. */
+static struct event snapshot_subflow(struct fixture *f, uint32_t token, bool initial)
+{
+	struct event event;
+
+	snapshot_connections(f);
+	do
+		event = wait_for(f, EVENT_SNAPSHOT_SUBFLOW, token);
+	while (event.subflow.initial != initial);
+	return event;
+}
+
+/* Both sides of a subflow with id 7 that the client made. */
+static void check_snapshot(struct fixture *f, const struct pair *pair,
+			   const struct mptcpd_addr *local)
+{
+	struct event event;
+
+	snapshot_connections(f);
+	event = wait_for(f, EVENT_SNAPSHOT_CONNECTION, pair->client_token);
+	g_assert_true(addr_equal(&event.connection.local, &pair->client_addr));
+	g_assert_false(event.connection.fallback);
+	g_assert_false(event.connection.closing);
+	event = snapshot_subflow(f, pair->client_token, false);
+	g_assert_true(addr_equal(&event.subflow.local, local));
+	g_assert_cmpuint(event.subflow.local_id, ==, 7);
+	g_assert_true(event.subflow.joined_here);
+	g_assert_true(event.subflow.backup);
+	g_assert_false(event.subflow.syn_sent);
+	g_assert_cmpuint(event.subflow.measure.taken_ms, >, 0);
+	g_assert_cmpuint(event.subflow.measure.rtt_us, >, 0);
+	event = snapshot_subflow(f, pair->server_token, false);
+	g_assert_false(event.subflow.joined_here);
+	g_assert_true(event.subflow.peer_backup);
+	g_assert_cmpuint(event.subflow.remote_id, ==, 7);
+	event = snapshot_subflow(f, pair->client_token, true);
+	g_assert_true(event.subflow.joined_here);
+	g_assert_cmpuint(event.subflow.measure.bytes_sent, >=, 4);
+	g_assert_cmpuint(event.subflow.measure.bytes_received, >=, 4);
+}
+
+static void subflow_lives_and_dies(struct fixture *f, const void *data)
+{
+	const struct kernel_ops *ops = &kernel_ops;
+	struct subflow_request request = join_from("127.0.0.2");
+	struct mptcpd_addr local, remote;
+	struct event event;
+	struct pair pair;
+
+	g_assert_cmpint(sysctl_set_path_manager(PATH_MANAGER_USERSPACE), ==, 0);
+	pair_open(f, &pair);
+	g_assert_cmpint(ops->probe(f->kernel, pair.client_token), ==, PROBE_USERSPACE);
+	g_assert_cmpint(ops->subflow_create(f->kernel, pair.client_token, &request), ==, 0);
+	event = wait_for(f, EVENT_SUBFLOW_ESTABLISHED, pair.client_token);
+	g_assert_cmpuint(event.subflow.local_id, ==, 7);
+	g_assert_cmpuint(event.subflow.remote_id, ==, 0);
+	g_assert_cmpuint(event.subflow.ifindex, ==, request.ifindex);
+	g_assert_true(addr_equal_host(&event.subflow.local, &request.local));
+	g_assert_true(addr_equal(&event.subflow.remote, &request.remote));
+	local = event.subflow.local;
+	remote = event.subflow.remote;
+	check_snapshot(f, &pair, &local);
+	g_assert_cmpint(ops->subflow_backup(f->kernel, pair.client_token, &local, &remote, false),
+			==, 0);
+	event = wait_for(f, EVENT_SUBFLOW_PRIORITY, pair.server_token);
+	g_assert_false(event.subflow.peer_backup);
+	g_assert_cmpint(ops->subflow_destroy(f->kernel, pair.client_token, &local, &remote, true),
+			==, -ESRCH);
+	g_assert_cmpint(ops->subflow_destroy(f->kernel, pair.client_token, &local, &remote, false),
+			==, 0);
+	event = wait_for(f, EVENT_SUBFLOW_CLOSED, pair.client_token);
+	g_assert_true(addr_equal(&event.subflow.local, &local));
+	pair_close(f, &pair);
+	g_assert_cmpint(sysctl_set_path_manager(PATH_MANAGER_KERNEL), ==, 0);
+}
+
+static void waiting_subflow_can_be_destroyed(struct fixture *f, const void *data)
+{
+	struct pair pair;
+	struct event event;
+	struct subflow_request request = join_from("10.1.0.1");
+	uint32_t index;
+
+	g_assert_cmpint(sysctl_set_path_manager(PATH_MANAGER_USERSPACE), ==, 0);
+	run("ip link add va type veth peer name vb");
+	run("ip link set vb up");
+	run("ip link set va up");
+	run("ip addr add 10.1.0.1/24 dev va");
+	/* A neighbour that swallows all packets. */
+	run("ip neigh add 10.1.0.9 lladdr 02:00:00:00:00:09 dev va");
+	index = if_nametoindex("va");
+	pair_open(f, &pair);
+	request.remote = parse("10.1.0.9:4711");
+	request.ifindex = index;
+	g_assert_cmpint(kernel_ops.subflow_create(f->kernel, pair.client_token, &request), ==, 0);
+	event = snapshot_subflow(f, pair.client_token, false);
+	g_assert_true(event.subflow.syn_sent);
+	g_assert_cmpuint(event.subflow.ifindex, ==, index);
+	g_assert_cmpuint(request.local.port, ==, 0);
+	g_assert_cmpint(kernel_ops.subflow_destroy(f->kernel, pair.client_token, &request.local,
+						   &request.remote, false),
+			==, 0);
+	g_assert_cmpint(kernel_ops.subflow_destroy(f->kernel, pair.client_token, &request.local,
+						   &request.remote, false),
+			==, -ESRCH);
+	pair_close(f, &pair);
+	run("ip link del va");
+	g_assert_cmpint(sysctl_set_path_manager(PATH_MANAGER_KERNEL), ==, 0);
+}
+
+static void address_is_announced(struct fixture *f, const void *data)
+{
+	struct pair pair;
+	struct event event;
+	struct mptcpd_addr addr = parse("127.0.0.3");
+
+	g_assert_cmpint(sysctl_set_path_manager(PATH_MANAGER_USERSPACE), ==, 0);
+	pair_open(f, &pair);
+	g_assert_cmpint(kernel_ops.announce(f->kernel, pair.server_token, &addr, 9, 0), ==, 0);
+	event = wait_for(f, EVENT_ADDRESS_ANNOUNCED, pair.client_token);
+	g_assert_cmpuint(event.peer_address.id, ==, 9);
+	assert_addr(&event.peer_address.addr, "127.0.0.3:4711");
+	g_assert_cmpint(kernel_ops.withdraw(f->kernel, pair.server_token, 9), ==, 0);
+	event = wait_for(f, EVENT_ADDRESS_REMOVED, pair.client_token);
+	g_assert_cmpuint(event.peer_address.id, ==, 9);
+	g_assert_cmpint(kernel_ops.withdraw(f->kernel, pair.server_token, 9), ==, -EINVAL);
+	g_assert_cmpstr(kernel_ops.error_text(f->kernel), !=, "");
+	pair_close(f, &pair);
+	g_assert_cmpint(sysctl_set_path_manager(PATH_MANAGER_KERNEL), ==, 0);
+}
+
+static void probe_tells_whose_it_is(struct fixture *f, const void *data)
+{
+	gint64 deadline = g_get_monotonic_time() + DEADLINE_US;
+	struct pair pair;
+
+	g_assert_cmpint(sysctl_set_path_manager(PATH_MANAGER_KERNEL), ==, 0);
+	pair_open(f, &pair);
+	g_assert_cmpint(kernel_ops.probe(f->kernel, pair.client_token), ==, PROBE_KERNEL);
+	g_assert_cmpint(kernel_ops.probe(f->kernel, pair.server_token), ==, PROBE_KERNEL);
+	pair_close(f, &pair);
+	/* CLOSED tells of the application's close(); the last FINs may still be on their way. */
+	while (kernel_ops.probe(f->kernel, pair.client_token) != PROBE_GONE)
+		g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+}
+
+static void mapped_addresses_are_ipv4(struct fixture *f, const void *data)
+{
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(PORT + 1)};
+	struct sockaddr_in to = sockaddr_of("127.0.0.1", PORT + 1);
+	int listener = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP), server;
+	struct event event;
+
+	g_assert_cmpint(bind(listener, (const struct sockaddr *)&any, sizeof(any)), ==, 0);
+	g_assert_cmpint(listen(listener, 1), ==, 0);
+	event = wait_for(f, EVENT_LISTENER_CREATED, 0);
+	assert_addr(&event.listener.addr, "[::]:4712");
+	g_assert_cmpint(connect(client, (const struct sockaddr *)&to, sizeof(to)), ==, 0);
+	server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	do
+		event = wait_for(f, EVENT_CONNECTION_CREATED, 0);
+	while (event.connection.side != MPTCPD_SIDE_SERVER);
+	g_assert_true(event.connection.mapped);
+	assert_addr(&event.connection.local, "127.0.0.1:4712");
+	snapshot_connections(f);
+	event = wait_for(f, EVENT_SNAPSHOT_SUBFLOW, event.token);
+	g_assert_true(event.subflow.mapped);
+	assert_addr(&event.subflow.local, "127.0.0.1:4712");
+	close(client);
+	close(server);
+	close(listener);
+}
+
+static void listener_takes_no_strangers(struct fixture *f, const void *data)
+{
+	struct mptcpd_addr addr = parse("127.0.0.5:4800");
+	struct sockaddr_in sockaddr = sockaddr_of("127.0.0.5", 4800);
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+	struct pollfd polled = {.fd = client, .events = POLLIN};
+	gint64 deadline = g_get_monotonic_time() + DEADLINE_US;
+	struct event event;
+	char byte;
+
+	g_assert_cmpint(kernel_ops.unlisten(f->kernel, &addr), ==, -ENOENT);
+	g_assert_cmpint(kernel_ops.listen(f->kernel, &addr, if_nametoindex("lo")), ==, 0);
+	g_assert_cmpint(kernel_ops.listen(f->kernel, &addr, if_nametoindex("lo")), ==, 0);
+	event = wait_for(f, EVENT_LISTENER_CREATED, 0);
+	assert_addr(&event.listener.addr, "127.0.0.5:4800");
+	g_assert_cmpint(kernel_ops.unlisten(f->kernel, &addr), ==, 0);
+	connect(client, (const struct sockaddr *)&sockaddr, sizeof(sockaddr));
+	while (poll(&polled, 1, 0) == 0)
+		pump(f, deadline);
+	g_assert_cmpint(recv(client, &byte, 1, 0), <=, 0);
+	g_assert_cmpint(kernel_ops.unlisten(f->kernel, &addr), ==, 0);
+	wait_for(f, EVENT_LISTENER_CLOSED, 0);
+	close(client);
+}
+
+#define ADD(name, function)                                                                        \
+	g_test_add("/kernel/" name, struct fixture, NULL, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	if (!enter_namespace())
+		return 0;
+	ADD("connection/subflow-lives-and-dies", subflow_lives_and_dies);
+	ADD("connection/waiting-subflow-can-be-destroyed", waiting_subflow_can_be_destroyed);
+	ADD("connection/address-is-announced", address_is_announced);
+	ADD("connection/probe-tells-whose-it-is", probe_tells_whose_it_is);
+	ADD("connection/mapped-addresses-are-ipv4", mapped_addresses_are_ipv4);
+	ADD("listener/takes-no-strangers", listener_takes_no_strangers);
+	return g_test_run();
+}

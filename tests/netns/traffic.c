@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Traffic over MPTCP sockets, for the tests and the demonstration.
+ *
+ *	traffic server ADDRESS PORT
+ *	traffic client ADDRESS PORT [CONNECTIONS]
+ *
+ * The server greets each connection, so that the client's side is fully established at once
+ * (RFC 8684 section 3.1). The client opens its connections, says so on stdout, and then obeys
+ * stdin: "upload BYTES" and "download BYTES" move that many bytes over each connection. The end of
+ * stdin closes everything, for both. What is moved is a pseudo-random stream that the receiver
+ * computes too: a byte lost, doubled or changed is seen. Results are one JSON object a line.
+ *
+ * An IPv6 ADDRESS makes an AF_INET6 socket, ::ffff:10.0.0.1 too.
+ */
+#include <arpa/inet.h>
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+#ifndef SOL_MPTCP
+#define SOL_MPTCP 284
+#endif
+#define TRAFFIC_MPTCP_INFO 1 /* MPTCP_INFO; its name depends on the age of the headers */
+
+#define CHUNK 65536
+#define MAX_CONNECTIONS 8192
+
+enum operation {
+	OPERATION_UPLOAD = 1,
+	OPERATION_DOWNLOAD = 2,
+};
+
+/* On the wire, in network order: what the client asks for … */
+struct request {
+	uint64_t operation, bytes, seed;
+};
+
+/* … and how it went, as the receiver saw it. */
+struct report {
+	uint64_t bytes, intact, max_gap_us;
+};
+
+struct job {
+	int fd;
+	pthread_t thread;
+	struct request request;
+	struct report report;
+	int error; /* errno */
+};
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "traffic: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* The next bytes of the stream (xorshift64). */
+static void fill(uint64_t *state, uint64_t chunk[static CHUNK / 8])
+{
+	uint64_t x = *state;
+
+	for (size_t i = 0; i < CHUNK / 8; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		chunk[i] = x;
+	}
+	*state = x;
+}
+
+static int send_all(int fd, const void *data, size_t size)
+{
+	const char *at = data;
+
+	while (size > 0) {
+		ssize_t n = send(fd, at, size, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		at += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Receive exactly `size` bytes; `gap_us` follows the longest wait, `last_us` the last progress. */
+static int receive_all(int fd, void *data, size_t size, uint64_t *last_us, uint64_t *gap_us)
+{
+	char *at = data;
+
+	while (size > 0) {
+		ssize_t n = recv(fd, at, size, 0);
+		uint64_t now;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == 0 ? ECONNRESET : errno;
+		now = now_us();
+		if (*last_us && now - *last_us > *gap_us)
+			*gap_us = now - *last_us;
+		*last_us = now;
+		at += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static int receive_words(int fd, uint64_t *words, size_t n)
+{
+	uint64_t last_us = 0, gap_us = 0;
+	int error = receive_all(fd, words, n * sizeof(*words), &last_us, &gap_us);
+
+	for (size_t i = 0; !error && i < n; i++)
+		words[i] = be64toh(words[i]);
+	return error;
+}
+
+static int send_words(int fd, const uint64_t *words, size_t n)
+{
+	uint64_t wire[3];
+
+	for (size_t i = 0; i < n; i++)
+		wire[i] = htobe64(words[i]);
+	return send_all(fd, wire, n * sizeof(*wire));
+}
+
+static int stream_out(int fd, uint64_t bytes, uint64_t seed)
+{
+	uint64_t chunk[CHUNK / 8];
+	int error = 0;
+
+	while (bytes > 0 && !error) {
+		size_t part = bytes < CHUNK ? bytes : CHUNK;
+
+		fill(&seed, chunk);
+		error = send_all(fd, chunk, part);
+		bytes -= part;
+	}
+	return error;
+}
+
+static int stream_in(int fd, uint64_t bytes, uint64_t seed, struct report *ret_report)
+{
+	uint64_t wanted[CHUNK / 8], got[CHUNK / 8], last_us = 0;
+
+	*ret_report = (struct report){.intact = 1};
+	while (ret_report->bytes < bytes) {
+		uint64_t left = bytes - ret_report->bytes;
+		size_t part = left < CHUNK ? left : CHUNK;
+		int error = receive_all(fd, got, part, &last_us, &ret_report->max_gap_us);
+
+		if (error)
+			return error;
+		fill(&seed, wanted);
+		if (memcmp(got, wanted, part) != 0)
+			ret_report->intact = 0;
+		ret_report->bytes += part;
+	}
+	return 0;
+}
+
+static struct sockaddr_storage parse_address(const char *address, const char *port,
+					     socklen_t *ret_size)
+{
+	struct sockaddr_storage storage = {0};
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&storage;
+	uint16_t number = (uint16_t)atoi(port);
+
+	if (inet_pton(AF_INET, address, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(number);
+		*ret_size = sizeof(*v4);
+	} else if (inet_pton(AF_INET6, address, &v6->sin6_addr) == 1) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(number);
+		*ret_size = sizeof(*v6);
+	} else {
+		errno = EINVAL;
+		fail(address);
+	}
+	return storage;
+}
+
+/* Serve one connection until its end. */
+static void *serve(void *arg)
+{
+	int fd = (int)(intptr_t)arg;
+	struct request request;
+	struct report report;
+	uint64_t words[3];
+	int error = send_all(fd, "!", 1);
+
+	while (!error && receive_words(fd, words, 3) == 0) {
+		request = (struct request){words[0], words[1], words[2]};
+		if (request.operation == OPERATION_DOWNLOAD) {
+			error = stream_out(fd, request.bytes, request.seed);
+			continue;
+		}
+		error = stream_in(fd, request.bytes, request.seed, &report);
+		if (!error)
+			error = send_words(fd,
+					   (uint64_t[]){report.bytes, report.intact,
+							report.max_gap_us},
+					   3);
+	}
+	close(fd);
+	return NULL;
+}
+
+static void *accept_all(void *arg)
+{
+	int listener = *(int *)arg;
+	pthread_attr_t attr;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, 4 * CHUNK);
+	for (;;) {
+		pthread_t thread;
+		int fd = accept(listener, NULL, NULL);
+
+		if (fd < 0)
+			fail("accept");
+		if (pthread_create(&thread, &attr, serve, (void *)(intptr_t)fd) != 0)
+			fail("pthread_create");
+	}
+	return NULL;
+}
+
+static int server(const char *address, const char *port)
+{
+	socklen_t size;
+	struct sockaddr_storage storage = parse_address(address, port, &size);
+	int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+	pthread_t thread;
+	char line[64];
+
+	if (fd < 0)
+		fail("socket");
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+	if (bind(fd, (struct sockaddr *)&storage, size) < 0 || listen(fd, 4096) < 0)
+		fail("listen");
+	if (pthread_create(&thread, NULL, accept_all, &fd) != 0)
+		fail("pthread_create");
+	printf("{\"listening\":%s}\n", port);
+	while (fgets(line, sizeof(line), stdin))
+		;
+	return 0;
+}
+
+static void *run_connect(void *arg)
+{
+	struct job *job = arg;
+	char greeting;
+	uint64_t last_us = 0, gap_us = 0;
+
+	job->error = receive_all(job->fd, &greeting, 1, &last_us, &gap_us);
+	return NULL;
+}
+
+static void *run_request(void *arg)
+{
+	struct job *job = arg;
+	const struct request *request = &job->request;
+	uint64_t words[3] = {request->operation, request->bytes, request->seed};
+
+	job->error = send_words(job->fd, words, 3);
+	if (job->error)
+		return NULL;
+	if (request->operation == OPERATION_DOWNLOAD) {
+		job->error = stream_in(job->fd, request->bytes, request->seed, &job->report);
+		return NULL;
+	}
+	job->error = stream_out(job->fd, request->bytes, request->seed);
+	if (!job->error)
+		job->error = receive_words(job->fd, words, 3);
+	if (!job->error)
+		job->report = (struct report){words[0], words[1], words[2]};
+	return NULL;
+}
+
+static void run_all(struct job *jobs, size_t n, void *(*run)(void *))
+{
+	pthread_attr_t attr;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 4 * CHUNK);
+	for (size_t i = 0; i < n; i++) {
+		if (pthread_create(&jobs[i].thread, &attr, run, &jobs[i]) != 0)
+			fail("pthread_create");
+	}
+	for (size_t i = 0; i < n; i++)
+		pthread_join(jobs[i].thread, NULL);
+	pthread_attr_destroy(&attr);
+}
+
+/* Open all connections, then wait until each was greeted. */
+static void connect_all(struct job *jobs, size_t n, const char *address, const char *port)
+{
+	socklen_t size;
+	struct sockaddr_storage storage = parse_address(address, port, &size);
+	size_t n_mptcp = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		jobs[i].fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+		if (jobs[i].fd < 0)
+			fail("socket");
+		if (connect(jobs[i].fd, (struct sockaddr *)&storage, size) < 0)
+			fail("connect");
+	}
+	run_all(jobs, n, run_connect);
+	for (size_t i = 0; i < n; i++) {
+		char info[128];
+		socklen_t info_size = sizeof(info);
+
+		if (jobs[i].error) {
+			errno = jobs[i].error;
+			fail("greeting");
+		}
+		n_mptcp += getsockopt(jobs[i].fd, SOL_MPTCP, TRAFFIC_MPTCP_INFO, info,
+				      &info_size) == 0;
+	}
+	printf("{\"connected\":%zu,\"mptcp\":%zu}\n", n, n_mptcp);
+}
+
+static void obey(struct job *jobs, size_t n, enum operation operation, uint64_t bytes)
+{
+	uint64_t begin_us = now_us(), total = 0, max_gap_us = 0;
+	bool intact = true;
+	size_t n_failed = 0;
+	int error = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		jobs[i].report = (struct report){0};
+		jobs[i].request = (struct request){operation, bytes, begin_us * 2 + 2 * i + 1};
+	}
+	run_all(jobs, n, run_request);
+	for (size_t i = 0; i < n; i++) {
+		total += jobs[i].report.bytes;
+		intact = intact && jobs[i].report.intact && jobs[i].report.bytes == bytes;
+		if (jobs[i].report.max_gap_us > max_gap_us)
+			max_gap_us = jobs[i].report.max_gap_us;
+		if (jobs[i].error) {
+			n_failed++;
+			error = jobs[i].error;
+		}
+	}
+	printf("{\"bytes\":%" PRIu64 ",\"intact\":%s,\"failed\":%zu,\"error\":\"%s\","
+	       "\"max-gap-ms\":%" PRIu64 ",\"elapsed-ms\":%" PRIu64 "}\n",
+	       total, intact ? "true" : "false", n_failed, error ? strerror(error) : "",
+	       max_gap_us / 1000, (now_us() - begin_us) / 1000);
+}
+
+static int client(const char *address, const char *port, size_t n)
+{
+	struct job *jobs = calloc(n, sizeof(*jobs));
+	char line[64], word[16];
+	uint64_t bytes;
+
+	if (!jobs)
+		fail("calloc");
+	connect_all(jobs, n, address, port);
+	while (fgets(line, sizeof(line), stdin)) {
+		bool ok = sscanf(line, "%15s %" SCNu64, word, &bytes) == 2;
+
+		if (ok && strcmp(word, "upload") == 0) {
+			obey(jobs, n, OPERATION_UPLOAD, bytes);
+		} else if (ok && strcmp(word, "download") == 0) {
+			obey(jobs, n, OPERATION_DOWNLOAD, bytes);
+		} else {
+			fprintf(stderr, "traffic: expected \"upload|download BYTES\": %s", line);
+			return 2;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		close(jobs[i].fd);
+	free(jobs);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 4 && strcmp(argv[1], "server") == 0)
+		return server(argv[2], argv[3]);
+	if ((argc == 4 || argc == 5) && strcmp(argv[1], "client") == 0) {
+		int n = argc == 5 ? atoi(argv[4]) : 1;
+
+		if (n >= 1 && n <= MAX_CONNECTIONS)
+			return client(argv[2], argv[3], (size_t)n);
+	}
+	fprintf(stderr,
+		"usage: traffic server ADDRESS PORT\n"
+		"       traffic client ADDRESS PORT [1-%d]\n",
+		MAX_CONNECTIONS);
+	return 2;
+}

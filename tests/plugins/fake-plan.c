@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fake-plan.h"
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <glib.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+static bool same(const struct mptcpd_addr *a, const struct mptcpd_addr *b, bool with_port)
+{
+	return a->family == b->family && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0 &&
+	       (!with_port || a->port == b->port);
+}
+
+struct mptcpd_addr fake_addr(const char *text)
+{
+	struct mptcpd_addr addr = {0};
+	g_autofree char *host = g_strdup(text);
+	char *port = NULL;
+
+	if (!*text)
+		return addr;
+	if (host[0] == '[') {
+		port = strstr(host, "]:");
+		g_assert_nonnull(port);
+		*port++ = '\0';
+		memmove(host, host + 1, strlen(host));
+	} else if (strchr(host, '.')) {
+		port = strchr(host, ':');
+	}
+	if (port) {
+		*port = '\0';
+		addr.port = (uint16_t)g_ascii_strtoull(port + 1, NULL, 10);
+	}
+	addr.family = strchr(host, ':') ? AF_INET6 : AF_INET;
+	g_assert_cmpint(inet_pton(addr.family, host, addr.ip), ==, 1);
+	return addr;
+}
+
+static bool routable(const struct mptcpd_view *base, const struct mptcpd_local *local,
+		     const struct mptcpd_addr *remote)
+{
+	const struct fake_view *view = (const struct fake_view *)base;
+
+	for (size_t i = 0; i < view->n_no_routes; i++) {
+		const struct fake_no_route *cut = &view->no_routes[i];
+
+		if ((!cut->local.family || same(&cut->local, &local->addr, false)) &&
+		    (!cut->remote.family || same(&cut->remote, remote, false)))
+			return false;
+	}
+	return true;
+}
+
+void fake_view_init(struct fake_view *view)
+{
+	*view = (struct fake_view){
+		.base = {.size = sizeof(view->base), .now_ms = 1000, .routable = routable}};
+	view->base.locals = view->locals;
+}
+
+void fake_view_add(struct fake_view *view, const char *addr, uint32_t flags)
+{
+	size_t i = view->base.n_locals++;
+
+	g_assert_cmpuint(i, <, G_N_ELEMENTS(view->locals));
+	view->locals[i] = (struct mptcpd_local){.addr = fake_addr(addr),
+						.ifindex = (uint32_t)i + 1,
+						.flags = flags,
+						.prefix = 24};
+}
+
+void fake_view_cut(struct fake_view *view, const char *local, const char *remote)
+{
+	g_assert_cmpuint(view->n_no_routes, <, G_N_ELEMENTS(view->no_routes));
+	view->no_routes[view->n_no_routes++] =
+		(struct fake_no_route){fake_addr(local), fake_addr(remote)};
+}
+
+static int refuse(struct fake_plan *plan, int error)
+{
+	plan->n_refused++;
+	return error;
+}
+
+static int add_path(struct mptcpd_plan *base, const struct mptcpd_path *path)
+{
+	struct fake_plan *plan = (struct fake_plan *)base;
+
+	if (!path->remote.port || (path->flags & ~(uint32_t)MPTCPD_FLAG_BACKUP))
+		return refuse(plan, -EINVAL);
+	if (path->local.family != path->remote.family)
+		return refuse(plan, -EAFNOSUPPORT);
+	if (plan->connection->deny_join_id0 && same(&path->remote, &plan->connection->remote, true))
+		return refuse(plan, -EPERM);
+	for (size_t i = 0; i < plan->n_paths; i++)
+		if (same(&plan->paths[i].local, &path->local, true) &&
+		    same(&plan->paths[i].remote, &path->remote, true) &&
+		    plan->paths[i].instance == path->instance)
+			return -EEXIST;
+	if (plan->n_paths == MPTCPD_PLAN_MAX)
+		return refuse(plan, -ENOSPC);
+	plan->paths[plan->n_paths++] = *path;
+	return 0;
+}
+
+static int add_announcement(struct mptcpd_plan *base, const struct mptcpd_announcement *ann)
+{
+	struct fake_plan *plan = (struct fake_plan *)base;
+
+	if (plan->n_announcements == MPTCPD_PLAN_MAX)
+		return refuse(plan, -ENOSPC);
+	plan->announcements[plan->n_announcements++] = *ann;
+	return 0;
+}
+
+static int forbid(struct mptcpd_plan *base, const struct mptcpd_forbidden *forbidden)
+{
+	return 0;
+}
+
+static int drop(struct mptcpd_plan *base, const struct mptcpd_addr *local,
+		const struct mptcpd_addr *remote)
+{
+	return -ENOENT;
+}
+
+static void ask_again(struct mptcpd_plan *base, uint64_t at_ms)
+{
+	struct fake_plan *plan = (struct fake_plan *)base;
+
+	plan->ask_ms = MIN(plan->ask_ms, at_ms);
+}
+
+static const struct mptcpd_path *get_path(struct mptcpd_plan *base, size_t i)
+{
+	struct fake_plan *plan = (struct fake_plan *)base;
+
+	return i < plan->n_paths ? &plan->paths[i] : NULL;
+}
+
+static int remove_path(struct mptcpd_plan *base, size_t i)
+{
+	struct fake_plan *plan = (struct fake_plan *)base;
+
+	if (i >= plan->n_paths)
+		return -ENOENT;
+	plan->n_paths--;
+	memmove(&plan->paths[i], &plan->paths[i + 1], (plan->n_paths - i) * sizeof(plan->paths[0]));
+	return 0;
+}
+
+static int set_path_flags(struct mptcpd_plan *base, size_t i, uint32_t flags)
+{
+	struct fake_plan *plan = (struct fake_plan *)base;
+
+	if (i >= plan->n_paths)
+		return -ENOENT;
+	plan->paths[i].flags = flags;
+	return 0;
+}
+
+static int add_endpoint(struct mptcpd_plan *base, const struct mptcpd_endpoint *endpoint)
+{
+	struct fake_plan *plan = (struct fake_plan *)base;
+
+	if ((endpoint->flags & MPTCPD_FLAG_SIGNAL) && (endpoint->flags & MPTCPD_FLAG_FULLMESH))
+		return refuse(plan, -EINVAL);
+	if (plan->n_endpoints == MPTCPD_PLAN_MAX)
+		return refuse(plan, -ENOSPC);
+	plan->endpoints[plan->n_endpoints++] = *endpoint;
+	return 0;
+}
+
+static int set_limits(struct mptcpd_plan *base, uint32_t subflows, uint32_t add_addr_accepted)
+{
+	struct fake_plan *plan = (struct fake_plan *)base;
+
+	plan->limit_subflows = subflows;
+	plan->limit_accepted = add_addr_accepted;
+	return 0;
+}
+
+void fake_plan_init(struct fake_plan *plan, const struct mptcpd_connection *connection)
+{
+	*plan = (struct fake_plan){
+		.base = {sizeof(plan->base), add_path, add_announcement, forbid, drop, ask_again,
+			 get_path, remove_path, set_path_flags, add_endpoint, set_limits},
+		.connection = connection,
+		.limit_subflows = UINT32_MAX,
+		.limit_accepted = UINT32_MAX,
+		.ask_ms = UINT64_MAX,
+	};
+}
+
+static void append_addr(GString *text, const struct mptcpd_addr *addr)
+{
+	char host[INET6_ADDRSTRLEN];
+
+	inet_ntop(addr->family, addr->ip, host, sizeof(host));
+	if (!addr->port)
+		g_string_append(text, host);
+	else
+		g_string_append_printf(text, addr->family == AF_INET6 ? "[%s]:%u" : "%s:%u", host,
+				       addr->port);
+}
+
+char *fake_plan_text(const struct fake_plan *plan)
+{
+	GString *text = g_string_new(NULL);
+
+	for (size_t i = 0; i < plan->n_paths; i++) {
+		if (i > 0)
+			g_string_append_c(text, ' ');
+		append_addr(text, &plan->paths[i].local);
+		g_string_append_c(text, '>');
+		append_addr(text, &plan->paths[i].remote);
+		if (plan->paths[i].flags & MPTCPD_FLAG_BACKUP)
+			g_string_append(text, "/backup");
+	}
+	return g_string_free(text, FALSE);
+}
+
+const struct mptcpd_plugin *fake_plugin(const char *path)
+{
+	void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	const struct mptcpd_plugin *plugin;
+
+	if (!handle)
+		g_error("%s", dlerror());
+	plugin = dlsym(handle, MPTCPD_PLUGIN_SYMBOL);
+	g_assert_nonnull(plugin);
+	return plugin;
+}
+
+static uint64_t number(const struct mptcpd_setting *setting, const char *text)
+{
+	return setting->type == MPTCPD_SETTING_BOOL ? g_str_equal(text, "yes")
+						    : g_ascii_strtoull(text, NULL, 10);
+}
+
+void *fake_start(const struct mptcpd_plugin *plugin, ...)
+{
+	struct mptcpd_value values[64] = {0};
+	const char *name;
+	void *data = NULL;
+	va_list args;
+
+	g_assert_cmpuint(plugin->n_settings, <=, G_N_ELEMENTS(values));
+	for (size_t i = 0; i < plugin->n_settings; i++)
+		values[i].number = number(&plugin->settings[i], plugin->settings[i].fallback);
+	va_start(args, plugin);
+	while ((name = va_arg(args, const char *))) {
+		const char *text = va_arg(args, const char *);
+		bool found = false;
+
+		for (size_t i = 0; i < plugin->n_settings; i++)
+			if (g_str_equal(plugin->settings[i].name, name)) {
+				values[i].number = number(&plugin->settings[i], text);
+				found = true;
+			}
+		g_assert_true(found);
+	}
+	va_end(args);
+	g_assert_cmpint(plugin->start(values, &data), ==, 0);
+	return data;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <glib.h>
+
+#include "fake-plan.h"
+
+#define A "10.0.1.1"
+#define B "10.0.2.1"
+#define C "10.0.3.1"
+#define A6 "2001:db8:1::1"
+#define B6 "2001:db8:2::1"
+#define PEER "10.0.9.1:80"
+#define PEER2 "10.0.9.2:80"
+#define PEER6 "[2001:db8:9::1]:80"
+
+static const struct mptcpd_plugin *plugin;
+
+/* A client's connection from A to PEER, and a host with A and B. */
+struct scene {
+	struct fake_view view;
+	struct fake_plan plan;
+	struct mptcpd_connection connection;
+	struct mptcpd_peer_address peers[8];
+};
+
+static void announce(struct scene *scene, const char *addr)
+{
+	size_t i = scene->connection.n_peer_addresses++;
+
+	scene->peers[i] =
+		(struct mptcpd_peer_address){.addr = fake_addr(addr), .id = (uint8_t)(i + 1)};
+	scene->connection.peer_addresses = scene->peers;
+}
+
+static void connect_pair(struct scene *scene, const char *local, const char *remote)
+{
+	scene->connection.local = fake_addr(local);
+	scene->connection.remote = fake_addr(remote);
+}
+
+static void set_up(struct scene *scene, gconstpointer unused)
+{
+	*scene = (struct scene){
+		.connection = {.token = 1,
+			       .side = MPTCPD_SIDE_CLIENT,
+			       .state = MPTCPD_CONNECTION_ESTABLISHED},
+	};
+	connect_pair(scene, A ":40000", PEER);
+	fake_view_init(&scene->view);
+	fake_view_add(&scene->view, A, MPTCPD_FLAG_SUBFLOW);
+	fake_view_add(&scene->view, B, MPTCPD_FLAG_SUBFLOW);
+	fake_plan_init(&scene->plan, &scene->connection);
+}
+
+static void tear_down(struct scene *scene, gconstpointer unused)
+{
+}
+
+static void plan_with(struct scene *scene, const char *name, const char *value)
+{
+	void *data = fake_start(plugin, name, value, NULL);
+
+	plugin->plan_paths(data, &scene->view.base, &scene->connection, &scene->plan.base);
+	plugin->stop(data);
+	g_assert_cmpuint(scene->plan.n_refused, ==, 0);
+}
+
+static void plan(struct scene *scene)
+{
+	plan_with(scene, NULL, NULL);
+}
+
+#define assert_paths(scene, expected)                                                              \
+	do {                                                                                       \
+		g_autofree char *text_ = fake_plan_text(&(scene)->plan);                           \
+		g_assert_cmpstr(text_, ==, expected);                                              \
+	} while (0)
+
+static void test_pairs(struct scene *scene, gconstpointer unused)
+{
+	announce(scene, PEER2);
+	plan(scene);
+	assert_paths(scene, A ">" PEER " " B ">" PEER2 " " A ">" PEER2 " " B ">" PEER);
+}
+
+static void test_pairs_v6(struct scene *scene, gconstpointer unused)
+{
+	fake_view_init(&scene->view);
+	fake_view_add(&scene->view, A6, MPTCPD_FLAG_SUBFLOW);
+	fake_view_add(&scene->view, B6, MPTCPD_FLAG_SUBFLOW);
+	connect_pair(scene, "[" A6 "]:40000", PEER6);
+	plan(scene);
+	assert_paths(scene, A6 ">" PEER6 " " B6 ">" PEER6);
+}
+
+static void test_mixed(struct scene *scene, gconstpointer unused)
+{
+	fake_view_add(&scene->view, A6, MPTCPD_FLAG_SUBFLOW);
+	announce(scene, PEER6);
+	plan(scene);
+	assert_paths(scene, A ">" PEER " " B ">" PEER " " A6 ">" PEER6);
+}
+
+static void test_initial_first(struct scene *scene, gconstpointer unused)
+{
+	connect_pair(scene, B ":40000", PEER);
+	plan(scene);
+	assert_paths(scene, B ">" PEER " " A ">" PEER);
+}
+
+static void test_initial_link_gone(struct scene *scene, gconstpointer unused)
+{
+	connect_pair(scene, C ":40000", PEER);
+	plan(scene);
+	assert_paths(scene, A ">" PEER " " B ">" PEER);
+}
+
+static void test_no_flag(struct scene *scene, gconstpointer unused)
+{
+	fake_view_add(&scene->view, C, MPTCPD_FLAG_SIGNAL);
+	plan(scene);
+	assert_paths(scene, A ">" PEER " " B ">" PEER);
+}
+
+static void test_backup(struct scene *scene, gconstpointer unused)
+{
+	fake_view_add(&scene->view, C, MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
+	plan(scene);
+	assert_paths(scene, A ">" PEER " " B ">" PEER " " C ">" PEER "/backup");
+}
+
+static void test_duplicates(struct scene *scene, gconstpointer unused)
+{
+	/* the peer announces its initial address, another twice, and that on one more port */
+	announce(scene, PEER);
+	announce(scene, PEER2);
+	announce(scene, PEER2);
+	announce(scene, "10.0.9.2:81");
+	fake_view_add(&scene->view, B, MPTCPD_FLAG_SUBFLOW);
+	plan(scene);
+	assert_paths(scene, A ">" PEER " " B ">" PEER2 " " A ">" PEER2 " " B ">10.0.9.2:81 " A
+			      ">10.0.9.2:81 " B ">" PEER);
+}
+
+static void test_c_flag(struct scene *scene, gconstpointer unused)
+{
+	scene->connection.deny_join_id0 = true;
+	plan(scene);
+	assert_paths(scene, "");
+	announce(scene, PEER);
+	announce(scene, PEER2);
+	plan(scene);
+	assert_paths(scene, A ">" PEER2 " " B ">" PEER2);
+}
+
+static void test_c_flag_other_port(struct scene *scene, gconstpointer unused)
+{
+	scene->connection.deny_join_id0 = true;
+	announce(scene, "10.0.9.1:81");
+	plan(scene);
+	assert_paths(scene, A ">10.0.9.1:81 " B ">10.0.9.1:81");
+}
+
+static void test_remote_removed(struct scene *scene, gconstpointer unused)
+{
+	scene->connection.remote_removed = true;
+	announce(scene, PEER2);
+	plan(scene);
+	assert_paths(scene, A ">" PEER2 " " B ">" PEER2);
+}
+
+static void test_limit(struct scene *scene, gconstpointer unused)
+{
+	announce(scene, PEER2);
+	plan_with(scene, "max-subflows", "3");
+	assert_paths(scene, A ">" PEER " " B ">" PEER2 " " A ">" PEER2);
+}
+
+static void test_limit_uses_all_links(struct scene *scene, gconstpointer unused)
+{
+	fake_view_add(&scene->view, C, MPTCPD_FLAG_SUBFLOW);
+	announce(scene, PEER2);
+	announce(scene, "10.0.9.3:80");
+	plan_with(scene, "max-subflows", "3");
+	assert_paths(scene, A ">" PEER " " B ">" PEER2 " " C ">10.0.9.3:80");
+}
+
+static void test_default_limit(struct scene *scene, gconstpointer unused)
+{
+	for (int i = 2; i < 8; i++) {
+		g_autofree char *addr = g_strdup_printf("10.0.9.%d:80", i);
+
+		announce(scene, addr);
+	}
+	plan(scene);
+	g_assert_cmpuint(scene->plan.n_paths, ==, 8);
+}
+
+static void test_full_plan(struct scene *scene, gconstpointer unused)
+{
+	fake_view_init(&scene->view);
+	for (unsigned int i = 0; i < MPTCPD_PLAN_MAX; i++) {
+		g_autofree char *addr = g_strdup_printf("10.0.1.%u", i + 1);
+
+		fake_view_add(&scene->view, addr, MPTCPD_FLAG_SUBFLOW);
+	}
+	announce(scene, PEER2);
+	plan_with(scene, "max-subflows", "64");
+	g_assert_cmpuint(scene->plan.n_paths, ==, MPTCPD_PLAN_MAX);
+}
+
+static void test_stacked(struct scene *scene, gconstpointer unused)
+{
+	struct mptcpd_path path = {.local = fake_addr(B), .remote = fake_addr(PEER)};
+
+	g_assert_cmpint(scene->plan.base.add_path(&scene->plan.base, &path), ==, 0);
+	announce(scene, PEER2);
+	plan_with(scene, "max-subflows", "3");
+	assert_paths(scene, B ">" PEER " " A ">" PEER " " B ">" PEER2);
+}
+
+static void test_server(struct scene *scene, gconstpointer unused)
+{
+	scene->connection.side = MPTCPD_SIDE_SERVER;
+	plan(scene);
+	assert_paths(scene, "");
+	plan_with(scene, "server-side", "yes");
+	assert_paths(scene, A ">" PEER " " B ">" PEER);
+}
+
+static void test_unknown_side(struct scene *scene, gconstpointer unused)
+{
+	scene->connection.side = MPTCPD_SIDE_UNKNOWN;
+	plan_with(scene, "server-side", "yes");
+	assert_paths(scene, "");
+}
+
+static void test_routes(struct scene *scene, gconstpointer unused)
+{
+	announce(scene, PEER2);
+	fake_view_cut(&scene->view, B, PEER2);
+	fake_view_cut(&scene->view, A, PEER);
+	plan(scene);
+	assert_paths(scene, A ">" PEER2 " " B ">" PEER);
+}
+
+static void test_no_route_at_all(struct scene *scene, gconstpointer unused)
+{
+	fake_view_cut(&scene->view, "", "");
+	plan(scene);
+	assert_paths(scene, "");
+}
+
+static void test_no_locals(struct scene *scene, gconstpointer unused)
+{
+	fake_view_init(&scene->view);
+	plan(scene);
+	assert_paths(scene, "");
+}
+
+#define ADD(name, func) g_test_add("/fullmesh/" name, struct scene, NULL, set_up, func, tear_down)
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_assert_cmpint(argc, ==, 2);
+	plugin = fake_plugin(argv[1]);
+	ADD("each-address-to-each", test_pairs);
+	ADD("each-address-to-each-v6", test_pairs_v6);
+	ADD("families-do-not-mix", test_mixed);
+	ADD("initial-pair-comes-first", test_initial_first);
+	ADD("initial-link-gone-is-left-out", test_initial_link_gone);
+	ADD("address-without-subflow-flag-is-left-out", test_no_flag);
+	ADD("backup-follows-the-address", test_backup);
+	ADD("no-path-twice", test_duplicates);
+	ADD("c-flag-bars-the-initial-address", test_c_flag);
+	ADD("c-flag-allows-another-port", test_c_flag_other_port);
+	ADD("withdrawn-initial-address-is-left-out", test_remote_removed);
+	ADD("limit-counts-the-initial-pair", test_limit);
+	ADD("limit-uses-all-links", test_limit_uses_all_links);
+	ADD("eight-by-default", test_default_limit);
+	ADD("never-more-than-a-plan-holds", test_full_plan);
+	ADD("paths-of-other-plugins-count", test_stacked);
+	ADD("server-makes-none-unless-told", test_server);
+	ADD("unknown-side-makes-none", test_unknown_side);
+	ADD("only-where-routes-lead", test_routes);
+	ADD("no-route-no-path", test_no_route_at_all);
+	ADD("no-address-no-path", test_no_locals);
+	return g_test_run();
+}

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Build with each compiler, run every test, and end with the sum.
+
+run.py [WORD…]: only suites whose name contains a word, and only the plain build. The last line is
+`N passed, N failed, N skipped`, counting single test cases; exits 1 if one failed, or none ran.
+With CI=true a kernel test that skips counts as failed: there the kernel must be testable.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+KERNEL_SUITES = {"netns", "service", "vm"}
+CI = os.environ.get("CI", "") not in ("", "0", "false")
+
+# directory: (compiler, what it is for, meson options)
+BUILDS = {
+    "build": ("gcc", "gcc, warnings are errors", []),
+    "build-clang": ("clang", "clang, warnings are errors", []),
+    "build-san": ("gcc", "gcc, address and undefined-behaviour sanitizers",
+                  ["-Db_sanitize=address,undefined", "-Db_lundef=false"]),
+}
+SANITIZER_ENVIRONMENT = {
+    "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1",
+}
+
+
+@dataclasses.dataclass
+class Result:
+    """Of one test program, or of several."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def count_tap(text, code):
+    """The Result of a TAP stream and its exit code, and the lines that explain what is not well.
+
+    Only lines at the margin count: indented ones are subtests, whose parent is counted.
+    """
+    result, remarks, plan, seen = Result(), [], None, 0
+    for line in text.splitlines():
+        if match := re.match(r"1\.\.(\d+)(.*)", line):
+            plan = int(match[1])
+            if plan == 0:
+                result.skipped += 1
+                remarks.append("skipped: " + match[2].strip(" #"))
+        elif match := re.match(r"(not )?ok\b(.*)", line):
+            seen += 1
+            directive = re.search(r"#\s*(SKIP|TODO)\b.*", match[2], re.I)
+            if directive:
+                result.skipped += 1
+                remarks.append(line)
+            elif match[1]:
+                result.failed += 1
+                remarks.append(line)
+            else:
+                result.passed += 1
+        elif line.startswith("Bail out!"):
+            remarks.append(line)
+    if plan is None or plan != seen or (code != 0 and not result.failed):
+        result.failed += 1
+        remarks.append(f"exit {code}, {seen} results of {plan or 0} planned")
+    return result, remarks
+
+
+def count_exit(code):
+    """The Result of a test that has only an exit code."""
+    if code == 77:
+        return Result(skipped=1), ["skipped"]
+    return (Result(passed=1), []) if code == 0 else (Result(failed=1), [f"exit {code}"])
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+def command(argv, **options):
+    """Run it; (exit code, output)."""
+    done = subprocess.run(argv, cwd=ROOT, text=True, stdout=subprocess.PIPE, errors="replace",
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False, **options)
+    return done.returncode, done.stdout
+
+
+def build(directory):
+    """Configure if need be, and compile: one test case."""
+    compiler, what, options = BUILDS[directory]
+    say(f"build  {directory}: {what}")
+    begin = time.monotonic()
+    path = ROOT / directory
+    verb = ["configure"] if (path / "build.ninja").exists() else ["setup"]
+    code, text = command(["meson", *verb, directory, "-Dwerror=true", "-Dtests=true", *options],
+                         env={**os.environ, "CC": compiler})
+    if code == 0:
+        code, text = command(["ninja", "-C", directory, "-k", "0"])
+    if code != 0:
+        say("\n".join(text.splitlines()[-60:]))
+    say(f"       {'ok' if code == 0 else 'FAILED'} ({time.monotonic() - begin:.0f} s)")
+    return count_exit(min(code, 1))[0]
+
+
+def run_test(test, environment):
+    """Run one test program of meson's list; (code, stdout, stderr)."""
+    child = subprocess.Popen(
+        test["cmd"], cwd=test["workdir"] or ROOT, env={**os.environ, **test["env"], **environment},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        errors="replace", start_new_session=True,
+    )
+    try:
+        out, err = child.communicate(timeout=test["timeout"] or None)
+        return child.returncode, out, err
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        out, err = child.communicate()
+        return -signal.SIGKILL, out, err + f"\nstopped after {test['timeout']} s\n"
+
+
+def run_suite_member(test, environment):
+    suites = {suite.rpartition(":")[2] for suite in test["suite"]}
+    name = "/".join(sorted(suites) + [test["name"]])
+    begin = time.monotonic()
+    code, out, err = run_test(test, environment)
+    result, remarks = count_tap(out, code) if test["protocol"] == "tap" else count_exit(code)
+    if CI and suites & KERNEL_SUITES and result.skipped:
+        remarks.append("a kernel test must not skip in CI")
+        result = Result(result.passed, result.failed + result.skipped, 0)
+    say(f"test   {name}: {result} ({time.monotonic() - begin:.1f} s)")
+    for remark in remarks:
+        say(f"       {remark}")
+    if result.failed:
+        for line in (out + err).splitlines()[-200:]:
+            say(f"       | {line}")
+    return result
+
+
+def run_tests(directory, words, environment=None, kernel=True):
+    """All tests of a build, kernel tests last and one after the other."""
+    total = Result()
+    code, text = command(["meson", "introspect", "--tests", directory])
+    if code != 0:
+        say(text)
+        return Result(failed=1)
+    tests = json.loads(text[text.index("["):])
+    tests.sort(key=lambda test: not test["is_parallel"])
+    for test in tests:
+        is_kernel = any(suite.rpartition(":")[2] in KERNEL_SUITES for suite in test["suite"])
+        name = "/".join([*test["suite"], test["name"]])
+        if (kernel or not is_kernel) and (not words or any(word in name for word in words)):
+            total.add(run_suite_member(test, environment or {}))
+    return total
+
+
+def main():
+    words = sys.argv[1:]
+    total = build("build")
+    tests = run_tests("build", words)
+    if tests == Result():
+        say("no test was run")
+        tests.failed = 1
+    total.add(tests)
+    if not words:
+        total.add(build("build-clang"))
+        sanitized = build("build-san")
+        total.add(sanitized)
+        if not sanitized.failed:
+            total.add(run_tests("build-san", words, SANITIZER_ENVIRONMENT, kernel=False))
+    say()
+    say(total)
+    sys.exit(1 if total.failed else 0)
+
+
+if __name__ == "__main__":
+    main()

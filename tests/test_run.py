@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The runner must not be fooled into a better result than there was."""
+
+import run
+import tap
+from run import Result, count_exit, count_tap
+
+
+def counts(text, code, passed=0, failed=0, skipped=0):
+    tap.equal(count_tap(text, code)[0], Result(passed, failed, skipped), f"{text!r}, exit {code}")
+
+
+@tap.test("/run/tap/each-case-is-counted")
+def cases():
+    counts("TAP version 13\n1..3\nok 1 /a\n# note\nok 2 /b # SKIP no root\nok 3\n", 0, 2, 0, 1)
+    counts("ok 1 a\nnot ok 2 b\n1..2\n", 1, 1, 1)
+    counts("1..1\n    ok 1 inner\n    not ok 2 inner\nok 1 - outer\n", 0, 1)
+
+
+@tap.test("/run/tap/a-crash-is-a-failure")
+def crash():
+    counts("1..2\nok 1 a\n", -11, 1, 1)
+    counts("1..2\nok 1 a\nok 2 b\n", 1, 2, 1)
+    counts("", 0, 0, 1)
+    counts("1..2\nok 1 a\n", 0, 1, 1)
+    counts("ok 1 a\n", 0, 1, 1)
+    counts("1..0\n", 1, 0, 1, 1)
+
+
+@tap.test("/run/tap/nothing-to-run-is-a-skip")
+def nothing():
+    counts("TAP version 13\n1..0 # SKIP no namespaces\n", 0, 0, 0, 1)
+
+
+@tap.test("/run/exit/code-77-is-a-skip")
+def exit_codes():
+    tap.equal([count_exit(code)[0] for code in (0, 77, 1, -9)],
+              [Result(1), Result(0, 0, 1), Result(0, 1), Result(0, 1)], "exit codes")
+
+
+@tap.test("/run/ci/a-kernel-test-that-skips-has-failed")
+def skips_in_ci():
+    test = {"suite": ["mptcpd:netns"], "name": "x", "protocol": "tap", "workdir": None, "env": {},
+            "timeout": 10, "cmd": ["echo", "1..0 # SKIP no namespaces"]}
+    was = run.CI, run.say
+    try:
+        run.say = lambda _text="": None
+        for ci, suite, wanted in ((True, "netns", Result(0, 1, 0)), (False, "netns", Result(0, 0, 1)),
+                                  (True, "unit", Result(0, 0, 1))):
+            run.CI = ci
+            result = run.run_suite_member({**test, "suite": [f"mptcpd:{suite}"]}, {})
+            tap.equal(result, wanted, f"CI {ci}, suite {suite}")
+    finally:
+        run.CI, run.say = was
+
+
+if __name__ == "__main__":
+    tap.main()

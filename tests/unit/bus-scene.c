@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bus-scene.h"
+
+#include <ell/ell.h>
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "addr.h"
+
+/* ---- a kernel that says yes ---- */
+
+static int take_error(struct scene *scene)
+{
+	int r = scene->next_error;
+
+	scene->next_error = 0;
+	return r;
+}
+
+static int on_create(void *kernel, uint32_t token, const struct subflow_request *request)
+{
+	struct scene *scene = kernel;
+
+	scene->n_created++;
+	return take_error(scene);
+}
+
+static int on_destroy(void *kernel, uint32_t token, const struct mptcpd_addr *local,
+		      const struct mptcpd_addr *remote, bool mapped)
+{
+	struct scene *scene = kernel;
+
+	scene->n_destroyed++;
+	return take_error(scene);
+}
+
+static int on_backup(void *kernel, uint32_t token, const struct mptcpd_addr *local,
+		     const struct mptcpd_addr *remote, bool backup)
+{
+	return take_error(kernel);
+}
+
+static int on_announce(void *kernel, uint32_t token, const struct mptcpd_addr *addr, uint8_t id,
+		       uint32_t ifindex)
+{
+	return 0;
+}
+
+static int on_withdraw(void *kernel, uint32_t token, uint8_t id)
+{
+	return 0;
+}
+
+static int on_probe(void *kernel, uint32_t token)
+{
+	return PROBE_USERSPACE;
+}
+
+static int on_route(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
+		    const struct mptcpd_addr *remote)
+{
+	return ROUTE_UNICAST;
+}
+
+static int on_endpoint(void *kernel, const struct event_endpoint *endpoint)
+{
+	return 0;
+}
+
+static int on_limits(void *kernel, const struct event_limits *limits)
+{
+	return 0;
+}
+
+static int on_listen(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex)
+{
+	return 0;
+}
+
+static int on_unlisten(void *kernel, const struct mptcpd_addr *addr)
+{
+	return 0;
+}
+
+static int on_snapshot(void *kernel, enum snapshot_kind kind)
+{
+	return 0;
+}
+
+static bool on_out_of_time(void *kernel)
+{
+	return false;
+}
+
+static const char *on_error_text(void *kernel)
+{
+	return "the kernel's words";
+}
+
+static const struct kernel_ops ops = {
+	.subflow_create = on_create,
+	.subflow_destroy = on_destroy,
+	.subflow_backup = on_backup,
+	.announce = on_announce,
+	.withdraw = on_withdraw,
+	.probe = on_probe,
+	.route = on_route,
+	.endpoint_add = on_endpoint,
+	.endpoint_delete = on_endpoint,
+	.endpoint_flags = on_endpoint,
+	.limits_set = on_limits,
+	.listen = on_listen,
+	.unlisten = on_unlisten,
+	.snapshot = on_snapshot,
+	.out_of_time = on_out_of_time,
+	.error_text = on_error_text,
+};
+
+/* ---- rules ---- */
+
+static const struct mptcpd_plugin plugin = {.abi = MPTCPD_PLUGIN_ABI,
+					    .size = sizeof(plugin),
+					    .name = "idle",
+					    .summary = "wants nothing"};
+
+static struct policy_plugin stack[] = {{.plugin = &plugin}};
+static char web_name[] = "web", rest_name[] = "rest";
+static struct policy policies[] = {
+	{.name = web_name,
+	 .match = {.has_side = true,
+		   .side = MPTCPD_SIDE_CLIENT,
+		   .remote_port_min = 80,
+		   .remote_port_max = 89},
+	 .plugins = stack,
+	 .n_plugins = 1},
+	{.name = rest_name, .plugins = stack, .n_plugins = 1},
+};
+static const struct rules rules = {.policies = policies,
+				   .n_policies = 2,
+				   .endpoint_flags = MPTCPD_FLAG_SUBFLOW};
+
+/* ---- the scene ---- */
+
+static void on_change(void *data, const struct change *change)
+{
+	struct scene *scene = data;
+
+	if (scene->bus)
+		bus_on_change(scene->bus, change);
+}
+
+static int on_reload(void *data, char *text, size_t size)
+{
+	struct scene *scene = data;
+
+	scene->n_reloads++;
+	g_strlcpy(text, "mptcpd.conf:3: \377 is no number", size);
+	return take_error(scene);
+}
+
+static const char *on_error(void *data)
+{
+	return on_error_text(data);
+}
+
+static int on_measure(void *data, uint32_t token, const struct mptcpd_addr *local,
+		      const struct mptcpd_addr *remote, struct mptcpd_measure *ret_measure)
+{
+	if (token != 1)
+		return -ENOENT;
+	*ret_measure = (struct mptcpd_measure){.rtt_us = 12345,
+					       .bytes_sent = 10,
+					       .bytes_received = 20,
+					       .retransmits = 3};
+	return 0;
+}
+
+static void on_settings(void *data, const struct policy *policy, bus_setting_func each,
+			void *each_data)
+{
+	if (policy == &policies[0])
+		each(each_data, "subflows", "4");
+}
+
+static const char *on_config_file(void *data, size_t i)
+{
+	return i == 0 ? "/etc/mptcpd/mptcpd.conf" : NULL;
+}
+
+struct scene *scene_new(bool system_bus)
+{
+	struct scene *scene = g_new0(struct scene, 1);
+	struct bus_setup setup = {
+		.version = "1.2.3",
+		.system_bus = system_bus,
+		.data = scene,
+		.reload = on_reload,
+		.measure = on_measure,
+		.error_text = on_error,
+		.settings = on_settings,
+		.config_file = on_config_file,
+	};
+
+	scene->directory = g_dir_make_tmp("mptcpd-XXXXXX", NULL);
+	g_assert_nonnull(scene->directory);
+	g_assert_no_errno(chmod(scene->directory, 0755));
+	scene->socket = g_strdup_printf("%s/control", scene->directory);
+	scene->now_ms = 1000;
+	scene->engine = engine_new(
+		&(struct engine_setup){.rules = &rules,
+				       .ops = &ops,
+				       .kernel = scene,
+				       .observer = {.on_change = on_change, .data = scene},
+				       .seed = 1});
+	g_assert_true(l_main_init());
+	setup.engine = scene->engine;
+	setup.runtime_directory = scene->directory;
+	g_assert_cmpint(bus_new(&setup, &scene->bus), ==, 0);
+	scene_link(scene, 1, "eth1");
+	scene_local(scene, 1, "10.0.0.1");
+	scene_link(scene, 2, "eth2");
+	scene_local(scene, 2, "10.0.1.1");
+	return scene;
+}
+
+void scene_free(struct scene *scene)
+{
+	bus_free(scene->bus);
+	g_assert_false(g_file_test(scene->socket, G_FILE_TEST_EXISTS));
+	engine_free(scene->engine);
+	l_main_exit();
+	g_assert_no_errno(g_rmdir(scene->directory));
+	g_free(scene->directory);
+	g_free(scene->socket);
+	g_free(scene);
+}
+
+/* ---- two threads ---- */
+
+struct work {
+	void (*action)(struct scene *scene, uint32_t number);
+	uint32_t number;
+};
+
+static struct {
+	struct scene *scene;
+	void (*client)(struct scene *scene);
+	struct work work;
+	int asked, done; /* eventfds */
+	bool ended;
+} threads;
+
+static gpointer run_client(gpointer data)
+{
+	uint64_t one = 1;
+
+	threads.client(threads.scene);
+	threads.work = (struct work){0};
+	g_assert_cmpint(write(threads.asked, &one, sizeof(one)), ==, sizeof(one));
+	return NULL;
+}
+
+static bool on_asked(struct l_io *io, void *data)
+{
+	uint64_t n;
+
+	g_assert_cmpint(read(threads.asked, &n, sizeof(n)), ==, sizeof(n));
+	if (!threads.work.action) {
+		threads.ended = true;
+		return true;
+	}
+	threads.work.action(threads.scene, threads.work.number);
+	n = 1;
+	g_assert_cmpint(write(threads.done, &n, sizeof(n)), ==, sizeof(n));
+	return true;
+}
+
+void scene_do(struct scene *scene, void (*action)(struct scene *scene, uint32_t number),
+	      uint32_t number)
+{
+	uint64_t n = 1;
+
+	threads.work = (struct work){action, number};
+	g_assert_cmpint(write(threads.asked, &n, sizeof(n)), ==, sizeof(n));
+	g_assert_cmpint(read(threads.done, &n, sizeof(n)), ==, sizeof(n));
+}
+
+void scene_run(struct scene *scene, void (*client)(struct scene *scene))
+{
+	struct l_io *io;
+	GThread *thread;
+
+	threads.scene = scene;
+	threads.client = client;
+	threads.ended = false;
+	threads.asked = eventfd(0, EFD_CLOEXEC);
+	threads.done = eventfd(0, EFD_CLOEXEC);
+	io = l_io_new(threads.asked);
+	l_io_set_read_handler(io, on_asked, NULL, NULL);
+	thread = g_thread_new("client", run_client, NULL);
+	while (!threads.ended)
+		l_main_iterate(l_main_prepare());
+	g_thread_join(thread);
+	l_io_destroy(io);
+	close(threads.asked);
+	close(threads.done);
+}
+
+/* ---- facts ---- */
+
+static struct mptcpd_addr address(const char *text, uint16_t port)
+{
+	struct mptcpd_addr addr;
+
+	g_assert_cmpint(addr_parse(text, &addr), ==, 0);
+	addr.port = port;
+	return addr;
+}
+
+static void feed(struct scene *scene, const struct event *event)
+{
+	engine_event(scene->engine, event, scene->now_ms);
+}
+
+void scene_link(struct scene *scene, uint32_t ifindex, const char *name)
+{
+	struct event event = {.type = EVENT_LINK,
+			      .link = {.ifindex = ifindex,
+				       .type = MPTCPD_LINK_ETHERNET,
+				       .up = true,
+				       .carrier = true}};
+
+	g_strlcpy(event.link.name, name, sizeof(event.link.name));
+	feed(scene, &event);
+}
+
+void scene_local(struct scene *scene, uint32_t ifindex, const char *text)
+{
+	struct event event = {.type = EVENT_LOCAL,
+			      .local = {.addr = address(text, 0),
+					.ifindex = ifindex,
+					.prefix = 24}};
+
+	feed(scene, &event);
+}
+
+void scene_endpoint(struct scene *scene, uint8_t id, const char *text)
+{
+	struct event event = {.type = EVENT_ENDPOINT,
+			      .endpoint = {.addr = address(text, 0),
+					   .flags = MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP,
+					   .ifindex = 1,
+					   .id = id}};
+
+	feed(scene, &event);
+}
+
+void scene_limits(struct scene *scene, uint32_t subflows, uint32_t add_addr_accepted)
+{
+	struct event event = {.type = EVENT_LIMITS,
+			      .limits = {.subflows = subflows,
+					 .add_addr_accepted = add_addr_accepted}};
+
+	feed(scene, &event);
+}
+
+void scene_connect(struct scene *scene, uint32_t token)
+{
+	struct event event = {.type = EVENT_CONNECTION_CREATED,
+			      .token = token,
+			      .connection = {.local = address("10.0.0.1", (uint16_t)token),
+					     .remote = address("10.9.0.1", 80),
+					     .side = MPTCPD_SIDE_CLIENT}};
+
+	feed(scene, &event);
+	event.type = EVENT_CONNECTION_ESTABLISHED;
+	feed(scene, &event);
+}
+
+static struct event subflow_event(uint32_t token)
+{
+	return (struct event){.token = token,
+			      .subflow = {.local = address("10.0.1.1", (uint16_t)token),
+					  .remote = address("10.9.0.1", 80),
+					  .local_id = 7,
+					  .ifindex = 2}};
+}
+
+void scene_join(struct scene *scene, uint32_t token)
+{
+	struct event event = subflow_event(token);
+
+	event.type = EVENT_SUBFLOW_ESTABLISHED;
+	feed(scene, &event);
+}
+
+void scene_leave(struct scene *scene, uint32_t token)
+{
+	struct event event = subflow_event(token);
+
+	event.type = EVENT_SUBFLOW_CLOSED;
+	event.subflow.error = ECONNREFUSED;
+	feed(scene, &event);
+}
+
+void scene_announce(struct scene *scene, uint32_t token)
+{
+	struct event event = {.type = EVENT_ADDRESS_ANNOUNCED,
+			      .token = token,
+			      .peer_address = {.addr = address("2001:db8::9", 81), .id = 3}};
+
+	feed(scene, &event);
+}
+
+void scene_close(struct scene *scene, uint32_t token)
+{
+	feed(scene, &(struct event){.type = EVENT_CONNECTION_CLOSED, .token = token});
+}
+
+void scene_settle(struct scene *scene)
+{
+	engine_settle(scene->engine, scene->now_ms);
+	bus_flush(scene->bus);
+}

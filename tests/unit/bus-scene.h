@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A daemon in little for the tests of the control plane: an engine on a kernel that says yes to
+ * everything, a bus on a socket in a temporary directory, and ell's loop. The client under test
+ * runs in a thread of its own and has the loop's thread do things by scene_do().
+ */
+#ifndef TESTS_BUS_SCENE_H
+#define TESTS_BUS_SCENE_H
+
+#include <glib.h>
+
+#include "bus.h"
+
+struct scene {
+	char *directory;
+	char *socket;
+	struct engine *engine;
+	struct bus *bus;
+	uint64_t now_ms;
+	unsigned int n_created, n_destroyed, n_reloads; /* what the kernel was told */
+	int next_error; /* … and says to the next command */
+};
+
+struct scene *scene_new(bool system_bus);
+void scene_free(struct scene *scene);
+
+/* Run `client` in a thread, and the loop until it returns. */
+void scene_run(struct scene *scene, void (*client)(struct scene *scene));
+/* For the client: have the loop's thread do this, and wait until it is done. */
+void scene_do(struct scene *scene, void (*action)(struct scene *scene, uint32_t number),
+	      uint32_t number);
+
+/* Facts. Connection n has token n, 10.0.0.1:n (of eth1) and 10.9.0.1:80. */
+void scene_link(struct scene *scene, uint32_t ifindex, const char *name);
+void scene_local(struct scene *scene, uint32_t ifindex, const char *address);
+void scene_endpoint(struct scene *scene, uint8_t id, const char *address);
+void scene_limits(struct scene *scene, uint32_t subflows, uint32_t add_addr_accepted);
+void scene_connect(struct scene *scene, uint32_t token); /* created and established */
+void scene_join(struct scene *scene, uint32_t token); /* a subflow from 10.0.1.1 (eth2) */
+void scene_leave(struct scene *scene, uint32_t token); /* the end of that subflow, refused */
+void scene_announce(struct scene *scene, uint32_t token);
+void scene_close(struct scene *scene, uint32_t token);
+/* Settle, and tell those who monitor. */
+void scene_settle(struct scene *scene);
+
+#endif

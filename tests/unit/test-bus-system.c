@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The other door: the system bus, a dbus-daemon of the test's own. */
+#include <errno.h>
+#include <mptcpctl/client.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bus-private.h"
+#include "bus-scene.h"
+
+#define CONFIG                                                                                     \
+	"<busconfig><type>system</type><listen>unix:path=%s/bus</listen>"                          \
+	"<auth>EXTERNAL</auth><policy context=\"default\"><allow own=\"*\"/>"                      \
+	"<allow send_type=\"*\"/><allow receive_type=\"*\"/><allow user=\"*\"/>"                   \
+	"</policy></busconfig>"
+
+static char *directory;
+static GPid broker;
+
+/* False: there is no dbus-daemon to be had. */
+static bool start_broker(void)
+{
+	g_autofree char *config = NULL, *file = NULL, *address = NULL, *line = NULL;
+	g_auto(GStrv) argv = NULL;
+	char byte;
+	int out;
+
+	directory = g_dir_make_tmp("mptcpd-XXXXXX", NULL);
+	g_assert_no_errno(chmod(directory, 0755));
+	config = g_strdup_printf(CONFIG, directory);
+	file = g_strdup_printf("%s/config", directory);
+	g_assert_true(g_file_set_contents(file, config, -1, NULL));
+	line = g_strdup_printf("dbus-daemon --nofork --print-address=1 --config-file=%s", file);
+	argv = g_strsplit(line, " ", -1);
+	if (!g_spawn_async_with_pipes(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &broker,
+				      NULL, &out, NULL, NULL))
+		return false;
+	g_assert_cmpint(read(out, &byte, 1), ==, 1); /* it is ready */
+	close(out);
+	address = g_strdup_printf("unix:path=%s/bus", directory);
+	g_setenv("DBUS_SYSTEM_BUS_ADDRESS", address, TRUE);
+	return true;
+}
+
+static void stop_broker(void)
+{
+	static const char *const names[] = {"bus", "config"};
+
+	kill(broker, SIGTERM);
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *path = g_build_filename(directory, names[i], NULL);
+
+		unlink(path);
+	}
+	rmdir(directory);
+	g_free(directory);
+}
+
+static void wait_for_name(struct scene *scene)
+{
+	sd_bus *bus;
+	int r;
+
+	g_assert_cmpint(sd_bus_open_system(&bus), >=, 0);
+	do {
+		r = sd_bus_call_method(bus, WIRE_NAME, WIRE_PATH, "org.freedesktop.DBus.Peer",
+				       "Ping", NULL, NULL, "");
+	} while (r < 0);
+	sd_bus_close_unref(bus);
+}
+
+static int on_event(void *data, const struct mptcpctl_event *event)
+{
+	unsigned int *n = data;
+
+	n[event->type]++;
+	return 0;
+}
+
+static void one_more(struct scene *scene, uint32_t token)
+{
+	scene_connect(scene, token);
+	scene_settle(scene);
+}
+
+static void client(struct scene *scene)
+{
+	const struct mptcpctl_subflow_request request = {.local = {.address = "10.0.1.1"},
+							 .remote = {.address = "10.9.0.1",
+								    .port = 80}};
+	unsigned int n[MPTCPCTL_RESYNCED + 1] = {0};
+	struct mptcpctl *ctl;
+
+	wait_for_name(scene);
+	g_assert_cmpint(mptcpctl_new(&ctl), ==, 0);
+	g_assert_cmpint(mptcpctl_connect(ctl, NULL), ==, 0);
+	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &request), ==, 0);
+	g_assert_cmpint(mptcpctl_subflow_add(ctl, 9, &request), ==, -ENOENT);
+	g_assert_cmpuint(scene->n_created, ==, 1);
+	g_assert_cmpint(mptcpctl_monitor(ctl, on_event, n), ==, 0);
+	while (n[MPTCPCTL_CONNECTION_CREATED] < 2) {
+		struct pollfd fd = {.fd = mptcpctl_fd(ctl)};
+		int r = mptcpctl_dispatch(ctl);
+
+		g_assert_cmpint(r, >=, 0);
+		if (n[MPTCPCTL_SYNCHRONIZED] == 1 && n[MPTCPCTL_CONNECTION_CREATED] == 1) {
+			g_assert_cmpuint(n[MPTCPCTL_INTERFACE_ADDED], ==, 2);
+			scene_do(scene, one_more, 2);
+			n[MPTCPCTL_SYNCHRONIZED] = 2;
+		}
+		fd.events = (short)mptcpctl_poll_events(ctl);
+		if (r == 0)
+			poll(&fd, 1, mptcpctl_timeout_ms(ctl));
+	}
+	mptcpctl_free(ctl);
+}
+
+static void client_is_refused(struct scene *scene)
+{
+	struct mptcpctl *ctl;
+
+	wait_for_name(scene);
+	if (syscall(SYS_setresuid, -1, 65534, -1) != 0) {
+		g_test_skip("needs root to be somebody else");
+		return;
+	}
+	g_assert_cmpint(mptcpctl_new(&ctl), ==, 0);
+	g_assert_cmpint(mptcpctl_connect(ctl, NULL), ==, 0);
+	g_assert_cmpint(mptcpctl_reload(ctl), ==, -EACCES);
+	g_assert_cmpuint(scene->n_reloads, ==, 0);
+	mptcpctl_free(ctl);
+	g_assert_no_errno((int)syscall(SYS_setresuid, -1, 0, -1));
+}
+
+static void run(gconstpointer data)
+{
+	struct scene *scene;
+
+	if (g_file_test("/run/mptcpd/control", G_FILE_TEST_EXISTS) || !start_broker()) {
+		g_test_skip("needs dbus-daemon, and no mptcpd running");
+		return;
+	}
+	scene = scene_new(true);
+	scene_connect(scene, 1);
+	scene_run(scene, *(void (*const *)(struct scene *))data);
+	scene_free(scene);
+	stop_broker();
+}
+
+int main(int argc, char **argv)
+{
+	static void (*const clients[])(struct scene *) = {client, client_is_refused};
+
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_data_func("/bus/system/changes-and-monitors", &clients[0], run);
+	g_test_add_data_func("/bus/system/others-are-refused", &clients[1], run);
+	return g_test_run();
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The control plane from end to end: libmptcpctl in one thread, bus and engine in the other. */
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <mptcpctl/client.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bus-private.h"
+#include "bus-scene.h"
+
+#define NOBODY 65534
+
+static void set_up(struct scene **scene, gconstpointer data)
+{
+	*scene = scene_new(false);
+}
+
+static void tear_down(struct scene **scene, gconstpointer data)
+{
+	scene_free(*scene);
+}
+
+static struct mptcpctl *connect_client(struct scene *scene)
+{
+	struct mptcpctl *ctl;
+
+	g_assert_cmpint(mptcpctl_new(&ctl), ==, 0);
+	g_assert_cmpint(mptcpctl_connect(ctl, scene->socket), ==, 0);
+	return ctl;
+}
+
+/* Of this thread alone. False: we may not. */
+static bool become_nobody(void)
+{
+	return syscall(SYS_setresuid, -1, NOBODY, -1) == 0;
+}
+
+static void become_root(void)
+{
+	g_assert_no_errno((int)syscall(SYS_setresuid, -1, 0, -1));
+}
+
+/* ---- one daemon a directory ---- */
+
+static void test_claim(void)
+{
+	g_autofree char *directory = g_dir_make_tmp("mptcpd-XXXXXX", NULL);
+	g_autofree char *lock = g_strdup_printf("%s/lock", directory);
+	int in[2], out[2], fd, status;
+	pid_t child, other = 0;
+	char byte = 0;
+
+	g_assert_no_errno(pipe(in));
+	g_assert_no_errno(pipe(out));
+	child = fork();
+	if (child == 0) {
+		byte = bus_claim(directory, &other) >= 0 ? 'y' : 'n';
+		if (write(out[1], &byte, 1) != 1 || read(in[0], &byte, 1) != 1)
+			_exit(1);
+		_exit(0);
+	}
+	g_assert_cmpint(read(out[0], &byte, 1), ==, 1);
+	g_assert_cmpint(byte, ==, 'y');
+	g_assert_cmpint(bus_claim(directory, &other), ==, -EBUSY);
+	g_assert_cmpint(other, ==, child);
+	g_assert_cmpint(write(in[1], "", 1), ==, 1);
+	g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+	g_assert_cmpint(status, ==, 0);
+	fd = bus_claim(directory, &other);
+	g_assert_cmpint(fd, >=, 0);
+	close(fd);
+	g_unlink(lock);
+	g_rmdir(directory);
+	for (size_t i = 0; i < 2; i++) {
+		close(in[i]);
+		close(out[i]);
+	}
+}
+
+static int count_status(void *data, const struct mptcpctl_status *status)
+{
+	++*(unsigned int *)data;
+	return 0;
+}
+
+static void client_is_served(struct scene *scene)
+{
+	struct mptcpctl *ctl = connect_client(scene);
+	unsigned int n = 0;
+
+	g_assert_cmpint(mptcpctl_get_status(ctl, count_status, &n), ==, 0);
+	g_assert_cmpuint(n, ==, 1);
+	mptcpctl_free(ctl);
+}
+
+static void test_stale_socket(struct scene **scene, gconstpointer data)
+{
+	struct bus_setup setup = {.engine = (*scene)->engine,
+				  .runtime_directory = (*scene)->directory,
+				  .version = "1"};
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	bus_free((*scene)->bus);
+	g_strlcpy(sun.sun_path, (*scene)->socket, sizeof(sun.sun_path));
+	g_assert_no_errno(bind(fd, (struct sockaddr *)&sun, sizeof(sun)));
+	close(fd);
+	g_assert_cmpint(bus_new(&setup, &(*scene)->bus), ==, 0);
+	scene_run(*scene, client_is_served);
+}
+
+static void client_finds_nobody(struct scene *scene)
+{
+	g_autofree char *missing = g_strdup_printf("%s/missing", scene->directory);
+	struct mptcpctl *ctl;
+
+	g_assert_cmpint(mptcpctl_new(&ctl), ==, 0);
+	g_assert_cmpint(mptcpctl_connect(ctl, missing), ==, -ENOTCONN);
+	g_assert_nonnull(strstr(mptcpctl_error(ctl), missing));
+	g_assert_cmpint(mptcpctl_reload(ctl), ==, -ENOTCONN);
+	mptcpctl_free(ctl);
+}
+
+static void test_nobody(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_finds_nobody);
+}
+
+/* ---- listings ---- */
+
+static int expect_next_token(void *data, const struct mptcpctl_connection *connection)
+{
+	uint32_t *last = data;
+
+	g_assert_cmpuint(connection->token, ==, *last + 1);
+	*last = connection->token;
+	return 0;
+}
+
+static int stop_at_five(void *data, const struct mptcpctl_connection *connection)
+{
+	return connection->token == 5 ? -ECANCELED : 0;
+}
+
+static void client_lists_many(struct scene *scene)
+{
+	struct mptcpctl *ctl = connect_client(scene);
+	uint32_t last = 0;
+
+	g_assert_cmpint(mptcpctl_list_connections(ctl, expect_next_token, &last), ==, 0);
+	g_assert_cmpuint(last, ==, 1000);
+	g_assert_cmpint(mptcpctl_list_connections(ctl, stop_at_five, NULL), ==, -ECANCELED);
+	last = 0;
+	g_assert_cmpint(mptcpctl_list_connections(ctl, expect_next_token, &last), ==, 0);
+	g_assert_cmpuint(last, ==, 1000);
+	mptcpctl_free(ctl);
+}
+
+static void test_many(struct scene **scene, gconstpointer data)
+{
+	for (uint32_t token = 1; token <= 1000; token++)
+		scene_connect(*scene, token);
+	scene_run(*scene, client_lists_many);
+}
+
+static sd_bus *raw_client(struct scene *scene)
+{
+	g_autofree char *address = g_strdup_printf("unix:path=%s", scene->socket);
+	sd_bus *bus;
+
+	g_assert_cmpint(sd_bus_new(&bus), >=, 0);
+	g_assert_cmpint(sd_bus_set_address(bus, address), >=, 0);
+	g_assert_cmpint(sd_bus_start(bus), >=, 0);
+	return bus;
+}
+
+/* How many connections are in the page after `cursor`? */
+static size_t page(sd_bus *bus, uint64_t *cursor, uint32_t max)
+{
+	sd_bus_message *reply = NULL;
+	size_t n = 0;
+
+	g_assert_cmpint(sd_bus_call_method(bus, NULL, WIRE_PATH, WIRE_INTERFACE, "ListConnections",
+					   NULL, &reply, "tu", *cursor, max),
+			>=, 0);
+	g_assert_cmpint(sd_bus_message_enter_container(reply, 'a', WIRE_CONNECTION), >, 0);
+	while (sd_bus_message_skip(reply, WIRE_CONNECTION) > 0 && n < 100000)
+		n++;
+	g_assert_cmpint(sd_bus_message_exit_container(reply), >, 0);
+	g_assert_cmpint(sd_bus_message_read(reply, "t", cursor), >, 0);
+	sd_bus_message_unref(reply);
+	return n;
+}
+
+static void close_connection(struct scene *scene, uint32_t token)
+{
+	scene_close(scene, token);
+}
+
+static void client_pages(struct scene *scene)
+{
+	sd_bus *bus = raw_client(scene);
+	uint64_t cursor = 0;
+
+	g_assert_cmpuint(page(bus, &cursor, 10), ==, 10);
+	g_assert_cmpuint(cursor, !=, 0);
+	scene_do(scene, close_connection, 10); /* the one the cursor stands on */
+	g_assert_cmpuint(page(bus, &cursor, UINT32_MAX), ==, BUS_PAGE);
+	g_assert_cmpuint(page(bus, &cursor, 0), ==, 200 - 10 - BUS_PAGE);
+	g_assert_cmpuint(cursor, ==, 0);
+	cursor = UINT64_MAX;
+	g_assert_cmpuint(page(bus, &cursor, 0), ==, 0);
+	sd_bus_close_unref(bus);
+}
+
+static void test_pages(struct scene **scene, gconstpointer data)
+{
+	for (uint32_t token = 1; token <= 200; token++)
+		scene_connect(*scene, token);
+	scene_run(*scene, client_pages);
+}
+
+static int expect_first(void *data, const struct mptcpctl_connection *connection)
+{
+	const struct mptcpctl_subflow *initial = connection->subflows, *joined = initial->next;
+
+	++*(unsigned int *)data;
+	g_assert_cmpuint(connection->token, ==, 1);
+	g_assert_cmpstr(connection->state, ==, "established");
+	g_assert_cmpstr(connection->side, ==, "client");
+	g_assert_cmpstr(connection->policy, ==, "web");
+	g_assert_false(connection->fallback);
+	g_assert_cmpstr(connection->remote.address, ==, "10.9.0.1");
+	g_assert_cmpuint(connection->remote.port, ==, 80);
+	g_assert_null(connection->announced);
+	g_assert_cmpstr(connection->peer_addresses->addr.address, ==, "2001:db8::9");
+	g_assert_cmpuint(connection->peer_addresses->addr.port, ==, 81);
+	g_assert_cmpuint(connection->peer_addresses->id, ==, 3);
+	g_assert_true(initial->initial);
+	g_assert_cmpstr(initial->origin, ==, "application");
+	g_assert_false(joined->initial);
+	g_assert_cmpstr(joined->interface, ==, "eth2");
+	g_assert_cmpuint(joined->local_id, ==, 7);
+	g_assert_true(joined->measured);
+	g_assert_cmpuint(joined->rtt_us, ==, 12345);
+	g_assert_null(joined->next);
+	return 0;
+}
+
+static void client_lists_one(struct scene *scene)
+{
+	struct mptcpctl *ctl = connect_client(scene);
+	unsigned int n = 0;
+
+	g_assert_cmpint(mptcpctl_get_connection(ctl, 1, expect_first, &n), ==, 0);
+	g_assert_cmpuint(n, ==, 1);
+	g_assert_cmpint(mptcpctl_get_connection(ctl, 2, expect_first, &n), ==, -ENOENT);
+	g_assert_cmpstr(mptcpctl_error(ctl), ==, "no connection with token 00000002");
+	g_assert_cmpint(mptcpctl_explain(ctl, 2, NULL, NULL), ==, -ENOENT);
+	g_assert_cmpint(mptcpctl_get_limits(ctl, NULL, NULL), ==, -ENOENT);
+	g_assert_cmpuint(n, ==, 1);
+	mptcpctl_free(ctl);
+}
+
+static void test_one(struct scene **scene, gconstpointer data)
+{
+	scene_connect(*scene, 1);
+	scene_join(*scene, 1);
+	scene_announce(*scene, 1);
+	scene_run(*scene, client_lists_one);
+}
+
+static int expect_interface(void *data, const struct mptcpctl_interface *interface)
+{
+	unsigned int *n = data;
+	static const char *const names[] = {"eth1", "eth2", "caf?"};
+
+	g_assert_cmpuint(*n, <, 3);
+	g_assert_cmpuint(interface->index, ==, *n + 1);
+	g_assert_cmpstr(interface->name, ==, names[(*n)++]);
+	return 0;
+}
+
+static void client_lists_interfaces(struct scene *scene)
+{
+	struct mptcpctl *ctl = connect_client(scene);
+	unsigned int n = 0;
+
+	g_assert_cmpint(mptcpctl_list_interfaces(ctl, expect_interface, &n), ==, 0);
+	g_assert_cmpuint(n, ==, 3);
+	mptcpctl_free(ctl);
+}
+
+static void test_no_utf8(struct scene **scene, gconstpointer data)
+{
+	scene_link(*scene, 3, "caf\351");
+	scene_run(*scene, client_lists_interfaces);
+}
+
+/* ---- changing ---- */
+
+static const struct mptcpctl_subflow_request request = {
+	.local = {.address = "10.0.1.1"},
+	.remote = {.address = "10.9.0.1", .port = 80},
+	.backup = true,
+};
+
+static void client_changes(struct scene *scene)
+{
+	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl_subflow_request bad = request;
+
+	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &request), ==, 0);
+	g_assert_cmpuint(scene->n_created, ==, 1);
+	g_assert_cmpint(mptcpctl_subflow_add(ctl, 2, &request), ==, -ENOENT);
+	bad.local.address = "10.0.1.1.1";
+	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &bad), ==, -EINVAL);
+	g_assert_nonnull(strstr(mptcpctl_error(ctl), "10.0.1.1.1"));
+	bad = request;
+	bad.remote.port = 0;
+	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &bad), ==, -EINVAL);
+	bad = request;
+	bad.interface = "eth9";
+	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &bad), ==, -ENOENT);
+	g_assert_cmpuint(scene->n_created, ==, 1);
+	bad = request;
+	bad.local.port = 99;
+	scene->next_error = -EADDRINUSE;
+	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &bad), ==, -EADDRINUSE);
+	g_assert_cmpstr(mptcpctl_error(ctl), ==, "Address already in use: the kernel's words");
+	g_assert_cmpint(mptcpctl_reload(ctl), ==, 0);
+	scene->next_error = -EBADMSG;
+	g_assert_cmpint(mptcpctl_reload(ctl), ==, -EBADMSG);
+	g_assert_cmpstr(mptcpctl_error(ctl), ==, "mptcpd.conf:3: ? is no number");
+	g_assert_cmpuint(scene->n_reloads, ==, 2);
+	mptcpctl_free(ctl);
+}
+
+static void test_changes(struct scene **scene, gconstpointer data)
+{
+	scene_connect(*scene, 1);
+	scene_run(*scene, client_changes);
+}
+
+static void client_is_refused(struct scene *scene)
+{
+	struct mptcpctl *ctl;
+	struct mptcpctl_addr local = {"10.0.0.1", 1}, remote = {"10.9.0.1", 80};
+	unsigned int n = 0;
+
+	if (!become_nobody()) {
+		g_test_skip("needs root to be somebody else");
+		return;
+	}
+	ctl = connect_client(scene);
+	g_assert_cmpint(mptcpctl_get_status(ctl, count_status, &n), ==, 0);
+	g_assert_cmpuint(n, ==, 1);
+	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &request), ==, -EACCES);
+	g_assert_cmpint(mptcpctl_subflow_delete(ctl, 1, &local, &remote), ==, -EACCES);
+	g_assert_cmpint(mptcpctl_subflow_change(ctl, 1, &local, &remote, true), ==, -EACCES);
+	g_assert_cmpint(mptcpctl_reload(ctl), ==, -EACCES);
+	g_assert_cmpuint(scene->n_created + scene->n_destroyed + scene->n_reloads, ==, 0);
+	mptcpctl_free(ctl);
+	become_root();
+}
+
+static void test_refused(struct scene **scene, gconstpointer data)
+{
+	scene_connect(*scene, 1);
+	scene_run(*scene, client_is_refused);
+}
+
+static void client_takes_all(struct scene *scene)
+{
+	struct mptcpctl *ctls[BUS_PEERS_USER + 1];
+	unsigned int n = 0;
+	int r;
+
+	if (!become_nobody()) {
+		g_test_skip("needs root to be somebody else");
+		return;
+	}
+	for (size_t i = 0; i < BUS_PEERS_USER; i++) {
+		ctls[i] = connect_client(scene);
+		g_assert_cmpint(mptcpctl_get_status(ctls[i], count_status, &n), ==, 0);
+	}
+	/* Told when it connects or when it asks, whichever is first. */
+	g_assert_cmpint(mptcpctl_new(&ctls[BUS_PEERS_USER]), ==, 0);
+	r = mptcpctl_connect(ctls[BUS_PEERS_USER], scene->socket);
+	if (r == 0)
+		r = mptcpctl_get_status(ctls[BUS_PEERS_USER], count_status, &n);
+	g_assert_cmpint(r, ==, -ENOTCONN);
+	become_root();
+	client_is_served(scene);
+	for (size_t i = 0; i <= BUS_PEERS_USER; i++)
+		mptcpctl_free(ctls[i]);
+}
+
+static void test_crowd(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_takes_all);
+}
+
+#define ADD(path, test) g_test_add(path, struct scene *, NULL, set_up, test, tear_down)
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/bus/claim/second-is-refused-with-the-first-ones-pid", test_claim);
+	ADD("/bus/claim/stale-socket-is-replaced", test_stale_socket);
+	ADD("/bus/connect/nobody-there-is-told", test_nobody);
+	ADD("/bus/list/many-come-in-order", test_many);
+	ADD("/bus/list/pages-are-bounded-and-survive-ends", test_pages);
+	ADD("/bus/list/one-by-token", test_one);
+	ADD("/bus/list/name-that-is-no-utf8", test_no_utf8);
+	ADD("/bus/change/does-it-and-words-errors", test_changes);
+	ADD("/bus/change/others-are-refused", test_refused);
+	ADD("/bus/clients/one-user-cannot-take-all", test_crowd);
+	return g_test_run();
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config-scene.h"
+
+static void test_default_policy(struct scene *scene, gconstpointer unused)
+{
+	/* it wants the shipped plugin, which this directory does not have */
+	refuse(scene, "[core]\npath-manager = userspace\n",
+	       "[policy:default] by default: @/plugins/fullmesh.so: no such plugin\n");
+	refuse(scene, "[core]\npath-manager = unmanaged\n",
+	       "[policy:default] by default: @/plugins/fullmesh.so: no such plugin\n");
+	load(scene, "[core]\npath-manager = userspace\n[policy:p]\nplugin = echo\n");
+	g_assert_cmpuint(scene->config->rules.n_policies, ==, 1);
+}
+
+static void test_stack_faults(struct scene *scene, gconstpointer unused)
+{
+	refuse(scene,
+	       "[policy:p]\nplugins = echo twin\nnumber = 3\nnobody.number = 3\nechonumber=3\n",
+	       "%s:3: 'number' is a setting of both echo and twin, expected echo.number or "
+	       "twin.number\n"
+	       "%s:4: unknown key 'nobody.number', expected match-interface, "
+	       "match-local-address, match-local-port, match-remote-address, match-remote-port, "
+	       "match-side, plugin, plugins, number, bool, duration, size or string\n"
+	       "%s:5: unknown key 'echonumber', expected match-interface, "
+	       "match-local-address, match-local-port, match-remote-address, match-remote-port, "
+	       "match-side, plugin, plugins, number, bool, duration, size or string\n");
+	refuse(scene, "[policy:p]\nplugin = echo\nnumber = 3\necho.number = 4\n",
+	       "%s:4: 'echo.number' is the same setting as 'number' in line 3\n");
+	refuse(scene, "[policy:p]\nplugins = echo echo\n", "%s:2: plugin 'echo' is named twice\n");
+	refuse(scene, "[policy:p]\nplugins = ,\n", "%s:2: no plugin is named\n");
+	refuse(scene, "[policy:p]\nplugins = a b ../c\n",
+	       "%s:2: @/plugins/a.so: no such plugin\n"
+	       "%s:2: @/plugins/b.so: no such plugin\n"
+	       "%s:2: '../c' is not a plugin name, expected letters a-z, digits, - and _\n");
+	refuse(scene, "[policy:p]\nplugin = points\n",
+	       "%s:2: plugin 'points' plans no paths, expected one for [policy:…]\n");
+}
+
+static void test_setting_values(struct scene *scene, gconstpointer unused)
+{
+	refuse(scene,
+	       "[policy:p]\nplugin = echo\nnumber = 1\nbool = maybe\nduration = 10ms\nsize = 4k\n",
+	       "%s:3: bad value '1' of 'number', expected 2 to 9\n"
+	       "%s:4: bad value 'maybe' of 'bool', expected yes or no\n"
+	       "%s:5: bad value '10ms' of 'duration', expected at least 1000ms\n"
+	       "%s:6: bad value '4k' of 'size', expected a size like 4096, 64K, 2M or 1G\n");
+	refuse(scene,
+	       "[policy:p]\nplugin = echo\nnumber = 5x\nduration = soon\n"
+	       "size = 99999999999999999999\n",
+	       "%s:3: bad value '5x' of 'number', expected a number\n"
+	       "%s:4: bad value 'soon' of 'duration', expected a duration like 500ms, 30s, 5min or "
+	       "1h\n"
+	       "%s:5: bad value '99999999999999999999' of 'size', expected a size like 4096, 64K, "
+	       "2M or 1G\n");
+}
+
+static void test_all_faults(struct scene *scene, gconstpointer unused)
+{
+	refuse(scene,
+	       "[core]\npath-manger = kernel\n[corr]\n[core:x]\n[interface]\n"
+	       "[interface:eth0]\nflags = subflow,bakup\nflag = signal\nuse = perhaps\n"
+	       "addresses = local\nannounce = here\nnonsense\n[policy:p]\n",
+	       "%s:12: expected [GROUP] or KEY = VALUE\n"
+	       "%s:2: unknown key 'path-manger', expected path-manager; did you mean "
+	       "'path-manager'?\n"
+	       "%s:3: unknown group 'corr', expected core, endpoints, interface or policy; did you "
+	       "mean 'core'?\n"
+	       "%s:4: [core:x] has a name, expected [core]\n"
+	       "%s:5: [interface] has no name, expected [interface:NAME]\n"
+	       "%s:7: unknown flag 'bakup', expected backup, fullmesh, laminar, signal or subflow; "
+	       "did you mean 'backup'?\n"
+	       "%s:8: unknown key 'flag', expected addresses, announce, flags or "
+	       "use; did you mean 'flags'?\n"
+	       "%s:9: unknown use 'perhaps', expected auto, no or yes\n"
+	       "%s:10: unknown kind of address 'local', expected deprecated, link-local, temporary "
+	       "or unique-local\n"
+	       "%s:11: bad address 'here' of 'announce', expected one like 203.0.113.7 or "
+	       "2001:db8::7\n"
+	       "%s:13: [policy:p] has no 'plugin'\n");
+}
+
+static void test_value_faults(struct scene *scene, gconstpointer unused)
+{
+	refuse(scene,
+	       "[interface:type:wify]\n[interface:10.8.0.0/33]\n[interface:an-interface-name]\n"
+	       "[interface:a]\nflags = signal fullmesh\n",
+	       "%s:1: unknown type of interface 'wify', expected other, loopback, ethernet, wifi, "
+	       "wwan, ppp, tunnel, bridge, bond, veth or vlan; did you mean 'wifi'?\n"
+	       "%s:2: bad prefix '10.8.0.0/33', expected one like 10.8.0.0/16 or fd00::/8\n"
+	       "%s:3: no interface is called 'an-interface-name', expected a name of at most 15 "
+	       "characters\n"
+	       "%s:5: signal and fullmesh exclude each other, expected one of them\n");
+	refuse(scene,
+	       "[policy:a b]\nplugin = echo\nplugins = echo\nmatch-side = both\n"
+	       "match-local-address = eth0\nmatch-remote-port = 9-8\nmatch-local-port = 0\n"
+	       "[core]\npath-manager = user\n",
+	       "%s:9: unknown path-manager 'user', expected kernel, unmanaged or "
+	       "userspace\n"
+	       "%s:1: bad policy name 'a b', expected at most 31 letters, digits, '.', '_' or '-'\n"
+	       "%s:4: unknown match-side 'both', expected client or server\n"
+	       "%s:5: bad prefix 'eth0' of 'match-local-address', expected one like 10.8.0.0/16 or "
+	       "fd00::/8\n"
+	       "%s:6: bad ports '9-8' of 'match-remote-port', expected one like 443 or a range "
+	       "like "
+	       "8000-8099\n"
+	       "%s:7: bad ports '0' of 'match-local-port', expected one like 443 or a range like "
+	       "8000-8099\n"
+	       "%s:3: both 'plugin' (line 2) and 'plugins', expected one of them\n");
+}
+
+static void test_files(struct scene *scene, gconstpointer unused)
+{
+	g_autofree char *missing = g_strdup_printf("%s/missing: cannot be read: No such file or "
+						   "directory\n",
+						   scene->root);
+	g_autofree char *directory =
+		g_strdup_printf("%s: cannot be read: Is a directory\n", scene->root);
+	g_autofree char *pipe =
+		g_strdup_printf("%s/pipe: cannot be read: not a regular file\n", scene->root);
+
+	g_assert_cmpint(load_file(scene, scratch_path(scene->root, "missing")), ==, -EINVAL);
+	g_assert_cmpstr(scene->faults, ==, missing);
+	g_assert_cmpint(load_file(scene, scene->root), ==, -EINVAL);
+	g_assert_cmpstr(scene->faults, ==, directory);
+	g_assert_cmpint(mkfifo(scratch_path(scene->root, "pipe"), 0644), ==, 0);
+	g_assert_cmpint(load_file(scene, scratch_path(scene->root, "pipe")), ==, -EINVAL);
+	g_assert_cmpstr(scene->faults, ==, pipe);
+	g_assert_cmpint(load_file(scene, "/dev/null"), ==, 0);
+}
+
+static void test_drop_in_faults(struct scene *scene, gconstpointer unused)
+{
+	g_autofree char *expected = g_strdup_printf("%s/etc/mptcpd/mptcpd.conf:2: unknown use "
+						    "'x', expected auto, no or yes\n"
+						    "%s/etc/mptcpd/mptcpd.conf.d/a.conf:3: unknown "
+						    "flag 'y', expected backup, fullmesh, "
+						    "laminar, signal or subflow\n",
+						    scene->root, scene->root);
+
+	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf", "[interface:a]\nuse = x\n");
+	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf.d/a.conf",
+		      "[interface:a]\n\nflags = y\n");
+	g_assert_cmpint(load_file(scene, NULL), ==, -EINVAL);
+	g_assert_cmpstr(scene->faults, ==, expected);
+	/* one named file replaces all that */
+	load(scene, "[interface:b]\n");
+	g_assert_cmpuint(scene->config->ini.n_files, ==, 1);
+}
+
+static void test_start_fails(struct scene *scene, gconstpointer unused)
+{
+	refuse(scene,
+	       "[policy:a]\nmatch-side = client\nplugin = echo\n"
+	       "[policy:b]\nplugins = twin failing\n",
+	       "%s:5: plugin 'failing' does not start: Operation not permitted\n");
+	g_assert_cmpstr(getenv(FIXTURE_STARTS), ==, "xx");
+	g_assert_cmpstr(getenv(FIXTURE_STOPS), ==, "xx");
+}
+
+static void test_faults_start_nothing(struct scene *scene, gconstpointer unused)
+{
+	refuse(scene, "[interface:a]\nuse = x\n[policy:a]\nplugin = echo\n",
+	       "%s:2: unknown use 'x', expected auto, no or yes\n");
+	g_assert_null(getenv(FIXTURE_STARTS));
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	scene_init(argc, argv);
+	ADD("default-policy-where-connections-are-ours", test_default_policy);
+	ADD("faults/stack", test_stack_faults);
+	ADD("faults/setting-values", test_setting_values);
+	ADD("faults/all-are-told", test_all_faults);
+	ADD("faults/values", test_value_faults);
+	ADD("faults/files", test_files);
+	ADD("faults/drop-ins-are-named", test_drop_in_faults);
+	ADD("failed-start-stops-the-others", test_start_fails);
+	ADD("faults-start-nothing", test_faults_start_nothing);
+	return g_test_run();
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <unistd.h>
+
+#include "addr.h"
+#include "config-scene.h"
+
+static void test_built_in(struct scene *scene, gconstpointer unused)
+{
+	const struct rules *rules = load_default(scene);
+
+	g_assert_true(rules->manage_path_manager);
+	g_assert_cmpint(rules->path_manager, ==, PATH_MANAGER_KERNEL);
+	g_assert_cmpuint(rules->n_interfaces + rules->n_policies, ==, 0);
+	g_assert_null(rules->endpoints.plugin);
+	g_assert_cmphex(rules->endpoint_flags, ==, MPTCPD_FLAG_SUBFLOW);
+	g_assert_cmpuint(scene->config->ini.n_files, ==, 0);
+	g_assert_cmpstr(scene->config->warnings, ==, "");
+	g_assert_cmpstr(config_path_manager_name(rules), ==, "kernel");
+}
+
+static void test_path_managers(struct scene *scene, gconstpointer unused)
+{
+	const struct rules *rules;
+
+	rules = load(scene, "[core]\npath-manager = unmanaged\n[policy:p]\nplugin = echo\n");
+	g_assert_false(rules->manage_path_manager);
+	g_assert_cmpstr(config_path_manager_name(rules), ==, "unmanaged");
+	rules = load(scene, "[core]\npath-manager = userspace\n[policy:p]\nplugin = echo\n");
+	g_assert_true(rules->manage_path_manager);
+	g_assert_cmpint(rules->path_manager, ==, PATH_MANAGER_USERSPACE);
+	g_assert_cmpstr(config_path_manager_name(rules), ==, "userspace");
+}
+
+static void test_endpoints(struct scene *scene, gconstpointer unused)
+{
+	const struct rules *rules =
+		load(scene, "[endpoints]\nplugin = points\nflags = signal,backup\nnumber = 3\n");
+	const struct fixture *fixture = rules->endpoints.data;
+
+	g_assert_cmpstr(rules->endpoints.plugin->name, ==, "points");
+	g_assert_cmphex(rules->endpoint_flags, ==, MPTCPD_FLAG_SIGNAL | MPTCPD_FLAG_BACKUP);
+	g_assert_cmpuint(fixture->values[FIXTURE_NUMBER].number, ==, 3);
+	refuse(scene, "[endpoints]\nflags = subflow\n",
+	       "%s:1: @/plugins/endpoints.so: no such plugin\n");
+	refuse(scene, "[endpoints]\nplugin = echo\n",
+	       "%s:2: plugin 'echo' plans no endpoints, expected one for [endpoints]\n");
+	refuse(scene, "[endpoints]\nplugin = points\nflag = subflow\n",
+	       "%s:3: unknown key 'flag', expected flags, plugin, number, bool, "
+	       "duration, size or string; did you mean 'flags'?\n");
+}
+
+static void test_interfaces(struct scene *scene, gconstpointer unused)
+{
+	const struct rules *rules =
+		load(scene,
+		     "[interface:wwan*]\nflags = subflow, backup\n"
+		     "[interface:type:wifi]\nuse = no\n"
+		     "[interface:10.8.0.0/16]\nuse = yes\naddresses = link-local,deprecated\n"
+		     "[interface:fd00::1]\nannounce = 203.0.113.7\n[interface:eth0]\nuse = auto\n");
+	const struct interface_rule *list = rules->interfaces;
+	struct mptcpd_addr public;
+
+	g_assert_cmpuint(rules->n_interfaces, ==, 5);
+	g_assert_cmpstr(list[0].match, ==, "wwan*");
+	g_assert_true(list[0].has_flags && list[0].use == USE_AUTO && !list[0].by_type);
+	g_assert_cmphex(list[0].flags, ==, MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
+	g_assert_cmpstr(list[1].match, ==, "type:wifi");
+	g_assert_true(list[1].by_type && list[1].type == MPTCPD_LINK_WIFI && !list[1].has_flags);
+	g_assert_cmpint(list[1].use, ==, USE_NO);
+	g_assert_true(list[2].net.family == AF_INET && list[2].prefix == 16);
+	g_assert_cmpint(list[2].use, ==, USE_YES);
+	g_assert_cmphex(list[2].addresses, ==, ADDRESS_LINK_LOCAL | ADDRESS_DEPRECATED);
+	g_assert_true(list[3].net.family == AF_INET6 && list[3].prefix == 128);
+	addr_parse("203.0.113.7", &public);
+	g_assert_true(addr_equal(&list[3].announce, &public));
+	g_assert_true(list[4].net.family == 0 && list[4].announce.family == 0);
+}
+
+static void test_matches(struct scene *scene, gconstpointer unused)
+{
+	const struct policy *policy = load(scene, "[policy:all-of.it_1]\n"
+						  "match-side = server\n"
+						  "match-local-address = 10.0.0.0/8\n"
+						  "match-remote-address = 2001:db8::/32\n"
+						  "match-local-port = 443\n"
+						  "match-remote-port = 1024-65535\n"
+						  "match-interface = eth*\n"
+						  "plugin = echo\n")
+					      ->policies;
+
+	g_assert_cmpstr(policy->name, ==, "all-of.it_1");
+	g_assert_true(policy->match.has_side && policy->match.side == MPTCPD_SIDE_SERVER);
+	g_assert_true(policy->match.has_local && policy->match.local_prefix == 8 &&
+		      policy->match.local.family == AF_INET);
+	g_assert_true(policy->match.has_remote && policy->match.remote_prefix == 32 &&
+		      policy->match.remote.family == AF_INET6);
+	g_assert_cmpuint(policy->match.local_port_min, ==, 443);
+	g_assert_cmpuint(policy->match.local_port_max, ==, 443);
+	g_assert_cmpuint(policy->match.remote_port_min, ==, 1024);
+	g_assert_cmpuint(policy->match.remote_port_max, ==, 65535);
+	g_assert_true(policy->match.has_interface);
+	g_assert_cmpstr(policy->match.interface, ==, "eth*");
+	policy = load(scene, "[policy:p]\nplugin = echo\n")->policies;
+	g_assert_false(policy->match.has_side || policy->match.has_local ||
+		       policy->match.has_remote || policy->match.has_interface);
+	g_assert_cmpuint(policy->match.local_port_max + policy->match.remote_port_max, ==, 0);
+}
+
+static const struct mptcpd_value *values(const struct policy *policy, size_t i)
+{
+	const struct fixture *fixture = policy->plugins[i].data;
+
+	return fixture->values;
+}
+
+static void test_settings(struct scene *scene, gconstpointer unused)
+{
+	const struct mptcpd_value *v =
+		values(load(scene, "[policy:p]\nplugin = echo\n")->policies, 0);
+
+	g_assert_cmpuint(v[FIXTURE_NUMBER].number, ==, 4);
+	g_assert_cmpuint(v[FIXTURE_BOOL].number, ==, 0);
+	g_assert_cmpuint(v[FIXTURE_DURATION].number, ==, 1500);
+	g_assert_cmpuint(v[FIXTURE_SIZE].number, ==, 65536);
+	g_assert_cmpstr(v[FIXTURE_STRING].string, ==, "");
+	v = values(load(scene, "[policy:p]\nplugin = echo\nnumber = 9\nbool = on\nduration = 2min\n"
+			       "size = 1M\nstring = two words # and a comment\n")
+			   ->policies,
+		   0);
+	g_assert_cmpuint(v[FIXTURE_NUMBER].number, ==, 9);
+	g_assert_cmpuint(v[FIXTURE_BOOL].number, ==, 1);
+	g_assert_cmpuint(v[FIXTURE_DURATION].number, ==, 120000);
+	g_assert_cmpuint(v[FIXTURE_SIZE].number, ==, 1048576);
+	g_assert_cmpstr(v[FIXTURE_STRING].string, ==, "two words");
+}
+
+static void test_stack(struct scene *scene, gconstpointer unused)
+{
+	const struct policy *policy = load(scene, "[policy:p]\nplugins = twin, echo\n"
+						  "echo.number = 7\ntwin.number = 8\n")
+					      ->policies;
+
+	g_assert_cmpuint(policy->n_plugins, ==, 2);
+	g_assert_cmpstr(policy->plugins[0].plugin->name, ==, "twin");
+	g_assert_cmpstr(policy->plugins[1].plugin->name, ==, "echo");
+	g_assert_cmpuint(values(policy, 0)[FIXTURE_NUMBER].number, ==, 8);
+	g_assert_cmpuint(values(policy, 1)[FIXTURE_NUMBER].number, ==, 7);
+	/* 5 and 12 bytes, each in a place of its own */
+	g_assert_cmpuint(policy->plugins[0].memory_offset, ==, 0);
+	g_assert_cmpuint(policy->plugins[1].memory_offset, ==, 8);
+	g_assert_cmpuint(policy->memory_size, ==, 24);
+}
+
+static void test_shared_plugin(struct scene *scene, gconstpointer unused)
+{
+	const struct rules *rules = load(scene, "[policy:a]\nmatch-side = client\nplugin = echo\n"
+						"number = 2\n[policy:b]\nplugin = echo\n");
+
+	g_assert_true(rules->policies[0].plugins[0].plugin == rules->policies[1].plugins[0].plugin);
+	g_assert_true(rules->policies[0].plugins[0].data != rules->policies[1].plugins[0].data);
+	g_assert_cmpuint(values(&rules->policies[0], 0)[FIXTURE_NUMBER].number, ==, 2);
+	g_assert_cmpuint(values(&rules->policies[1], 0)[FIXTURE_NUMBER].number, ==, 4);
+}
+
+/* Which files were read, without the root, and then the interface groups, in order. */
+static void assert_layers(struct scene *scene, const char *expected)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	const struct config *config;
+
+	load_default(scene);
+	config = scene->config;
+	for (size_t i = 0; i < config->ini.n_files; i++)
+		g_string_append_printf(text, "%s ", config->ini.files[i] + strlen(scene->root));
+	for (size_t i = 0; i < config->rules.n_interfaces; i++)
+		g_string_append_printf(text, "%s ", config->rules.interfaces[i].match);
+	g_assert_cmpstr(text->str, ==, expected);
+}
+
+static void test_layers(struct scene *scene, gconstpointer unused)
+{
+	scratch_write(scene->root, "usr/lib/mptcpd/mptcpd.conf", "[interface:vendor]\n");
+	assert_layers(scene, "/usr/lib/mptcpd/mptcpd.conf vendor ");
+	scratch_write(scene->root, "usr/lib/mptcpd/mptcpd.conf.d/50-b.conf", "[interface:b]\n");
+	scratch_write(scene->root, "run/mptcpd/mptcpd.conf.d/10-a.conf", "[interface:a]\n");
+	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf.d/90-c.conf",
+		      "[interface:c]\n[interface:vendor]\nuse = yes\n");
+	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf.d/ignored.txt", "nonsense");
+	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf.d/.hidden.conf", "nonsense");
+	assert_layers(scene, "/usr/lib/mptcpd/mptcpd.conf /run/mptcpd/mptcpd.conf.d/10-a.conf "
+			     "/usr/lib/mptcpd/mptcpd.conf.d/50-b.conf "
+			     "/etc/mptcpd/mptcpd.conf.d/90-c.conf c b a vendor ");
+	g_assert_cmpint(scene->config->rules.interfaces[3].use, ==, USE_YES);
+	/* a main file that goes before replaces the other as a whole */
+	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf", "[interface:own]\n");
+	assert_layers(scene, "/etc/mptcpd/mptcpd.conf /run/mptcpd/mptcpd.conf.d/10-a.conf "
+			     "/usr/lib/mptcpd/mptcpd.conf.d/50-b.conf "
+			     "/etc/mptcpd/mptcpd.conf.d/90-c.conf c vendor b a own ");
+}
+
+static void test_masks(struct scene *scene, gconstpointer unused)
+{
+	scratch_write(scene->root, "usr/lib/mptcpd/mptcpd.conf.d/50.conf", "[interface:vendor]\n");
+	scratch_write(scene->root, "run/mptcpd/mptcpd.conf.d/50.conf", "[interface:runtime]\n");
+	scratch_write(scene->root, "run/mptcpd/mptcpd.conf.d/60.conf", "[interface:kept]\n");
+	assert_layers(scene, "/run/mptcpd/mptcpd.conf.d/50.conf /run/mptcpd/mptcpd.conf.d/60.conf "
+			     "kept runtime ");
+	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf.d/50.conf", "");
+	assert_layers(scene, "/run/mptcpd/mptcpd.conf.d/60.conf kept ");
+	g_assert_cmpint(symlink("/dev/null",
+				scratch_path(scene->root, "etc/mptcpd/mptcpd.conf.d/60.conf")),
+			==, 0);
+	assert_layers(scene, "");
+	scratch_write(scene->root, "usr/lib/mptcpd/mptcpd.conf", "[interface:vendor]\n");
+	assert_layers(scene, "/usr/lib/mptcpd/mptcpd.conf vendor ");
+	scratch_write(scene->root, "run/mptcpd/mptcpd.conf", "");
+	assert_layers(scene, "");
+}
+
+static void test_reload(struct scene *scene, gconstpointer unused)
+{
+	const char *text = "[interface:a]\nflags = backup\n[policy:a]\nplugins = echo twin\n";
+	const char *file = scratch_write(scene->root, "f", text);
+	struct config_setup setup = {file, scene->plugin_directory, scene->root};
+	const struct rules *old = load(scene, text), *new;
+	struct config *second = NULL;
+	char *faults = NULL;
+
+	/* the same again, beside the one in use: equal, and with data of its own */
+	g_assert_cmpint(config_load(&setup, &second, &faults), ==, 0);
+	new = &second->rules;
+	g_assert_cmpuint(new->n_interfaces, ==, old->n_interfaces);
+	g_assert_cmpstr(new->interfaces[0].match, ==, old->interfaces[0].match);
+	g_assert_cmphex(new->interfaces[0].flags, ==, old->interfaces[0].flags);
+	g_assert_cmpuint(new->n_policies, ==, old->n_policies);
+	for (size_t i = 0; i < 2; i++) {
+		const struct policy_plugin *a = &old->policies[0].plugins[i];
+		const struct policy_plugin *b = &new->policies[0].plugins[i];
+
+		g_assert_true(a->plugin == b->plugin && a->data != b->data);
+		g_assert_cmpuint(a->memory_offset, ==, b->memory_offset);
+		g_assert_cmpmem(a->data, sizeof(struct fixture), b->data, sizeof(struct fixture));
+	}
+	config_free(second);
+	g_assert_cmpstr(old->policies[0].plugins[0].plugin->name, ==, "echo");
+	/* a bad one leaves the one in use as it is */
+	scratch_write(scene->root, "f", "[policy:a]\nplugins = echo failing\n");
+	g_assert_cmpint(config_load(&setup, &second, &faults), ==, -EINVAL);
+	l_free(faults);
+	g_assert_cmpstr(getenv(FIXTURE_STARTS), ==, "xxxxx");
+	g_assert_cmpstr(getenv(FIXTURE_STOPS), ==, "xxx");
+	g_assert_cmpuint(values(&old->policies[0], 0)[FIXTURE_NUMBER].number, ==, 4);
+}
+
+static void test_warnings(struct scene *scene, gconstpointer unused)
+{
+	const char *text = "[policy:a]\nplugin = echo\n[policy:b]\nplugin = twin\n";
+	struct config_setup setup = {NULL, scene->plugin_directory, scene->root};
+	g_autofree char *expected = NULL;
+	char *told = NULL;
+
+	setup.file = scratch_write(scene->root, "f", text);
+	expected = g_strdup_printf("%s:3: [policy:b] is never reached: [policy:a] in line 1 "
+				   "matches every connection\n",
+				   setup.file);
+	g_assert_cmpint(config_check(&setup, &told), ==, 0);
+	g_assert_cmpstr(told, ==, expected);
+	l_free(told);
+	setup.file = scratch_write(scene->root, "f", "[policy:a]\n");
+	g_assert_cmpint(config_check(&setup, &told), ==, -EINVAL);
+	g_assert_true(g_str_has_suffix(told, "/f:1: [policy:a] has no 'plugin'\n"));
+	l_free(told);
+	/* a drop-in may mean it */
+	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf", "[policy:b]\nplugin = twin\n");
+	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf.d/a.conf",
+		      "[policy:a]\nplugin = echo\n");
+	load_default(scene);
+	g_assert_cmpstr(scene->config->rules.policies[0].name, ==, "a");
+	g_assert_cmpstr(scene->config->warnings, ==, "");
+}
+
+static void test_shipped(struct scene *scene, gconstpointer unused)
+{
+	const struct rules *rules;
+
+	scene_install(scene, scene_shipped, "fullmesh");
+	if (load_file(scene, scene_sample) < 0)
+		g_error("%s", scene->faults);
+	rules = &scene->config->rules;
+	g_assert_cmpstr(scene->config->warnings, ==, "");
+	g_assert_cmpstr(config_path_manager_name(rules), ==, "kernel");
+	g_assert_cmpuint(rules->n_policies, ==, 1);
+	g_assert_cmpstr(rules->policies[0].plugins[0].plugin->name, ==, "fullmesh");
+	/* and the same policy without any */
+	rules = load(scene, "[core]\npath-manager = userspace\n");
+	g_assert_cmpuint(rules->n_policies, ==, 1);
+	g_assert_cmpstr(rules->policies[0].name, ==, "default");
+	g_assert_cmpstr(rules->policies[0].plugins[0].plugin->name, ==, "fullmesh");
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	scene_init(argc, argv);
+	ADD("no-file-is-the-built-in-default", test_built_in);
+	ADD("path-managers", test_path_managers);
+	ADD("endpoints", test_endpoints);
+	ADD("interfaces", test_interfaces);
+	ADD("policy-matches", test_matches);
+	ADD("settings-and-their-defaults", test_settings);
+	ADD("stack-keeps-order-and-memory-apart", test_stack);
+	ADD("one-plugin-in-two-policies", test_shared_plugin);
+	ADD("layers-of-files", test_layers);
+	ADD("layers-are-masked", test_masks);
+	ADD("reload-is-equal-and-apart", test_reload);
+	ADD("warnings", test_warnings);
+	ADD("shipped-file-is-good", test_shipped);
+	return g_test_run();
+}

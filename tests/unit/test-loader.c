@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <ell/ell.h>
+#include <errno.h>
+#include <glib.h>
+#include <unistd.h>
+
+#include "plugins.h"
+#include "scratch.h"
+
+static const char *fixtures; /* where the test plugins are */
+
+struct scene {
+	char *directory;
+};
+
+static void set_up(struct scene *scene, gconstpointer unused)
+{
+	scene->directory = scratch_new();
+}
+
+static void tear_down(struct scene *scene, gconstpointer unused)
+{
+	scratch_free(scene->directory);
+}
+
+static void install(struct scene *scene, const char *name, const char *as, mode_t mode)
+{
+	g_autofree char *from = g_strdup_printf("%s/%s.so", fixtures, name);
+	g_autofree char *to = g_strdup_printf("%s.so", as);
+
+	scratch_copy(scene->directory, to, from, mode);
+}
+
+static const struct mptcpd_plugin *load(struct scene *scene, const char *name)
+{
+	const struct mptcpd_plugin *plugin = NULL;
+	char *why = NULL;
+
+	if (plugins_load(scene->directory, name, &plugin, &why) < 0)
+		g_error("%s", why);
+	return plugin;
+}
+
+/* It must not load, and the message is `expected` behind the path. */
+static void refuse(struct scene *scene, const char *name, int error, const char *expected)
+{
+	g_autofree char *message =
+		g_strdup_printf("%s/%s.so: %s", scene->directory, name, expected);
+	const struct mptcpd_plugin *plugin = NULL;
+	char *why = NULL;
+
+	g_assert_cmpint(plugins_load(scene->directory, name, &plugin, &why), ==, error);
+	g_assert_cmpstr(why, ==, message);
+	g_assert_null(plugin);
+	l_free(why);
+}
+
+static void test_loads(struct scene *scene, gconstpointer unused)
+{
+	const struct mptcpd_plugin *first, *second;
+
+	install(scene, "echo", "echo", 0644);
+	g_assert_true(plugins_exists(scene->directory, "echo"));
+	g_assert_false(plugins_exists(scene->directory, "twin"));
+	first = load(scene, "echo");
+	g_assert_cmpstr(first->name, ==, "echo");
+	second = load(scene, "echo");
+	g_assert_true(first == second);
+	plugins_unload(first);
+	g_assert_cmpstr(second->name, ==, "echo");
+	plugins_unload(second);
+	plugins_unload(NULL);
+}
+
+static void test_replaced_file(struct scene *scene, gconstpointer unused)
+{
+	const struct mptcpd_plugin *old, *new, *other;
+
+	/* the new file gets what the old one had before: name, and perhaps descriptor number */
+	install(scene, "echo", "echo", 0644);
+	old = load(scene, "echo");
+	g_assert_cmpint(unlink(scratch_path(scene->directory, "echo.so")), ==, 0);
+	install(scene, "echo", "echo", 0644);
+	install(scene, "twin", "twin", 0644);
+	new = load(scene, "echo");
+	other = load(scene, "twin");
+	g_assert_true(old != new);
+	g_assert_cmpstr(other->name, ==, "twin");
+	plugins_unload(old);
+	plugins_unload(other);
+	other = load(scene, "twin");
+	g_assert_cmpstr(other->name, ==, "twin");
+	g_assert_cmpstr(new->name, ==, "echo");
+	plugins_unload(new);
+	plugins_unload(other);
+}
+
+static void test_missing(struct scene *scene, gconstpointer unused)
+{
+	refuse(scene, "echo", -ENOENT, "no such plugin");
+}
+
+static void test_bad_names(struct scene *scene, gconstpointer unused)
+{
+	static const char *const names[] = {"", "../echo", "a/b", "Echo", "echo.so", "e\xc3\xa4"};
+	const struct mptcpd_plugin *plugin = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *expected =
+			g_strdup_printf("'%s' is not a plugin name, expected letters a-z, digits, "
+					"- and _",
+					names[i]);
+		char *why = NULL;
+
+		g_assert_cmpint(plugins_load(scene->directory, names[i], &plugin, &why), ==,
+				-EINVAL);
+		g_assert_cmpstr(why, ==, expected);
+		l_free(why);
+	}
+}
+
+static void test_writable(struct scene *scene, gconstpointer unused)
+{
+	install(scene, "echo", "echo", 0666);
+	refuse(scene, "echo", -EPERM, "writable by others (mode 0666)");
+	install(scene, "echo", "echo", 0664);
+	refuse(scene, "echo", -EPERM, "writable by others (mode 0664)");
+}
+
+static void test_owner(struct scene *scene, gconstpointer unused)
+{
+	if (geteuid() != 0) {
+		g_test_skip("only root can give a file away");
+		return;
+	}
+	install(scene, "echo", "echo", 0644);
+	if (chown(scratch_path(scene->directory, "echo.so"), 1, 1) < 0) {
+		g_test_skip("this user namespace has no second user");
+		return;
+	}
+	refuse(scene, "echo", -EPERM, "belongs to user 1, expected root or user 0");
+}
+
+static void test_writable_directory(struct scene *scene, gconstpointer unused)
+{
+	g_autofree char *expected =
+		g_strdup_printf("%s: writable by others (mode 0777)", scene->directory);
+	const struct mptcpd_plugin *plugin = NULL;
+	char *why = NULL;
+
+	install(scene, "echo", "echo", 0644);
+	g_assert_cmpint(chmod(scene->directory, 0777), ==, 0);
+	g_assert_cmpint(plugins_load(scene->directory, "echo", &plugin, &why), ==, -EPERM);
+	g_assert_cmpstr(why, ==, expected);
+	l_free(why);
+}
+
+static void test_missing_directory(struct scene *scene, gconstpointer unused)
+{
+	const struct mptcpd_plugin *plugin = NULL;
+	char *why = NULL;
+
+	g_assert_cmpint(plugins_load("/nonexistent", "echo", &plugin, &why), ==, -ENOENT);
+	g_assert_cmpstr(why, ==, "/nonexistent: cannot be opened: No such file or directory");
+	l_free(why);
+}
+
+static void test_kinds_of_file(struct scene *scene, gconstpointer unused)
+{
+	install(scene, "echo", "real", 0644);
+	g_assert_cmpint(symlink("real.so", scratch_path(scene->directory, "echo.so")), ==, 0);
+	refuse(scene, "echo", -ELOOP, "a symbolic link, expected a regular file");
+	g_assert_cmpint(mkdir(scratch_path(scene->directory, "dir.so"), 0755), ==, 0);
+	refuse(scene, "dir", -EPERM, "not a regular file");
+	g_assert_cmpint(mkfifo(scratch_path(scene->directory, "fifo.so"), 0644), ==, 0);
+	refuse(scene, "fifo", -EPERM, "not a regular file");
+}
+
+static void test_not_elf(struct scene *scene, gconstpointer unused)
+{
+	scratch_write(scene->directory, "text.so",
+		      "not an object, but long enough to be read as "
+		      "the header of one, which it is not\n");
+	refuse(scene, "text", -ENOEXEC, "invalid ELF header");
+	scratch_write(scene->directory, "empty.so", "");
+	refuse(scene, "empty", -ENOEXEC, "file too short");
+}
+
+static void test_not_ours(struct scene *scene, gconstpointer unused)
+{
+	static const struct {
+		const char *name, *expected;
+	} cases[] = {
+		{"wrong-abi", "built for plugin ABI 2, this mptcpd has 1"},
+		{"misnamed", "calls itself 'other', expected 'misnamed'"},
+		{"symbolless", "not a plugin: no symbol mptcpd_plugin"},
+		{"greedy", "wants 257 bytes of memory a connection, at most 256 are possible"},
+		{"bad-default", "its setting 'number' has no proper default or help"},
+		{"bad-setting", "its setting 'match-side' has a reserved name"},
+		{"same-setting", "declares its setting 'bool' twice"},
+		{"planless", "plans neither paths nor endpoints"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		install(scene, cases[i].name, cases[i].name, 0644);
+		refuse(scene, cases[i].name, -ENOEXEC, cases[i].expected);
+	}
+}
+
+static void test_short(struct scene *scene, gconstpointer unused)
+{
+	g_autofree char *expected =
+		g_strdup_printf("struct mptcpd_plugin of 16 bytes, expected at least %zu",
+				sizeof(struct mptcpd_plugin));
+
+	install(scene, "short", "short", 0644);
+	refuse(scene, "short", -ENOEXEC, expected);
+}
+
+static void test_undefined(struct scene *scene, gconstpointer unused)
+{
+	const struct mptcpd_plugin *plugin = NULL;
+	char *why = NULL;
+
+	install(scene, "undefined", "undefined", 0644);
+	g_assert_cmpint(plugins_load(scene->directory, "undefined", &plugin, &why), ==, -ENOEXEC);
+	g_assert_nonnull(strstr(why, "undefined.so: undefined symbol: mptcpd_nowhere_defined"));
+	l_free(why);
+}
+
+static void test_hard_link(struct scene *scene, gconstpointer unused)
+{
+	const struct mptcpd_plugin *plugin;
+
+	install(scene, "echo", "echo", 0644);
+	plugin = load(scene, "echo");
+	g_assert_cmpint(link(scratch_path(scene->directory, "echo.so"),
+			     scratch_path(scene->directory, "alias.so")),
+			==, 0);
+	refuse(scene, "alias", -ENOEXEC, "calls itself 'echo', expected 'alias'");
+	plugins_unload(plugin);
+}
+
+#define ADD(name, func) g_test_add("/loader/" name, struct scene, NULL, set_up, func, tear_down)
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_assert_cmpint(argc, ==, 2);
+	fixtures = argv[1];
+	ADD("loads-and-counts", test_loads);
+	ADD("replaced-file-is-loaded-anew", test_replaced_file);
+	ADD("missing-is-refused", test_missing);
+	ADD("names-that-are-paths-are-refused", test_bad_names);
+	ADD("writable-by-others-is-refused", test_writable);
+	ADD("owned-by-others-is-refused", test_owner);
+	ADD("directory-writable-by-others-is-refused", test_writable_directory);
+	ADD("missing-directory-is-told", test_missing_directory);
+	ADD("links-directories-and-pipes-are-refused", test_kinds_of_file);
+	ADD("what-is-no-object-is-refused", test_not_elf);
+	ADD("what-is-not-for-us-is-refused", test_not_ours);
+	ADD("short-structure-is-refused", test_short);
+	ADD("unresolved-symbol-is-refused", test_undefined);
+	ADD("one-file-under-two-names-is-refused", test_hard_link);
+	return g_test_run();
+}
