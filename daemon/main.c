@@ -282,6 +282,28 @@ static const char *error_text(void *data)
 	return kernel_ops.error_text(daemon->kernel);
 }
 
+/* Which interface the subflow is bound to is part of its address, for the kernel. */
+static int measure(void *data, uint32_t token, const struct mptcpd_addr *local,
+		   const struct mptcpd_addr *remote, struct mptcpd_measure *ret_measure)
+{
+	struct daemon *daemon = data;
+	const struct local *here = model_find_local(engine_model(daemon->engine), local, 0);
+
+	return kernel_measure(daemon->kernel, local, remote, here ? here->interface->ifindex : 0,
+			      ret_measure);
+}
+
+/* The group of the policy as it was written, but for what the policy is made of anyway. */
+static void tell_settings(void *data, const struct policy *policy, bus_setting_func each,
+			  void *each_data)
+{
+	struct daemon *daemon = data;
+	const struct ini_group *group = ini_find(&daemon->config->ini, "policy", policy->name);
+
+	for (size_t i = 0; group && i < group->n_keys; i++)
+		each(each_data, group->keys[i].name, group->keys[i].value);
+}
+
 static int start_bus(struct daemon *daemon)
 {
 	struct bus_setup setup = {
@@ -292,6 +314,9 @@ static int start_bus(struct daemon *daemon)
 		.data = daemon,
 		.settle = settle_soon,
 		.reload = reload,
+		.system_bus = true,
+		.measure = measure,
+		.settings = tell_settings,
 		.malformed = malformed,
 		.error_text = error_text,
 		.config_file = config_file,

@@ -215,6 +215,22 @@ struct nlmsghdr *codec_get_subflows(void *buffer, uint8_t family, uint32_t state
 	return nlh;
 }
 
+struct nlmsghdr *codec_get_subflow(void *buffer, const struct mptcpd_addr *local,
+				   const struct mptcpd_addr *remote, uint32_t ifindex)
+{
+	struct nlmsghdr *nlh = put_request(buffer, local->family, NLM_F_ACK);
+	struct inet_diag_req_v2 *request = mnl_nlmsg_get_payload(nlh);
+	size_t size = local->family == AF_INET ? 4 : 16;
+
+	request->id.idiag_sport = htons(local->port);
+	request->id.idiag_dport = htons(remote->port);
+	memcpy(request->id.idiag_src, local->ip, size);
+	memcpy(request->id.idiag_dst, remote->ip, size);
+	request->id.idiag_if = ifindex;
+	request->id.idiag_cookie[0] = request->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+	return nlh;
+}
+
 struct nlmsghdr *codec_get_connection(void *buffer, uint32_t token)
 {
 	struct nlmsghdr *nlh = put_request(buffer, AF_INET, NLM_F_ACK);

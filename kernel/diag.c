@@ -34,6 +34,34 @@ int diag_has_connection(struct socket *socket, uint32_t token)
 	return r < 0 ? r : 1;
 }
 
+static int on_measured(void *data, const void *message, size_t size)
+{
+	struct mptcpd_measure *measure = data;
+	struct event event;
+	int r = codec_diag_subflow(message, size, diag_now_ms(), &event);
+
+	if (r == 0)
+		*measure = event.subflow.measure;
+	return r < 0 ? r : 0;
+}
+
+int diag_measure(struct socket *socket, const struct mptcpd_addr *local,
+		 const struct mptcpd_addr *remote, uint32_t ifindex,
+		 struct mptcpd_measure *ret_measure)
+{
+	union codec_command command;
+	struct mptcpd_measure measure = {0};
+	int r = socket_request(socket, codec_get_subflow(&command, local, remote, ifindex),
+			       on_measured, &measure);
+
+	if (r < 0)
+		return r;
+	if (!measure.taken_ms)
+		return -ENOENT;
+	*ret_measure = measure;
+	return 0;
+}
+
 /* A pair of addresses whose local port is sought. */
 struct search {
 	uint32_t token;

@@ -21,6 +21,14 @@ int diag_has_connection(struct socket *socket, uint32_t token);
 int diag_find_port(struct socket *socket, uint32_t token, const struct mptcpd_addr *local,
 		   const struct mptcpd_addr *remote, uint16_t *ret_port);
 
+/*
+ * What the kernel measured on the subflow between these addresses, with their ports; `ifindex` is
+ * what it is bound to, or 0. 0, -ENOENT if there is none, or -errno.
+ */
+int diag_measure(struct socket *socket, const struct mptcpd_addr *local,
+		 const struct mptcpd_addr *remote, uint32_t ifindex,
+		 struct mptcpd_measure *ret_measure);
+
 /* An EVENT_SNAPSHOT_CONNECTION for each connection, then an EVENT_SNAPSHOT_SUBFLOW for each subflow. */
 typedef void diag_on_event(void *data, const struct event *event);
 int diag_dump(struct socket *socket, diag_on_event *on_event, void *data);

@@ -493,3 +493,10 @@ const struct kernel_counters *kernel_counters(const struct kernel *kernel)
 {
 	return &kernel->sink.counters;
 }
+
+int kernel_measure(struct kernel *kernel, const struct mptcpd_addr *local,
+		   const struct mptcpd_addr *remote, uint32_t ifindex,
+		   struct mptcpd_measure *ret_measure)
+{
+	return diag_measure(&kernel->diag, local, remote, ifindex, ret_measure);
+}

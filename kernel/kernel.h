@@ -44,6 +44,11 @@ extern const struct kernel_ops kernel_ops;
 /* Start the share of time that ops->out_of_time() measures. */
 void kernel_start_budget(struct kernel *kernel, uint32_t ms);
 
+/* What the kernel measured on a subflow now. As diag_measure(). */
+int kernel_measure(struct kernel *kernel, const struct mptcpd_addr *local,
+		   const struct mptcpd_addr *remote, uint32_t ifindex,
+		   struct mptcpd_measure *ret_measure);
+
 const struct kernel_counters *kernel_counters(const struct kernel *kernel);
 
 #endif

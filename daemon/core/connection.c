@@ -143,6 +143,7 @@ void model_close_connection(struct model *model, struct connection *connection,
 static void add_initial(struct model *model, struct connection *connection, uint64_t now_ms)
 {
 	struct subflow *subflow = connection_add_subflow(connection);
+	const struct local *local;
 
 	subflow->local = connection->local;
 	subflow->remote = connection->remote;
@@ -150,6 +151,8 @@ static void add_initial(struct model *model, struct connection *connection, uint
 	subflow->mapped = connection->mapped;
 	subflow->initial = subflow->origin_known = true;
 	subflow->origin = MPTCPD_ORIGIN_APPLICATION;
+	local = model_find_local(model, &connection->local, 0);
+	subflow->ifindex = local ? local->interface->ifindex : 0;
 	model_set_subflow_state(model, subflow, SUBFLOW_ESTABLISHED, now_ms);
 }
 

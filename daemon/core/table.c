@@ -8,6 +8,9 @@
 
 #include "table.h"
 
+/* uthash's hash function means to fall through, and clang wants it said. */
+#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
+
 void table_add(struct table *table, struct table_entry *entry, const void *key, size_t size)
 {
 	HASH_ADD_KEYPTR(hh, table->head, key, (unsigned)size, entry);
