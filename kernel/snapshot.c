@@ -72,8 +72,14 @@ static struct nlmsghdr *stage_request(const struct snapshot *snapshot, void *buf
 static int decode_record(const struct snapshot *snapshot, const struct nlmsghdr *nlh,
 			 struct event *ret_event)
 {
-	if (snapshot->kind == SNAPSHOT_HOST)
-		return link_event(nlh, nlh->nlmsg_len, ret_event);
+	int r;
+
+	if (snapshot->kind == SNAPSHOT_HOST) {
+		r = link_event(nlh, nlh->nlmsg_len, ret_event);
+		if (r == 0)
+			ret_event->dumped = true; /* links and addresses tell news in the same form */
+		return r;
+	}
 	if (snapshot->kind == SNAPSHOT_ENDPOINTS)
 		return codec_pm_reply(nlh, nlh->nlmsg_len, ret_event);
 	if (snapshot->stage < 2)

@@ -110,6 +110,11 @@ static void ask_policy(struct engine *engine, struct connection *connection)
 
 /* ---- wanted against seen ---- */
 
+static bool is_policys(const struct subflow *subflow)
+{
+	return subflow->origin == MPTCPD_ORIGIN_POLICY && subflow->origin_known;
+}
+
 /* How well does this record serve the wanted path? 0: not at all. */
 static int serve_score(const struct subflow *subflow, const struct mptcpd_path *path)
 {
@@ -124,6 +129,9 @@ static int serve_score(const struct subflow *subflow, const struct mptcpd_path *
 	if (subflow->stale || (path->local.port && path->local.port != subflow->local.port &&
 			       path->local.port != subflow->asked_port))
 		return 0;
+	/* What no plan may close serves first, or it would be there beside one that is made for it. */
+	if (!is_policys(subflow) && subflow->instance == path->instance)
+		return 4;
 	return same_identity ? 3 : 2;
 }
 
@@ -204,11 +212,6 @@ static bool is_lost(const struct engine *engine, const struct subflow *subflow)
 	const struct local *local = find_local(engine, subflow);
 
 	return !local || !local->interface->up || !local->interface->carrier;
-}
-
-static bool is_policys(const struct subflow *subflow)
-{
-	return subflow->origin == MPTCPD_ORIGIN_POLICY && subflow->origin_known;
 }
 
 static bool is_covered(const struct plan *plan, const struct subflow *subflow)

@@ -288,14 +288,16 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 	if (state == SUBFLOW_ESTABLISHED &&
 	    (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_PENDING) && !event->initial)
 		change->type = CHANGE_SUBFLOW_ESTABLISHED;
+	else if (subflow->state != state || subflow->backup != event->backup)
+		change->type = CHANGE_CONNECTION_UPDATED; /* worth a look, but no event */
 	see_subflow(model, subflow, event);
 	subflow->backup = event->backup;
-	if (subflow->state != SUBFLOW_CLOSING)
-		model_set_subflow_state(model, subflow, state, now_ms);
-	subflow->touched = model->mark;
+	model_set_subflow_state(model, subflow, state, now_ms);
 out:
-	if (change->established && change->type == CHANGE_NONE) {
+	if (change->established && change->type != CHANGE_SUBFLOW_ESTABLISHED)
 		change->type = CHANGE_CONNECTION_ESTABLISHED;
+	if (change->type == CHANGE_CONNECTION_ESTABLISHED ||
+	    change->type == CHANGE_CONNECTION_UPDATED) {
 		connection_describe(connection, change);
 	} else if (change->type == CHANGE_SUBFLOW_ESTABLISHED) {
 		describe_subflow(model, connection, subflow, change);

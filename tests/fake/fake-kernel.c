@@ -585,6 +585,8 @@ static void hand_over(struct fake_kernel *fake, struct engine *engine, uint64_t 
 		struct event event = fake->events[i];
 
 		engine_event(engine, &event, now_ms);
+		if (fake->between)
+			fake->between(fake->between_data);
 	}
 	fake->n_events = 0;
 }

@@ -72,6 +72,9 @@ struct fake_kernel {
 	struct fake_record log[FAKE_LOG]; /* the first ones; n_log of them */
 	size_t n_log;
 	bool out_of_time;
+	/* Called after each event that was handed over, NULL: nothing is done between them. */
+	void (*between)(void *data);
+	void *between_data;
 };
 
 extern const struct kernel_ops fake_ops;

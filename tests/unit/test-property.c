@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Whatever happens, in whatever order, with events lost and commands failing: once it is quiet,
+ * what is seen is what is wanted, and the model is the truth.
+ *
+ *	test-property            some hundred seeds
+ *	PROPERTY_SEEDS=10000     so many
+ *	PROPERTY_SEED=N          this one, telling every step
+ */
+#include <errno.h>
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "addr.h"
+#include "fake-kernel.h"
+#include "fake-policy.h"
+
+#define STEPS 150
+#define LINKS 4
+
+struct world {
+	struct fake_kernel *fake;
+	struct engine *engine;
+	GRand *random;
+	uint64_t now;
+	uint32_t next_token, ifindex[LINKS];
+	bool tells;
+};
+
+static struct world *world;
+
+static uint32_t dice(uint32_t sides)
+{
+	return (uint32_t)g_rand_int_range(world->random, 0, (gint32)sides);
+}
+
+static void tell(const char *what, uint32_t a, uint32_t b)
+{
+	if (world->tells)
+		g_printerr("%8" G_GUINT64_FORMAT " %s %x %u\n", world->now, what, a, b);
+}
+
+static void start_engine(void)
+{
+	world->engine = engine_new(&(struct engine_setup){
+		.rules = &fake_rules,
+		.ops = &fake_ops,
+		.kernel = world->fake,
+		.seed = g_rand_int(world->random),
+	});
+}
+
+/* Commands come between the records of a dump, too. */
+static void between(void *data)
+{
+	(void)data;
+	if (dice(3) == 0)
+		engine_settle(world->engine, world->now);
+}
+
+/* ---- steps ---- */
+
+static void plug(uint32_t i)
+{
+	g_autofree char *name = g_strdup_printf("eth%u", i);
+	g_autofree char *address = g_strdup_printf("10.0.%u.1", i);
+
+	fake_link(world->fake, world->ifindex[i], name, true, true);
+	fake_address(world->fake, world->ifindex[i], address);
+}
+
+static bool is_plugged(uint32_t i)
+{
+	for (size_t j = 0; j < FAKE_LINKS; j++)
+		if (world->fake->links[j].ifindex == world->ifindex[i])
+			return true;
+	return false;
+}
+
+static void step_link(void)
+{
+	uint32_t i = dice(LINKS), action = dice(5);
+	g_autofree char *name = g_strdup_printf("eth%u", i);
+
+	tell("link", i, action);
+	if (!is_plugged(i)) {
+		world->ifindex[i] += 100;
+		plug(i);
+	} else if (action == 0) {
+		fake_link_gone(world->fake, world->ifindex[i]);
+	} else if (action == 1) {
+		fake_link(world->fake, world->ifindex[i], name, false, false);
+	} else if (action == 2) {
+		fake_route(world->fake, world->ifindex[i], dice(2));
+	} else {
+		fake_link(world->fake, world->ifindex[i], name, true, dice(2));
+	}
+}
+
+static void step_connect(void)
+{
+	g_autofree char *local = g_strdup_printf("10.0.%u.1:%u", dice(LINKS), 1000 + dice(50000));
+	g_autofree char *remote = g_strdup_printf("10.9.0.%u:5000", dice(3));
+	enum mptcpd_side side = dice(4) ? MPTCPD_SIDE_CLIENT : MPTCPD_SIDE_SERVER;
+	uint32_t token = world->next_token++;
+
+	if (token > 200)
+		return;
+	tell("connect", token, side);
+	fake_connect(world->fake, token, side, local, remote);
+	if (dice(3))
+		fake_establish(world->fake, token);
+}
+
+static struct fake_connection *any_connection(void)
+{
+	for (int tries = 0; tries < 20; tries++) {
+		struct fake_connection *connection = fake_find(world->fake, 1 + dice(60));
+
+		if (connection)
+			return connection;
+	}
+	return NULL;
+}
+
+static void step_connection(void)
+{
+	struct fake_connection *connection = any_connection();
+	uint32_t action = dice(10), i = dice(FAKE_SUBFLOWS);
+
+	if (!connection)
+		return;
+	tell("connection", connection->token, action);
+	if (action < 2)
+		fake_close(world->fake, connection->token, action);
+	else if (action < 4)
+		fake_announced(world->fake, connection->token, (uint8_t)(1 + dice(3)),
+			       dice(2) ? "10.9.1.1:5000" : "10.9.1.2:5000");
+	else if (action == 4)
+		fake_removed(world->fake, connection->token, (uint8_t)dice(3));
+	else if (action < 7 && !connection->established)
+		fake_establish(world->fake, connection->token);
+	else if (connection->subflows[i].used && !connection->subflows[i].initial)
+		fake_reset(world->fake, connection, i, dice(2) ? ECONNRESET : 0);
+}
+
+static void step_trouble(void)
+{
+	static const int errors[] = {EINVAL,	 ENOTCONN, EADDRNOTAVAIL, ENODEV,
+				     EADDRINUSE, ESRCH,	   ENOMEM,	  ENOBUFS};
+	uint32_t action = dice(6);
+
+	tell("trouble", action, 0);
+	if (action == 0)
+		world->fake->limit_events = dice(2) ? 1 + dice(8) : 0;
+	else if (action == 1)
+		world->fake->fail[dice(FAKE_COMMANDS - 3)] = -errors[dice(G_N_ELEMENTS(errors))];
+	else if (action == 2)
+		world->fake->fail[FAKE_SNAPSHOT] = -EBUSY;
+	else if (action == 3)
+		world->fake->out_of_time = dice(2);
+	else if (action == 4 && dice(4) == 0) {
+		engine_free(world->engine);
+		start_engine();
+	}
+}
+
+static void step(void)
+{
+	static const int answers[] = {0, 0, 0, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH};
+
+	switch (dice(8)) {
+	case 0:
+		step_link();
+		break;
+	case 1:
+		step_connect();
+		break;
+	case 2:
+	case 3:
+		step_connection();
+		break;
+	case 4:
+		step_trouble();
+		break;
+	case 5:
+		fake_answer(world->fake, answers[dice(G_N_ELEMENTS(answers))]);
+		break;
+	default:
+		world->now += dice(3) ? dice(30) : dice(20000);
+		break;
+	}
+	if (dice(3))
+		fake_deliver(world->fake, world->engine, world->now);
+	if (dice(3))
+		engine_settle(world->engine, world->now);
+}
+
+/* ---- what must hold ---- */
+
+/* Counters agree, no record is there twice, and nobody waits for nothing. */
+static void check_invariants(void)
+{
+	const struct model *model = engine_model(world->engine);
+	const struct connection *connection = model_next_connection(model, 0);
+	size_t n = 0;
+
+	for (; connection; connection = connection_next(connection)) {
+		n += connection_count_established(connection);
+		for (size_t i = 0; i < connection->n_subflows; i++) {
+			const struct subflow *a = &connection->subflows[i];
+
+			for (size_t j = 0; j < i; j++) {
+				const struct subflow *b = &connection->subflows[j];
+
+				g_assert_false(a->wanted_by != WANTED_BY_NONE &&
+					       b->wanted_by != WANTED_BY_NONE && !a->gone &&
+					       !b->gone && a->instance == b->instance &&
+					       a->asked_port == b->asked_port &&
+					       addr_equal_host(&a->local, &b->local) &&
+					       addr_equal(&a->remote, &b->remote));
+			}
+		}
+	}
+	g_assert_cmpuint(model->n_subflows, ==, n);
+}
+
+static size_t count_pair(const struct fake_connection *fake, const struct mptcpd_addr *local,
+			 const struct mptcpd_addr *remote)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
+		n += fake->subflows[i].used && addr_equal_host(&fake->subflows[i].local, local) &&
+		     addr_equal(&fake->subflows[i].remote, remote);
+	return n;
+}
+
+/* Adopted ones that no plan wants may be somebody's: nobody knows, so they are left alone. */
+static size_t count_unknown(const struct connection *connection, const struct mptcpd_addr *local,
+			    const struct mptcpd_addr *remote)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *subflow = &connection->subflows[i];
+
+		n += subflow_is_seen(subflow) && !subflow->origin_known &&
+		     addr_equal_host(&subflow->local, local) &&
+		     addr_equal(&subflow->remote, remote);
+	}
+	return n;
+}
+
+/* Each usable address of ours has one subflow to that address of the peer, and one only. */
+static void check_pairs(const struct fake_connection *fake, const struct connection *connection,
+			const struct mptcpd_addr *remote)
+{
+	for (size_t i = 0; i < FAKE_LOCALS; i++) {
+		const struct mptcpd_addr *local = &world->fake->locals[i].addr;
+
+		if (!world->fake->locals[i].ifindex)
+			continue;
+		tell("wanted pair of", fake->token, world->fake->locals[i].ifindex);
+		g_assert_cmpuint(count_pair(fake, local, remote) -
+					 count_unknown(connection, local, remote),
+				 ==, 1);
+	}
+}
+
+static void check_wanted(const struct fake_connection *fake, const struct connection *connection)
+{
+	if (fake->side != MPTCPD_SIDE_CLIENT || !fake->established)
+		return;
+	/* The role of a connection whose initial subflow is gone cannot be found out by a restart. */
+	if (connection->side != MPTCPD_SIDE_CLIENT)
+		return;
+	if (!connection->deny_join_id0 && !connection->remote_removed)
+		check_pairs(fake, connection, &connection->remote);
+	for (size_t i = 0; i < connection->n_peers; i++)
+		check_pairs(fake, connection, &connection->peers[i].addr);
+}
+
+static void check_seen(const struct fake_connection *fake, const struct connection *connection)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		n += subflow_is_seen(&connection->subflows[i]);
+	g_assert_cmpuint(n, ==, fake_count_subflows(fake));
+	g_assert_cmpuint(connection_count_established(connection), ==, fake_count_subflows(fake));
+	for (size_t i = 0; i < FAKE_SUBFLOWS; i++) {
+		const struct fake_subflow *subflow = &fake->subflows[i];
+		bool found = !subflow->used;
+
+		for (size_t j = 0; j < connection->n_subflows && !found; j++)
+			found = addr_equal(&connection->subflows[j].local, &subflow->local) &&
+				addr_equal(&connection->subflows[j].remote, &subflow->remote) &&
+				connection->subflows[j].local_id == subflow->local_id;
+		g_assert_true(found);
+	}
+}
+
+static void check_truth(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < FAKE_CONNECTIONS; i++) {
+		const struct fake_connection *fake = &world->fake->connections[i];
+		const struct connection *connection;
+
+		if (!fake->used)
+			continue;
+		n++;
+		connection = model_find_connection(engine_model(world->engine), fake->token);
+		tell("check", fake->token, fake->established);
+		g_assert_nonnull(connection);
+		check_seen(fake, connection);
+		check_wanted(fake, connection);
+	}
+	g_assert_cmpuint(table_count(&engine_model(world->engine)->connections), ==, n);
+}
+
+/* The network is well again and all is answered, for long enough that every back-off ends. */
+static void calm_down(void)
+{
+	tell("calm", 0, 0);
+	world->fake->limit_events = 0;
+	world->fake->out_of_time = false;
+	world->fake->between = NULL;
+	memset(world->fake->fail, 0, sizeof(world->fake->fail));
+	for (uint32_t i = 0; i < LINKS; i++) {
+		g_autofree char *name = g_strdup_printf("eth%u", i);
+
+		if (!is_plugged(i))
+			plug(i);
+		fake_link(world->fake, world->ifindex[i], name, true, true);
+		fake_route(world->fake, world->ifindex[i], true);
+	}
+	for (int i = 0; i < 40; i++) {
+		fake_run(world->fake, world->engine, world->now);
+		fake_answer(world->fake, 0);
+		fake_run(world->fake, world->engine, world->now);
+		world->now += 10000;
+	}
+	fake_run(world->fake, world->engine, world->now);
+	fake_forget_log(world->fake);
+	world->now += 61000;
+	fake_run(world->fake, world->engine, world->now);
+	g_assert_cmpuint(world->fake->n_commands, ==, 0);
+}
+
+static void run_seed(uint32_t seed, bool tells)
+{
+	struct world here = {
+		.fake = fake_new(),
+		.random = g_rand_new_with_seed(seed),
+		.now = 1000,
+		.next_token = 1,
+		.tells = tells,
+	};
+
+	world = &here;
+	fake_policy_reset();
+	for (uint32_t i = 0; i < LINKS; i++) {
+		here.ifindex[i] = i + 1;
+		plug(i);
+	}
+	here.fake->between = between;
+	start_engine();
+	for (int i = 0; i < STEPS; i++) {
+		step();
+		check_invariants();
+	}
+	calm_down();
+	check_invariants();
+	check_truth();
+	engine_free(here.engine);
+	fake_free(here.fake);
+	g_rand_free(here.random);
+}
+
+static void finds_the_truth(void)
+{
+	const char *seed = g_getenv("PROPERTY_SEED"), *seeds = g_getenv("PROPERTY_SEEDS");
+	uint32_t n = seeds ? (uint32_t)atoi(seeds) : 300;
+
+	if (seed) {
+		run_seed((uint32_t)atoi(seed), true);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		g_test_message("PROPERTY_SEED=%u", i);
+		run_seed(i, false);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/property/seen-becomes-wanted-and-the-model-the-truth", finds_the_truth);
+	return g_test_run();
+}
