@@ -276,6 +276,9 @@ static void check_wanted(const struct fake_connection *fake, const struct connec
 	/* The role of a connection whose initial subflow is gone cannot be found out by a restart. */
 	if (connection->side != MPTCPD_SIDE_CLIENT)
 		return;
+	/* Nor, once no subflow is left to show it, whether it ever was established. */
+	if (connection->state == MPTCPD_CONNECTION_CREATED && fake_count_subflows(fake) == 0)
+		return;
 	if (!connection->deny_join_id0 && !connection->remote_removed)
 		check_pairs(fake, connection, &connection->remote);
 	for (size_t i = 0; i < connection->n_peers; i++)
