@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugins.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <ell/ell.h>
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "auto.h"
+#include "report.h"
 #include "value.h"
 
 /* Up to its last member of ABI 1: what is never missing. */
@@ -296,6 +298,31 @@ static int load_file(int directory_fd, const char *file, const char *name,
 	return 0;
 }
 
+/* The plugin there whose name is most like this one, as the end of a sentence; "" if none is. */
+static char *suggest(const char *directory, const char *name)
+{
+	DIR *dir = opendir(directory);
+	char **names = l_strv_new();
+	const char *nearest;
+	const struct dirent *entry;
+	char *text;
+
+	while (dir && (entry = readdir(dir))) {
+		AUTO(l_free) char *stem = l_strdup(entry->d_name);
+
+		if (!l_str_has_suffix(stem, ".so"))
+			continue;
+		stem[strlen(stem) - 3] = '\0';
+		names = l_strv_append(names, stem);
+	}
+	if (dir)
+		closedir(dir);
+	nearest = report_nearest(name, (const char *const *)names);
+	text = nearest ? l_strdup_printf("; did you mean '%s'?", nearest) : l_strdup("");
+	l_strv_free(names);
+	return text;
+}
+
 int plugins_load(const char *directory, const char *name, const struct mptcpd_plugin **ret_plugin,
 		 char **ret_why)
 {
@@ -318,7 +345,10 @@ int plugins_load(const char *directory, const char *name, const struct mptcpd_pl
 	err = load_file(directory_fd, file, name, &loaded, &reason);
 	close(directory_fd);
 	if (err < 0) {
-		*ret_why = l_strdup_printf("%s/%s: %s", directory, file, reason);
+		AUTO(l_free) char *hint = err == -ENOENT ? suggest(directory, name) : NULL;
+
+		*ret_why =
+			l_strdup_printf("%s/%s: %s%s", directory, file, reason, hint ? hint : "");
 		return err;
 	}
 	loaded->n_users++;

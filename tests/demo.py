@@ -75,6 +75,7 @@ class Demo:
         over = self.time_until({1: 0, 2: 1, 3: 1})
         cut_at = self.total()
         self.run_until(lambda: self.total() - cut_at > SIZE * 0.3)
+        print("   mptcpctl connection:")
         indented(self.daemon.ctl("connection"))
         print("   --- bringing link1 back: ip link set link1 up", flush=True)
         self.net.up(1, self.net.client)
@@ -86,9 +87,10 @@ class Demo:
 def summary(demo, result, over, back):
     headline("Summary")
     print("   link   path                   bytes sent   what happened")
-    notes = {1: f"failed over in {over:.0f} ms, returned in {back:.0f} ms"}
+    notes = {1: f"cut: failed over in {over:.0f} ms; restored: back in {back:.0f} ms"}
     for i, first, last in zip(demo.net.links, demo.first, demo.sent()):
-        print(f"   link{i}  10.0.{i}.1 -> 10.0.1.2  {(last - first) / MEGA:8.1f} MB   {notes.get(i, '')}")
+        path, moved = f"10.0.{i}.1 -> 10.0.1.2", (last - first) / MEGA
+        print(f"   link{i}  {path}  {moved:8.1f} MB   {notes.get(i, '')}".rstrip())
     good = result["intact"] and result["bytes"] == SIZE
     print(f"   {result['bytes'] / MEGA:.1f} MB received in {result['elapsed-ms'] / 1000:.1f} s, "
           f"{'no byte lost or changed' if good else 'DAMAGED'}; "
@@ -98,7 +100,7 @@ def summary(demo, result, over, back):
 
 def main():
     headline(f"Two hosts, joined by three links of {RATE_MBIT} Mbit/s")
-    with Network(rate=f"{RATE_MBIT}mbit") as net:
+    with Network(rate=f"{RATE_MBIT}mbit", note=lambda text: print(text, file=sys.stderr)) as net:
         indented("\n".join(f"client 10.0.{i}.1 --- link{i} --- 10.0.{i}.2 server" for i in net.links))
         headline("mptcpd starts on the client with this configuration")
         indented(FULLMESH)
@@ -115,6 +117,7 @@ def main():
 
         headline(f"It sends {SIZE / MEGA:.0f} MB")
         result, over, back = demo.transfer(client)
+        print("   mptcpctl connection:")
         indented(daemon.ctl("connection"))
         return 0 if summary(demo, result, over, back) else 1
 

@@ -18,6 +18,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 KERNEL_SUITES = {"netns", "service", "vm"}
+BUILT_ONCE = {"layers"}  # says nothing new about a build with sanitizers
 CI = os.environ.get("CI", "") not in ("", "0", "false")
 
 # directory: (compiler, what it is for, meson options)
@@ -111,18 +112,21 @@ def build(directory):
     if code == 0:
         code, text = command(["ninja", "-C", directory, "-k", "0"])
     if code != 0:
-        say("\n".join(text.splitlines()[-60:]))
+        lines = [line for line in text.splitlines() if not re.match(r"\[\d+/\d+\] ", line)]
+        say("\n".join(lines[-100:]))
     say(f"       {'ok' if code == 0 else 'FAILED'} ({time.monotonic() - begin:.0f} s)")
     return count_exit(min(code, 1))[0]
 
 
 def run_test(test, environment):
     """Run one test program of meson's list; (code, stdout, stderr)."""
-    child = subprocess.Popen(
-        test["cmd"], cwd=test["workdir"] or ROOT, env={**os.environ, **test["env"], **environment},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        errors="replace", start_new_session=True,
-    )
+    options = {"cwd": test["workdir"], "env": {**os.environ, **test["env"], **environment},
+               "text": True, "errors": "replace", "start_new_session": True}
+    try:
+        child = subprocess.Popen(test["cmd"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, **options)
+    except OSError as error:  # it was not built
+        return 127, "", f"{error}\n"
     try:
         out, err = child.communicate(timeout=test["timeout"] or None)
         return child.returncode, out, err
@@ -132,16 +136,22 @@ def run_test(test, environment):
         return -signal.SIGKILL, out, err + f"\nstopped after {test['timeout']} s\n"
 
 
+def suites_of(test):
+    return {suite.rpartition(":")[2] for suite in test["suite"]}
+
+
+def test_name(test):
+    return "/".join(sorted(suites_of(test)) + [test["name"]])
+
+
 def run_suite_member(test, environment):
-    suites = {suite.rpartition(":")[2] for suite in test["suite"]}
-    name = "/".join(sorted(suites) + [test["name"]])
     begin = time.monotonic()
     code, out, err = run_test(test, environment)
     result, remarks = count_tap(out, code) if test["protocol"] == "tap" else count_exit(code)
-    if CI and suites & KERNEL_SUITES and result.skipped:
+    if CI and suites_of(test) & KERNEL_SUITES and result.skipped:
         remarks.append("a kernel test must not skip in CI")
         result = Result(result.passed, result.failed + result.skipped, 0)
-    say(f"test   {name}: {result} ({time.monotonic() - begin:.1f} s)")
+    say(f"test   {test_name(test)}: {result} ({time.monotonic() - begin:.1f} s)")
     for remark in remarks:
         say(f"       {remark}")
     if result.failed:
@@ -150,8 +160,8 @@ def run_suite_member(test, environment):
     return result
 
 
-def run_tests(directory, words, environment=None, kernel=True):
-    """All tests of a build, kernel tests last and one after the other."""
+def run_tests(directory, words, environment=None, leave_out=frozenset()):
+    """All tests of a build but some suites; those that want the machine for themselves last."""
     total = Result()
     code, text = command(["meson", "introspect", "--tests", directory])
     if code != 0:
@@ -160,9 +170,9 @@ def run_tests(directory, words, environment=None, kernel=True):
     tests = json.loads(text[text.index("["):])
     tests.sort(key=lambda test: not test["is_parallel"])
     for test in tests:
-        is_kernel = any(suite.rpartition(":")[2] in KERNEL_SUITES for suite in test["suite"])
-        name = "/".join([*test["suite"], test["name"]])
-        if (kernel or not is_kernel) and (not words or any(word in name for word in words)):
+        name = test_name(test)
+        test["workdir"] = test["workdir"] or ROOT / directory  # as `meson test` does
+        if not suites_of(test) & leave_out and (not words or any(word in name for word in words)):
             total.add(run_suite_member(test, environment or {}))
     return total
 
@@ -180,7 +190,8 @@ def main():
         sanitized = build("build-san")
         total.add(sanitized)
         if not sanitized.failed:
-            total.add(run_tests("build-san", words, SANITIZER_ENVIRONMENT, kernel=False))
+            total.add(run_tests("build-san", words, SANITIZER_ENVIRONMENT,
+                                KERNEL_SUITES | BUILT_ONCE))
     say()
     say(total)
     sys.exit(1 if total.failed else 0)

@@ -54,5 +54,12 @@ def skips_in_ci():
         run.CI, run.say = was
 
 
+@tap.test("/run/missing-program-is-a-failure")
+def missing():
+    test = {"workdir": None, "env": {}, "timeout": 10, "cmd": ["/nonexistent/program"]}
+    code, out, _ = run.run_test(test, {})
+    counts(out, code, 0, 1)
+
+
 if __name__ == "__main__":
     tap.main()

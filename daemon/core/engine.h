@@ -87,6 +87,30 @@ int engine_subflow_delete(struct engine *engine, uint32_t token, const struct mp
 int engine_subflow_change(struct engine *engine, uint32_t token, const struct mptcpd_addr *local,
 			  const struct mptcpd_addr *remote, bool backup, uint64_t now_ms);
 
+/*
+ * ADD_ADDR and RM_ADDR by hand, kept against every policy. As above, and -EEXIST: the id is used
+ * for another address; -ENOENT: no such id was announced.
+ */
+int engine_announce(struct engine *engine, uint32_t token, const struct mptcpd_addr *addr,
+		    uint8_t id, uint32_t ifindex, uint64_t now_ms);
+int engine_withdraw(struct engine *engine, uint32_t token, uint8_t id, uint64_t now_ms);
+
+/*
+ * Endpoints and limits of the kernel's path manager by hand. What an administrator makes is his:
+ * no policy touches it, and it stays when mptcpd ends. What he changes or deletes of mptcpd's own
+ * is not undone until its address went and came back. 0 or the kernel's -errno, with its words in
+ * error_text(). Endpoints are found by id, or with id 0 by address; -ENOENT: there is none such.
+ */
+int engine_endpoint_add(struct engine *engine, const struct event_endpoint *endpoint,
+			uint64_t now_ms);
+int engine_endpoint_change(struct engine *engine, const struct event_endpoint *endpoint,
+			   uint64_t now_ms);
+int engine_endpoint_delete(struct engine *engine, const struct event_endpoint *endpoint,
+			   uint64_t now_ms);
+int engine_endpoint_flush(struct engine *engine, uint64_t now_ms);
+/* UINT32_MAX leaves a limit as it is. */
+int engine_limits_set(struct engine *engine, const struct event_limits *limits, uint64_t now_ms);
+
 /* One line of `explain`. */
 enum explain_state {
 	EXPLAIN_ESTABLISHED,

@@ -121,7 +121,8 @@ static int serve_score(const struct subflow *subflow, const struct mptcpd_path *
 	bool same_identity =
 		subflow->instance == path->instance && subflow->asked_port == path->local.port;
 
-	if (subflow->gone || !addr_equal_host(&subflow->local, &path->local) ||
+	if (subflow->gone || subflow->state == SUBFLOW_CLOSING ||
+	    !addr_equal_host(&subflow->local, &path->local) ||
 	    !addr_equal(&subflow->remote, &path->remote))
 		return 0;
 	if (subflow->state == SUBFLOW_WANTED)

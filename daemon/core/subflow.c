@@ -274,6 +274,9 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 	learn_from_subflow(connection, event, change);
 	if (subflow && subflow->touched >= mark)
 		goto out; /* events told newer things */
+	/* A closed subflow says good-bye for minutes if nobody answers: nothing to remember. */
+	if (state == SUBFLOW_CLOSING && !(subflow && subflow_is_seen(subflow)))
+		goto out;
 	if (!subflow) {
 		subflow = connection_add_subflow(connection);
 		if (!subflow)

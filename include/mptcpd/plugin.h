@@ -69,6 +69,10 @@ struct mptcpd_local {
 	uint8_t prefix; /* length, bits */
 	uint8_t type; /* enum mptcpd_link_type */
 	char interface[MPTCPD_IFNAME_SIZE];
+	bool deprecated; /* IPv6: a preferred one is better */
+	bool secondary; /* IPv4: not the first of its subnet */
+	/* What to announce in its place, behind 1:1 NAT; family 0: itself. Port 0: none. */
+	struct mptcpd_addr announce;
 };
 
 /* An address of the peer: announced by ADD_ADDR (RFC 8684 section 3.4.1). */
@@ -128,6 +132,7 @@ struct mptcpd_view {
 	size_t n_locals;
 	/*
 	 * Is there a unicast route from this local address, out of its interface, to `remote`?
+	 * A remote of family 0 stands for the world at large: does its interface lead anywhere?
 	 * Asked of the kernel once and remembered until routes, rules or addresses change.
 	 */
 	bool (*routable)(const struct mptcpd_view *view, const struct mptcpd_local *local,
@@ -193,9 +198,14 @@ struct mptcpd_plan {
 	int (*remove_path)(struct mptcpd_plan *plan, size_t i);
 	/* Set the flags of the i-th path. -ENOENT, -EINVAL. */
 	int (*set_path_flags)(struct mptcpd_plan *plan, size_t i, uint32_t flags);
-	/* For plan_endpoints. -EEXIST, -ENOSPC, -EADDRNOTAVAIL, -EINVAL (flags that exclude each other). */
+	/*
+	 * For plan_endpoints: want an endpoint, the more important ones first, because the kernel's
+	 * table is small. -EEXIST: the address and port are in the plan already. -ENOSPC: the plan is
+	 * full. -EADDRNOTAVAIL: the address is not ours or not usable (one that is only announced,
+	 * flag signal alone, need not be ours). -EINVAL: flags that exclude each other.
+	 */
 	int (*add_endpoint)(struct mptcpd_plan *plan, const struct mptcpd_endpoint *endpoint);
-	/* The limits this host should have at least; UINT32_MAX leaves one alone. */
+	/* For plan_endpoints: the limits this host should have at least; UINT32_MAX leaves one alone. */
 	int (*set_limits)(struct mptcpd_plan *plan, uint32_t subflows, uint32_t add_addr_accepted);
 };
 

@@ -203,6 +203,8 @@ void fake_establish(struct fake_kernel *fake, uint32_t token)
 {
 	struct fake_connection *connection = fake_find(fake, token);
 
+	if (!connection)
+		g_assert_not_reached();
 	connection->established = true;
 	queue_connection(fake, connection, EVENT_CONNECTION_ESTABLISHED);
 }
@@ -211,6 +213,8 @@ void fake_close(struct fake_kernel *fake, uint32_t token, bool in_silence)
 {
 	struct fake_connection *connection = fake_find(fake, token);
 
+	if (!connection)
+		g_assert_not_reached();
 	connection->used = false;
 	if (!in_silence)
 		queue(fake, &(struct event){.type = EVENT_CONNECTION_CLOSED, .token = token});

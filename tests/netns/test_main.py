@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """mptcpd with the fullmesh policy on the real kernel: paths come, fail, and come back."""
 
-import ipaddress
 import pathlib
 import signal
 import sys
@@ -217,25 +216,30 @@ def backup():
 
 
 def assert_agrees(scene):
-    """Every connection, subflow and id of mptcpctl is one of ss, and the other way round."""
+    """Every connection, live subflow and id of mptcpctl is one of ss, and the other way round.
+
+    A subflow that was closed while its link was down is none any more, but ss shows its TCP socket
+    until the kernel gives up telling the peer.
+    """
 
     def key(local, remote):
-        return (ipaddress.ip_address(local[0]), local[1], ipaddress.ip_address(remote[0]), remote[1])
+        return (local[0], local[1], remote[0], remote[1])
 
     wanted = {}
     for connection in scene.net.client.connections():
         wanted[connection["token"]] = {
             key(s["local"], s["remote"]): (s["local-id"], s["remote-id"], s["state"])
             for s in scene.net.client.subflows(connection["token"], state=None)
+            if s["state"] in ("ESTAB", "SYN-SENT")
         }
-    states = {"established": "ESTAB", "pending": "SYN-SENT", "closing": "FIN-WAIT-1"}
+    states = {"established": "ESTAB", "pending": "SYN-SENT"}
     shown = {}
     for connection in scene.daemon.connections():
         shown[connection["token"]] = {
             key((s["local"]["address"], s["local"]["port"]),
                 (s["remote"]["address"], s["remote"]["port"])):
             (s["local-id"], s["remote-id"], states[s["state"]])
-            for s in connection["subflows"]
+            for s in connection["subflows"] if s["state"] != "closing"
         }
     tap.equal(shown, wanted, "mptcpctl connection --json against ss")
 
@@ -374,17 +378,20 @@ def config_errors():
         ("[policy:default]\nplugin = fulmesh\n", 2, "fullmesh"),
         ("[core]\npath-manager = kernel\npath-manager = kernel\n", 3, "path-manager"),
         ("[core]\n[core]\n", 2, "core"),
-        ("path-manager = kernel\n", 1, "["),
+        ("path-manager = kernel\n", 1, "before the first group"),
         ("[interface:eth*]\nuse = perhaps\n", 2, "auto"),
         ("[interface:eth*]\nflags = subflow,bakup\n", 2, "backup"),
         ("[policy:default]\nplugin = fullmesh\nno-such-setting = 1\n", 3, "no-such-setting"),
     ]
+    wrong = []
     with Network(note=tap.note) as net:
         for config, line, hint in cases:
             daemon, lines = refused(config, 78, net.client)
-            text = "\n".join(lines)
-            tap.true(f"{daemon.config}:{line}" in text, f"FILE:{line} for {config!r}: {text!r}")
-            tap.true(hint in text, f"{hint!r} for {config!r}: {text!r}")
+            text = "\n".join(lines).replace(str(daemon.config), "FILE")
+            tap.note(text)
+            if f"FILE:{line}:" not in text or hint not in text.partition(f"FILE:{line}:")[2]:
+                wrong.append(f"{config!r}: no FILE:{line}: with {hint!r} in {text!r}")
+        tap.true(not wrong, "\n".join(wrong))
 
 
 @tap.test("/main/config/bad-configuration-touches-nothing")
