@@ -4,77 +4,11 @@
 
 #include <ell/ell.h>
 #include <stdarg.h>
+#include <sys/socket.h>
 #include <string.h>
 
 #include "addr.h"
-
-const char *bus_side_name(enum mptcpd_side side)
-{
-	switch (side) {
-	case MPTCPD_SIDE_CLIENT:
-		return "client";
-	case MPTCPD_SIDE_SERVER:
-		return "server";
-	case MPTCPD_SIDE_UNKNOWN:
-		break;
-	}
-	return "unknown";
-}
-
-const char *bus_path_manager_name(enum path_manager path_manager)
-{
-	switch (path_manager) {
-	case PATH_MANAGER_KERNEL:
-		return "kernel";
-	case PATH_MANAGER_USERSPACE:
-		return "userspace";
-	case PATH_MANAGER_UNKNOWN:
-		break;
-	}
-	return "unknown";
-}
-
-static const char *connection_state_name(enum mptcpd_connection_state state)
-{
-	switch (state) {
-	case MPTCPD_CONNECTION_CREATED:
-		return "created";
-	case MPTCPD_CONNECTION_ESTABLISHED:
-		return "established";
-	case MPTCPD_CONNECTION_CLOSING:
-		return "closing";
-	}
-	return "unknown";
-}
-
-static const char *subflow_state_name(enum subflow_state state)
-{
-	switch (state) {
-	case SUBFLOW_ESTABLISHED:
-		return "established";
-	case SUBFLOW_CLOSING:
-		return "closing";
-	case SUBFLOW_WANTED:
-	case SUBFLOW_PENDING:
-		break;
-	}
-	return "pending";
-}
-
-static const char *origin_name(enum mptcpd_origin origin)
-{
-	switch (origin) {
-	case MPTCPD_ORIGIN_APPLICATION:
-		return "application";
-	case MPTCPD_ORIGIN_POLICY:
-		return "policy";
-	case MPTCPD_ORIGIN_PEER:
-		return "peer";
-	case MPTCPD_ORIGIN_ADMIN:
-		return "admin";
-	}
-	return "unknown";
-}
+#include "names.h"
 
 void bus_clean(char *text)
 {
@@ -225,8 +159,8 @@ int bus_append_connection(sd_bus_message *m, const struct bus *bus,
 	if (r >= 0)
 		r = sd_bus_message_append(m, "usssb", connection->token,
 					  connection_state_name(connection->state),
-					  bus_side_name(connection->side),
-					  bus_path_manager_name(connection->path_manager),
+					  side_name(connection->side),
+					  path_manager_name(connection->path_manager),
 					  connection->fallback);
 	if (r >= 0)
 		r = bus_append_text(m, policy ? policy->name : "");
@@ -249,24 +183,35 @@ int bus_append_connection(sd_bus_message *m, const struct bus *bus,
 
 static int append_flags(sd_bus_message *m, uint32_t flags)
 {
-	static const char *const names[] = {"signal",	"subflow",  "backup",
-					    "fullmesh", "implicit", "laminar"};
 	int r = sd_bus_message_open_container(m, 'a', "s");
 
-	for (size_t i = 0; r >= 0 && i < sizeof(names) / sizeof(*names); i++)
-		if (flags & (1u << i))
-			r = sd_bus_message_append(m, "s", names[i]);
+	for (unsigned int bit = 0; r >= 0 && flag_name(bit); bit++)
+		if (flags & (1u << bit))
+			r = sd_bus_message_append(m, "s", flag_name(bit));
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_locals(sd_bus_message *m, const struct interface *interface)
+/* Why not? Under the kernel's path manager an endpoint is of use only if its address leads out. */
+static enum usability judge(const struct model *model, const struct local *local)
+{
+	const struct interface *interface = local->interface;
+	bool routed = local->addr.family == AF_INET ? interface->route_v4 : interface->route_v6;
+
+	if (local->usability != USABLE)
+		return local->usability;
+	if (interface->usability != USABLE)
+		return interface->usability;
+	return model->path_manager == PATH_MANAGER_KERNEL && !routed ? USABLE_NOT_ROUTED : USABLE;
+}
+
+static int append_locals(sd_bus_message *m, const struct model *model,
+			 const struct interface *interface)
 {
 	char text[ADDR_TEXT_SIZE];
 	int r = sd_bus_message_open_container(m, 'a', WIRE_LOCAL);
 
 	for (const struct local *local = interface->locals; r >= 0 && local; local = local->next) {
-		enum usability usability =
-			local->usability ? local->usability : interface->usability;
+		enum usability usability = judge(model, local);
 
 		r = sd_bus_message_append(m, WIRE_LOCAL, addr_format_host(&local->addr, text),
 					  local->prefix, usability == USABLE,
@@ -278,7 +223,7 @@ static int append_locals(sd_bus_message *m, const struct interface *interface)
 int bus_append_interface(sd_bus_message *m, const struct bus *bus,
 			 const struct interface *interface)
 {
-	const struct rules *rules = engine_model(bus->setup.engine)->rules;
+	const struct model *model = engine_model(bus->setup.engine);
 	const struct interface_rule *rule = interface->rule;
 	int r = sd_bus_message_open_container(m, 'r', WIRE_IN_LINK);
 
@@ -288,9 +233,10 @@ int bus_append_interface(sd_bus_message *m, const struct bus *bus,
 		r = sd_bus_message_append(m, "ubb", interface->ifindex, interface->carrier,
 					  interface->usability == USABLE);
 	if (r >= 0)
-		r = append_flags(m, rule && rule->has_flags ? rule->flags : rules->endpoint_flags);
+		r = append_flags(m, rule && rule->has_flags ? rule->flags
+							    : model->rules->endpoint_flags);
 	if (r >= 0)
-		r = append_locals(m, interface);
+		r = append_locals(m, model, interface);
 	if (r >= 0)
 		r = sd_bus_message_append(m, "bb", interface->route_v4, interface->route_v6);
 	if (r >= 0)

@@ -1,154 +1,95 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Methods that change something: may the caller, is what it says well-formed, and do it. */
+/* Methods that change something: is what the caller says well-formed, do it, and word the outcome. */
 #include "bus-private.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "addr.h"
-
-/* ---- reading what the caller wants ---- */
-
-static int invalid(sd_bus_error *error, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static int invalid(sd_bus_error *error, const char *format, ...)
-{
-	char text[256];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	return sd_bus_error_set(error, WIRE_ERROR_INVALID, text);
-}
-
-/* `what` names it to the caller. Its port may be 0 only if that is allowed. */
-static int read_addr(sd_bus_message *m, const char *what, bool needs_port,
-		     struct mptcpd_addr *ret_addr, sd_bus_error *error)
-{
-	const char *text;
-	uint16_t port;
-	int r = sd_bus_message_read(m, WIRE_ADDR, &text, &port);
-
-	if (r < 0)
-		return r;
-	if (addr_parse(text, ret_addr) < 0 || ret_addr->port)
-		return invalid(error, "%s is \"%s\", expected an IPv4 or IPv6 address", what, text);
-	if (needs_port && port == 0)
-		return invalid(error, "%s has port 0, expected 1 to 65535", what);
-	ret_addr->port = port;
-	return 0;
-}
-
-/* Options of later versions: whoever sends one means it, so it must not be overlooked. */
-static int read_no_options(sd_bus_message *m, sd_bus_error *error)
-{
-	const char *key;
-	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
-
-	if (r >= 0)
-		r = sd_bus_message_enter_container(m, 'e', "sv");
-	if (r <= 0)
-		return r;
-	r = sd_bus_message_read(m, "s", &key);
-	return r < 0 ? r : invalid(error, "unknown option \"%s\"", key);
-}
-
-static int read_interface(const struct bus *bus, const char *name, uint32_t *ret_ifindex,
-			  sd_bus_error *error)
-{
-	const struct model *model = engine_model(bus->setup.engine);
-	const struct table_entry *entry;
-
-	*ret_ifindex = 0;
-	if (!*name)
-		return 0;
-	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry)) {
-		const struct interface *interface = (const struct interface *)entry;
-
-		if (strcmp(interface->name, name) != 0)
-			continue;
-		*ret_ifindex = interface->ifindex;
-		return 0;
-	}
-	return sd_bus_error_setf(error, WIRE_ERROR_NOT_FOUND, "no interface \"%s\"", name);
-}
 
 /* ---- answering ---- */
 
 /* The end of every message: clients read the errno from it. */
-static int failed(sd_bus_error *error, const char *name, const char *text, int r)
+static int failed(sd_bus_error *error, const char *text, int r)
 {
-	return sd_bus_error_setf(error, name, "%s [errno %d]", text, -r);
+	return sd_bus_error_setf(error, WIRE_ERROR_FAILED, "%s [errno %d]", text, -r);
 }
 
-/* Word what the engine said. */
-static int word_result(sd_bus_message *m, struct bus *bus, uint32_t token, int r,
-		       sd_bus_error *error)
+/* What the kernel said, if it was the kernel that failed this change. */
+static const char *kernel_words(const struct bus *bus)
 {
-	const char *words = bus->setup.error_text ? bus->setup.error_text(bus->setup.data) : "";
+	if (!bus->setup.error_text ||
+	    engine_counters(bus->setup.engine)->command_errors == bus->errors_before)
+		return "";
+	return bus->setup.error_text(bus->setup.data);
+}
+
+/* Word what the engine said. `missing` is for -ENOENT. */
+static int answer(sd_bus_message *m, struct bus *bus, int r, const char *missing,
+		  sd_bus_error *error)
+{
+	const char *words = kernel_words(bus);
 	char text[256];
+
+	if (bus->setup.settle)
+		bus->setup.settle(bus->setup.data);
+	if (r >= 0)
+		return sd_bus_reply_method_return(m, "");
+	if (r == -ENOENT)
+		return sd_bus_error_set(error, WIRE_ERROR_NOT_FOUND, missing);
+	snprintf(text, sizeof(text), "%s%s%s", strerror(-r), *words ? ": " : "", words);
+	return failed(error, text, r);
+}
+
+/* The same for what is about one connection. */
+static int answer_connection(sd_bus_message *m, struct bus *bus, uint32_t token, int r,
+			     const char *missing, sd_bus_error *error)
+{
+	char text[64];
 
 	switch (-r) {
 	case ESRCH:
-		return sd_bus_error_setf(error, WIRE_ERROR_NOT_FOUND,
-					 "no connection with token %08x", token);
-	case ENOENT:
-		return sd_bus_error_setf(error, WIRE_ERROR_NOT_FOUND,
-					 "connection %08x has no such subflow", token);
+		snprintf(text, sizeof(text), "no connection with token %08x", token);
+		return answer(m, bus, -ENOENT, text, error);
 	case EPERM:
-		return failed(error, WIRE_ERROR_FAILED,
-			      "the connection is not under the userspace path manager", r);
+		snprintf(text, sizeof(text), "connection %08x is under the kernel's path manager",
+			 token);
+		return failed(error, text, r);
 	case EOPNOTSUPP:
-		return failed(error, WIRE_ERROR_FAILED, "the connection has fallen back to TCP", r);
+		snprintf(text, sizeof(text), "connection %08x has fallen back to TCP", token);
+		return failed(error, text, r);
 	default:
-		break;
+		return answer(m, bus, r, missing, error);
 	}
-	if (r >= 0)
-		return sd_bus_reply_method_return(m, "");
-	snprintf(text, sizeof(text), "%s%s%s", strerror(-r), *words ? ": " : "", words);
-	return failed(error, WIRE_ERROR_FAILED, text, r);
 }
 
-static int answer(sd_bus_message *m, struct bus *bus, uint32_t token, int r, sd_bus_error *error)
-{
-	r = word_result(m, bus, token, r, error);
-	if (bus->setup.settle)
-		bus->setup.settle(bus->setup.data);
-	return r;
-}
-
-/* ---- the changes ---- */
+/* ---- subflows ---- */
 
 static int add_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 {
 	struct subflow_request request = {0};
-	const char *interface;
 	uint32_t token;
 	int backup, r = sd_bus_message_read(m, "u", &token);
 
 	if (r >= 0)
-		r = read_addr(m, "the local address", false, &request.local, error);
+		r = bus_read_addr(m, "the local address", false, &request.local, error);
 	if (r >= 0)
-		r = read_addr(m, "the remote address", true, &request.remote, error);
+		r = bus_read_addr(m, "the remote address", true, &request.remote, error);
 	if (r >= 0)
-		r = sd_bus_message_read(m, "ysb", &request.local_id, &interface, &backup);
+		r = sd_bus_message_read(m, "y", &request.local_id);
 	if (r >= 0)
-		r = read_no_options(m, error);
+		r = bus_read_interface(m, bus, &request.ifindex, error);
 	if (r >= 0)
-		r = read_interface(bus, interface, &request.ifindex, error);
+		r = sd_bus_message_read(m, "b", &backup);
+	if (r >= 0)
+		r = bus_read_no_options(m, error);
 	if (r < 0)
 		return r;
 	if (request.local.family != request.remote.family)
-		return invalid(error, "the local and the remote address are of different families");
+		return bus_invalid(error,
+				   "the local and the remote address are of different families");
 	request.flags = backup ? MPTCPD_FLAG_BACKUP : 0;
 	r = engine_subflow_add(bus->setup.engine, token, &request, bus_now_ms());
-	return answer(m, bus, token, r, error);
+	return answer_connection(m, bus, token, r, "no such subflow", error);
 }
 
 static int delete_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
@@ -158,15 +99,15 @@ static int delete_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *erro
 	int r = sd_bus_message_read(m, "u", &token);
 
 	if (r >= 0)
-		r = read_addr(m, "the local address", true, &local, error);
+		r = bus_read_addr(m, "the local address", true, &local, error);
 	if (r >= 0)
-		r = read_addr(m, "the remote address", true, &remote, error);
+		r = bus_read_addr(m, "the remote address", true, &remote, error);
 	if (r >= 0)
-		r = read_no_options(m, error);
+		r = bus_read_no_options(m, error);
 	if (r < 0)
 		return r;
 	r = engine_subflow_delete(bus->setup.engine, token, &local, &remote, bus_now_ms());
-	return answer(m, bus, token, r, error);
+	return answer_connection(m, bus, token, r, "the connection has no such subflow", error);
 }
 
 static int change_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
@@ -176,22 +117,172 @@ static int change_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *erro
 	int backup, r = sd_bus_message_read(m, "u", &token);
 
 	if (r >= 0)
-		r = read_addr(m, "the local address", false, &local, error);
+		r = bus_read_addr(m, "the local address", false, &local, error);
 	if (r >= 0)
-		r = read_addr(m, "the remote address", false, &remote, error);
+		r = bus_read_addr(m, "the remote address", false, &remote, error);
 	if (r >= 0)
 		r = sd_bus_message_read(m, "b", &backup);
 	if (r >= 0)
-		r = read_no_options(m, error);
+		r = bus_read_no_options(m, error);
 	if (r < 0)
 		return r;
 	r = engine_subflow_change(bus->setup.engine, token, &local, &remote, backup, bus_now_ms());
-	return answer(m, bus, token, r, error);
+	return answer_connection(m, bus, token, r, "the connection has no such subflow", error);
 }
+
+/* ---- announcements ---- */
+
+static int announce(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
+{
+	struct mptcpd_addr addr;
+	uint32_t token, ifindex;
+	uint8_t id;
+	int r = sd_bus_message_read(m, "u", &token);
+
+	if (r >= 0)
+		r = bus_read_addr(m, "the address", false, &addr, error);
+	if (r >= 0)
+		r = sd_bus_message_read(m, "y", &id);
+	if (r >= 0)
+		r = bus_read_interface(m, bus, &ifindex, error);
+	if (r >= 0)
+		r = bus_read_no_options(m, error);
+	if (r < 0)
+		return r;
+	if (!id)
+		return bus_invalid(error, "the address id is 0, expected 1 to 255");
+	r = engine_announce(bus->setup.engine, token, &addr, id, ifindex, bus_now_ms());
+	if (r == -EEXIST)
+		return failed(error, "the connection uses this id for another address", r);
+	return answer_connection(m, bus, token, r, "no such address", error);
+}
+
+static int withdraw(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
+{
+	char missing[64];
+	uint32_t token;
+	uint8_t id;
+	int r = sd_bus_message_read(m, "uy", &token, &id);
+
+	if (r >= 0)
+		r = bus_read_no_options(m, error);
+	if (r < 0)
+		return r;
+	snprintf(missing, sizeof(missing), "connection %08x announces no address with id %u", token,
+		 id);
+	r = engine_withdraw(bus->setup.engine, token, id, bus_now_ms());
+	return answer_connection(m, bus, token, r, missing, error);
+}
+
+/* ---- the kernel's path manager ---- */
+
+/* y id, (sq) address: which endpoint. One of them may be missing. */
+static int read_endpoint(sd_bus_message *m, struct event_endpoint *ret_endpoint,
+			 sd_bus_error *error)
+{
+	int r = sd_bus_message_read(m, "y", &ret_endpoint->id);
+
+	if (r >= 0)
+		r = bus_read_maybe_addr(m, "the address", &ret_endpoint->addr, error);
+	if (r >= 0 && !ret_endpoint->id && !ret_endpoint->addr.family)
+		return bus_invalid(error, "neither an address id nor an address");
+	return r;
+}
+
+static int add_endpoint(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
+{
+	struct event_endpoint endpoint = {0};
+	int r = sd_bus_message_read(m, "y", &endpoint.id);
+
+	if (r >= 0)
+		r = bus_read_addr(m, "the address", false, &endpoint.addr, error);
+	if (r >= 0)
+		r = bus_read_interface(m, bus, &endpoint.ifindex, error);
+	if (r >= 0)
+		r = bus_read_flags(m, &endpoint.flags, error);
+	if (r >= 0)
+		r = bus_read_no_options(m, error);
+	if (r < 0)
+		return r;
+	r = engine_endpoint_add(bus->setup.engine, &endpoint, bus_now_ms());
+	return answer(m, bus, r, "no such endpoint", error);
+}
+
+static int change_endpoint(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
+{
+	const struct model *model = engine_model(bus->setup.engine);
+	struct event_endpoint endpoint = {0};
+	const struct endpoint *found;
+	uint32_t set, clear;
+	int r = read_endpoint(m, &endpoint, error);
+
+	if (r >= 0)
+		r = bus_read_flags(m, &set, error);
+	if (r >= 0)
+		r = bus_read_flags(m, &clear, error);
+	if (r >= 0)
+		r = bus_read_no_options(m, error);
+	if (r < 0)
+		return r;
+	if (set & clear)
+		return bus_invalid(error, "the same flag is to be set and cleared");
+	bus_refresh(bus);
+	found = model_find_endpoint(model, endpoint.id, &endpoint.addr);
+	if (!found)
+		return answer(m, bus, -ENOENT, "no such endpoint", error);
+	endpoint = (struct event_endpoint){.addr = found->addr,
+					   .flags = (found->flags | set) & ~clear,
+					   .ifindex = found->ifindex,
+					   .id = found->id};
+	r = engine_endpoint_change(bus->setup.engine, &endpoint, bus_now_ms());
+	return answer(m, bus, r, "no such endpoint", error);
+}
+
+static int delete_endpoint(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
+{
+	struct event_endpoint endpoint = {0};
+	int r = read_endpoint(m, &endpoint, error);
+
+	if (r >= 0)
+		r = bus_read_no_options(m, error);
+	if (r < 0)
+		return r;
+	bus_refresh(bus);
+	if (!model_find_endpoint(engine_model(bus->setup.engine), endpoint.id, &endpoint.addr))
+		return answer(m, bus, -ENOENT, "no such endpoint", error);
+	r = engine_endpoint_delete(bus->setup.engine, &endpoint, bus_now_ms());
+	return answer(m, bus, r, "no such endpoint", error);
+}
+
+static int flush_endpoints(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
+{
+	int r = bus_read_no_options(m, error);
+
+	if (r < 0)
+		return r;
+	bus_refresh(bus);
+	r = engine_endpoint_flush(bus->setup.engine, bus_now_ms());
+	return answer(m, bus, r, "no such endpoint", error);
+}
+
+static int set_limits(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
+{
+	struct event_limits limits;
+	int r = sd_bus_message_read(m, "uu", &limits.subflows, &limits.add_addr_accepted);
+
+	if (r >= 0)
+		r = bus_read_no_options(m, error);
+	if (r < 0)
+		return r;
+	r = engine_limits_set(bus->setup.engine, &limits, bus_now_ms());
+	return answer(m, bus, r, "no limits", error);
+}
+
+/* ---- the configuration ---- */
 
 static int reload(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 {
-	char text[512] = "";
+	char text[WIRE_TEXT_SIZE] = "";
 	int r;
 
 	if (!bus->setup.reload)
@@ -200,96 +291,65 @@ static int reload(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 	r = bus->setup.reload(bus->setup.data, text, sizeof(text));
 	bus_clean(text);
 	if (r < 0)
-		return failed(error, WIRE_ERROR_FAILED, *text ? text : strerror(-r), r);
+		return failed(error, *text ? text : strerror(-r), r);
 	return sd_bus_reply_method_return(m, "");
 }
 
+static int check_config(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
+{
+	char text[WIRE_TEXT_SIZE] = "";
+	int r;
+
+	if (!bus->setup.check_config)
+		return sd_bus_error_set(error, SD_BUS_ERROR_NOT_SUPPORTED,
+					"this mptcpd checks no configuration");
+	r = bus->setup.check_config(bus->setup.data, text, sizeof(text));
+	bus_clean(text);
+	return sd_bus_reply_method_return(m, "bs", r >= 0, text);
+}
+
+/* ---- which is which ---- */
+
+#define MANAGE "org.mptcpd1.manage"
+#define RELOAD "org.mptcpd1.reload"
+
 /* One row a method of the vtable whose handler is bus_method_change(). */
-static const struct {
+static const struct change_method {
 	const char *member;
 	int (*run)(sd_bus_message *m, struct bus *bus, sd_bus_error *error);
-} changes[] = {
-	{"AddSubflow", add_subflow},
-	{"DeleteSubflow", delete_subflow},
-	{"ChangeSubflow", change_subflow},
-	{"Reload", reload},
+	const char *action; /* what polkit calls it */
+} methods[] = {
+	{"AddSubflow", add_subflow, MANAGE},
+	{"DeleteSubflow", delete_subflow, MANAGE},
+	{"ChangeSubflow", change_subflow, MANAGE},
+	{"Announce", announce, MANAGE},
+	{"Withdraw", withdraw, MANAGE},
+	{"AddEndpoint", add_endpoint, MANAGE},
+	{"ChangeEndpoint", change_endpoint, MANAGE},
+	{"DeleteEndpoint", delete_endpoint, MANAGE},
+	{"FlushEndpoints", flush_endpoints, MANAGE},
+	{"SetLimits", set_limits, MANAGE},
+	{"Reload", reload, RELOAD},
+	{"CheckConfig", check_config, RELOAD},
 };
 
-static int run_change(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
+static const struct change_method *find_method(sd_bus_message *m)
 {
-	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++)
-		if (strcmp(changes[i].member, sd_bus_message_get_member(m)) == 0)
-			return changes[i].run(m, bus, error);
-	return -EOPNOTSUPP;
+	size_t i = 0;
+
+	/* The vtable sends no other here. */
+	while (strcmp(methods[i].member, sd_bus_message_get_member(m)) != 0)
+		i++;
+	return &methods[i];
 }
 
-/* ---- who may ---- */
-
-static int refuse(sd_bus_error *error)
+const char *bus_change_action(sd_bus_message *m)
 {
-	return sd_bus_error_set(error, WIRE_ERROR_NOT_PERMITTED,
-				"only root and the user that runs mptcpd may change this");
+	return find_method(m)->action;
 }
 
-/* A change that waits for the system bus to say who asked for it. */
-struct waiting {
-	struct bus *bus;
-	sd_bus_message *m;
-};
-
-static void free_waiting(void *data)
+int bus_change_run(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 {
-	struct waiting *waiting = data;
-
-	sd_bus_message_unref(waiting->m);
-	free(waiting);
-}
-
-static int on_caller(sd_bus_message *answer_message, void *data, sd_bus_error *unused)
-{
-	struct waiting *waiting = data;
-	__attribute__((cleanup(sd_bus_error_free))) sd_bus_error error = SD_BUS_ERROR_NULL;
-	uint32_t uid;
-	int r;
-
-	if (sd_bus_message_is_method_error(answer_message, NULL) ||
-	    sd_bus_message_read(answer_message, "u", &uid) < 0 || (uid != 0 && uid != geteuid()))
-		r = refuse(&error);
-	else
-		r = run_change(waiting->m, waiting->bus, &error);
-	return r < 0 ? sd_bus_reply_method_errno(waiting->m, r, &error) : r;
-}
-
-/* Without waiting here: the broker may take its time. */
-static int ask_for_caller(sd_bus_message *m, struct peer *peer)
-{
-	struct waiting *waiting = calloc(1, sizeof(*waiting));
-	sd_bus_slot *slot;
-	int r;
-
-	if (!waiting)
-		abort();
-	waiting->bus = peer->bus;
-	waiting->m = sd_bus_message_ref(m);
-	r = sd_bus_call_method_async(peer->sd, &slot, "org.freedesktop.DBus",
-				     "/org/freedesktop/DBus", "org.freedesktop.DBus",
-				     "GetConnectionUnixUser", on_caller, waiting, "s",
-				     sd_bus_message_get_sender(m));
-	if (r < 0) {
-		free_waiting(waiting);
-		return r;
-	}
-	sd_bus_slot_set_destroy_callback(slot, free_waiting);
-	sd_bus_slot_set_floating(slot, 1);
-	sd_bus_slot_unref(slot);
-	return 1;
-}
-
-int bus_method_change(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	struct peer *peer = data;
-
-	if (peer->system)
-		return ask_for_caller(m, peer);
-	return peer->privileged ? run_change(m, peer->bus, error) : refuse(error);
+	bus->errors_before = engine_counters(bus->setup.engine)->command_errors;
+	return find_method(m)->run(m, bus, error);
 }

@@ -1,11 +1,62 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Methods that say why: policies, and what becomes of each path a connection should have. */
+/*
+ * Methods that say why: the configuration, its policies, and what becomes of each path a
+ * connection should have.
+ */
 #include "bus-private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "addr.h"
+#include "names.h"
+
+/* A message being filled from a callback, and the first error it met. */
+struct filling {
+	sd_bus_message *m;
+	int error;
+};
+
+/* ---- the configuration ---- */
+
+static void on_config(void *data, const char *group, const char *key, const char *value,
+		      const char *file, unsigned int line)
+{
+	struct filling *filling = data;
+	const char *const texts[] = {group, key, value, file};
+	int r = filling->error;
+
+	if (r >= 0)
+		r = sd_bus_message_open_container(filling->m, 'r', WIRE_IN_CONFIG);
+	for (size_t i = 0; r >= 0 && i < sizeof(texts) / sizeof(*texts); i++)
+		r = bus_append_text(filling->m, texts[i]);
+	if (r >= 0)
+		r = sd_bus_message_append(filling->m, "ua{sv}", line, 0);
+	if (r >= 0)
+		r = sd_bus_message_close_container(filling->m);
+	filling->error = r;
+}
+
+int bus_method_config(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct peer *peer = data;
+	const struct bus_setup *setup = &peer->bus->setup;
+	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+	struct filling filling = {0};
+	int r = sd_bus_message_new_method_return(m, &reply);
+
+	if (r >= 0)
+		r = sd_bus_message_open_container(reply, 'a', WIRE_CONFIG);
+	if (r < 0)
+		return r;
+	filling.m = reply;
+	if (setup->config)
+		setup->config(setup->data, on_config, &filling);
+	r = filling.error;
+	if (r >= 0)
+		r = sd_bus_message_close_container(reply);
+	return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
 
 /* ---- policies ---- */
 
@@ -48,7 +99,7 @@ static int append_matches(sd_bus_message *m, const struct policy *policy)
 	int r = sd_bus_message_open_container(m, 'a', "{ss}");
 
 	if (r >= 0 && policy->match.has_side)
-		r = append_match(m, "side", bus_side_name(policy->match.side));
+		r = append_match(m, "side", side_name(policy->match.side));
 	if (r >= 0 && policy->match.has_local)
 		r = append_match_net(m, "local-address", &policy->match.local,
 				     policy->match.local_prefix);
@@ -65,12 +116,6 @@ static int append_matches(sd_bus_message *m, const struct policy *policy)
 		r = append_match(m, "interface", policy->match.interface);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
-
-/* A message being filled from a callback, and the first error it met. */
-struct filling {
-	sd_bus_message *m;
-	int error;
-};
 
 static void on_setting(void *data, const char *key, const char *value)
 {

@@ -9,12 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "names.h"
+
 /* Keeps the readers of changes in step: they have been told all that a listing shows. */
 static int new_reply(sd_bus_message *m, struct peer *peer, sd_bus_message **ret_reply)
 {
 	if (peer->subscribed)
 		monitor_drain(peer->bus);
 	return sd_bus_message_new_method_return(m, ret_reply);
+}
+
+/* For what the kernel's path manager has, which other programs may have changed. */
+static int new_fresh_reply(sd_bus_message *m, struct peer *peer, sd_bus_message **ret_reply)
+{
+	bus_refresh(peer->bus);
+	return new_reply(m, peer, ret_reply);
 }
 
 static int send_reply(sd_bus_message *reply)
@@ -102,14 +111,14 @@ int bus_method_status(sd_bus_message *m, void *data, sd_bus_error *error)
 	const struct engine_counters *counters = engine_counters(bus->setup.engine);
 	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
 	uint64_t n_endpoints = 0;
-	int r = new_reply(m, peer, &reply);
+	int r = new_fresh_reply(m, peer, &reply);
 
 	for (const struct endpoint *endpoint = model->endpoints; endpoint;
 	     endpoint = endpoint->next)
 		n_endpoints++;
 	if (r >= 0)
 		r = sd_bus_message_append(reply, "sstttttttt", bus->setup.version,
-					  bus_path_manager_name(model->path_manager),
+					  path_manager_name(model->path_manager),
 					  (uint64_t)table_count(&model->connections),
 					  model->n_subflows, n_endpoints, counters->events,
 					  counters->events_lost, counters->resyncs,
@@ -243,12 +252,13 @@ int bus_method_interfaces(sd_bus_message *m, void *data, sd_bus_error *error)
 int bus_method_endpoints(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct peer *peer = data;
-	const struct endpoint *endpoint = engine_model(peer->bus->setup.engine)->endpoints;
+	const struct endpoint *endpoint;
 	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-	int r = new_reply(m, peer, &reply);
+	int r = new_fresh_reply(m, peer, &reply);
 
 	if (r >= 0)
 		r = sd_bus_message_open_container(reply, 'a', WIRE_ENDPOINT);
+	endpoint = engine_model(peer->bus->setup.engine)->endpoints;
 	for (; r >= 0 && endpoint; endpoint = endpoint->next)
 		r = bus_append_endpoint(reply, peer->bus, endpoint,
 					endpoint->ours ? "mptcpd" : "other");
@@ -262,6 +272,7 @@ int bus_method_limits(sd_bus_message *m, void *data, sd_bus_error *error)
 	struct peer *peer = data;
 	const struct model *model = engine_model(peer->bus->setup.engine);
 
+	bus_refresh(peer->bus);
 	if (!model->limits_known)
 		return sd_bus_error_set(error, WIRE_ERROR_NOT_FOUND,
 					"the kernel has not told its limits");

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "names.h"
+
 /* Signals of one slice. */
 #define SLICE 512
 /* Subscribers on the system bus. */
@@ -109,21 +111,6 @@ void bus_on_change(struct bus *bus, const struct change *change)
 
 /* ---- telling ---- */
 
-static const char *snapshot_name(enum snapshot_kind kind)
-{
-	switch (kind) {
-	case SNAPSHOT_CONNECTIONS:
-		return "connections";
-	case SNAPSHOT_HOST:
-		return "host";
-	case SNAPSHOT_ENDPOINTS:
-		return "endpoints";
-	case SNAPSHOT_KINDS:
-		break;
-	}
-	return "monitor"; /* not the kernel's events were lost, but ours */
-}
-
 static int append_link(sd_bus_message *m, const struct bus *bus, uint32_t ifindex)
 {
 	const struct interface *interface =
@@ -168,6 +155,14 @@ static int append_endpoint(sd_bus_message *m, const struct bus *bus, const struc
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+static int append_what(sd_bus_message *m, const struct change *change)
+{
+	const char *kind = snapshot_name(change->snapshot);
+
+	/* No kind: not the kernel's events were lost, but ours. */
+	return bus_append_extra(m, "what", "s", kind ? kind : "monitor");
+}
+
 static int append_extras(sd_bus_message *m, const struct bus *bus, const struct change *change)
 {
 	int r = sd_bus_message_open_container(m, 'a', "{sv}");
@@ -177,7 +172,7 @@ static int append_extras(sd_bus_message *m, const struct bus *bus, const struct 
 	else if (r >= 0 && is_endpoint_event(change->type))
 		r = append_endpoint(m, bus, change);
 	else if (r >= 0 && (change->type == CHANGE_LOST || change->type == CHANGE_RESYNCED))
-		r = bus_append_extra(m, "what", "s", snapshot_name(change->snapshot));
+		r = append_what(m, change);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -196,7 +191,7 @@ static int append_event(sd_bus_message *m, const struct bus *bus,
 				.reset_reason = change->reset_reason};
 	char error[128];
 	int r = sd_bus_message_append(m, "tstus", remembered->time_us, event_name(change->type),
-				      position(change), change->token, bus_side_name(change->side));
+				      position(change), change->token, side_name(change->side));
 
 	if (r >= 0)
 		r = bus_append_addr(m, &change->local);

@@ -30,6 +30,9 @@ struct l_timeout;
 #define BUS_PAGE 128
 #define BUS_PAGE_RECORDS 512
 
+/* Changes that wait for the answer whether their caller may. */
+#define BUS_WAITING_MAX 64
+
 /* One connection of ours that speaks D-Bus: to a client, or to the system bus. */
 struct peer {
 	struct bus *bus;
@@ -66,12 +69,16 @@ struct bus {
 	struct remembered *ring;
 	size_t tail, n_ring;
 	size_t n_subscribed;
+	size_t n_waiting;
+	uint64_t errors_before; /* failed commands, before the change that runs now */
 	bool overflow; /* the ring was full and has been emptied */
 	char socket_path[108];
 };
 
 /* Milliseconds of CLOCK_BOOTTIME. */
 uint64_t bus_now_ms(void);
+/* Have the model know endpoints and limits as they are now, whoever changed them. */
+void bus_refresh(struct bus *bus);
 /* Have the loop come back to us: work is left. */
 void bus_kick(struct bus *bus);
 
@@ -104,9 +111,6 @@ void bus_clean(char *text);
 /* One entry of an a{sv}. The value's type is a basic one. */
 int bus_append_extra(sd_bus_message *m, const char *key, const char *type, ...);
 
-const char *bus_side_name(enum mptcpd_side side);
-const char *bus_path_manager_name(enum path_manager path_manager);
-
 /* Methods that read, bus-list.c and bus-explain.c. Userdata is the struct peer. */
 int bus_method_status(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_connections(sd_bus_message *m, void *data, sd_bus_error *error);
@@ -116,6 +120,7 @@ int bus_method_endpoints(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_limits(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_policies(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_config(sd_bus_message *m, void *data, sd_bus_error *error);
 
 /* Monitoring, bus-monitor.c. */
 int bus_method_subscribe(sd_bus_message *m, void *data, sd_bus_error *error);
@@ -129,6 +134,28 @@ bool monitor_slice(struct bus *bus);
 /* The peer has read: if it was lagging and has caught up, tell it what it missed. */
 void monitor_caught_up(struct peer *peer);
 
-/* All methods that change something: asks who calls, then runs the one of bus-change.c. */
+/* All methods that change something, bus-permit.c: asks who calls, then runs the right one. */
 int bus_method_change(sd_bus_message *m, void *data, sd_bus_error *error);
+/* What this call asks for, bus-change.c. Answers it, or returns an error. */
+int bus_change_run(sd_bus_message *m, struct bus *bus, sd_bus_error *error);
+/* The polkit action it needs. */
+const char *bus_change_action(sd_bus_message *m);
+
+/*
+ * Arguments, bus-read.c. 0 or positive, or an error that names what is wrong. `what` names an
+ * address to the caller.
+ */
+int bus_invalid(sd_bus_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int bus_read_addr(sd_bus_message *m, const char *what, bool needs_port,
+		  struct mptcpd_addr *ret_addr, sd_bus_error *error);
+/* "" is no address: family 0. */
+int bus_read_maybe_addr(sd_bus_message *m, const char *what, struct mptcpd_addr *ret_addr,
+			sd_bus_error *error);
+/* "" is none: 0. */
+int bus_read_interface(sd_bus_message *m, const struct bus *bus, uint32_t *ret_ifindex,
+		       sd_bus_error *error);
+int bus_read_flags(sd_bus_message *m, uint32_t *ret_flags, sd_bus_error *error);
+/* Options of later versions: whoever sends one means it, so it must not be overlooked. */
+int bus_read_no_options(sd_bus_message *m, sd_bus_error *error);
+
 #endif

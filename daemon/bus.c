@@ -27,6 +27,12 @@ uint64_t bus_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+void bus_refresh(struct bus *bus)
+{
+	if (bus->setup.refresh)
+		bus->setup.refresh(bus->setup.data);
+}
+
 static void on_system_again(struct l_timeout *timeout, void *data);
 
 /* ---- the loop's spare time ---- */

@@ -17,6 +17,9 @@ struct bus;
 
 /* Called for each setting of a policy; the strings need to live during the call only. */
 typedef void (*bus_setting_func)(void *each_data, const char *key, const char *value);
+/* Called for each line of the configuration. `group` is its title: "core", "policy:default". */
+typedef void (*bus_config_func)(void *each_data, const char *group, const char *key,
+				const char *value, const char *file, unsigned int line);
 
 /* Pointers must stay valid as long as the bus, unless said otherwise. Callbacks may be NULL. */
 struct bus_setup {
@@ -29,8 +32,14 @@ struct bus_setup {
 	void *data; /* handed to the callbacks */
 	/* The engine was given something to do: call engine_settle() soon. */
 	void (*settle)(void *data);
-	/* Read the configuration again. 0, or -errno with the reason in `text`. */
+	/* Read the configuration again. 0, or -errno with all faults in `text`, one a line. */
 	int (*reload)(void *data, char *text, size_t size);
+	/* The same without taking it: 0 with the warnings, or -errno with the faults. */
+	int (*check_config)(void *data, char *text, size_t size);
+	/* Tell the configuration in use, as its files were layered. */
+	void (*config)(void *data, bus_config_func each, void *each_data);
+	/* Ask the kernel for its endpoints and limits now, unless that was done just before. */
+	void (*refresh)(void *data);
 	/* What was measured on this subflow; 0, or -errno: nothing was. Must not block. */
 	int (*measure)(void *data, uint32_t token, const struct mptcpd_addr *local,
 		       const struct mptcpd_addr *remote, struct mptcpd_measure *ret_measure);

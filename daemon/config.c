@@ -8,15 +8,15 @@
 #include "auto.h"
 #include "addr.h"
 #include "config-private.h"
-#include "plugins.h"
 #include "sources.h"
 #include "stack.h"
 #include "value.h"
 
 static const char *const kinds[] = {"core", "endpoints", "interface", "policy", NULL};
 static const char *const core_keys[] = {"path-manager", NULL};
-static const char *const endpoints_keys[] = {"flags", "plugin", NULL};
-static const char *const interface_keys[] = {"addresses", "announce", "flags", "use", NULL};
+static const char *const endpoints_keys[] = {"flags", "plugin", "rejoin", NULL};
+static const char *const interface_keys[] = {"addresses", "announce", "flags",
+					     "rp-filter", "use",      NULL};
 static const struct config_word flag_words[] = {
 	{"backup", MPTCPD_FLAG_BACKUP},	  {"fullmesh", MPTCPD_FLAG_FULLMESH},
 	{"laminar", MPTCPD_FLAG_LAMINAR}, {"signal", MPTCPD_FLAG_SIGNAL},
@@ -35,6 +35,9 @@ static const struct config_word use_words[] = {{"auto", USE_AUTO},
 					       {"no", USE_NO},
 					       {"yes", USE_YES},
 					       {NULL}};
+
+static const struct config_word rejoin_words[] = {{"eager", true}, {"lazy", false}, {NULL}};
+static const struct config_word rp_filter_words[] = {{"keep", false}, {"loose", true}, {NULL}};
 
 /* Not in struct rules as one value: unmanaged is "no path manager". */
 static const struct config_word path_manager_words[] = {
@@ -124,14 +127,15 @@ static void read_core(struct config_loader *loader, const struct ini_group *grou
 }
 
 /*
- * Without the group: plugin `endpoints` for connections of the kernel's path manager, where this
- * installation has it. This function is the only place that knows of that default.
+ * Without the group: plugin `endpoints` with flags `subflow`, for connections of the kernel's path
+ * manager, and so not where that is not in charge.
  */
 static void read_endpoints(struct config_loader *loader, const struct ini_group *group)
 {
 	struct rules *rules = &loader->config->rules;
 	const struct ini_key *plugin = group ? ini_group_find(group, "plugin") : NULL;
 	const struct ini_key *flags = group ? ini_group_find(group, "flags") : NULL;
+	const struct ini_key *rejoin = group ? ini_group_find(group, "rejoin") : NULL;
 	struct stack_setup setup = {
 		.kind = STACK_ENDPOINTS,
 		.directory = loader->setup->plugin_directory,
@@ -143,13 +147,15 @@ static void read_endpoints(struct config_loader *loader, const struct ini_group 
 		.own_keys = endpoints_keys,
 	};
 	struct policy_plugin *plugins = NULL;
+	uint32_t eager = false;
 	size_t n;
 
-	if (!group && (rules->path_manager == PATH_MANAGER_USERSPACE ||
-		       !plugins_exists(setup.directory, setup.plugins)))
+	if (!group && rules->path_manager == PATH_MANAGER_USERSPACE)
 		return;
 	if (flags)
 		read_flags(&loader->faults, flags, &rules->endpoint_flags);
+	if (rejoin && config_read_choice(&loader->faults, rejoin, rejoin_words, &eager))
+		rules->rejoin_eager = eager;
 	n = stack_start(&setup, &plugins, &loader->faults);
 	if (n > 1)
 		report_add(&loader->faults, setup.where, "more than one plugin, expected one");
@@ -193,6 +199,25 @@ static void read_interface_match(struct report *report, const struct ini_group *
 			   match, MPTCPD_IFNAME_SIZE - 1);
 }
 
+/* What the kernel's path manager would leave undone. `key` NULL: nothing is announced. */
+static void warn_announce(struct config_loader *loader, const struct ini_key *key,
+			  const struct interface_rule *rule)
+{
+	const struct rules *rules = &loader->config->rules;
+	uint32_t flags = rule->has_flags ? rule->flags : rules->endpoint_flags;
+
+	if (!key || rules->path_manager != PATH_MANAGER_KERNEL)
+		return;
+	if (!(flags & MPTCPD_FLAG_SIGNAL))
+		report_add(&loader->warnings, key->where,
+			   "'announce' has no effect under the kernel's path manager without flag "
+			   "'signal'");
+	else if (rule->announce.port)
+		report_add(&loader->warnings, key->where,
+			   "the kernel's path manager announces a port only where it can listen on "
+			   "it: leave it out, or use path-manager = userspace");
+}
+
 static void read_interface(struct config_loader *loader, const struct ini_group *group)
 {
 	struct rules *rules = &loader->config->rules;
@@ -203,7 +228,7 @@ static void read_interface(struct config_loader *loader, const struct ini_group 
 	read_interface_match(faults, group, rule);
 	for (size_t i = 0; i < group->n_keys; i++) {
 		const struct ini_key *key = &group->keys[i];
-		uint32_t use = USE_AUTO;
+		uint32_t use = USE_AUTO, loose = false;
 
 		if (strcmp(key->name, "use") == 0) {
 			if (config_read_choice(faults, key, use_words, &use))
@@ -218,10 +243,14 @@ static void read_interface(struct config_loader *loader, const struct ini_group 
 					   "bad address '%s' of 'announce', expected one like "
 					   "203.0.113.7 or 2001:db8::7",
 					   key->value);
+		} else if (strcmp(key->name, "rp-filter") == 0) {
+			if (config_read_choice(faults, key, rp_filter_words, &loose))
+				rule->rp_filter_loose = loose;
 		} else {
 			report_add_unknown(faults, key->where, "key", key->name, interface_keys);
 		}
 	}
+	warn_announce(loader, ini_group_find(group, "announce"), rule);
 }
 
 /* Is its kind known, with a name where one belongs? */

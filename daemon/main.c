@@ -19,8 +19,11 @@
 #include "bus.h"
 #include "config.h"
 #include "engine.h"
+#include "fdstore.h"
 #include "kernel.h"
 #include "notice.h"
+#include "rpfilter.h"
+#include "state.h"
 #include "sysctl.h"
 
 #define EXIT_USAGE 2
@@ -28,6 +31,8 @@
 
 /* What one settle may take, so that the control socket and new events need not wait long. */
 #define BUDGET_MS 10
+/* Listings are not worth asking the kernel for its endpoints more often. */
+#define REFRESH_MS 100
 
 struct daemon {
 	struct config_setup config_setup;
@@ -35,14 +40,18 @@ struct daemon {
 	struct config *config;
 	struct kernel *kernel;
 	struct engine *engine;
+	struct state *state; /* NULL: nothing survives a restart */
 	struct bus *bus;
+	struct rpfilter *rpfilter;
 	struct l_io *ios[KERNEL_FDS];
 	struct l_timeout *timer, *watchdog;
 	struct l_io
 		*again; /* an eventfd: readable when work is left, after all else had its turn */
 	uint64_t settle_at_ms; /* what the timer is set to */
+	uint64_t refreshed_ms; /* when the kernel was asked for its endpoints for a listing */
 	enum path_manager path_manager_before; /* UNKNOWN: not changed */
-	bool verbose, claimed, ready, host_seen, connections_seen;
+	bool host_changed; /* since the last look at rp_filter */
+	bool verbose, claimed, ready, host_seen, connections_seen, all_settled;
 	int claim, status;
 };
 
@@ -109,6 +118,16 @@ static void tell_ready(struct daemon *daemon)
 		   config_path_manager_name(&daemon->config->rules));
 }
 
+static void look_at_rp_filter(struct daemon *daemon)
+{
+	if (!daemon->host_changed)
+		return;
+	daemon->host_changed = false;
+	/* The kernel does not tell of it as it does of links. */
+	if (rpfilter_update(daemon->rpfilter, engine_model(daemon->engine)))
+		kernel_ops.snapshot(daemon->kernel, SNAPSHOT_HOST);
+}
+
 static void settle(struct daemon *daemon)
 {
 	uint64_t now = now_ms();
@@ -117,11 +136,17 @@ static void settle(struct daemon *daemon)
 	kernel_start_budget(daemon->kernel, BUDGET_MS);
 	next = engine_settle(daemon->engine, now);
 	bus_flush(daemon->bus);
+	look_at_rp_filter(daemon);
 	tell_ready(daemon);
-	if (next > now)
-		set_timer(daemon, next, now);
-	else
+	if (next <= now) {
 		settle_soon(daemon);
+		return;
+	}
+	set_timer(daemon, next, now);
+	if (daemon->ready && !daemon->all_settled) {
+		daemon->all_settled = true;
+		fdstore_settle(daemon->kernel);
+	}
 }
 
 /* ---- what comes in ---- */
@@ -156,6 +181,7 @@ static void on_change(void *data, const struct change *change)
 	daemon->host_seen |= change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_HOST;
 	daemon->connections_seen |=
 		change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_CONNECTIONS;
+	daemon->host_changed |= change->host;
 	if (daemon->verbose)
 		notice_log_change(change);
 	if (daemon->bus)
@@ -165,6 +191,59 @@ static void on_change(void *data, const struct change *change)
 static void on_notice(void *data, const struct notice *notice)
 {
 	notice_log(notice, now_ms());
+}
+
+/* ---- what survives a restart ---- */
+
+static void on_host(void *data, const struct engine_host *host)
+{
+	struct daemon *daemon = data;
+
+	if (daemon->state)
+		state_set_host(daemon->state, host);
+}
+
+static void on_settled(void *data, struct connection *connection)
+{
+	struct daemon *daemon = data;
+
+	if (daemon->state)
+		state_save(daemon->state, connection);
+}
+
+static void on_forget(void *data, struct connection *connection)
+{
+	struct daemon *daemon = data;
+
+	if (daemon->state)
+		state_forget(daemon->state, connection);
+}
+
+/* Without it the work goes on; only a restart is not seamless. */
+static void open_state(struct daemon *daemon)
+{
+	struct state_identity identity;
+	int r = state_identify(&identity);
+
+	if (r == 0)
+		r = state_open(daemon->runtime_directory, &identity, &daemon->state);
+	if (r < 0)
+		l_warn("%s/state: %s; what the kernel cannot tell will be lost at a restart",
+		       daemon->runtime_directory, strerror(-r));
+	else
+		daemon->path_manager_before = state_path_manager(daemon->state);
+}
+
+static void load_state(struct daemon *daemon)
+{
+	struct engine_host host;
+
+	fdstore_start(daemon->kernel);
+	if (!daemon->state)
+		return;
+	host = state_host(daemon->state);
+	engine_set_host(daemon->engine, &host);
+	state_load(daemon->state, on_event, daemon);
 }
 
 /* ---- configuration ---- */
@@ -182,20 +261,27 @@ static void log_lines(const char *text, bool is_error)
 	}
 }
 
+static void remember_path_manager(struct daemon *daemon, enum path_manager before)
+{
+	daemon->path_manager_before = before;
+	if (daemon->state)
+		state_set_path_manager(daemon->state, before);
+}
+
 /* Make the sysctl what the configuration says, remembering what it was at first. */
 static int apply_path_manager(struct daemon *daemon, const struct rules *rules)
 {
-	enum path_manager now = sysctl_path_manager();
+	enum path_manager before = daemon->path_manager_before, now = sysctl_path_manager();
 	int r;
 
 	if (!rules->manage_path_manager || now == rules->path_manager)
 		return 0;
+	if (before == PATH_MANAGER_UNKNOWN)
+		remember_path_manager(daemon, now);
 	r = sysctl_set_path_manager(rules->path_manager);
 	if (r < 0)
-		return r;
-	if (daemon->path_manager_before == PATH_MANAGER_UNKNOWN)
-		daemon->path_manager_before = now;
-	return 0;
+		remember_path_manager(daemon, before);
+	return r;
 }
 
 static void restore_path_manager(struct daemon *daemon)
@@ -207,7 +293,7 @@ static void restore_path_manager(struct daemon *daemon)
 	r = sysctl_set_path_manager(daemon->path_manager_before);
 	if (r < 0)
 		l_error("net.mptcp.path_manager cannot be put back as it was: %s", strerror(-r));
-	daemon->path_manager_before = PATH_MANAGER_UNKNOWN;
+	remember_path_manager(daemon, PATH_MANAGER_UNKNOWN);
 }
 
 /* Take a new configuration, or keep the old one and say why. */
@@ -234,9 +320,38 @@ static int reload(void *data, char *text, size_t size)
 	log_lines(config->warnings, false);
 	engine_set_rules(daemon->engine, &config->rules, now_ms());
 	daemon->config = config;
+	daemon->host_changed = true;
 	config_free(old);
 	settle(daemon);
 	return 0;
+}
+
+static int check_own_config(void *data, char *text, size_t size)
+{
+	struct daemon *daemon = data;
+	char *found = NULL;
+	int r = config_check(&daemon->config_setup, &found);
+
+	snprintf(text, size, "%s", found ? found : "");
+	l_free(found);
+	return r;
+}
+
+static void tell_config(void *data, bus_config_func each, void *each_data)
+{
+	struct daemon *daemon = data;
+	const struct ini *ini = &daemon->config->ini;
+
+	for (size_t i = 0; i < ini->n_groups; i++) {
+		const struct ini_group *group = &ini->groups[i];
+		char title[INI_LINE_MAX];
+
+		snprintf(title, sizeof(title), "%s%s%s", group->kind, group->name ? ":" : "",
+			 group->name ? group->name : "");
+		for (size_t j = 0; j < group->n_keys; j++)
+			each(each_data, title, group->keys[j].name, group->keys[j].value,
+			     group->keys[j].where.file, group->keys[j].where.line);
+	}
 }
 
 static const char *config_file(void *data, size_t i)
@@ -282,6 +397,19 @@ static const char *error_text(void *data)
 	return kernel_ops.error_text(daemon->kernel);
 }
 
+/* What other programs changed is to be seen at once, but not for one who keeps asking. */
+static void refresh(void *data)
+{
+	struct daemon *daemon = data;
+	uint64_t now = now_ms();
+
+	if (now - daemon->refreshed_ms < REFRESH_MS)
+		return;
+	daemon->refreshed_ms = now;
+	if (kernel_refresh_endpoints(daemon->kernel) == 0)
+		settle(daemon);
+}
+
 /* Which interface the subflow is bound to is part of its address, for the kernel. */
 static int measure(void *data, uint32_t token, const struct mptcpd_addr *local,
 		   const struct mptcpd_addr *remote, struct mptcpd_measure *ret_measure)
@@ -314,6 +442,9 @@ static int start_bus(struct daemon *daemon)
 		.data = daemon,
 		.settle = settle_soon,
 		.reload = reload,
+		.check_config = check_own_config,
+		.config = tell_config,
+		.refresh = refresh,
 		.system_bus = true,
 		.measure = measure,
 		.settings = tell_settings,
@@ -369,19 +500,27 @@ static int start(struct daemon *daemon)
 	struct engine_setup setup = {
 		.rules = &daemon->config->rules,
 		.ops = &kernel_ops,
-		.observer = {.on_change = on_change, .on_notice = on_notice, .data = daemon},
+		.observer = {.on_change = on_change,
+			     .on_notice = on_notice,
+			     .on_host = on_host,
+			     .on_settled = on_settled,
+			     .on_forget = on_forget,
+			     .data = daemon},
 	};
 	int fds[KERNEL_FDS], r;
 	char why[256];
 
+	open_state(daemon);
 	if (kernel_new(on_event, daemon, &daemon->kernel, why) < 0)
 		return fail("mptcpd cannot work here", why);
 	r = apply_path_manager(daemon, &daemon->config->rules);
 	if (r < 0)
 		return fail("net.mptcp.path_manager", strerror(-r));
+	daemon->rpfilter = rpfilter_new(daemon->runtime_directory);
 	l_getrandom(&setup.seed, sizeof(setup.seed));
 	setup.kernel = daemon->kernel;
 	daemon->engine = engine_new(&setup);
+	load_state(daemon);
 	r = start_bus(daemon);
 	if (r < 0)
 		return fail("control socket", strerror(-r));
@@ -405,8 +544,14 @@ static void stop(struct daemon *daemon)
 	l_timeout_remove(daemon->timer);
 	l_timeout_remove(daemon->watchdog);
 	bus_free(daemon->bus);
+	if (daemon->kernel)
+		fdstore_stop(daemon->kernel);
+	if (daemon->engine)
+		engine_leave(daemon->engine, now_ms());
 	engine_free(daemon->engine);
+	rpfilter_free(daemon->rpfilter);
 	restore_path_manager(daemon);
+	state_close(daemon->state);
 	kernel_free(daemon->kernel);
 	config_free(daemon->config);
 	if (daemon->claimed)

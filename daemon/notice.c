@@ -61,15 +61,18 @@ void notice_log(const struct notice *notice, uint64_t now_ms)
 {
 	const char *who = notice->plugin ? notice->plugin : notice->command ? notice->command : "";
 	struct kind *kind = find_kind(notice, who);
-	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE], more[64] = "";
+	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE], more[64] = "", about[32] = "";
 
-	if (kind->logged_ms && now_ms - kind->logged_ms < INTERVAL_MS) {
+	if (notice->type != NOTICE_ENDPOINT_FOREIGN && notice->type != NOTICE_ENDPOINTS_FULL &&
+	    kind->logged_ms && now_ms - kind->logged_ms < INTERVAL_MS) {
 		kind->n_suppressed++;
 		return;
 	}
 	if (kind->n_suppressed)
 		snprintf(more, sizeof(more), " (%llu more since the last such message)",
 			 (unsigned long long)kind->n_suppressed);
+	if (notice->token)
+		snprintf(about, sizeof(about), " for connection %08x", notice->token);
 	kind->logged_ms = now_ms;
 	kind->n_suppressed = 0;
 	switch (notice->type) {
@@ -78,9 +81,20 @@ void notice_log(const struct notice *notice, uint64_t now_ms)
 		       addr_format(&notice->local, local), addr_format(&notice->remote, remote),
 		       refusal_text(notice->error), more);
 		break;
+	case NOTICE_ENDPOINT_FOREIGN:
+		l_warn("endpoint %s is somebody else's (NetworkManager's?) and left alone: let "
+		       "only "
+		       "one manage endpoints there, by 'use = no' for its interface here, or by "
+		       "connection.mptcp-flags=disabled there",
+		       addr_format_host(&notice->local, local));
+		return;
+	case NOTICE_ENDPOINTS_FULL:
+		l_warn("no place for endpoint %s: the kernel takes %d",
+		       addr_format_host(&notice->local, local), notice->error);
+		return;
 	case NOTICE_COMMAND_FAILED:
-		l_warn("%s for connection %08x failed: %s%s%s%s", who, notice->token,
-		       strerror(-notice->error), notice->text[0] ? ": " : "", notice->text, more);
+		l_warn("%s%s failed: %s%s%s%s", who, about, strerror(-notice->error),
+		       notice->text[0] ? ": " : "", notice->text, more);
 		break;
 	}
 }

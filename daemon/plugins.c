@@ -372,10 +372,3 @@ void plugins_unload(const struct mptcpd_plugin *plugin)
 		return;
 	}
 }
-
-bool plugins_exists(const char *directory, const char *name)
-{
-	AUTO(l_free) char *path = l_strdup_printf("%s/%s.so", directory, name);
-
-	return access(path, F_OK) == 0;
-}

@@ -26,9 +26,6 @@ int plugins_load(const char *directory, const char *name, const struct mptcpd_pl
 /* The counterpart of each plugins_load(); NULL is none. */
 void plugins_unload(const struct mptcpd_plugin *plugin);
 
-/* Is there such a file, whatever it may be? */
-bool plugins_exists(const char *directory, const char *name);
-
 /* Read a setting's value: 0, or -EINVAL and what was expected (a phrase), for l_free(). */
 int plugins_parse_setting(const struct mptcpd_setting *setting, const char *text,
 			  struct mptcpd_value *ret_value, char **ret_expected);

@@ -28,6 +28,12 @@ struct kernel_counters {
  */
 int kernel_new(void (*on_event)(void *data, const struct event *event), void *data,
 	       struct kernel **ret_kernel, char ret_why[static 256]);
+/*
+ * The same for one who only wants to be answered: no events come, and CAP_NET_ADMIN is needed by
+ * commands alone. Snapshots work, as far as the kernel tells the caller what is in them.
+ */
+int kernel_new_quiet(void (*on_event)(void *data, const struct event *event), void *data,
+		     struct kernel **ret_kernel, char ret_why[static 256]);
 void kernel_free(struct kernel *kernel);
 
 /* Descriptors to watch for reading; they stay the same until kernel_free(). Returns how many. */
@@ -44,10 +50,25 @@ extern const struct kernel_ops kernel_ops;
 /* Start the share of time that ops->out_of_time() measures. */
 void kernel_start_budget(struct kernel *kernel, uint32_t ms);
 
+/*
+ * Take a snapshot of kind SNAPSHOT_ENDPOINTS here and now: calls on_event from its BEGIN to its END
+ * before it returns. 0, or -errno and no END. One that was asked for is given up in its favour.
+ */
+int kernel_refresh_endpoints(struct kernel *kernel);
+/*
+ * Call `each` for every address that the connection uses and its id, which takes Linux 6.9 and the
+ * userspace path manager. 0 or -errno; older kernels tell the endpoints instead.
+ */
+int kernel_list_ids(struct kernel *kernel, uint32_t token,
+		    void (*each)(void *data, const struct event *event), void *data);
+
 /* What the kernel measured on a subflow now. As diag_measure(). */
 int kernel_measure(struct kernel *kernel, const struct mptcpd_addr *local,
 		   const struct mptcpd_addr *remote, uint32_t ifindex,
 		   struct mptcpd_measure *ret_measure);
+
+/* The sockets behind ops->listen(), for whoever keeps them over a restart. */
+struct listeners *kernel_listeners(struct kernel *kernel);
 
 const struct kernel_counters *kernel_counters(const struct kernel *kernel);
 

@@ -19,14 +19,14 @@
 struct listener {
 	struct listener *next;
 	struct mptcpd_addr addr;
-	unsigned int users;
+	uint32_t ifindex;
+	unsigned int users; /* 0: adopted, and not asked for yet */
 	int fd;
 };
 
 int listeners_init(struct listeners *listeners)
 {
-	listeners->list = NULL;
-	listeners->fd = epoll_create1(EPOLL_CLOEXEC);
+	*listeners = (struct listeners){.fd = epoll_create1(EPOLL_CLOEXEC)};
 	return listeners->fd < 0 ? -errno : 0;
 }
 
@@ -82,56 +82,132 @@ static int open_socket(const struct mptcpd_addr *addr, uint32_t ifindex)
 	return fd;
 }
 
-int listeners_add(struct listeners *listeners, const struct mptcpd_addr *addr, uint32_t ifindex)
+static struct listener **find(struct listeners *listeners, const struct mptcpd_addr *addr)
+{
+	struct listener **at = &listeners->list;
+
+	while (*at && !addr_equal(&(*at)->addr, addr))
+		at = &(*at)->next;
+	return at;
+}
+
+static void take_out(struct listeners *listeners, struct listener **at)
+{
+	struct listener *listener = *at;
+
+	*at = listener->next;
+	if (listeners->on_listener)
+		listeners->on_listener(listeners->data, listener->fd, &listener->addr, false);
+	listener_free(listener);
+}
+
+/* Takes the descriptor, and closes it on failure. */
+static int put_in(struct listeners *listeners, int fd, const struct mptcpd_addr *addr,
+		  uint32_t ifindex, unsigned int users)
 {
 	/* Edge-triggered: when accept() fails for lack of descriptors, it must not spin. */
-	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-	struct listener *listener;
-	int r;
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.fd = fd};
+	struct listener *listener = calloc(1, sizeof(*listener));
+	int r = listener ? 0 : -ENOMEM;
 
-	if (!addr->port || (addr->family != AF_INET && addr->family != AF_INET6))
-		return -EINVAL;
-	for (listener = listeners->list; listener; listener = listener->next) {
-		if (addr_equal(&listener->addr, addr)) {
-			listener->users++;
-			return 0;
-		}
-	}
-	listener = calloc(1, sizeof(*listener));
-	if (!listener)
-		return -ENOMEM;
-	listener->fd = r = open_socket(addr, ifindex);
+	if (r == 0 && epoll_ctl(listeners->fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		r = -errno;
 	if (r < 0) {
 		free(listener);
+		close(fd);
 		return r;
 	}
-	event.data.fd = listener->fd;
-	if (epoll_ctl(listeners->fd, EPOLL_CTL_ADD, listener->fd, &event) < 0) {
-		r = -errno;
-		listener_free(listener);
-		return r;
-	}
-	listener->addr = *addr;
-	listener->users = 1;
-	listener->next = listeners->list;
+	*listener = (struct listener){listeners->list, *addr, ifindex, users, fd};
 	listeners->list = listener;
 	return 0;
 }
 
-int listeners_remove(struct listeners *listeners, const struct mptcpd_addr *addr)
+int listeners_add(struct listeners *listeners, const struct mptcpd_addr *addr, uint32_t ifindex)
 {
-	for (struct listener **at = &listeners->list; *at; at = &(*at)->next) {
-		struct listener *listener = *at;
+	struct listener **at = find(listeners, addr);
+	int fd, r;
 
-		if (!addr_equal(&listener->addr, addr))
-			continue;
-		if (--listener->users == 0) {
-			*at = listener->next;
-			listener_free(listener);
-		}
+	if (!addr->port || (addr->family != AF_INET && addr->family != AF_INET6))
+		return -EINVAL;
+	if (*at && (*at)->users == 0 && (*at)->ifindex != ifindex)
+		take_out(listeners, at); /* of an earlier life, and bound to another link */
+	else if (*at) {
+		(*at)->users++;
 		return 0;
 	}
-	return -ENOENT;
+	fd = open_socket(addr, ifindex);
+	if (fd < 0)
+		return fd;
+	r = put_in(listeners, fd, addr, ifindex, 1);
+	if (r == 0 && listeners->on_listener)
+		listeners->on_listener(listeners->data, fd, addr, true);
+	return r;
+}
+
+int listeners_remove(struct listeners *listeners, const struct mptcpd_addr *addr)
+{
+	struct listener **at = find(listeners, addr);
+
+	if (!*at)
+		return -ENOENT;
+	if ((*at)->users <= 1)
+		take_out(listeners, at);
+	else
+		(*at)->users--;
+	return 0;
+}
+
+/* ---- sockets of an earlier life ---- */
+
+static bool has_option(int fd, int option, int wanted)
+{
+	socklen_t size = sizeof(int);
+	int value;
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 && value == wanted;
+}
+
+static struct mptcpd_addr local_of(int fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in ip4;
+		struct sockaddr_in6 ip6;
+	} name = {0};
+	socklen_t size = sizeof(name);
+
+	if (getsockname(fd, &name.any, &size) == 0 && name.any.sa_family == AF_INET)
+		return addr_v4(&name.ip4.sin_addr, ntohs(name.ip4.sin_port));
+	if (name.any.sa_family == AF_INET6)
+		return addr_v6(&name.ip6.sin6_addr, ntohs(name.ip6.sin6_port));
+	return (struct mptcpd_addr){0};
+}
+
+int listeners_adopt(struct listeners *listeners, int fd)
+{
+	struct mptcpd_addr addr = local_of(fd);
+	socklen_t size = sizeof(int);
+	int ifindex = 0;
+
+	if (!addr.family || !addr.port || !has_option(fd, SO_PROTOCOL, IPPROTO_MPTCP) ||
+	    !has_option(fd, SO_ACCEPTCONN, 1) || *find(listeners, &addr) ||
+	    getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex, &size) < 0) {
+		close(fd);
+		return -EINVAL;
+	}
+	return put_in(listeners, fd, &addr, (uint32_t)ifindex, 0);
+}
+
+void listeners_close_unused(struct listeners *listeners)
+{
+	struct listener **at = &listeners->list;
+
+	while (*at) {
+		if ((*at)->users == 0)
+			take_out(listeners, at);
+		else
+			at = &(*at)->next;
+	}
 }
 
 void listeners_dispatch(struct listeners *listeners)

@@ -74,17 +74,15 @@ static int decode_record(const struct snapshot *snapshot, const struct nlmsghdr 
 {
 	int r;
 
-	if (snapshot->kind == SNAPSHOT_HOST) {
-		r = link_event(nlh, nlh->nlmsg_len, ret_event);
-		if (r == 0)
-			ret_event->dumped = true; /* links and addresses tell news in the same form */
-		return r;
-	}
-	if (snapshot->kind == SNAPSHOT_ENDPOINTS)
-		return codec_pm_reply(nlh, nlh->nlmsg_len, ret_event);
-	if (snapshot->stage < 2)
+	if (snapshot->kind == SNAPSHOT_CONNECTIONS && snapshot->stage < 2)
 		return codec_diag_connection(nlh, nlh->nlmsg_len, ret_event);
-	return codec_diag_subflow(nlh, nlh->nlmsg_len, diag_now_ms(), ret_event);
+	if (snapshot->kind == SNAPSHOT_CONNECTIONS)
+		return codec_diag_subflow(nlh, nlh->nlmsg_len, diag_now_ms(), ret_event);
+	r = snapshot->kind == SNAPSHOT_HOST ? link_event(nlh, nlh->nlmsg_len, ret_event)
+					    : codec_pm_reply(nlh, nlh->nlmsg_len, ret_event);
+	if (r == 0)
+		ret_event->dumped = true; /* news come in the same form */
+	return r;
 }
 
 static void go_idle(struct snapshot *snapshot)
@@ -163,6 +161,12 @@ void snapshot_ask(struct snapshot *snapshot)
 		snapshot->state = SNAPSHOT_ASKED;
 	else if (snapshot->state != SNAPSHOT_ASKED)
 		snapshot->again = true;
+}
+
+void snapshot_give_up(struct snapshot *snapshot)
+{
+	snapshot->state = SNAPSHOT_IDLE;
+	snapshot->again = false;
 }
 
 void snapshot_start(struct snapshot *snapshot)

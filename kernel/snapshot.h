@@ -53,6 +53,8 @@ void snapshot_close(struct snapshot *snapshot);
 
 /* Want one; one that is under way is followed by another. snapshot_start() is then due. */
 void snapshot_ask(struct snapshot *snapshot);
+/* Whatever is under way ends without END: a newer one has taken its place. */
+void snapshot_give_up(struct snapshot *snapshot);
 /* Start it if it is ASKED. */
 void snapshot_start(struct snapshot *snapshot);
 /* Read about `slice` messages. 1: more may be waiting; 0: none now; -errno: the socket is broken. */

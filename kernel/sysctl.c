@@ -29,6 +29,18 @@ static int read_file(const char *path, char *ret_value, size_t size)
 	return 0;
 }
 
+static int write_file(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), r = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, value, strlen(value)) < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
 static int mptcp_path(const char *name, char *ret_path, size_t size)
 {
 	int n = snprintf(ret_path, size, "/proc/sys/net/mptcp/%s", name);
@@ -47,17 +59,9 @@ int sysctl_read(const char *name, char *ret_value, size_t size)
 int sysctl_write(const char *name, const char *value)
 {
 	char path[128];
-	int fd, r = mptcp_path(name, path, sizeof(path));
+	int r = mptcp_path(name, path, sizeof(path));
 
-	if (r < 0)
-		return r;
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, value, strlen(value)) < 0)
-		r = -errno;
-	close(fd);
-	return r;
+	return r < 0 ? r : write_file(path, value);
 }
 
 int sysctl_enabled(void)
@@ -95,17 +99,39 @@ int sysctl_set_path_manager(enum path_manager path_manager)
 	return r == -ENOENT ? -EOPNOTSUPP : r;
 }
 
-static long rp_filter(const char *interface)
-{
-	char path[64 + MPTCPD_IFNAME_SIZE], value[VALUE_SIZE];
+#define RP_FILTER_PATH_SIZE (64 + MPTCPD_IFNAME_SIZE)
 
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%.15s/rp_filter", interface);
-	return read_file(path, value, sizeof(value)) < 0 ? 0 : strtol(value, NULL, 10);
+/* False: the name would lead elsewhere. */
+static bool rp_filter_path(const char *interface, char path[static RP_FILTER_PATH_SIZE])
+{
+	snprintf(path, RP_FILTER_PATH_SIZE, "/proc/sys/net/ipv4/conf/%.15s/rp_filter", interface);
+	return *interface && *interface != '.' && !strchr(interface, '/');
+}
+
+int sysctl_rp_filter(const char *interface)
+{
+	char path[RP_FILTER_PATH_SIZE], value[VALUE_SIZE];
+	int r;
+
+	if (!rp_filter_path(interface, path))
+		return -EINVAL;
+	r = read_file(path, value, sizeof(value));
+	return r < 0 ? r : (int)strtol(value, NULL, 10);
+}
+
+int sysctl_set_rp_filter(const char *interface, int value)
+{
+	char path[RP_FILTER_PATH_SIZE], text[VALUE_SIZE];
+
+	if (!rp_filter_path(interface, path))
+		return -EINVAL;
+	snprintf(text, sizeof(text), "%d", value);
+	return write_file(path, text);
 }
 
 bool sysctl_rp_filter_strict(const char *interface)
 {
-	long all = rp_filter("all"), own = rp_filter(interface);
+	int all = sysctl_rp_filter("all"), own = sysctl_rp_filter(interface);
 
 	/* The kernel takes the larger one; 2 is loose. */
 	return (all > own ? all : own) == 1;

@@ -19,6 +19,12 @@ int sysctl_enabled(void);
 enum path_manager sysctl_path_manager(void);
 /* Choose it. 0 or -errno; -EOPNOTSUPP: this kernel knows no other; -EINVAL: PATH_MANAGER_UNKNOWN. */
 int sysctl_set_path_manager(enum path_manager path_manager);
+/*
+ * net.ipv4.conf.`interface`.rp_filter: 0 off, 1 strict, 2 loose. Reading returns it, or -errno;
+ * writing 0 or -errno.
+ */
+int sysctl_rp_filter(const char *interface);
+int sysctl_set_rp_filter(const char *interface, int value);
 /* Does net.ipv4.conf say strict reverse-path filtering for this interface? False if unknown. */
 bool sysctl_rp_filter_strict(const char *interface);
 

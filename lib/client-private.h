@@ -34,7 +34,7 @@ struct mptcpctl {
 	bool system; /* over the system bus */
 	struct arena arena;
 	struct monitor monitor;
-	char error[512];
+	char error[WIRE_TEXT_SIZE + 32]; /* all faults of a configuration, and the errno */
 };
 
 /* Note what went wrong, and return `error`, a negative errno. */
@@ -46,5 +46,7 @@ int handle_fail_call(struct mptcpctl *ctl, int r, const sd_bus_error *error);
 int handle_new_call(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_m);
 /* Send it and wait. `r` is the result of filling it in; `m` is freed. `ret_reply` may be NULL. */
 int handle_call(struct mptcpctl *ctl, sd_bus_message *m, int r, sd_bus_message **ret_reply);
+/* The end of what reads a reply: frees it, and tells what to return: `r` if all could be read. */
+int handle_finish(struct mptcpctl *ctl, struct reader *reader, int r);
 
 #endif

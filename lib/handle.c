@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #define DEFAULT_SOCKET "/run/mptcpd/control"
+/* Over the system bus a person may be asked for a password meanwhile. */
+#define SYSTEM_TIMEOUT_US (120 * UINT64_C(1000000))
 
 MPTCPCTL_EXPORT int mptcpctl_new(struct mptcpctl **ret_ctl)
 {
@@ -202,11 +204,16 @@ MPTCPCTL_EXPORT int mptcpctl_connect(struct mptcpctl *ctl, const char *socket)
 
 int handle_new_call(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_m)
 {
+	int r;
+
 	ctl->error[0] = '\0';
 	if (!ctl->bus)
 		return handle_fail(ctl, -ENOTCONN, "not connected");
-	return sd_bus_message_new_method_call(ctl->bus, ret_m, ctl->system ? WIRE_NAME : NULL,
-					      WIRE_PATH, WIRE_INTERFACE, member);
+	r = sd_bus_message_new_method_call(ctl->bus, ret_m, ctl->system ? WIRE_NAME : NULL,
+					   WIRE_PATH, WIRE_INTERFACE, member);
+	if (r >= 0 && ctl->system)
+		r = sd_bus_message_set_allow_interactive_authorization(*ret_m, 1);
+	return r;
 }
 
 int handle_call(struct mptcpctl *ctl, sd_bus_message *m, int r, sd_bus_message **ret_reply)
@@ -214,12 +221,24 @@ int handle_call(struct mptcpctl *ctl, sd_bus_message *m, int r, sd_bus_message *
 	sd_bus_error error = SD_BUS_ERROR_NULL;
 
 	if (r >= 0)
-		r = sd_bus_call(ctl->bus, m, 0, &error, ret_reply);
+		r = sd_bus_call(ctl->bus, m, ctl->system ? SYSTEM_TIMEOUT_US : 0, &error,
+				ret_reply);
 	if (r < 0 && !ctl->error[0])
 		r = handle_fail_call(ctl, r, &error);
 	sd_bus_error_free(&error);
 	sd_bus_message_unref(m);
 	return r < 0 ? r : 0;
+}
+
+int handle_finish(struct mptcpctl *ctl, struct reader *reader, int r)
+{
+	sd_bus_message_unref(reader->m);
+	arena_reset(&ctl->arena);
+	if (reader->error == -ENOMEM)
+		return handle_fail(ctl, -ENOMEM, "out of memory");
+	if (reader->error < 0)
+		return handle_fail(ctl, -EBADMSG, "mptcpd answered what cannot be understood");
+	return r;
 }
 
 /* ---- other people's loops ---- */

@@ -26,18 +26,6 @@ static int fetch_token(struct mptcpctl *ctl, const char *member, uint32_t token,
 	return handle_call(ctl, m, r, ret_reply);
 }
 
-/* The end of each function here: free the reply, and tell what to return. */
-static int finish(struct mptcpctl *ctl, struct reader *reader, int stopped)
-{
-	sd_bus_message_unref(reader->m);
-	arena_reset(&ctl->arena);
-	if (reader->error == -ENOMEM)
-		return handle_fail(ctl, -ENOMEM, "out of memory");
-	if (reader->error < 0)
-		return handle_fail(ctl, -EBADMSG, "mptcpd answered what cannot be understood");
-	return stopped;
-}
-
 /* All pages of one listing. `hand_out` reads the array of one page. */
 static int list_pages(struct mptcpctl *ctl, const char *member,
 		      int (*hand_out)(struct reader *reader, void *each), void *each)
@@ -58,7 +46,7 @@ static int list_pages(struct mptcpctl *ctl, const char *member,
 		r = hand_out(&reader, each);
 		if (r == 0)
 			reader_read(&reader, "t", &cursor);
-		r = finish(ctl, &reader, r);
+		r = handle_finish(ctl, &reader, r);
 	} while (r == 0 && cursor);
 	return r;
 }
@@ -87,7 +75,7 @@ mptcpctl_get_status(struct mptcpctl *ctl,
 	reader_keys(&reader, keys, 4);
 	if (reader.error == 0)
 		r = on_status(data, &status);
-	return finish(ctl, &reader, r);
+	return handle_finish(ctl, &reader, r);
 }
 
 struct each_connection {
@@ -133,7 +121,7 @@ MPTCPCTL_EXPORT int mptcpctl_get_connection(
 		return r;
 	if (parse_connection(&reader, &connection))
 		r = on_connection(data, &connection);
-	return finish(ctl, &reader, r);
+	return handle_finish(ctl, &reader, r);
 }
 
 struct each_interface {
@@ -179,7 +167,7 @@ mptcpctl_list_endpoints(struct mptcpctl *ctl,
 	if (reader_enter(&reader, 'a', WIRE_ENDPOINT))
 		while (r == 0 && parse_endpoint(&reader, &endpoint))
 			r = on_endpoint(data, &endpoint);
-	return finish(ctl, &reader, r);
+	return handle_finish(ctl, &reader, r);
 }
 
 MPTCPCTL_EXPORT int
@@ -195,7 +183,7 @@ mptcpctl_get_limits(struct mptcpctl *ctl,
 	reader_read(&reader, "uu", &limits.subflows, &limits.add_addr_accepted);
 	if (reader.error == 0)
 		r = on_limits(data, &limits);
-	return finish(ctl, &reader, r);
+	return handle_finish(ctl, &reader, r);
 }
 
 MPTCPCTL_EXPORT int mptcpctl_list_policies(struct mptcpctl *ctl,
@@ -212,7 +200,7 @@ MPTCPCTL_EXPORT int mptcpctl_list_policies(struct mptcpctl *ctl,
 	if (reader_enter(&reader, 'a', WIRE_POLICY))
 		while (r == 0 && parse_policy(&reader, &policy))
 			r = on_policy(data, &policy);
-	return finish(ctl, &reader, r);
+	return handle_finish(ctl, &reader, r);
 }
 
 MPTCPCTL_EXPORT int
@@ -231,5 +219,21 @@ mptcpctl_explain(struct mptcpctl *ctl, uint32_t token,
 	explanation.announcements = parse_announcements(&reader);
 	if (reader.error == 0)
 		r = on_explanation(data, &explanation);
-	return finish(ctl, &reader, r);
+	return handle_finish(ctl, &reader, r);
+}
+
+MPTCPCTL_EXPORT int
+mptcpctl_list_config(struct mptcpctl *ctl,
+		     int (*on_config)(void *data, const struct mptcpctl_config *config), void *data)
+{
+	struct reader reader = {.arena = &ctl->arena};
+	struct mptcpctl_config config;
+	int r = fetch(ctl, "GetConfig", &reader.m);
+
+	if (r < 0)
+		return r;
+	if (reader_enter(&reader, 'a', WIRE_CONFIG))
+		while (r == 0 && parse_config(&reader, &config))
+			r = on_config(data, &config);
+	return handle_finish(ctl, &reader, r);
 }

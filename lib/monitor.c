@@ -9,116 +9,24 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#include <time.h>
 
 #include "parse.h"
-
-static const char *const event_names[] = {
-	[MPTCPCTL_SYNCHRONIZED] = "synchronized",
-	[MPTCPCTL_CONNECTION_CREATED] = "connection-created",
-	[MPTCPCTL_CONNECTION_ESTABLISHED] = "connection-established",
-	[MPTCPCTL_CONNECTION_CLOSED] = "connection-closed",
-	[MPTCPCTL_SUBFLOW_ESTABLISHED] = "subflow-established",
-	[MPTCPCTL_SUBFLOW_CLOSED] = "subflow-closed",
-	[MPTCPCTL_SUBFLOW_PRIORITY] = "subflow-priority",
-	[MPTCPCTL_ADDRESS_ANNOUNCED] = "address-announced",
-	[MPTCPCTL_ADDRESS_REMOVED] = "address-removed",
-	[MPTCPCTL_LISTENER_CREATED] = "listener-created",
-	[MPTCPCTL_LISTENER_CLOSED] = "listener-closed",
-	[MPTCPCTL_INTERFACE_ADDED] = "interface-added",
-	[MPTCPCTL_INTERFACE_CHANGED] = "interface-changed",
-	[MPTCPCTL_INTERFACE_REMOVED] = "interface-removed",
-	[MPTCPCTL_INTERFACE_ADDRESS_ADDED] = "interface-address-added",
-	[MPTCPCTL_INTERFACE_ADDRESS_CHANGED] = "interface-address-changed",
-	[MPTCPCTL_INTERFACE_ADDRESS_REMOVED] = "interface-address-removed",
-	[MPTCPCTL_ENDPOINT_ADDED] = "endpoint-added",
-	[MPTCPCTL_ENDPOINT_CHANGED] = "endpoint-changed",
-	[MPTCPCTL_ENDPOINT_REMOVED] = "endpoint-removed",
-	[MPTCPCTL_LOST] = "lost",
-	[MPTCPCTL_RESYNCED] = "resynced",
-};
-
-#define N_EVENTS (sizeof(event_names) / sizeof(*event_names))
+#include "present.h"
 
 static void next_page(struct mptcpctl *ctl);
 
-static uint64_t wall_clock_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* Nothing is told any more once the callback wants to stop, or something failed. */
-static void emit(struct mptcpctl *ctl, enum mptcpctl_event_type type, struct mptcpctl_event *event)
+static void emit(void *data, enum mptcpctl_event_type type, struct mptcpctl_event *event)
 {
-	struct monitor *monitor = &ctl->monitor;
+	struct mptcpctl *ctl = data;
 
-	if (monitor->result)
+	if (ctl->monitor.result)
 		return;
-	event->type = type;
-	event->name = event_names[type];
-	if (!event->time_us)
-		event->time_us = wall_clock_us();
-	monitor->result = monitor->on_event(monitor->data, event);
+	present_stamp(event, type);
+	ctl->monitor.result = ctl->monitor.on_event(ctl->monitor.data, event);
 }
 
-/* ---- the present state, told as events ---- */
-
-static void emit_subflow(struct mptcpctl *ctl, const struct mptcpctl_connection *connection,
-			 const struct mptcpctl_subflow *subflow)
-{
-	struct mptcpctl_event event = {
-		.token = connection->token,
-		.side = connection->side,
-		.policy = connection->policy,
-		.local = subflow->local,
-		.remote = subflow->remote,
-		.local_id = subflow->local_id,
-		.remote_id = subflow->remote_id,
-		.backup = subflow->backup,
-		.peer_backup = subflow->peer_backup,
-		.interface = subflow->interface,
-	};
-
-	/* The initial one has no event of its own; a pending one will have it. */
-	if (!subflow->initial && strcmp(subflow->state, "pending") != 0)
-		emit(ctl, MPTCPCTL_SUBFLOW_ESTABLISHED, &event);
-}
-
-static void emit_connection(struct mptcpctl *ctl, const struct mptcpctl_connection *connection)
-{
-	struct mptcpctl_event event = {
-		.token = connection->token,
-		.side = connection->side,
-		.policy = connection->policy,
-		.local = connection->local,
-		.remote = connection->remote,
-		.deny_join_id0 = connection->deny_join_id0,
-	};
-	const struct mptcpctl_subflow *subflow;
-	const struct mptcpctl_address *address;
-
-	emit(ctl, MPTCPCTL_CONNECTION_CREATED, &event);
-	if (strcmp(connection->state, "created") != 0)
-		emit(ctl, MPTCPCTL_CONNECTION_ESTABLISHED, &event);
-	for (subflow = connection->subflows; subflow; subflow = subflow->next)
-		emit_subflow(ctl, connection, subflow);
-	event.local = (struct mptcpctl_addr){0};
-	for (address = connection->peer_addresses; address; address = address->next) {
-		event.remote = address->addr;
-		event.remote_id = address->id;
-		emit(ctl, MPTCPCTL_ADDRESS_ANNOUNCED, &event);
-	}
-}
-
-static void emit_interface(struct mptcpctl *ctl, const struct mptcpctl_interface *interface)
-{
-	struct mptcpctl_event event = {.interface = interface->name, .interface_now = interface};
-
-	emit(ctl, MPTCPCTL_INTERFACE_ADDED, &event);
-}
+/* ---- the present state ---- */
 
 /* One page of the listing of this stage. */
 static void tell_page(struct mptcpctl *ctl, struct reader *reader)
@@ -132,20 +40,19 @@ static void tell_page(struct mptcpctl *ctl, struct reader *reader)
 		if (!reader_enter(reader, 'a', WIRE_LINK))
 			return;
 		while (parse_interface(reader, &interface))
-			emit_interface(ctl, &interface);
+			present_interface(&interface, emit, ctl);
 		break;
 	case STAGE_ENDPOINTS:
 		if (!reader_enter(reader, 'a', WIRE_ENDPOINT))
 			return;
 		while (parse_endpoint(reader, &endpoint))
-			emit(ctl, MPTCPCTL_ENDPOINT_ADDED,
-			     &(struct mptcpctl_event){.endpoint = &endpoint});
+			present_endpoint(&endpoint, emit, ctl);
 		break;
 	case STAGE_CONNECTIONS:
 		if (!reader_enter(reader, 'a', WIRE_CONNECTION))
 			return;
 		while (parse_connection(reader, &connection))
-			emit_connection(ctl, &connection);
+			present_connection(&connection, emit, ctl);
 		break;
 	case STAGE_OFF:
 	case STAGE_SYNCHRONIZED:
@@ -305,9 +212,9 @@ static int on_signal(sd_bus_message *m, void *data, sd_bus_error *unused)
 			handle_fail(ctl, -EBADMSG, "mptcpd told what cannot be understood");
 		return 0;
 	}
-	while (name && type < N_EVENTS && strcmp(event_names[type], name) != 0)
+	while (name && present_name(type) && strcmp(present_name(type), name) != 0)
 		type++;
-	if (name && type < N_EVENTS && is_told(&ctl->monitor, type, position)) {
+	if (name && present_name(type) && is_told(&ctl->monitor, type, position)) {
 		emit(ctl, type, &event);
 		if (type == MPTCPCTL_LOST && event.what && strcmp(event.what, "monitor") == 0)
 			start_over(ctl);

@@ -240,3 +240,20 @@ const struct mptcpctl_announcement *parse_announcements(struct reader *reader)
 	return parse_list(reader, WIRE_ANNOUNCEMENT, sizeof(struct mptcpctl_announcement),
 			  parse_announcement);
 }
+
+bool parse_config(struct reader *reader, struct mptcpctl_config *ret_config)
+{
+	struct mptcpctl_config config = {0};
+
+	if (!reader_enter(reader, 'r', WIRE_IN_CONFIG))
+		return false;
+	config.group = parse_name(reader);
+	config.key = parse_name(reader);
+	config.value = parse_name(reader);
+	config.file = parse_name(reader);
+	reader_read(reader, "u", &config.line);
+	reader_keys(reader, NULL, 0);
+	reader_exit(reader);
+	*ret_config = config;
+	return reader->error == 0;
+}

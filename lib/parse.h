@@ -12,6 +12,7 @@ bool parse_connection(struct reader *reader, struct mptcpctl_connection *ret_con
 bool parse_interface(struct reader *reader, struct mptcpctl_interface *ret_interface);
 bool parse_endpoint(struct reader *reader, struct mptcpctl_endpoint *ret_endpoint);
 bool parse_policy(struct reader *reader, struct mptcpctl_policy *ret_policy);
+bool parse_config(struct reader *reader, struct mptcpctl_config *ret_config);
 /* The arrays of Explain. */
 const struct mptcpctl_path *parse_paths(struct reader *reader);
 const struct mptcpctl_announcement *parse_announcements(struct reader *reader);

@@ -15,6 +15,9 @@
 #define WIRE_ERROR_NOT_PERMITTED "org.mptcpd1.Error.NotPermitted"
 #define WIRE_ERROR_FAILED "org.mptcpd1.Error.Failed"
 
+/* The longest text about a configuration; the rest is cut. */
+#define WIRE_TEXT_SIZE 16384
+
 /* Contents of the structures, and the structures. */
 #define WIRE_IN_SUBFLOW "(sq)(sq)yyssbbbssa{sv}"
 #define WIRE_IN_ADDRESS "(sq)ya{sv}"
@@ -25,6 +28,7 @@
 #define WIRE_IN_POLICY "sasa{ss}a{ss}ta{sv}"
 #define WIRE_IN_EXPLAIN_PATH "(sq)(sq)sssssuba{sv}"
 #define WIRE_IN_ANNOUNCEMENT "(sq)ysbba{sv}"
+#define WIRE_IN_CONFIG "ssssua{sv}"
 
 #define WIRE_ADDR "(sq)"
 #define WIRE_SUBFLOW "(" WIRE_IN_SUBFLOW ")"
@@ -36,5 +40,6 @@
 #define WIRE_POLICY "(" WIRE_IN_POLICY ")"
 #define WIRE_EXPLAIN_PATH "(" WIRE_IN_EXPLAIN_PATH ")"
 #define WIRE_ANNOUNCEMENT "(" WIRE_IN_ANNOUNCEMENT ")"
+#define WIRE_CONFIG "(" WIRE_IN_CONFIG ")"
 
 #endif

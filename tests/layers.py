@@ -35,7 +35,7 @@ ROOMS = {
     "ctl": (SEAM | {"kernel/kernel.h", "lib/"},
             lambda h: not NETLINK.match(h) and not re.match(r"(ell|glib|uthash)[/.]", h)),
     "mptcpize": (SEAM | {"kernel/kernel.h", "lib/"}, lambda h: not NETLINK.match(h)),
-    "daemon": ({"daemon/core/", "kernel/kernel.h", "kernel/sysctl.h", "lib/wire.h"},
+    "daemon": ({"daemon/core/", "kernel/kernel.h", "kernel/listener.h", "kernel/sysctl.h", "lib/wire.h"},
                lambda h: not NETLINK.match(h) and not re.match(r"(jansson|glib|mptcpctl)[/.]", h)),
     "include/mptcpd": (set(), lambda h: h in PURE_LIBC | PLUGIN_API),
     "include/mptcpctl": (set(), lambda h: not FOREIGN.match(h) or h == "mptcpctl/client.h"),

@@ -101,6 +101,7 @@ int engine_subflow_add(struct engine *engine, uint32_t token, const struct subfl
 		connection_remove_subflow(connection, subflow); /* the person was told */
 	else
 		engine_mark_dirty(engine, connection);
+	engine_settled(engine, connection);
 	return r;
 }
 
@@ -124,6 +125,7 @@ int engine_subflow_delete(struct engine *engine, uint32_t token, const struct mp
 	subflow->wanted_by = WANTED_BY_NONE;
 	subflow->banned = true;
 	engine_mark_dirty(engine, connection);
+	engine_settled(engine, connection);
 	return 0;
 }
 
@@ -143,6 +145,78 @@ int engine_subflow_change(struct engine *engine, uint32_t token, const struct mp
 	if (r == 0) {
 		subflow->pinned = true;
 		subflow->want_backup = backup;
+		engine_settled(engine, connection);
 	}
 	return r;
+}
+
+int engine_announce(struct engine *engine, uint32_t token, const struct mptcpd_addr *addr,
+		    uint8_t id, uint32_t ifindex, uint64_t now_ms)
+{
+	struct connection *connection;
+	struct announced *announced = NULL;
+	int r = find_connection(engine, token, &connection);
+
+	if (r < 0)
+		return r;
+	if (id == 0 || !addr->family)
+		return -EINVAL;
+	for (size_t i = 0; i < connection->n_announced; i++) {
+		struct announced *other = &connection->announced[i];
+
+		if (other->id == id || addr_equal(&other->addr, addr)) {
+			if (other->id != id || !addr_equal(&other->addr, addr))
+				return -EEXIST;
+			announced = other;
+		}
+	}
+	if (!announced)
+		announced = connection_add_announced(connection);
+	if (!announced)
+		return -ENOSPC;
+	/* The peer will join there: with a port of its own, somebody must listen before it does. */
+	if (addr->port && !announced->listening && model_find_local(&engine->model, addr, 0))
+		announced->listening = engine->ops->listen(engine->kernel, addr, ifindex) == 0;
+	r = engine_command(engine, connection, "ANNOUNCE",
+			   engine->ops->announce(engine->kernel, token, addr, id, ifindex));
+	if (r < 0 && !announced->sent) {
+		if (announced->listening)
+			engine->ops->unlisten(engine->kernel, addr);
+		connection_remove_announced(connection, announced);
+	}
+	if (r < 0)
+		return r;
+	announced->addr = *addr;
+	announced->id = id;
+	announced->ifindex = ifindex;
+	announced->wanted_by = WANTED_BY_ADMIN;
+	announced->sent = announced->wanted = true;
+	engine_mark_dirty(engine, connection);
+	engine_settled(engine, connection);
+	return 0;
+}
+
+int engine_withdraw(struct engine *engine, uint32_t token, uint8_t id, uint64_t now_ms)
+{
+	struct connection *connection;
+	int r = find_connection(engine, token, &connection);
+
+	if (r < 0)
+		return r;
+	r = engine_command(engine, connection, "REMOVE",
+			   engine->ops->withdraw(engine->kernel, token, id));
+	if (r < 0)
+		return r == -EINVAL ? -ENOENT : r;
+	for (size_t i = connection->n_announced; i-- > 0;) {
+		struct announced *announced = &connection->announced[i];
+
+		if (announced->id != id)
+			continue;
+		if (announced->listening)
+			engine->ops->unlisten(engine->kernel, &announced->addr);
+		connection_remove_announced(connection, announced);
+	}
+	engine_mark_dirty(engine, connection);
+	engine_settled(engine, connection);
+	return 0;
 }

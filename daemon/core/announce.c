@@ -22,9 +22,15 @@ static struct announced *find(const struct connection *connection, const struct 
 
 static void match(struct engine *engine, struct connection *connection, uint64_t now_ms)
 {
-	for (size_t i = 0; i < connection->n_announced; i++)
-		connection->announced[i].wanted =
-			connection->announced[i].wanted_by == WANTED_BY_ADMIN;
+	for (size_t i = 0; i < connection->n_announced; i++) {
+		struct announced *announced = &connection->announced[i];
+
+		announced->wanted = announced->wanted_by == WANTED_BY_ADMIN;
+		if (announced->wanted && announced->saved_listening && !announced->listening)
+			announced->listening = engine->ops->listen(engine->kernel, &announced->addr,
+								   announced->ifindex) == 0;
+		announced->saved_listening = false;
+	}
 	for (size_t i = 0; i < engine->plan.n_announcements; i++) {
 		const struct plan_announcement *want = &engine->plan.announcements[i];
 		struct announced *announced = find(connection, &want->announcement.addr);

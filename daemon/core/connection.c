@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "saved.h"
 #include "subflow.h"
 
 /* Room for the usual connection, so that the way from event to command allocates nothing. */
@@ -67,7 +68,13 @@ void connection_remove_announced(struct connection *connection, struct announced
 
 /* ---- making and ending connections ---- */
 
-static struct connection *add_connection(struct model *model, uint32_t token)
+struct connection *connection_find(const struct model *model, uint32_t token)
+{
+	return table_owner(table_find(&model->connections, &token, sizeof(token)),
+			   struct connection);
+}
+
+struct connection *connection_add(struct model *model, uint32_t token)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
 
@@ -89,7 +96,7 @@ static void forget(const struct model *model, struct connection *connection)
 		model->on_forget(model->on_forget_data, connection);
 }
 
-static void free_connection(struct model *model, struct connection *connection)
+void connection_free(struct model *model, struct connection *connection)
 {
 	forget(model, connection);
 	if (model->sweep_next == connection)
@@ -107,7 +114,7 @@ void connection_done(struct model *model)
 	struct table_entry *entry;
 
 	while ((entry = table_first(&model->connections)))
-		free_connection(model, table_owner(entry, struct connection));
+		connection_free(model, table_owner(entry, struct connection));
 }
 
 void connection_describe(const struct connection *connection, struct change *change)
@@ -129,7 +136,7 @@ void model_close_connection(struct model *model, struct connection *connection,
 	connection_describe(connection, ret_change);
 	model->n_subflows -= connection_count_established(connection);
 	if (!model->snapshot[SNAPSHOT_CONNECTIONS].open) {
-		free_connection(model, connection);
+		connection_free(model, connection);
 		return;
 	}
 	/* A record of the running dump may still show it: remember until the end that it is no more. */
@@ -172,19 +179,17 @@ static void learn(struct connection *connection, const struct event_connection *
 static int apply_created(struct model *model, const struct event *event, uint64_t now_ms,
 			 struct change *change)
 {
-	struct connection *connection =
-		table_owner(table_find(&model->connections, &event->token, sizeof(event->token)),
-			    struct connection);
+	struct connection *connection = connection_find(model, event->token);
 	bool is_established = event->type == EVENT_CONNECTION_ESTABLISHED;
 
 	if (!event->connection.local.family)
 		return -EINVAL;
 	if (connection && connection->gone) {
-		free_connection(model, connection); /* the token lives a second life */
+		connection_free(model, connection); /* the token lives a second life */
 		connection = NULL;
 	}
 	if (!connection) {
-		connection = add_connection(model, event->token);
+		connection = connection_add(model, event->token);
 		learn(connection, &event->connection);
 		add_initial(model, connection, now_ms);
 		change->type = CHANGE_CONNECTION_CREATED;
@@ -213,6 +218,20 @@ static struct mptcpd_peer_address *find_peer(struct connection *connection, uint
 	return NULL;
 }
 
+struct mptcpd_peer_address *connection_peer(struct connection *connection, uint8_t id)
+{
+	struct mptcpd_peer_address *peer = find_peer(connection, id);
+
+	if (peer)
+		return peer;
+	if (connection->n_peers == ROOM_MAX)
+		return NULL;
+	if (connection->n_peers == connection->room_peers)
+		connection->peers = grow(connection->peers, &connection->room_peers,
+					 sizeof(*connection->peers));
+	return &connection->peers[connection->n_peers++];
+}
+
 static int apply_announced(struct model *model, struct connection *connection,
 			   const struct event_peer_address *event, struct change *change)
 {
@@ -222,13 +241,9 @@ static int apply_announced(struct model *model, struct connection *connection,
 		return -EINVAL;
 	if (peer && addr_equal(&peer->addr, &event->addr))
 		return 0; /* ADD_ADDR is sent again until it was echoed */
-	if (!peer && connection->n_peers == ROOM_MAX)
-		return 0;
-	if (!peer && connection->n_peers == connection->room_peers)
-		connection->peers = grow(connection->peers, &connection->room_peers,
-					 sizeof(*connection->peers));
+	peer = connection_peer(connection, event->id);
 	if (!peer)
-		peer = &connection->peers[connection->n_peers++];
+		return 0;
 	*peer = (struct mptcpd_peer_address){.addr = event->addr, .id = event->id};
 	if (addr_equal(&event->addr, &connection->remote))
 		connection->remote_removed = false;
@@ -265,16 +280,14 @@ static int apply_removed(struct model *model, struct connection *connection,
 static int apply_snapshot_connection(struct model *model, const struct event *event,
 				     struct change *change)
 {
-	struct connection *connection =
-		table_owner(table_find(&model->connections, &event->token, sizeof(event->token)),
-			    struct connection);
+	struct connection *connection = connection_find(model, event->token);
 
 	if (!event->connection.local.family)
 		return -EINVAL;
 	if (connection && connection->gone)
 		return 0;
 	if (!connection) {
-		connection = add_connection(model, event->token);
+		connection = connection_add(model, event->token);
 		connection->adopted = true;
 		change->type = CHANGE_CONNECTION_CREATED;
 	}
@@ -296,8 +309,8 @@ bool connection_sweep(struct model *model, uint64_t now_ms, struct change *chang
 	while (model->sweep_next) {
 		struct connection *connection = model->sweep_next;
 
-		if (connection->gone) {
-			free_connection(model, connection); /* moves sweep_next on */
+		if (connection->gone || connection->saved) {
+			connection_free(model, connection); /* moves sweep_next on */
 			continue;
 		}
 		if (connection->touched < mark) {
@@ -311,22 +324,22 @@ bool connection_sweep(struct model *model, uint64_t now_ms, struct change *chang
 	return false;
 }
 
-int connection_apply(struct model *model, const struct event *event, uint64_t now_ms,
-		     struct change *change)
+static int apply(struct model *model, const struct event *event, uint64_t now_ms,
+		 struct change *change)
 {
 	struct connection *connection;
 
-	if (event->token == 0)
-		return -EINVAL;
 	if (event->type == EVENT_CONNECTION_CREATED || event->type == EVENT_CONNECTION_ESTABLISHED)
 		return apply_created(model, event, now_ms, change);
 	if (event->type == EVENT_SNAPSHOT_CONNECTION)
 		return apply_snapshot_connection(model, event, change);
 
-	connection = model_find_connection(model, event->token);
+	connection = connection_find(model, event->token);
+	if (connection && connection->gone)
+		connection = NULL;
 	if (!connection && event->type == EVENT_ADDRESS_ANNOUNCED) {
 		/* No snapshot can tell it later: keep it, whatever else is missing. */
-		connection = add_connection(model, event->token);
+		connection = connection_add(model, event->token);
 		connection->adopted = change->resync = true;
 	}
 	if (!connection) {
@@ -355,4 +368,24 @@ int connection_apply(struct model *model, const struct event *event, uint64_t no
 	default:
 		return -EINVAL;
 	}
+}
+
+int connection_apply(struct model *model, const struct event *event, uint64_t now_ms,
+		     struct change *change)
+{
+	struct connection *connection;
+	int r;
+
+	if (event->token == 0)
+		return -EINVAL;
+	connection = connection_find(model, event->token);
+	if (!connection || !connection->saved)
+		return apply(model, event, now_ms, change);
+	if (saved_meet(model, connection, event, change))
+		return 0;
+	r = apply(model, event, now_ms, change);
+	connection = connection_find(model, event->token);
+	if (connection && connection->saved)
+		change->type = CHANGE_NONE; /* nobody has been told of the connection */
+	return r;
 }

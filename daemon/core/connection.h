@@ -15,6 +15,12 @@ int connection_apply(struct model *model, const struct event *event, uint64_t no
 bool connection_sweep(struct model *model, uint64_t now_ms, struct change *change);
 /* Fill in whom the change is about. */
 void connection_describe(const struct connection *connection, struct change *change);
+/* For saved.c: the connection, hidden or not; make one; drop one and call on_forget. */
+struct connection *connection_find(const struct model *model, uint32_t token);
+struct connection *connection_add(struct model *model, uint32_t token);
+void connection_free(struct model *model, struct connection *connection);
+/* The record of the peer's address with this id, made if it is new; NULL: there are too many. */
+struct mptcpd_peer_address *connection_peer(struct connection *connection, uint8_t id);
 /* Free all. */
 void connection_done(struct model *model);
 

@@ -4,6 +4,7 @@
 #define CORE_ENGINE_PRIVATE_H
 
 #include "deadline.h"
+#include "endpoint.h"
 #include "engine.h"
 #include "plan.h"
 #include "route.h"
@@ -36,6 +37,7 @@ struct engine {
 		bool wanted;
 		uint64_t due_ms; /* not before */
 	} resync[SNAPSHOT_KINDS];
+	struct endpoints endpoints;
 	uint64_t sweep_due_ms; /* next look for what ended without an event */
 
 	/* scratch, so that planning allocates nothing */
@@ -51,6 +53,8 @@ struct engine {
 void engine_mark_dirty(struct engine *engine, struct connection *connection);
 /* Tell the observer. */
 void engine_tell(struct engine *engine, const struct change *change);
+/* Let the observer save it. */
+void engine_settled(struct engine *engine, struct connection *connection);
 /* A command's answer: counts it, and tells failures that the operator should know. */
 int engine_command(struct engine *engine, const struct connection *connection, const char *command,
 		   int r);
@@ -63,6 +67,8 @@ void engine_close(struct engine *engine, struct connection *connection);
 void engine_reconcile(struct engine *engine, struct connection *connection, uint64_t now_ms);
 /* Ask the kernel, unless known, who commands the connection. False: it is gone, and freed. */
 bool engine_know_path_manager(struct engine *engine, struct connection *connection);
+/* Report what was refused of the plan just made; NULL: for the host's endpoints. */
+void engine_tell_refusals(struct engine *engine, const struct connection *connection);
 /* Find the policy that decides for it, if its side and addresses are known. */
 void engine_find_policy(struct engine *engine, struct connection *connection);
 
@@ -90,6 +96,13 @@ void engine_update_view(struct engine *engine, uint64_t now_ms);
 /* The connection as plugins see it, until the next call. */
 struct mptcpd_connection engine_view_connection(struct engine *engine,
 						const struct connection *connection);
+
+/* ---- endpoint.c ---- */
+
+/* Compare the host's wanted endpoints and limits with the kernel's, and act. */
+void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms);
+/* A subflow of the kernel's path manager died: is it to be made again? */
+void engine_endpoint_lost(struct engine *engine, const struct change *change, uint64_t now_ms);
 
 /* ---- announce.c ---- */
 

@@ -59,6 +59,8 @@ static void on_forget(void *data, struct connection *connection)
 			engine->ops->unlisten(engine->kernel, &connection->announced[i].addr);
 	if (engine->walk == connection)
 		engine->walk = connection_next(connection);
+	if (engine->observer.on_forget)
+		engine->observer.on_forget(engine->observer.data, connection);
 }
 
 static void start_walk(struct engine *engine)
@@ -83,6 +85,7 @@ struct engine *engine_new(const struct engine_setup *setup)
 	engine->observer = setup->observer;
 	engine->random = setup->seed;
 	engine->generation = 1;
+	engine->endpoints.due_ms = UINT64_MAX;
 	engine->view.engine = engine;
 	route_cache_init(&engine->routes, setup->ops, setup->kernel);
 	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++)
@@ -94,6 +97,7 @@ void engine_free(struct engine *engine)
 {
 	if (!engine)
 		return;
+	engine->observer = (struct engine_observer){0}; /* that we end does not end a connection */
 	model_done(&engine->model);
 	deadlines_done(&engine->deadlines);
 	free(engine->locals);
@@ -156,6 +160,12 @@ void engine_close(struct engine *engine, struct connection *connection)
 	engine_tell(engine, &change);
 }
 
+void engine_settled(struct engine *engine, struct connection *connection)
+{
+	if (engine->observer.on_settled && connection->local.family)
+		engine->observer.on_settled(engine->observer.data, connection);
+}
+
 static void want_resync(struct engine *engine, enum snapshot_kind kind)
 {
 	engine->resync[kind].wanted = true;
@@ -183,7 +193,7 @@ static void tell_in_order(struct engine *engine, const struct connection *connec
 		tell_established(engine, connection);
 }
 
-static void handle_change(struct engine *engine, struct change *change)
+static void handle_change(struct engine *engine, struct change *change, uint64_t now_ms)
 {
 	struct connection *connection =
 		change->token ? model_find_connection(&engine->model, change->token) : NULL;
@@ -205,9 +215,16 @@ static void handle_change(struct engine *engine, struct change *change)
 		engine->counters.resyncs++;
 		engine->host_known |= change->snapshot == SNAPSHOT_HOST;
 		engine->host_dirty |= change->snapshot == SNAPSHOT_HOST;
+		engine->endpoints.known |= change->snapshot == SNAPSHOT_ENDPOINTS;
+		engine->endpoints.dirty |= change->snapshot == SNAPSHOT_ENDPOINTS;
 		if (change->snapshot == SNAPSHOT_CONNECTIONS)
 			start_walk(engine);
 	}
+	if (change->type >= CHANGE_ENDPOINT_ADDED && change->type <= CHANGE_PATH_MANAGER)
+		engine->endpoints.dirty = true;
+	if (change->type == CHANGE_SUBFLOW_CLOSED && connection &&
+	    connection->path_manager == PATH_MANAGER_KERNEL)
+		engine_endpoint_lost(engine, change, now_ms);
 	tell_in_order(engine, connection, change);
 }
 
@@ -219,7 +236,7 @@ void engine_event(struct engine *engine, const struct event *event, uint64_t now
 	if (model_apply(&engine->model, event, now_ms, &change) < 0)
 		engine->counters.events_bad++;
 	else
-		handle_change(engine, &change);
+		handle_change(engine, &change, now_ms);
 }
 
 void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t now_ms)
@@ -255,7 +272,7 @@ static bool settle_sweep(struct engine *engine, uint64_t now_ms)
 	while (is_time_left(engine)) {
 		if (!model_sweep(&engine->model, now_ms, &change))
 			return true;
-		handle_change(engine, &change);
+		handle_change(engine, &change, now_ms);
 	}
 	return !model_is_sweeping(&engine->model);
 }
@@ -269,7 +286,25 @@ static void settle_host(struct engine *engine, uint64_t now_ms)
 	route_cache_flush(&engine->routes);
 	engine->generation++;
 	engine_update_view(engine, now_ms);
+	engine->endpoints.dirty = true;
 	start_walk(engine);
+}
+
+static void settle_endpoints(struct engine *engine, uint64_t now_ms)
+{
+	if (engine->endpoints.dirty || engine->endpoints.due_ms <= now_ms)
+		engine_reconcile_endpoints(engine, now_ms);
+}
+
+static void settle_one(struct engine *engine, struct connection *connection, uint64_t now_ms)
+{
+	uint64_t serial = connection->serial;
+	uint32_t token = connection->token;
+
+	engine_reconcile(engine, connection, now_ms);
+	connection = model_find_connection(&engine->model, token);
+	if (connection && connection->serial == serial)
+		engine_settled(engine, connection);
 }
 
 static bool settle_dirty(struct engine *engine, uint64_t now_ms)
@@ -280,7 +315,7 @@ static bool settle_dirty(struct engine *engine, uint64_t now_ms)
 		if (!is_time_left(engine))
 			return false;
 		unmark_dirty(engine, connection);
-		engine_reconcile(engine, connection, now_ms);
+		settle_one(engine, connection, now_ms);
 	}
 	return true;
 }
@@ -293,7 +328,7 @@ static bool settle_deadlines(struct engine *engine, uint64_t now_ms)
 		if (!is_time_left(engine))
 			return false;
 		deadlines_set(&engine->deadlines, connection, UINT64_MAX);
-		engine_reconcile(engine, connection, now_ms);
+		settle_one(engine, connection, now_ms);
 	}
 	return true;
 }
@@ -307,7 +342,7 @@ static bool settle_walk(struct engine *engine, uint64_t now_ms)
 			return false;
 		engine->walk = connection_next(connection);
 		if (connection->planned != engine->generation)
-			engine_reconcile(engine, connection, now_ms);
+			settle_one(engine, connection, now_ms);
 	}
 	return true;
 }
@@ -337,6 +372,9 @@ static uint64_t next_deadline(const struct engine *engine)
 	const struct connection *first = deadlines_first(&engine->deadlines);
 	uint64_t next = engine->sweep_due_ms;
 
+	if (engine->endpoints.due_ms < next)
+		next = engine->endpoints.due_ms;
+
 	if (first && first->due_ms < next)
 		next = first->due_ms;
 	if (engine->host_dirty && engine->host_due_ms < next)
@@ -357,8 +395,9 @@ uint64_t engine_settle(struct engine *engine, uint64_t now_ms)
 		return settle_sweep(engine, now_ms) && !engine->host_known ? next_deadline(engine)
 									   : now_ms;
 	settle_host(engine, now_ms);
+	settle_endpoints(engine, now_ms);
 	done = settle_dirty(engine, now_ms) && settle_sweep(engine, now_ms) &&
 	       settle_deadlines(engine, now_ms) && settle_walk(engine, now_ms) &&
-	       !engine->dirty_first;
+	       !engine->dirty_first && !(engine->endpoints.dirty && engine->endpoints.known);
 	return done ? next_deadline(engine) : now_ms;
 }

@@ -20,6 +20,8 @@ struct engine;
 /* Things the operator should know; the observer words and logs them. */
 enum notice_type {
 	NOTICE_PLAN_REFUSED, /* plugin, error: one entry of its plan; local and remote */
+	NOTICE_ENDPOINT_FOREIGN, /* local: somebody else's endpoint has an address we want */
+	NOTICE_ENDPOINTS_FULL, /* local: finds no place in the kernel's table; error: its size */
 	NOTICE_COMMAND_FAILED, /* command, error, text: not one that races and retries explain */
 };
 
@@ -37,10 +39,27 @@ struct notice {
  * Observers must only remember: they are called between an event and its command. on_change sees
  * every change but CHANGE_NONE.
  */
+/* What we changed on the host and must put back, or know again after a crash. */
+struct engine_host {
+	const struct event_endpoint *endpoints; /* ours, made or about to be made */
+	size_t n_endpoints;
+	bool has_limits; /* we set them: */
+	struct event_limits limits_before, limits_set;
+};
+
 struct engine_observer {
 	void (*on_change)(void *data, const struct change *change);
 	void (*on_notice)(void *data, const struct notice *notice);
+	/* Called before the commands that make it true. NULL: nobody keeps it. */
+	void (*on_host)(void *data, const struct engine_host *host);
 	void *data;
+	/*
+	 * For whoever saves connections; both may be NULL. on_settled: all commands for the
+	 * connection are out, and what is known of it may have changed. It may set saved_slot and
+	 * nothing else. on_forget: it ended, or what was saved of it is of no use.
+	 */
+	void (*on_settled)(void *data, struct connection *connection);
+	void (*on_forget)(void *data, struct connection *connection);
 };
 
 struct engine_setup {
@@ -57,6 +76,14 @@ struct engine_counters {
 
 struct engine *engine_new(const struct engine_setup *setup);
 void engine_free(struct engine *engine);
+
+/* What on_host told last, before an end without engine_leave(). Before the first event. */
+void engine_set_host(struct engine *engine, const struct engine_host *host);
+/*
+ * Put the host back as it was: the limits, and our endpoints but for those that open connections
+ * use, which would lose their subflows. Tells what is left by on_host.
+ */
+void engine_leave(struct engine *engine, uint64_t now_ms);
 
 /* Take a fact in. Cheap: marks what to look at, issues nothing. */
 void engine_event(struct engine *engine, const struct event *event, uint64_t now_ms);

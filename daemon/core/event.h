@@ -28,6 +28,7 @@ enum event_type {
 	EVENT_LOCAL_GONE,
 	EVENT_ROUTES, /* some route or rule changed: verdicts on routes are void */
 	EVENT_ENDPOINT,
+	EVENT_ENDPOINT_GONE, /* its id alone; only ever news of our own making */
 	EVENT_LIMITS,
 	EVENT_PATH_MANAGER, /* net.mptcp.path_manager as it is now */
 	/* a snapshot: BEGIN, the records, END. Several kinds may be open at once */
@@ -37,6 +38,16 @@ enum event_type {
 	EVENT_SNAPSHOT_END,
 	/* an event socket overflowed: a snapshot of its kind is due */
 	EVENT_LOST,
+	/*
+	 * What an earlier life of the daemon knew and the kernel cannot tell: fed before the first
+	 * snapshot, a connection first and its parts after it. Believed once a snapshot shows the
+	 * same connection.
+	 */
+	EVENT_SAVED_CONNECTION,
+	EVENT_SAVED_PEER, /* as ADDRESS_ANNOUNCED */
+	EVENT_SAVED_SUBFLOW,
+	EVENT_SAVED_ANNOUNCED,
+	EVENT_SAVED_MEMORY,
 };
 
 /* Three kinds of snapshot, which are also three kinds of loss. */
@@ -119,6 +130,40 @@ struct event_limits {
 	uint32_t subflows, add_addr_accepted;
 };
 
+struct event_saved_connection {
+	struct mptcpd_addr local, remote; /* both of a family */
+	uint32_t slot; /* the observer's own, for connection.saved_slot */
+	uint8_t side; /* enum mptcpd_side */
+	bool deny_join_id0, remote_removed, mapped;
+};
+
+struct event_saved_subflow {
+	struct mptcpd_addr local, remote; /* local.port 0: it was not known yet */
+	uint32_t ifindex;
+	uint16_t asked_port;
+	uint8_t instance, local_id, remote_id;
+	uint8_t origin; /* enum mptcpd_origin */
+	bool origin_known;
+	bool seen; /* it was in the kernel; else it was only a wish */
+	bool wanted_by_admin;
+	bool initial, mapped, backup, want_backup, banned, pinned, fixed_id, stale;
+};
+
+struct event_saved_announced {
+	struct mptcpd_addr addr;
+	uint32_t ifindex;
+	uint8_t id;
+	bool sent, listening, wanted_by_admin;
+};
+
+/* Bytes [offset, offset + n) of a policy's memory. */
+struct event_saved_memory {
+	uint64_t layout; /* saved_layout() of the policy whose they are */
+	uint32_t offset, size; /* size: of all of it */
+	uint8_t n;
+	uint8_t bytes[64];
+};
+
 enum path_manager {
 	PATH_MANAGER_UNKNOWN,
 	PATH_MANAGER_KERNEL,
@@ -127,7 +172,7 @@ enum path_manager {
 
 struct event {
 	enum event_type type;
-	bool dumped; /* EVENT_LINK, EVENT_LOCAL: a record of a dump, not news */
+	bool dumped; /* EVENT_LINK, _LOCAL, _ENDPOINT, _LIMITS: a record of a dump, not news */
 	uint32_t token;
 	union {
 		struct event_connection connection;
@@ -138,6 +183,10 @@ struct event {
 		struct event_local local; /* LOCAL_GONE: addr and ifindex */
 		struct event_endpoint endpoint;
 		struct event_limits limits;
+		struct event_saved_connection saved_connection;
+		struct event_saved_subflow saved_subflow;
+		struct event_saved_announced saved_announced;
+		struct event_saved_memory saved_memory;
 		enum path_manager path_manager;
 		enum snapshot_kind snapshot; /* SNAPSHOT_BEGIN, SNAPSHOT_END, LOST */
 	};

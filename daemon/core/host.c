@@ -87,6 +87,7 @@ static bool judge_local(const struct model *model, struct local *local)
 	if (local->usability == USABLE)
 		local->usability = judge_address(local, rule);
 	local->flags = rule && rule->has_flags ? rule->flags : model->rules->endpoint_flags;
+	local->announce = rule ? rule->announce : (struct mptcpd_addr){0};
 	return before != local->usability || flags_before != local->flags;
 }
 
@@ -310,6 +311,39 @@ static int apply_endpoint(struct model *model, const struct event_endpoint *even
 	return 0;
 }
 
+struct endpoint *model_find_endpoint(const struct model *model, uint8_t id,
+				     const struct mptcpd_addr *addr)
+{
+	for (struct endpoint *endpoint = model->endpoints; endpoint; endpoint = endpoint->next) {
+		if (id && endpoint->id != id)
+			continue;
+		if (addr->family && !(addr->port ? addr_equal(&endpoint->addr, addr)
+						 : addr_equal_host(&endpoint->addr, addr)))
+			continue;
+		return endpoint;
+	}
+	return NULL;
+}
+
+static void free_endpoint(struct model *model, struct endpoint **link, struct change *change)
+{
+	struct endpoint *endpoint = *link;
+
+	describe_endpoint(model, endpoint, CHANGE_ENDPOINT_REMOVED, change);
+	*link = endpoint->next;
+	free(endpoint);
+}
+
+static void remove_endpoint(struct model *model, uint8_t id, struct change *change)
+{
+	for (struct endpoint **link = &model->endpoints; *link; link = &(*link)->next) {
+		if ((*link)->id != id)
+			continue;
+		free_endpoint(model, link, change);
+		return;
+	}
+}
+
 static void apply_limits(struct model *model, const struct event_limits *limits,
 			 struct change *change)
 {
@@ -344,6 +378,9 @@ int host_apply(struct model *model, const struct event *event, struct change *ch
 		return 0;
 	case EVENT_ENDPOINT:
 		return apply_endpoint(model, &event->endpoint, change);
+	case EVENT_ENDPOINT_GONE:
+		remove_endpoint(model, event->endpoint.id, change);
+		return 0;
 	case EVENT_LIMITS:
 		apply_limits(model, &event->limits, change);
 		return 0;
@@ -381,13 +418,9 @@ bool host_sweep_endpoints(struct model *model, struct change *change)
 	uint32_t mark = model->snapshot[SNAPSHOT_ENDPOINTS].mark;
 
 	for (struct endpoint **link = &model->endpoints; *link; link = &(*link)->next) {
-		struct endpoint *endpoint = *link;
-
-		if (endpoint->seen >= mark)
+		if ((*link)->seen >= mark)
 			continue;
-		describe_endpoint(model, endpoint, CHANGE_ENDPOINT_REMOVED, change);
-		*link = endpoint->next;
-		free(endpoint);
+		free_endpoint(model, link, change);
 		return true;
 	}
 	return false;

@@ -8,6 +8,7 @@
 #include "addr.h"
 #include "connection.h"
 #include "host.h"
+#include "saved.h"
 
 void model_init(struct model *model, const struct rules *rules)
 {
@@ -64,6 +65,13 @@ int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
 	case EVENT_SNAPSHOT_SUBFLOW:
 		r = connection_apply(model, event, now_ms, &change);
 		break;
+	case EVENT_SAVED_CONNECTION:
+	case EVENT_SAVED_PEER:
+	case EVENT_SAVED_SUBFLOW:
+	case EVENT_SAVED_ANNOUNCED:
+	case EVENT_SAVED_MEMORY:
+		r = saved_apply(model, event);
+		break;
 	case EVENT_LISTENER_CREATED:
 	case EVENT_LISTENER_CLOSED:
 		change.type = event->type == EVENT_LISTENER_CREATED ? CHANGE_LISTENER_CREATED
@@ -79,7 +87,10 @@ int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
 		r = host_apply(model, event, &change);
 		break;
 	case EVENT_ENDPOINT:
+	case EVENT_ENDPOINT_GONE:
 	case EVENT_LIMITS:
+		if (!event->dumped && model->snapshot[SNAPSHOT_ENDPOINTS].open)
+			model->snapshot[SNAPSHOT_ENDPOINTS].again = true;
 		r = host_apply(model, event, &change);
 		break;
 	case EVENT_ROUTES:
@@ -154,13 +165,16 @@ bool model_sweep(struct model *model, uint64_t now_ms, struct change *ret_change
 	return false;
 }
 
+static bool is_hidden(const struct connection *connection)
+{
+	return connection->gone || connection->saved;
+}
+
 struct connection *model_find_connection(const struct model *model, uint32_t token)
 {
-	struct connection *connection =
-		table_owner(table_find(&model->connections, &token, sizeof(token)),
-			    struct connection);
+	struct connection *connection = connection_find(model, token);
 
-	return connection && !connection->gone ? connection : NULL;
+	return connection && !is_hidden(connection) ? connection : NULL;
 }
 
 struct connection *model_next_connection(const struct model *model, uint64_t serial)
@@ -170,7 +184,7 @@ struct connection *model_next_connection(const struct model *model, uint64_t ser
 
 	for (; entry; entry = table_next(entry)) {
 		connection = table_owner(entry, struct connection);
-		if (connection->serial > serial && !connection->gone)
+		if (connection->serial > serial && !is_hidden(connection))
 			return connection;
 	}
 	return NULL;
@@ -180,7 +194,7 @@ struct connection *connection_next(const struct connection *connection)
 {
 	struct table_entry *entry = table_next(&connection->entry);
 
-	while (entry && table_owner(entry, struct connection)->gone)
+	while (entry && is_hidden(table_owner(entry, struct connection)))
 		entry = table_next(entry);
 	return table_owner(entry, struct connection);
 }

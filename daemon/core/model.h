@@ -44,6 +44,7 @@ struct local {
 	uint8_t prefix;
 	bool tentative, temporary, deprecated, host_scope, secondary;
 	enum usability usability;
+	struct mptcpd_addr announce; /* from its rule; family 0: none */
 };
 
 struct interface {
@@ -99,6 +100,7 @@ struct subflow {
 	bool stale : 1; /* its address or link was gone meanwhile: to be replaced */
 	bool failed : 1; /* it ended and the engine has not set its next try yet */
 	bool origin_known : 1; /* false: adopted, so that only a plan can tell whose it is */
+	bool saved : 1; /* WANTED: an earlier life of ours saw it; a snapshot is to show it */
 };
 
 /* An address we announced (or should). */
@@ -110,6 +112,7 @@ struct announced {
 	uint8_t wanted_by;
 	uint8_t attempts;
 	bool sent, listening, wanted;
+	bool saved_listening; /* an earlier life of ours listened */
 };
 
 struct connection {
@@ -119,7 +122,7 @@ struct connection {
 	struct subflow *subflows; /* owned, n_subflows of room_subflows */
 	struct mptcpd_peer_address *peers; /* owned */
 	struct announced *announced; /* owned */
-	void *memory; /* owned: of the policy's plugins */
+	void *memory; /* owned: of the policy's plugins; until policy_known, a struct saved_memory */
 	const struct policy *policy; /* NULL: not looked for yet, or none matches */
 	struct connection *dirty_prev, *dirty_next; /* the engine's list */
 	uint64_t due_ms; /* the engine's next look, or UINT64_MAX */
@@ -128,6 +131,7 @@ struct connection {
 	uint32_t heap_index; /* the engine's: place in the deadline heap, 0: none */
 	uint32_t touched; /* as of subflow */
 	uint32_t planned; /* the engine's: generation of host facts planned with */
+	uint32_t saved_slot; /* the observer's: where it is saved, 0: nowhere */
 	uint8_t n_subflows, room_subflows;
 	uint8_t n_peers, room_peers;
 	uint8_t n_announced, room_announced;
@@ -139,6 +143,7 @@ struct connection {
 	bool policy_known : 1;
 	bool adopted : 1; /* first seen in a snapshot or by a late event */
 	bool gone : 1; /* ended during a snapshot */
+	bool saved : 1; /* known from an earlier life only, until a snapshot shows it */
 };
 
 /* An endpoint of the kernel's path manager. */
@@ -244,7 +249,10 @@ bool model_is_sweeping(const struct model *model);
 /* New rules: look again which interfaces and addresses count. Policies are the engine's to renew. */
 void model_set_rules(struct model *model, const struct rules *rules);
 
-/* NULL: no such thing. What ended during a snapshot is not found. */
+/*
+ * NULL: no such thing. What ended during a snapshot, or was saved and not seen again yet, is not
+ * found, here and in the loops below.
+ */
 struct connection *model_find_connection(const struct model *model, uint32_t token);
 struct interface *model_find_interface(const struct model *model, uint32_t ifindex);
 /* The usable one if there are several; else any; NULL: not ours. ifindex 0: on any interface. */
@@ -254,6 +262,12 @@ struct local *model_find_local(const struct model *model, const struct mptcpd_ad
 struct connection *model_next_connection(const struct model *model, uint64_t serial);
 /* The one that came after this, NULL: it is the last. For loops: the above searches each time. */
 struct connection *connection_next(const struct connection *connection);
+/*
+ * The endpoint of this id, with id 0 the one of this address; if both are given both must hold. The
+ * address's port counts if there is one. NULL: none.
+ */
+struct endpoint *model_find_endpoint(const struct model *model, uint8_t id,
+				     const struct mptcpd_addr *addr);
 /* The interface's name, or "" for none or unknown. */
 const char *model_interface_name(const struct model *model, uint32_t ifindex);
 

@@ -178,6 +178,57 @@ static int set_path_flags(struct mptcpd_plan *base, size_t i, uint32_t flags)
 	return 0;
 }
 
+/* The kernel refuses these, and so do we: signal with fullmesh; a port without signal. */
+static bool are_endpoint_flags(const struct mptcpd_endpoint *endpoint)
+{
+	const uint32_t known = MPTCPD_FLAG_SIGNAL | MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP |
+			       MPTCPD_FLAG_FULLMESH | MPTCPD_FLAG_LAMINAR;
+	bool signal = endpoint->flags & MPTCPD_FLAG_SIGNAL;
+
+	if ((endpoint->flags & ~known) || (signal && (endpoint->flags & MPTCPD_FLAG_FULLMESH)))
+		return false;
+	return !endpoint->addr.port || (signal && !(endpoint->flags & MPTCPD_FLAG_SUBFLOW));
+}
+
+static int check_endpoint(const struct plan *plan, const struct mptcpd_endpoint *endpoint)
+{
+	if (plan->connection || !endpoint->addr.family || addr_is_any(&endpoint->addr) ||
+	    addr_is_multicast(&endpoint->addr) || addr_is_loopback(&endpoint->addr) ||
+	    !are_endpoint_flags(endpoint))
+		return -EINVAL;
+	/* What is only announced may be the address of a NAT in front of us. */
+	if (endpoint->flags != MPTCPD_FLAG_SIGNAL && !find_usable(plan, &endpoint->addr))
+		return -EADDRNOTAVAIL;
+	return 0;
+}
+
+static int add_endpoint(struct mptcpd_plan *base, const struct mptcpd_endpoint *endpoint)
+{
+	static const struct mptcpd_addr none;
+	struct plan *plan = plan_of(base);
+	int r = check_endpoint(plan, endpoint);
+
+	if (r < 0)
+		return refuse(plan, r, &endpoint->addr, &none);
+	for (size_t i = 0; i < plan->n_endpoints; i++)
+		if (addr_equal(&plan->endpoints[i].addr, &endpoint->addr))
+			return -EEXIST;
+	if (plan->n_endpoints == MPTCPD_PLAN_MAX)
+		return refuse(plan, -ENOSPC, &endpoint->addr, &none);
+	plan->endpoints[plan->n_endpoints++] = *endpoint;
+	return 0;
+}
+
+static int set_limits(struct mptcpd_plan *base, uint32_t subflows, uint32_t add_addr_accepted)
+{
+	struct plan *plan = plan_of(base);
+
+	if (plan->connection)
+		return -EINVAL;
+	plan->limits = (struct event_limits){subflows, add_addr_accepted};
+	return 0;
+}
+
 static const struct mptcpd_plan functions = {
 	.size = sizeof(struct mptcpd_plan),
 	.add_path = add_path,
@@ -188,6 +239,8 @@ static const struct mptcpd_plan functions = {
 	.get_path = get_path,
 	.remove_path = remove_path,
 	.set_path_flags = set_path_flags,
+	.add_endpoint = add_endpoint,
+	.set_limits = set_limits,
 };
 
 void plan_init(struct plan *plan, const struct model *model, const struct connection *connection)
@@ -197,7 +250,8 @@ void plan_init(struct plan *plan, const struct model *model, const struct connec
 	plan->connection = connection;
 	plan->plugin = 0;
 	plan->n_paths = plan->n_announcements = plan->n_forbidden = plan->n_drops = 0;
-	plan->n_refusals = 0;
+	plan->n_endpoints = plan->n_refusals = 0;
+	plan->limits = (struct event_limits){PLAN_NO_LIMIT, PLAN_NO_LIMIT};
 	plan->ask_ms = UINT64_MAX;
 }
 

@@ -29,23 +29,29 @@ struct plan_refusal {
 	struct mptcpd_addr local, remote;
 };
 
+/* No limit is asked for. */
+#define PLAN_NO_LIMIT UINT32_MAX
+
 struct plan {
 	struct mptcpd_plan base; /* what the plugin sees; first member */
 	const struct model *model;
 	const struct connection *connection;
 	uint8_t plugin; /* index of the one that is asked now */
 	size_t n_paths, n_announcements, n_forbidden, n_drops, n_refusals;
+	size_t n_endpoints;
 	uint64_t ask_ms;
+	struct event_limits limits; /* PLAN_NO_LIMIT: not said */
 	struct plan_path paths[MPTCPD_PLAN_MAX];
 	struct plan_announcement announcements[MPTCPD_PLAN_MAX];
 	struct mptcpd_forbidden forbidden[MPTCPD_PLAN_MAX];
+	struct mptcpd_endpoint endpoints[MPTCPD_PLAN_MAX]; /* the most important ones first */
 	struct {
 		struct mptcpd_addr local, remote;
 	} drops[MPTCPD_PLAN_MAX];
 	struct plan_refusal refusals[MPTCPD_PLAN_MAX]; /* the first ones; n_refusals counts all */
 };
 
-/* Empty it, for this connection. */
+/* Empty it, for this connection; NULL: for the host's endpoints. */
 void plan_init(struct plan *plan, const struct model *model, const struct connection *connection);
 /* Does the plan forbid this pair? ifindex: of the local address, 0 unknown. */
 bool plan_forbids(const struct plan *plan, const struct mptcpd_addr *local,

@@ -6,6 +6,7 @@
 
 #include "addr.h"
 #include "engine-private.h"
+#include "saved.h"
 
 /* A path that failed is not tried more often than this, however often the host changes. */
 #define RETRY_MIN_MS 1000
@@ -17,18 +18,14 @@ void engine_find_policy(struct engine *engine, struct connection *connection)
 	const struct local *local;
 
 	if (connection->policy_known || connection->side == MPTCPD_SIDE_UNKNOWN ||
-	    !connection->local.family)
+	    !connection->local.family || !engine->host_known)
 		return;
 	local = model_find_local(&engine->model, &connection->local, 0);
 	connection->policy =
 		rules_for_connection(engine->rules, connection->side, &connection->local,
 				     &connection->remote, local ? local->interface->name : "");
 	connection->policy_known = true;
-	if (!connection->policy || !connection->policy->memory_size)
-		return;
-	connection->memory = calloc(1, connection->policy->memory_size);
-	if (!connection->memory)
-		abort();
+	saved_take_memory(connection);
 }
 
 bool engine_know_path_manager(struct engine *engine, struct connection *connection)
@@ -63,18 +60,20 @@ static bool survives(struct engine *engine, struct connection *connection, int r
 
 /* ---- what is wanted ---- */
 
-static void tell_refusals(struct engine *engine, const struct connection *connection)
+void engine_tell_refusals(struct engine *engine, const struct connection *connection)
 {
 	const struct plan *plan = &engine->plan;
+	const struct policy_plugin *stack =
+		connection ? connection->policy->plugins : &engine->rules->endpoints;
 
 	engine->counters.plans_refused += plan->n_refusals;
 	for (size_t i = 0; i < plan->n_refusals && i < MPTCPD_PLAN_MAX; i++) {
 		const struct plan_refusal *refusal = &plan->refusals[i];
 		struct notice notice = {
 			.type = NOTICE_PLAN_REFUSED,
-			.token = connection->token,
+			.token = connection ? connection->token : 0,
 			.error = refusal->error,
-			.plugin = connection->policy->plugins[refusal->plugin].plugin->name,
+			.plugin = stack[refusal->plugin].plugin->name,
 			.text = "",
 			.local = refusal->local,
 			.remote = refusal->remote,
@@ -105,7 +104,7 @@ static void ask_policy(struct engine *engine, struct connection *connection)
 	}
 	connection->ask_ms = engine->plan.ask_ms;
 	if (engine->plan.n_refusals)
-		tell_refusals(engine, connection);
+		engine_tell_refusals(engine, connection);
 }
 
 /* ---- wanted against seen ---- */
@@ -404,6 +403,7 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 		connection->planned = 0; /* the walk after the snapshot comes back to it */
 		return;
 	}
+	engine_find_policy(engine, connection); /* one seen before the host was has none yet */
 	connection->planned = engine->generation;
 	deadlines_set(&engine->deadlines, connection, UINT64_MAX);
 	if (connection->state == MPTCPD_CONNECTION_CLOSING || connection->fallback)

@@ -36,6 +36,7 @@ struct interface_rule {
 	bool has_flags; /* else the default of the path manager in charge */
 	uint32_t addresses; /* enum address_kind bits that count too */
 	struct mptcpd_addr announce; /* public address behind 1:1 NAT, family 0: none */
+	bool rp_filter_loose; /* loosen a strict rp_filter while in use; else leave it */
 };
 
 /* One plugin of a policy, started. */
@@ -71,6 +72,7 @@ struct rules {
 	size_t n_policies;
 	struct policy_plugin endpoints; /* plugin NULL: none */
 	uint32_t endpoint_flags; /* for interfaces without flags of their own */
+	bool rejoin_eager; /* renew an endpoint though other subflows of it are well */
 };
 
 /* The rule for an interface by its name and type; NULL: none matches. Prefix rules are skipped. */

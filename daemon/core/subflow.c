@@ -7,6 +7,7 @@
 
 #include "addr.h"
 #include "connection.h"
+#include "saved.h"
 
 /* A subflow that lived this long had no lasting trouble: its back-off starts anew. */
 #define LIVED_MS 60000
@@ -35,7 +36,7 @@ void model_set_subflow_state(struct model *model, struct subflow *subflow, enum 
 	if (subflow->state != state)
 		subflow->since_ms = now_ms;
 	subflow->state = state;
-	subflow->gone = false;
+	subflow->gone = subflow->saved = false;
 	model->n_subflows += (state == SUBFLOW_ESTABLISHED) - was;
 }
 
@@ -52,8 +53,8 @@ static int match_score(const struct subflow *subflow, const struct event_subflow
 			       ? 1
 			       : 0;
 	if (local_host && same_port && addr_equal(&subflow->remote, &event->remote))
-		return subflow->state == SUBFLOW_WANTED ? 3 : 6;
-	if (subflow->state == SUBFLOW_WANTED)
+		return subflow->state == SUBFLOW_WANTED && !subflow->saved ? 3 : 6;
+	if (subflow->state == SUBFLOW_WANTED && !subflow->saved)
 		return 0;
 	/* Asked for, and its port not known until now. */
 	if (local_host && subflow->local.port == 0 && remote_host &&
@@ -138,9 +139,9 @@ static enum mptcpd_origin guess_origin(const struct connection *connection, bool
 {
 	if (!is_ours)
 		return MPTCPD_ORIGIN_PEER;
-	/* Under our own path manager nobody but a person makes subflows beside us. */
-	return connection->path_manager == PATH_MANAGER_USERSPACE ? MPTCPD_ORIGIN_ADMIN
-								  : MPTCPD_ORIGIN_POLICY;
+	/* Where it is not the kernel's own doing, nobody but a person makes subflows beside us. */
+	return connection->path_manager == PATH_MANAGER_KERNEL ? MPTCPD_ORIGIN_POLICY
+							       : MPTCPD_ORIGIN_ADMIN;
 }
 
 static void see_subflow(const struct model *model, struct subflow *subflow,
@@ -323,6 +324,8 @@ bool subflow_sweep(struct model *model, struct connection *connection, uint64_t 
 	for (size_t i = 0; i < connection->n_subflows;) {
 		struct subflow *subflow = &connection->subflows[i];
 
+		if (subflow->saved)
+			saved_settle_subflow(subflow);
 		if (subflow->gone) {
 			connection_remove_subflow(connection, subflow);
 		} else if (is_stale(subflow, mark)) {

@@ -11,9 +11,10 @@ static bool is_routable(const struct mptcpd_view *base, const struct mptcpd_loca
 	struct engine *engine = ((const struct view *)base)->engine;
 	struct local *local = model_find_local(&engine->model, &seen->addr, seen->ifindex);
 
-	if (!local || local->usability != USABLE || !remote->family)
+	if (!local || local->usability != USABLE)
 		return false;
-	return local->addr.family == remote->family && route_exists(&engine->routes, local, remote);
+	return (!remote->family || local->addr.family == remote->family) &&
+	       route_exists(&engine->routes, local, remote);
 }
 
 static void add_local(struct engine *engine, const struct local *local)
@@ -35,6 +36,9 @@ static void add_local(struct engine *engine, const struct local *local)
 		.flags = local->flags,
 		.prefix = local->prefix,
 		.type = local->interface->type,
+		.deprecated = local->deprecated,
+		.secondary = local->secondary,
+		.announce = local->announce,
 	};
 	memcpy(seen->interface, local->interface->name, sizeof(seen->interface));
 }

@@ -178,6 +178,14 @@ struct mptcpctl_announcement {
 	bool sent, listening;
 };
 
+/* A line of the configuration, as it counts after all files were layered. */
+struct mptcpctl_config {
+	const char *group; /* "core", "policy:default" */
+	const char *key, *value;
+	const char *file;
+	uint32_t line;
+};
+
 /* What becomes of each path that one connection should have, or has. */
 struct mptcpctl_explanation {
 	uint32_t token;
@@ -225,7 +233,17 @@ int mptcpctl_explain(struct mptcpctl *ctl, uint32_t token,
 					   const struct mptcpctl_explanation *explanation),
 		     void *data);
 
-/* ---- actions: for root and the user that runs mptcpd, others get -EACCES ---- */
+/* The configuration in use, group by group; keys that are not set are not told. */
+int mptcpctl_list_config(struct mptcpctl *ctl,
+			 int (*on_config)(void *data, const struct mptcpctl_config *config),
+			 void *data);
+
+/*
+ * ---- actions ----
+ *
+ * For root and the user that runs mptcpd, and over the system bus for whom polkit lets; others get
+ * -EACCES. What is asked for here is the administrator's: no policy undoes it.
+ */
 
 struct mptcpctl_subflow_request {
 	struct mptcpctl_addr local; /* port 0: any free one */
@@ -247,8 +265,49 @@ int mptcpctl_subflow_delete(struct mptcpctl *ctl, uint32_t token, const struct m
 /* Ask the peer to treat it as backup, or not to. A port 0 matches any. */
 int mptcpctl_subflow_change(struct mptcpctl *ctl, uint32_t token, const struct mptcpctl_addr *local,
 			    const struct mptcpctl_addr *remote, bool backup);
-/* Have mptcpd read its configuration again. On failure it goes on with the old one. */
+/*
+ * Announce an address to the peer (ADD_ADDR, RFC 8684 section 3.4.1) under an id from 1 to 255. A
+ * port means that mptcpd listens there if the address is one of this host. `interface` is where
+ * joins to it come in, or NULL.
+ */
+int mptcpctl_announce(struct mptcpctl *ctl, uint32_t token, const struct mptcpctl_addr *addr,
+		      uint8_t id, const char *interface);
+/* Take it back (RM_ADDR, section 3.4.2): the peer closes what uses it. -ENOENT: no such id. */
+int mptcpctl_withdraw(struct mptcpctl *ctl, uint32_t token, uint8_t id);
+
+struct mptcpctl_endpoint_request {
+	struct mptcpctl_addr addr; /* a port goes with the flag "signal" alone */
+	const char *interface; /* NULL: any */
+	const char *const *flags; /* NULL-terminated, as `ip mptcp` names them; or NULL */
+	uint8_t id; /* 0: the kernel chooses */
+};
+
+/* Endpoints of the kernel's own path manager. They stay when mptcpd ends. */
+int mptcpctl_endpoint_add(struct mptcpctl *ctl, const struct mptcpctl_endpoint_request *request);
+/*
+ * Set and clear flags ("backup", "fullmesh") of the endpoint with this id, or with id 0 of the one
+ * with this address; both must hold if both are given, and `addr` may be NULL if the id is not 0.
+ * The lists are NULL-terminated, or NULL. -ENOENT: no such endpoint; the same for the next.
+ */
+int mptcpctl_endpoint_change(struct mptcpctl *ctl, uint8_t id, const struct mptcpctl_addr *addr,
+			     const char *const *set, const char *const *clear);
+int mptcpctl_endpoint_delete(struct mptcpctl *ctl, uint8_t id, const struct mptcpctl_addr *addr);
+/* Delete all of them. */
+int mptcpctl_endpoint_flush(struct mptcpctl *ctl);
+/* UINT32_MAX leaves a limit as it is. */
+int mptcpctl_limits_set(struct mptcpctl *ctl, const struct mptcpctl_limits *limits);
+
+/*
+ * Have mptcpd read its configuration again. On failure it goes on with the old one, and
+ * mptcpctl_error() has all faults, one a line: "FILE:LINE: …".
+ */
 int mptcpctl_reload(struct mptcpctl *ctl);
+/*
+ * Have mptcpd check its configuration files as they are now, without taking them. `on_result` is
+ * told whether they are good, and the faults, or else the warnings, one a line ("" for none).
+ */
+int mptcpctl_check_config(struct mptcpctl *ctl,
+			  int (*on_result)(void *data, bool good, const char *text), void *data);
 
 /* ---- changes as they happen ---- */
 

@@ -298,7 +298,7 @@ void fake_answer(struct fake_kernel *fake, int error)
 
 /* ---- commands ---- */
 
-static int answer(struct fake_kernel *fake, const struct fake_record *record, int result)
+int fake_answer_command(struct fake_kernel *fake, const struct fake_record *record, int result)
 {
 	enum fake_command command = record->command;
 
@@ -309,7 +309,7 @@ static int answer(struct fake_kernel *fake, const struct fake_record *record, in
 		fake->fail[command] = 0;
 	}
 	fake->counts[command]++;
-	fake->n_commands += command <= FAKE_WITHDRAW;
+	fake->n_commands += command <= FAKE_WITHDRAW || command >= FAKE_ENDPOINT_ADD;
 	if (fake->n_log < FAKE_LOG) {
 		fake->log[fake->n_log] = *record;
 		fake->log[fake->n_log++].result = result;
@@ -360,7 +360,7 @@ static int subflow_create(void *kernel, uint32_t token, const struct subflow_req
 				     request->local,	request->remote,
 				     request->local_id, 0};
 	struct fake_connection *connection = fake_find(fake, token);
-	int r = answer(fake, &record, check_create(fake, token, request));
+	int r = fake_answer_command(fake, &record, check_create(fake, token, request));
 
 	for (size_t i = 0; r == 0 && i < FAKE_SUBFLOWS; i++) {
 		struct fake_subflow *subflow = &connection->subflows[i];
@@ -416,7 +416,7 @@ static int subflow_destroy(void *kernel, uint32_t token, const struct mptcpd_add
 	(void)mapped;
 	if (r == 0 && !subflow)
 		r = -ESRCH;
-	r = answer(fake, &record, r);
+	r = fake_answer_command(fake, &record, r);
 	if (r == 0)
 		fake_reset(fake, connection, (size_t)(subflow - connection->subflows),
 			   ECONNABORTED);
@@ -433,7 +433,8 @@ static int subflow_backup(void *kernel, uint32_t token, const struct mptcpd_addr
 				     .local = *local,
 				     .remote = *remote};
 	struct fake_subflow *subflow = find_subflow(fake_find(fake, token), local, remote);
-	int r = answer(fake, &record, check(fake, token) < 0 || !subflow ? -EINVAL : 0);
+	int r = fake_answer_command(fake, &record,
+				    check(fake, token) < 0 || !subflow ? -EINVAL : 0);
 
 	if (r == 0)
 		subflow->backup = backup;
@@ -450,7 +451,7 @@ static int announce(void *kernel, uint32_t token, const struct mptcpd_addr *addr
 				     .local = *addr,
 				     .id = id};
 
-	return answer(fake, &record, id ? check(fake, token) : -EINVAL);
+	return fake_answer_command(fake, &record, id ? check(fake, token) : -EINVAL);
 }
 
 static int withdraw(void *kernel, uint32_t token, uint8_t id)
@@ -458,7 +459,7 @@ static int withdraw(void *kernel, uint32_t token, uint8_t id)
 	struct fake_kernel *fake = kernel;
 	struct fake_record record = {.command = FAKE_WITHDRAW, .token = token, .id = id};
 
-	return answer(fake, &record, check(fake, token));
+	return fake_answer_command(fake, &record, check(fake, token));
 }
 
 static int probe(void *kernel, uint32_t token)
@@ -468,10 +469,11 @@ static int probe(void *kernel, uint32_t token)
 	struct fake_connection *connection = fake_find(fake, token);
 
 	if (!connection)
-		return answer(fake, &record, PROBE_GONE);
-	return answer(fake, &record,
-		      connection->path_manager == PATH_MANAGER_KERNEL ? PROBE_KERNEL
-								      : PROBE_USERSPACE);
+		return fake_answer_command(fake, &record, PROBE_GONE);
+	return fake_answer_command(fake, &record,
+				   connection->path_manager == PATH_MANAGER_KERNEL
+					   ? PROBE_KERNEL
+					   : PROBE_USERSPACE);
 }
 
 static int route(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
@@ -490,24 +492,10 @@ static int snapshot(void *kernel, enum snapshot_kind kind)
 {
 	struct fake_kernel *fake = kernel;
 	struct fake_record record = {.command = FAKE_SNAPSHOT};
-	int r = answer(fake, &record, 0);
+	int r = fake_answer_command(fake, &record, 0);
 
 	fake->snapshot_wanted[kind] |= r == 0;
 	return r;
-}
-
-static int refuse_endpoint(void *kernel, const struct event_endpoint *endpoint)
-{
-	(void)kernel;
-	(void)endpoint;
-	return -EINVAL;
-}
-
-static int limits_set(void *kernel, const struct event_limits *limits)
-{
-	(void)kernel;
-	(void)limits;
-	return -EINVAL;
 }
 
 static int listen_on(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex)
@@ -544,10 +532,10 @@ const struct kernel_ops fake_ops = {
 	.withdraw = withdraw,
 	.probe = probe,
 	.route = route,
-	.endpoint_add = refuse_endpoint,
-	.endpoint_delete = refuse_endpoint,
-	.endpoint_flags = refuse_endpoint,
-	.limits_set = limits_set,
+	.endpoint_add = fake_endpoint_add,
+	.endpoint_delete = fake_endpoint_delete,
+	.endpoint_flags = fake_endpoint_flags,
+	.limits_set = fake_limits_set,
 	.listen = listen_on,
 	.unlisten = unlisten,
 	.snapshot = snapshot,
@@ -580,6 +568,18 @@ static void dump_connections(struct fake_kernel *fake)
 				queue_subflow(fake, &fake->connections[c],
 					      &fake->connections[c].subflows[i],
 					      EVENT_SNAPSHOT_SUBFLOW, 0);
+}
+
+static void dump_endpoints(struct fake_kernel *fake)
+{
+	for (size_t i = 0; i < FAKE_ENDPOINTS; i++)
+		if (fake->endpoints[i].id)
+			queue(fake, &(struct event){.type = EVENT_ENDPOINT,
+						    .dumped = true,
+						    .endpoint = fake->endpoints[i]});
+	queue(fake, &(struct event){.type = EVENT_LIMITS, .dumped = true, .limits = fake->limits});
+	queue(fake,
+	      &(struct event){.type = EVENT_PATH_MANAGER, .path_manager = fake->path_manager});
 }
 
 static void hand_over(struct fake_kernel *fake, struct engine *engine, uint64_t now_ms)
@@ -617,8 +617,7 @@ void fake_deliver(struct fake_kernel *fake, struct engine *engine, uint64_t now_
 		else if (kind == SNAPSHOT_CONNECTIONS)
 			dump_connections(fake);
 		else
-			queue(fake, &(struct event){.type = EVENT_PATH_MANAGER,
-						    .path_manager = fake->path_manager});
+			dump_endpoints(fake);
 		queue(fake, &(struct event){.type = EVENT_SNAPSHOT_END, .snapshot = kind});
 		hand_over(fake, engine, now_ms);
 	}

@@ -13,6 +13,7 @@
 #define FAKE_LOCALS 64
 #define FAKE_CONNECTIONS 256
 #define FAKE_SUBFLOWS 32
+#define FAKE_ENDPOINTS 8 /* as the kernel's table */
 #define FAKE_LOG 4096
 
 enum fake_command {
@@ -24,6 +25,10 @@ enum fake_command {
 	FAKE_PROBE,
 	FAKE_ROUTE,
 	FAKE_SNAPSHOT,
+	FAKE_ENDPOINT_ADD,
+	FAKE_ENDPOINT_DELETE,
+	FAKE_ENDPOINT_FLAGS,
+	FAKE_LIMITS,
 	FAKE_COMMANDS,
 };
 
@@ -57,6 +62,8 @@ struct fake_kernel {
 	bool routed[FAKE_LINKS]; /* do routes lead out of it? */
 	struct event_local locals[FAKE_LOCALS]; /* family 0: unused */
 	struct fake_connection connections[FAKE_CONNECTIONS];
+	struct event_endpoint endpoints[FAKE_ENDPOINTS]; /* id 0: unused */
+	struct event_limits limits;
 	enum path_manager path_manager;
 
 	struct event *events; /* queue */
@@ -103,6 +110,20 @@ void fake_answer(struct fake_kernel *fake, int error);
 void fake_reset(struct fake_kernel *fake, struct fake_connection *connection, size_t i, int error);
 struct fake_connection *fake_find(struct fake_kernel *fake, uint32_t token);
 size_t fake_count_subflows(const struct fake_connection *connection);
+
+/* Other programs make and delete endpoints; nobody is told. */
+void fake_endpoint(struct fake_kernel *fake, uint8_t id, const char *address, uint32_t flags,
+		   uint32_t ifindex);
+void fake_endpoint_gone(struct fake_kernel *fake, uint8_t id);
+struct event_endpoint *fake_find_endpoint(struct fake_kernel *fake, const char *address);
+size_t fake_count_endpoints(const struct fake_kernel *fake);
+
+/* For fake-kernel.c: count, log and answer a command; and the endpoint commands themselves. */
+int fake_answer_command(struct fake_kernel *fake, const struct fake_record *record, int result);
+int fake_endpoint_add(void *kernel, const struct event_endpoint *endpoint);
+int fake_endpoint_delete(void *kernel, const struct event_endpoint *endpoint);
+int fake_endpoint_flags(void *kernel, const struct event_endpoint *endpoint);
+int fake_limits_set(void *kernel, const struct event_limits *limits);
 
 /* Hand all queued events, and the snapshots asked for, to the engine. */
 void fake_deliver(struct fake_kernel *fake, struct engine *engine, uint64_t now_ms);

@@ -78,12 +78,30 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 	(void)data;
 }
 
+static void plan_endpoints(void *data, const struct mptcpd_view *view, struct mptcpd_plan *plan)
+{
+	static const struct mptcpd_addr world;
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < view->n_locals; i++) {
+		const struct mptcpd_local *local = &view->locals[i];
+		struct mptcpd_endpoint endpoint = {.addr = local->addr,
+						   .flags = local->flags,
+						   .ifindex = local->ifindex};
+
+		if (local->flags && view->routable(view, local, &world))
+			n += plan->add_endpoint(plan, &endpoint) == 0;
+	}
+	plan->set_limits(plan, n, n);
+}
+
 static const struct mptcpd_plugin plugin = {
 	.abi = MPTCPD_PLUGIN_ABI,
 	.size = sizeof(plugin),
 	.name = "mesh",
 	.summary = "for tests",
 	.plan_paths = plan_paths,
+	.plan_endpoints = plan_endpoints,
 };
 
 static struct policy_plugin stack[] = {{.plugin = &plugin}};
@@ -103,6 +121,7 @@ struct rules fake_rules = {
 	.n_interfaces = 2,
 	.policies = policies,
 	.n_policies = 1,
+	.endpoints = {.plugin = &plugin},
 	.endpoint_flags = MPTCPD_FLAG_SUBFLOW,
 };
 

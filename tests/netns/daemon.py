@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +14,6 @@ from hosts import BUILD, wait_until
 
 MPTCPD = BUILD / "daemon/mptcpd"
 MPTCPCTL = BUILD / "ctl/mptcpctl"
-PLUGINS = BUILD / "plugins"
 
 FULLMESH = """\
 [core]
@@ -21,6 +21,16 @@ path-manager = userspace
 [policy:default]
 plugin = fullmesh
 """
+
+
+def stage_plugins(directory):
+    """A copy that belongs to who runs the daemon: it trusts no plugin of somebody else."""
+    staged = directory / "plugins"
+    if not staged.exists():
+        staged.mkdir()
+        for plugin in (BUILD / "plugins").glob("*.so"):
+            shutil.copy(plugin, staged)
+    return staged
 
 
 class Daemon:
@@ -42,7 +52,7 @@ class Daemon:
         with open(self.log, "w", encoding="utf-8") as log:
             self.child = host.start(
                 *prefix, MPTCPD, "--config", self.config, "--runtime-directory", self.runtime,
-                "--plugin-directory", PLUGINS, "--verbose",
+                "--plugin-directory", stage_plugins(host.directory), "--verbose",
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, "NOTIFY_SOCKET": str(directory / "notify")},
             )

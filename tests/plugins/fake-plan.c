@@ -165,9 +165,15 @@ static int set_path_flags(struct mptcpd_plan *base, size_t i, uint32_t flags)
 static int add_endpoint(struct mptcpd_plan *base, const struct mptcpd_endpoint *endpoint)
 {
 	struct fake_plan *plan = (struct fake_plan *)base;
+	bool signal = endpoint->flags & MPTCPD_FLAG_SIGNAL;
 
-	if ((endpoint->flags & MPTCPD_FLAG_SIGNAL) && (endpoint->flags & MPTCPD_FLAG_FULLMESH))
+	if (signal ? (endpoint->flags & MPTCPD_FLAG_FULLMESH) ||
+			     (endpoint->addr.port && endpoint->flags != MPTCPD_FLAG_SIGNAL)
+		   : endpoint->addr.port != 0)
 		return refuse(plan, -EINVAL);
+	for (size_t i = 0; i < plan->n_endpoints; i++)
+		if (same(&plan->endpoints[i].addr, &endpoint->addr, true))
+			return -EEXIST;
 	if (plan->n_endpoints == MPTCPD_PLAN_MAX)
 		return refuse(plan, -ENOSPC);
 	plan->endpoints[plan->n_endpoints++] = *endpoint;
@@ -219,6 +225,29 @@ char *fake_plan_text(const struct fake_plan *plan)
 		append_addr(text, &plan->paths[i].remote);
 		if (plan->paths[i].flags & MPTCPD_FLAG_BACKUP)
 			g_string_append(text, "/backup");
+	}
+	return g_string_free(text, FALSE);
+}
+
+char *fake_plan_endpoints_text(const struct fake_plan *plan)
+{
+	static const char *const names[] = {"signal",	"subflow",  "backup",
+					    "fullmesh", "implicit", "laminar"};
+	GString *text = g_string_new(NULL);
+
+	for (size_t i = 0; i < plan->n_endpoints; i++) {
+		const struct mptcpd_endpoint *endpoint = &plan->endpoints[i];
+		char separator = '/';
+
+		if (i > 0)
+			g_string_append_c(text, ' ');
+		append_addr(text, &endpoint->addr);
+		g_string_append_printf(text, "%%%u", endpoint->ifindex);
+		for (size_t bit = 0; bit < G_N_ELEMENTS(names); bit++)
+			if (endpoint->flags & (1U << bit)) {
+				g_string_append_printf(text, "%c%s", separator, names[bit]);
+				separator = ',';
+			}
 	}
 	return g_string_free(text, FALSE);
 }

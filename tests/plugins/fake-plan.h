@@ -44,6 +44,8 @@ void fake_view_cut(struct fake_view *view, const char *local, const char *remote
 void fake_plan_init(struct fake_plan *plan, const struct mptcpd_connection *connection);
 /* "LOCAL>REMOTE" a path, with "/backup" where asked for, joined by a blank. For g_free(). */
 char *fake_plan_text(const struct fake_plan *plan);
+/* "ADDRESS%IFINDEX/FLAG,FLAG" an endpoint, joined by a blank. For g_free(). */
+char *fake_plan_endpoints_text(const struct fake_plan *plan);
 
 /* The plugin at this path, which stays open for the process. Aborts if there is none. */
 const struct mptcpd_plugin *fake_plugin(const char *path);

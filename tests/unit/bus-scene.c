@@ -191,6 +191,13 @@ static const char *on_config_file(void *data, size_t i)
 	return i == 0 ? "/etc/mptcpd/mptcpd.conf" : NULL;
 }
 
+/* Policies are looked for once the host is known. */
+static void scene_snapshot(struct scene *scene, enum event_type type)
+{
+	engine_event(scene->engine, &(struct event){.type = type, .snapshot = SNAPSHOT_HOST},
+		     scene->now_ms);
+}
+
 struct scene *scene_new(bool system_bus)
 {
 	struct scene *scene = g_new0(struct scene, 1);
@@ -220,10 +227,13 @@ struct scene *scene_new(bool system_bus)
 	setup.engine = scene->engine;
 	setup.runtime_directory = scene->directory;
 	g_assert_cmpint(bus_new(&setup, &scene->bus), ==, 0);
+	scene_snapshot(scene, EVENT_SNAPSHOT_BEGIN);
 	scene_link(scene, 1, "eth1");
 	scene_local(scene, 1, "10.0.0.1");
 	scene_link(scene, 2, "eth2");
 	scene_local(scene, 2, "10.0.1.1");
+	scene_snapshot(scene, EVENT_SNAPSHOT_END);
+	engine_settle(scene->engine, scene->now_ms);
 	return scene;
 }
 

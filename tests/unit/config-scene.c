@@ -29,6 +29,7 @@ void scene_set_up(struct scene *scene, gconstpointer unused)
 	scene_install(scene, fixtures, "twin");
 	scene_install(scene, fixtures, "points");
 	scene_install(scene, fixtures, "failing");
+	scene_install(scene, scene_shipped, "endpoints");
 	scene->plugin_directory = g_build_filename(scene->root, "plugins", NULL);
 	g_assert_cmpint(chmod(scene->plugin_directory, 0755), ==, 0);
 }

@@ -16,7 +16,7 @@
 
 struct scene {
 	char *root;
-	char *plugin_directory; /* holds echo, twin, points and failing */
+	char *plugin_directory; /* holds echo, twin, points, failing, endpoints */
 	struct config *config;
 	char *faults;
 };

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <unistd.h>
+
 #include "config-scene.h"
 
 static void test_default_policy(struct scene *scene, gconstpointer unused)
@@ -8,6 +10,12 @@ static void test_default_policy(struct scene *scene, gconstpointer unused)
 	       "[policy:default] by default: @/plugins/fullmesh.so: no such plugin\n");
 	refuse(scene, "[core]\npath-manager = unmanaged\n",
 	       "[policy:default] by default: @/plugins/fullmesh.so: no such plugin\n");
+	/* and for the kernel's path manager there must be one for the endpoints */
+	g_assert_cmpint(unlink(scratch_path(scene->root, "plugins/endpoints.so")), ==, 0);
+	refuse(scene, "[core]\npath-manager = kernel\n",
+	       "[endpoints] by default: @/plugins/endpoints.so: no such plugin\n");
+	refuse(scene, "[endpoints]\nflags = subflow\n",
+	       "%s:1: @/plugins/endpoints.so: no such plugin\n");
 	load(scene, "[core]\npath-manager = userspace\n[policy:p]\nplugin = echo\n");
 	g_assert_cmpuint(scene->config->rules.n_policies, ==, 1);
 }
@@ -69,8 +77,8 @@ static void test_all_faults(struct scene *scene, gconstpointer unused)
 	       "%s:5: [interface] has no name, expected [interface:NAME]\n"
 	       "%s:7: unknown flag 'bakup', expected backup, fullmesh, laminar, signal or subflow; "
 	       "did you mean 'backup'?\n"
-	       "%s:8: unknown key 'flag', expected addresses, announce, flags or "
-	       "use; did you mean 'flags'?\n"
+	       "%s:8: unknown key 'flag', expected addresses, announce, flags, "
+	       "rp-filter or use; did you mean 'flags'?\n"
 	       "%s:9: unknown use 'perhaps', expected auto, no or yes\n"
 	       "%s:10: unknown kind of address 'local', expected deprecated, link-local, temporary "
 	       "or unique-local\n"
@@ -83,13 +91,14 @@ static void test_value_faults(struct scene *scene, gconstpointer unused)
 {
 	refuse(scene,
 	       "[interface:type:wify]\n[interface:10.8.0.0/33]\n[interface:an-interface-name]\n"
-	       "[interface:a]\nflags = signal fullmesh\n",
+	       "[interface:a]\nflags = signal fullmesh\nrp-filter = strict\n",
 	       "%s:1: unknown type of interface 'wify', expected other, loopback, ethernet, wifi, "
 	       "wwan, ppp, tunnel, bridge, bond, veth or vlan; did you mean 'wifi'?\n"
 	       "%s:2: bad prefix '10.8.0.0/33', expected one like 10.8.0.0/16 or fd00::/8\n"
 	       "%s:3: no interface is called 'an-interface-name', expected a name of at most 15 "
 	       "characters\n"
-	       "%s:5: signal and fullmesh exclude each other, expected one of them\n");
+	       "%s:5: signal and fullmesh exclude each other, expected one of them\n"
+	       "%s:6: unknown rp-filter 'strict', expected keep or loose\n");
 	refuse(scene,
 	       "[policy:a b]\nplugin = echo\nplugins = echo\nmatch-side = both\n"
 	       "match-local-address = eth0\nmatch-remote-port = 9-8\nmatch-local-port = 0\n"

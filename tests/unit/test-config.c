@@ -11,8 +11,9 @@ static void test_built_in(struct scene *scene, gconstpointer unused)
 	g_assert_true(rules->manage_path_manager);
 	g_assert_cmpint(rules->path_manager, ==, PATH_MANAGER_KERNEL);
 	g_assert_cmpuint(rules->n_interfaces + rules->n_policies, ==, 0);
-	g_assert_null(rules->endpoints.plugin);
+	g_assert_cmpstr(rules->endpoints.plugin->name, ==, "endpoints");
 	g_assert_cmphex(rules->endpoint_flags, ==, MPTCPD_FLAG_SUBFLOW);
+	g_assert_false(rules->rejoin_eager);
 	g_assert_cmpuint(scene->config->ini.n_files, ==, 0);
 	g_assert_cmpstr(scene->config->warnings, ==, "");
 	g_assert_cmpstr(config_path_manager_name(rules), ==, "kernel");
@@ -25,8 +26,10 @@ static void test_path_managers(struct scene *scene, gconstpointer unused)
 	rules = load(scene, "[core]\npath-manager = unmanaged\n[policy:p]\nplugin = echo\n");
 	g_assert_false(rules->manage_path_manager);
 	g_assert_cmpstr(config_path_manager_name(rules), ==, "unmanaged");
+	g_assert_cmpstr(rules->endpoints.plugin->name, ==, "endpoints");
 	rules = load(scene, "[core]\npath-manager = userspace\n[policy:p]\nplugin = echo\n");
 	g_assert_true(rules->manage_path_manager);
+	g_assert_null(rules->endpoints.plugin);
 	g_assert_cmpint(rules->path_manager, ==, PATH_MANAGER_USERSPACE);
 	g_assert_cmpstr(config_path_manager_name(rules), ==, "userspace");
 }
@@ -40,12 +43,20 @@ static void test_endpoints(struct scene *scene, gconstpointer unused)
 	g_assert_cmpstr(rules->endpoints.plugin->name, ==, "points");
 	g_assert_cmphex(rules->endpoint_flags, ==, MPTCPD_FLAG_SIGNAL | MPTCPD_FLAG_BACKUP);
 	g_assert_cmpuint(fixture->values[FIXTURE_NUMBER].number, ==, 3);
-	refuse(scene, "[endpoints]\nflags = subflow\n",
-	       "%s:1: @/plugins/endpoints.so: no such plugin\n");
+	/* the shipped one is the default, whatever else the group says */
+	rules = load(scene, "[endpoints]\nrejoin = eager\nsubflows = 3\nadd-addr-accepted = 0\n");
+	g_assert_cmpstr(rules->endpoints.plugin->name, ==, "endpoints");
+	g_assert_true(rules->rejoin_eager);
+	g_assert_false(load(scene, "[endpoints]\nrejoin = lazy\n")->rejoin_eager);
+	refuse(scene, "[endpoints]\nsubflows = 65\nport = 65536\n",
+	       "%s:2: bad value '65' of 'subflows', expected 0 to 64\n"
+	       "%s:3: bad value '65536' of 'port', expected 0 to 65535\n");
+	refuse(scene, "[endpoints]\nrejoin = soon\n",
+	       "%s:2: unknown rejoin 'soon', expected eager or lazy\n");
 	refuse(scene, "[endpoints]\nplugin = echo\n",
 	       "%s:2: plugin 'echo' plans no endpoints, expected one for [endpoints]\n");
 	refuse(scene, "[endpoints]\nplugin = points\nflag = subflow\n",
-	       "%s:3: unknown key 'flag', expected flags, plugin, number, bool, "
+	       "%s:3: unknown key 'flag', expected flags, plugin, rejoin, number, bool, "
 	       "duration, size or string; did you mean 'flags'?\n");
 }
 
@@ -56,7 +67,8 @@ static void test_interfaces(struct scene *scene, gconstpointer unused)
 		     "[interface:wwan*]\nflags = subflow, backup\n"
 		     "[interface:type:wifi]\nuse = no\n"
 		     "[interface:10.8.0.0/16]\nuse = yes\naddresses = link-local,deprecated\n"
-		     "[interface:fd00::1]\nannounce = 203.0.113.7\n[interface:eth0]\nuse = auto\n");
+		     "[interface:fd00::1]\nannounce = 203.0.113.7\nrp-filter = loose\n"
+		     "[interface:eth0]\nuse = auto\nrp-filter = keep\n");
 	const struct interface_rule *list = rules->interfaces;
 	struct mptcpd_addr public;
 
@@ -73,7 +85,37 @@ static void test_interfaces(struct scene *scene, gconstpointer unused)
 	g_assert_true(list[3].net.family == AF_INET6 && list[3].prefix == 128);
 	addr_parse("203.0.113.7", &public);
 	g_assert_true(addr_equal(&list[3].announce, &public));
+	g_assert_true(list[3].rp_filter_loose && !list[2].rp_filter_loose);
 	g_assert_true(list[4].net.family == 0 && list[4].announce.family == 0);
+	g_assert_false(list[4].rp_filter_loose);
+}
+
+static void assert_warned(struct scene *scene, const char *text, const char *expected)
+{
+	load(scene, text);
+	if (expected)
+		g_assert_true(g_str_has_suffix(scene->config->warnings, expected));
+	else
+		g_assert_cmpstr(scene->config->warnings, ==, "");
+}
+
+static void test_announce(struct scene *scene, gconstpointer unused)
+{
+	assert_warned(scene, "[interface:eth0]\nannounce = 203.0.113.7\nuse = yes\n",
+		      "/f:2: 'announce' has no effect under the kernel's path manager without flag "
+		      "'signal'\n");
+	assert_warned(
+		scene, "[interface:eth0]\nannounce = 203.0.113.7:443\nflags = signal\n",
+		"/f:2: the kernel's path manager announces a port only where it can listen on "
+		"it: leave it out, or use path-manager = userspace\n");
+	g_assert_cmpuint(scene->config->rules.interfaces[0].announce.port, ==, 443);
+	assert_warned(scene,
+		      "[endpoints]\nflags = signal\n[interface:eth0]\nannounce = 2001:db8::7\n",
+		      NULL);
+	assert_warned(scene,
+		      "[core]\npath-manager = userspace\n[policy:p]\nplugin = echo\n"
+		      "[interface:eth0]\nannounce = [2001:db8::7]:443\n",
+		      NULL);
 }
 
 static void test_matches(struct scene *scene, gconstpointer unused)
@@ -289,6 +331,9 @@ static void test_shipped(struct scene *scene, gconstpointer unused)
 	rules = &scene->config->rules;
 	g_assert_cmpstr(scene->config->warnings, ==, "");
 	g_assert_cmpstr(config_path_manager_name(rules), ==, "kernel");
+	g_assert_cmpstr(rules->endpoints.plugin->name, ==, "endpoints");
+	g_assert_cmphex(rules->endpoint_flags, ==, MPTCPD_FLAG_SUBFLOW);
+	g_assert_false(rules->rejoin_eager);
 	g_assert_cmpuint(rules->n_policies, ==, 1);
 	g_assert_cmpstr(rules->policies[0].plugins[0].plugin->name, ==, "fullmesh");
 	/* and the same policy without any */
@@ -296,6 +341,57 @@ static void test_shipped(struct scene *scene, gconstpointer unused)
 	g_assert_cmpuint(rules->n_policies, ==, 1);
 	g_assert_cmpstr(rules->policies[0].name, ==, "default");
 	g_assert_cmpstr(rules->policies[0].plugins[0].plugin->name, ==, "fullmesh");
+}
+
+/* What the shipped file makes of the interfaces of a laptop, a router and a server. */
+static void test_shipped_interfaces(struct scene *scene, gconstpointer unused)
+{
+	static const struct {
+		const char *name;
+		enum mptcpd_link_type type;
+		enum use use;
+		uint32_t flags; /* 0: none of its own */
+	} cases[] = {
+		{"eth0", MPTCPD_LINK_ETHERNET, USE_AUTO, 0},
+		{"enp3s0", MPTCPD_LINK_ETHERNET, USE_AUTO, 0},
+		{"wlan0", MPTCPD_LINK_WIFI, USE_AUTO, 0},
+		{"wlp2s0", MPTCPD_LINK_WIFI, USE_AUTO, 0},
+		{"bond0", MPTCPD_LINK_BOND, USE_AUTO, 0},
+		{"br0", MPTCPD_LINK_BRIDGE, USE_AUTO, 0},
+		{"br-lan", MPTCPD_LINK_BRIDGE, USE_AUTO, 0},
+		{"eth0.7", MPTCPD_LINK_VLAN, USE_AUTO, 0},
+		{"ppp0", MPTCPD_LINK_PPP, USE_AUTO, 0},
+		{"dummy", MPTCPD_LINK_OTHER, USE_AUTO, 0},
+		/* of the container itself */
+		{"eth0", MPTCPD_LINK_VETH, USE_AUTO, 0},
+		{"host0", MPTCPD_LINK_VETH, USE_AUTO, 0},
+		{"wwp0s20f0u2", MPTCPD_LINK_WWAN, USE_AUTO,
+		 MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP},
+		{"wwan0", MPTCPD_LINK_ETHERNET, USE_AUTO, MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP},
+		{"docker0", MPTCPD_LINK_BRIDGE, USE_NO, 0},
+		{"virbr0", MPTCPD_LINK_BRIDGE, USE_NO, 0},
+		{"lxdbr0", MPTCPD_LINK_BRIDGE, USE_NO, 0},
+		{"lxcbr0", MPTCPD_LINK_BRIDGE, USE_NO, 0},
+		{"incusbr0", MPTCPD_LINK_BRIDGE, USE_NO, 0},
+		{"podman1", MPTCPD_LINK_BRIDGE, USE_NO, 0},
+		{"cni0", MPTCPD_LINK_BRIDGE, USE_NO, 0},
+		{"tun0", MPTCPD_LINK_TUNNEL, USE_NO, 0},
+		{"wg0", MPTCPD_LINK_TUNNEL, USE_NO, 0},
+		{"tailscale0", MPTCPD_LINK_TUNNEL, USE_NO, 0},
+	};
+
+	scene_install(scene, scene_shipped, "fullmesh");
+	if (load_file(scene, scene_sample) < 0)
+		g_error("%s", scene->faults);
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		const struct interface_rule *rule =
+			rules_for_interface(&scene->config->rules, cases[i].name, cases[i].type);
+
+		g_test_message("%s", cases[i].name);
+		g_assert_cmpint(rule ? rule->use : USE_AUTO, ==, cases[i].use);
+		g_assert_cmphex(rule && rule->has_flags ? rule->flags : 0, ==, cases[i].flags);
+		g_assert_true(!rule || (rule->addresses == 0 && !rule->rp_filter_loose));
+	}
 }
 
 int main(int argc, char **argv)
@@ -314,6 +410,8 @@ int main(int argc, char **argv)
 	ADD("layers-are-masked", test_masks);
 	ADD("reload-is-equal-and-apart", test_reload);
 	ADD("warnings", test_warnings);
+	ADD("announce-that-does-nothing-is-told", test_announce);
 	ADD("shipped-file-is-good", test_shipped);
+	ADD("shipped-file-suits-every-host", test_shipped_interfaces);
 	return g_test_run();
 }

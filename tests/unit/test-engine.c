@@ -52,7 +52,7 @@ static void set_up(struct world *world, gconstpointer data)
 		.rules = &fake_rules,
 		.ops = &fake_ops,
 		.kernel = world->fake,
-		.observer = {on_change, on_notice, world},
+		.observer = {.on_change = on_change, .on_notice = on_notice, .data = world},
 		.seed = 1,
 	});
 	fake_run(world->fake, world->engine, world->now);

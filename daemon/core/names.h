@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The words of D-Bus, JSON and text for the values of the model: once, as they are promised. */
+#ifndef CORE_NAMES_H
+#define CORE_NAMES_H
+
+#include "model.h"
+
+const char *side_name(enum mptcpd_side side);
+const char *path_manager_name(enum path_manager path_manager);
+const char *connection_state_name(enum mptcpd_connection_state state);
+/* What was never asked for is "pending", too. */
+const char *subflow_state_name(enum subflow_state state);
+const char *origin_name(enum mptcpd_origin origin);
+/* What a snapshot is of: "connections", "host", "endpoints"; NULL: no kind. */
+const char *snapshot_name(enum snapshot_kind kind);
+/* The flag 1 << bit of an endpoint, in the words of `ip mptcp`; NULL: there is none such. */
+const char *flag_name(unsigned int bit);
+/* Back: MPTCPD_FLAG_*, or 0 for an unknown word. */
+uint32_t flag_from_name(const char *name);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Names, loosens and restores strict reverse-path filtering. */
+#include "rpfilter.h"
+
+#include <ell/ell.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sysctl.h"
+
+#define LOOSE 2
+/* More interfaces than this with strict filtering and `rp-filter = loose` are left strict. */
+#define CHANGED_MAX 256
+
+struct changed {
+	char interface[MPTCPD_IFNAME_SIZE];
+	int before;
+};
+
+struct rpfilter {
+	char *path;
+	struct changed changed[CHANGED_MAX];
+	size_t n_changed;
+	struct l_uintset *told; /* interface indexes */
+};
+
+/* One line for each change: "NAME BEFORE". */
+static void write_down(const struct rpfilter *rpfilter)
+{
+	char *next = l_strdup_printf("%s.new", rpfilter->path);
+	FILE *file = fopen(next, "we");
+	bool ok = file != NULL;
+
+	for (size_t i = 0; ok && i < rpfilter->n_changed; i++)
+		ok = fprintf(file, "%s %d\n", rpfilter->changed[i].interface,
+			     rpfilter->changed[i].before) > 0;
+	if (file)
+		ok = fclose(file) == 0 && ok;
+	if (ok && rpfilter->n_changed)
+		ok = rename(next, rpfilter->path) == 0;
+	if (!ok)
+		l_error("%s: %s", next, strerror(errno));
+	if (!rpfilter->n_changed) {
+		unlink(next);
+		unlink(rpfilter->path);
+	}
+	l_free(next);
+}
+
+static void read_back(struct rpfilter *rpfilter)
+{
+	FILE *file = fopen(rpfilter->path, "re");
+	struct changed changed;
+
+	while (file && rpfilter->n_changed < CHANGED_MAX &&
+	       fscanf(file, "%15s %d", changed.interface, &changed.before) == 2)
+		if (changed.before == 0 || changed.before == 1)
+			rpfilter->changed[rpfilter->n_changed++] = changed;
+	if (file)
+		fclose(file);
+}
+
+struct rpfilter *rpfilter_new(const char *runtime_directory)
+{
+	struct rpfilter *rpfilter = l_new(struct rpfilter, 1);
+
+	rpfilter->path = l_strdup_printf("%s/rp_filter", runtime_directory);
+	rpfilter->told = l_uintset_new(4096);
+	read_back(rpfilter);
+	return rpfilter;
+}
+
+void rpfilter_free(struct rpfilter *rpfilter)
+{
+	if (!rpfilter)
+		return;
+	for (size_t i = 0; i < rpfilter->n_changed; i++) {
+		const struct changed *changed = &rpfilter->changed[i];
+
+		/* Only what we set: somebody may have chosen otherwise since. */
+		if (sysctl_rp_filter(changed->interface) == LOOSE)
+			sysctl_set_rp_filter(changed->interface, changed->before);
+	}
+	rpfilter->n_changed = 0;
+	write_down(rpfilter);
+	l_uintset_free(rpfilter->told);
+	l_free(rpfilter->path);
+	l_free(rpfilter);
+}
+
+static bool is_changed(const struct rpfilter *rpfilter, const char *interface)
+{
+	for (size_t i = 0; i < rpfilter->n_changed; i++)
+		if (strcmp(rpfilter->changed[i].interface, interface) == 0)
+			return true;
+	return false;
+}
+
+static bool loosen(struct rpfilter *rpfilter, const struct interface *interface)
+{
+	struct changed *changed;
+	int before = sysctl_rp_filter(interface->name), r;
+
+	/* LOOSE already: the kernel's message about it is on its way. */
+	if (before < 0 || before == LOOSE || rpfilter->n_changed == CHANGED_MAX)
+		return false;
+	if (!is_changed(rpfilter, interface->name)) {
+		changed = &rpfilter->changed[rpfilter->n_changed++];
+		memcpy(changed->interface, interface->name, sizeof(changed->interface));
+		changed->before = before;
+		write_down(rpfilter);
+	}
+	r = sysctl_set_rp_filter(interface->name, LOOSE);
+	if (r < 0)
+		l_warn("net.ipv4.conf.%s.rp_filter cannot be loosened: %s", interface->name,
+		       strerror(-r));
+	return r == 0;
+}
+
+static bool has_ipv4(const struct interface *interface)
+{
+	for (const struct local *local = interface->locals; local; local = local->next)
+		if (local->addr.family == AF_INET && local->usability == USABLE)
+			return true;
+	return false;
+}
+
+static bool is_in_use(const struct interface *interface)
+{
+	return interface->usability == USABLE && has_ipv4(interface);
+}
+
+static bool look_at(struct rpfilter *rpfilter, const struct interface *interface)
+{
+	if (!interface->rp_filter_strict || !is_in_use(interface))
+		return false;
+	if (interface->rule && interface->rule->rp_filter_loose)
+		return loosen(rpfilter, interface);
+	if (l_uintset_contains(rpfilter->told, interface->ifindex))
+		return false;
+	/* Indexes past the set's end are told again; that many interfaces are rare. */
+	l_uintset_put(rpfilter->told, interface->ifindex);
+	l_warn("%s: rp_filter is strict, so the kernel drops packets of subflows that are not on "
+	       "the "
+	       "best route back; 'rp-filter = loose' in [interface:%s] changes it",
+	       interface->name, interface->name);
+	return false;
+}
+
+bool rpfilter_update(struct rpfilter *rpfilter, const struct model *model)
+{
+	struct table_entry *entry;
+	size_t n_in_use = 0;
+	bool changed = false;
+
+	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry))
+		n_in_use += is_in_use(table_owner(entry, struct interface));
+	/* With one link there is but one way back. */
+	if (n_in_use < 2)
+		return false;
+	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry))
+		changed |= look_at(rpfilter, table_owner(entry, struct interface));
+	return changed;
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "state.h"
+
+#include <ell/ell.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "slots.h"
+#include "state-record.h"
+
+#define NAME "state"
+/* "mptcpd", and the order of bytes */
+#define MAGIC 0x016d707463706400U
+/* Raised whenever a record changes: what another version wrote is dropped. */
+#define VERSION 1
+
+#define HOST_AT 4096
+#define HOST_SIZE 8192
+#define SLOTS_AT (HOST_AT + 2 * HOST_SIZE)
+
+_Static_assert(SLOTS_RECORD_MAX >= RECORD_MAX, "each record fits");
+
+struct header {
+	uint64_t magic; /* written last */
+	uint32_t version, slot_size;
+	struct state_identity identity;
+};
+
+/* One of two: the older is overwritten, the younger counts. */
+struct host_copy {
+	uint64_t generation; /* 0: being written */
+	uint64_t checksum; /* of generation, size and bytes */
+	uint32_t size;
+	uint8_t bytes[RECORD_HOST_MAX];
+};
+
+_Static_assert(sizeof(struct host_copy) <= HOST_SIZE, "it fits");
+
+struct state {
+	struct slots slots;
+	struct state_host host;
+	bool is_full; /* the last record found no room: said once */
+	uint8_t record[RECORD_MAX];
+};
+
+int state_identify(struct state_identity *ret_identity)
+{
+	struct state_identity identity = {0};
+	socklen_t size = sizeof(identity.netns);
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, identity.boot_id, sizeof(identity.boot_id) - 1);
+	int r = n < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (r < 0)
+		return r;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &identity.netns, &size) < 0)
+		r = -errno;
+	close(fd);
+	if (r == 0)
+		*ret_identity = identity;
+	return r;
+}
+
+/* ---- the host ---- */
+
+static struct host_copy *host_copy(const struct state *state, uint64_t generation)
+{
+	return (struct host_copy *)(void *)(state->slots.map + HOST_AT +
+					    generation % 2 * HOST_SIZE);
+}
+
+static uint64_t host_checksum(const struct host_copy *copy, uint64_t generation)
+{
+	uint64_t sum = SLOTS_CHECKSUM_START;
+
+	sum = slots_checksum(sum, &generation, sizeof(generation));
+	sum = slots_checksum(sum, &copy->size, sizeof(copy->size));
+	return slots_checksum(sum, copy->bytes, copy->size);
+}
+
+static bool is_whole(const struct host_copy *copy)
+{
+	return copy->generation && copy->size <= sizeof(copy->bytes) &&
+	       copy->checksum == host_checksum(copy, copy->generation);
+}
+
+/* The younger whole copy; NULL: none was ever written. */
+static const struct host_copy *last_host(const struct state *state)
+{
+	const struct host_copy *a = host_copy(state, 0), *b = host_copy(state, 1);
+
+	if (!is_whole(a))
+		return is_whole(b) ? b : NULL;
+	return is_whole(b) && b->generation > a->generation ? b : a;
+}
+
+static void write_host(struct state *state)
+{
+	const struct host_copy *last = last_host(state);
+	uint64_t generation = last ? last->generation + 1 : 1;
+	struct host_copy *copy = host_copy(state, generation);
+
+	copy->generation = 0;
+	slots_barrier();
+	copy->size = (uint32_t)record_encode_host(&state->host, copy->bytes);
+	copy->checksum = host_checksum(copy, generation);
+	slots_barrier();
+	copy->generation = generation;
+	slots_barrier();
+}
+
+enum path_manager state_path_manager(const struct state *state)
+{
+	return state->host.path_manager;
+}
+
+void state_set_path_manager(struct state *state, enum path_manager before)
+{
+	state->host.path_manager = before;
+	write_host(state);
+}
+
+struct engine_host state_host(const struct state *state)
+{
+	const struct state_host *host = &state->host;
+
+	return (struct engine_host){
+		.endpoints = host->endpoints,
+		.n_endpoints = host->n_endpoints,
+		.has_limits = host->has_limits,
+		.limits_before = host->limits_before,
+		.limits_set = host->limits_set,
+	};
+}
+
+void state_set_host(struct state *state, const struct engine_host *host)
+{
+	struct state_host *kept = &state->host;
+
+	kept->has_limits = host->has_limits;
+	kept->limits_before = host->limits_before;
+	kept->limits_set = host->limits_set;
+	kept->n_endpoints = host->n_endpoints;
+	if (kept->n_endpoints > RECORD_ENDPOINTS_MAX)
+		kept->n_endpoints = RECORD_ENDPOINTS_MAX; /* ids are bytes: there are no more */
+	for (size_t i = 0; i < kept->n_endpoints; i++)
+		kept->endpoints[i] = host->endpoints[i];
+	write_host(state);
+}
+
+/* ---- the file ---- */
+
+/* NULL: it is ours. Else in words what is wrong. */
+static const char *judge_header(const struct header *header, const struct state_identity *identity)
+{
+	if (header->magic != MAGIC)
+		return "it is not a state file";
+	if (header->version != VERSION || header->slot_size != SLOT_SIZE)
+		return "another version of mptcpd wrote it";
+	if (memcmp(header->identity.boot_id, identity->boot_id, sizeof(identity->boot_id)) != 0)
+		return "it is from before the last boot";
+	if (header->identity.netns != identity->netns)
+		return "it is of another network namespace";
+	return NULL;
+}
+
+/* Before anything is mapped: a file that others can change or cut is not trusted. */
+static const char *judge_file(const struct stat *st)
+{
+	if (!S_ISREG(st->st_mode))
+		return "it is not a regular file";
+	if (st->st_uid != geteuid() || (st->st_mode & 077) != 0 || st->st_nlink != 1)
+		return "others may change it";
+	if (st->st_size > 0 && st->st_size < SLOTS_AT)
+		return "it is cut short";
+	return NULL;
+}
+
+static int open_file(int directory, int flags)
+{
+	return openat(directory, NAME, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0600);
+}
+
+static void log_dropped(const char *path, const char *why)
+{
+	l_warn("%s/" NAME " is dropped: %s", path, why);
+}
+
+/* The file that is there, if it is ours. 0, 1: there is none that can be used, or -errno. */
+static int open_old(struct state *state, int directory, const char *path,
+		    const struct state_identity *identity)
+{
+	int fd = open_file(directory, 0);
+	const char *why;
+	struct stat st;
+	int r;
+
+	if (fd < 0 && errno == ENOENT)
+		return 1;
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		why = strerror(errno);
+	} else {
+		why = judge_file(&st);
+		if (!why && st.st_size == 0)
+			why = "it is empty";
+	}
+	if (why) {
+		if (fd >= 0)
+			close(fd);
+		log_dropped(path, why);
+		return 1;
+	}
+	r = slots_open(&state->slots, fd, SLOTS_AT);
+	if (r == 0)
+		why = judge_header((const struct header *)(void *)state->slots.map, identity);
+	else
+		why = strerror(-r);
+	if (!why)
+		return 0;
+	slots_close(&state->slots);
+	log_dropped(path, why);
+	return 1;
+}
+
+/* A new file, beside which nobody else's descriptor of the old one matters. */
+static int open_new(struct state *state, int directory, const struct state_identity *identity)
+{
+	struct header *header;
+	int fd, r;
+
+	if (unlinkat(directory, NAME, 0) < 0 && errno != ENOENT)
+		return -errno;
+	fd = open_file(directory, O_CREAT | O_EXCL);
+	if (fd < 0)
+		return -errno;
+	r = slots_open(&state->slots, fd, SLOTS_AT);
+	if (r < 0) {
+		slots_close(&state->slots);
+		unlinkat(directory, NAME, 0); /* it may have been the last room on the disk */
+		return r;
+	}
+	header = (struct header *)(void *)state->slots.map;
+	header->version = VERSION;
+	header->slot_size = SLOT_SIZE;
+	header->identity = *identity;
+	slots_barrier();
+	header->magic = MAGIC;
+	return 0;
+}
+
+static void read_host(struct state *state, const char *path)
+{
+	const struct host_copy *last = last_host(state);
+
+	if (last && record_decode_host(last->bytes, last->size, &state->host) < 0)
+		log_dropped(path, "what it says of the host makes no sense");
+}
+
+int state_open(const char *runtime_directory, const struct state_identity *identity,
+	       struct state **ret_state)
+{
+	int directory = open(runtime_directory, O_DIRECTORY | O_PATH | O_CLOEXEC);
+	struct state *state;
+	int r;
+
+	if (directory < 0)
+		return -errno;
+	state = l_new(struct state, 1);
+	r = open_old(state, directory, runtime_directory, identity);
+	if (r > 0)
+		r = open_new(state, directory, identity);
+	close(directory);
+	if (r < 0) {
+		l_free(state);
+		return r;
+	}
+	read_host(state, runtime_directory);
+	*ret_state = state;
+	return 0;
+}
+
+void state_close(struct state *state)
+{
+	if (!state)
+		return;
+	slots_close(&state->slots);
+	l_free(state);
+}
+
+/* ---- connections ---- */
+
+struct loading {
+	struct state *state;
+	void (*on_event)(void *data, const struct event *event);
+	void *data;
+	struct l_queue *bad; /* names of slots that cannot be used */
+};
+
+static void on_record(void *data, uint32_t token, uint32_t slot, const uint8_t *bytes, size_t size)
+{
+	struct loading *loading = data;
+
+	if (record_decode(bytes, size, token, slot, loading->on_event, loading->data) < 0)
+		l_queue_push_tail(loading->bad, L_UINT_TO_PTR(slot));
+}
+
+void state_load(struct state *state, void (*on_event)(void *data, const struct event *event),
+		void *data)
+{
+	struct loading loading = {state, on_event, data, l_queue_new()};
+	size_t damaged = slots_load(&state->slots, on_record, &loading);
+
+	while (!l_queue_isempty(loading.bad)) {
+		slots_drop(&state->slots, L_PTR_TO_UINT(l_queue_pop_head(loading.bad)));
+		damaged++;
+	}
+	l_queue_destroy(loading.bad, NULL);
+	if (damaged)
+		l_warn("%zu of the saved connections are damaged and forgotten", damaged);
+}
+
+void state_save(struct state *state, struct connection *connection)
+{
+	size_t size = record_encode(connection, state->record);
+	int r = slots_put(&state->slots, connection->token, state->record, size,
+			  &connection->saved_slot);
+
+	if (r < 0 && !state->is_full)
+		l_warn("connections cannot be saved and may lose their history at a restart: %s",
+		       strerror(-r));
+	state->is_full = r < 0;
+}
+
+void state_forget(struct state *state, struct connection *connection)
+{
+	if (connection->saved_slot)
+		slots_drop(&state->slots, connection->saved_slot);
+	connection->saved_slot = 0;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The facade's other half: struct kernel_ops, and questions that are answered at once. */
+#include <errno.h>
+#include <time.h>
+
+#include "diag.h"
+#include "kernel-private.h"
+#include "link.h"
+#include "sysctl.h"
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Remember whose words belong to the outcome. */
+static int told(struct kernel *kernel, const struct socket *socket, int r)
+{
+	kernel->text = r < 0 ? socket->text : "";
+	return r;
+}
+
+static int told_pm(struct kernel *kernel, int r)
+{
+	return told(kernel, &kernel->pm.socket, r);
+}
+
+static int subflow_create(void *data, uint32_t token, const struct subflow_request *request)
+{
+	struct kernel *kernel = data;
+
+	return told_pm(kernel, pm_subflow_create(&kernel->pm, token, request));
+}
+
+static int subflow_destroy(void *data, uint32_t token, const struct mptcpd_addr *local,
+			   const struct mptcpd_addr *remote, bool mapped)
+{
+	struct kernel *kernel = data;
+	struct mptcpd_addr from = *local;
+	int r;
+
+	if (from.port == 0) {
+		r = diag_find_port(&kernel->diag, token, local, remote, &from.port);
+		if (r < 0)
+			return told(kernel, &kernel->diag, r);
+	}
+	return told_pm(kernel, pm_subflow_destroy(&kernel->pm, token, &from, remote, mapped));
+}
+
+static int subflow_backup(void *data, uint32_t token, const struct mptcpd_addr *local,
+			  const struct mptcpd_addr *remote, bool backup)
+{
+	struct kernel *kernel = data;
+
+	return told_pm(kernel, pm_subflow_backup(&kernel->pm, token, local, remote, backup));
+}
+
+static int announce(void *data, uint32_t token, const struct mptcpd_addr *addr, uint8_t id,
+		    uint32_t ifindex)
+{
+	struct kernel *kernel = data;
+
+	return told_pm(kernel, pm_announce(&kernel->pm, token, addr, id, ifindex));
+}
+
+static int withdraw(void *data, uint32_t token, uint8_t id)
+{
+	struct kernel *kernel = data;
+
+	return told_pm(kernel, pm_withdraw(&kernel->pm, token, id));
+}
+
+static int probe(void *data, uint32_t token)
+{
+	struct kernel *kernel = data;
+	int r = pm_is_userspace(&kernel->pm, token);
+
+	if (r != 0)
+		return r < 0 ? told_pm(kernel, r) : PROBE_USERSPACE;
+	/* The words differ between versions; the socket itself is there or not. */
+	if (pm_says_kernel(&kernel->pm))
+		return PROBE_KERNEL;
+	r = diag_has_connection(&kernel->diag, token);
+	if (r < 0)
+		return told(kernel, &kernel->diag, r);
+	return r ? PROBE_KERNEL : PROBE_GONE;
+}
+
+static int route(void *data, const struct mptcpd_addr *local, uint32_t ifindex,
+		 const struct mptcpd_addr *remote)
+{
+	struct kernel *kernel = data;
+
+	return told(kernel, &kernel->links, link_route(&kernel->links, local, ifindex, remote));
+}
+
+static int endpoint_add(void *data, const struct event_endpoint *endpoint)
+{
+	struct kernel *kernel = data;
+
+	return told_pm(kernel, pm_endpoint_add(&kernel->pm, endpoint));
+}
+
+static int endpoint_delete(void *data, const struct event_endpoint *endpoint)
+{
+	struct kernel *kernel = data;
+
+	return told_pm(kernel, pm_endpoint_delete(&kernel->pm, endpoint));
+}
+
+static int endpoint_flags(void *data, const struct event_endpoint *endpoint)
+{
+	struct kernel *kernel = data;
+
+	return told_pm(kernel, pm_endpoint_flags(&kernel->pm, endpoint));
+}
+
+static int limits_set(void *data, const struct event_limits *limits)
+{
+	struct kernel *kernel = data;
+
+	return told_pm(kernel, pm_limits_set(&kernel->pm, limits));
+}
+
+static int listen_on(void *data, const struct mptcpd_addr *addr, uint32_t ifindex)
+{
+	struct kernel *kernel = data;
+
+	kernel->text = "";
+	return listeners_add(&kernel->listeners, addr, ifindex);
+}
+
+static int unlisten(void *data, const struct mptcpd_addr *addr)
+{
+	struct kernel *kernel = data;
+
+	kernel->text = "";
+	return listeners_remove(&kernel->listeners, addr);
+}
+
+static int take_snapshot(void *data, enum snapshot_kind kind)
+{
+	struct kernel *kernel = data;
+	int r;
+
+	kernel->text = "";
+	if (kind == SNAPSHOT_CONNECTIONS && !kernel->has_diag) {
+		r = diag_check(&kernel->diag);
+		if (r == -ENOENT)
+			kernel->text = "no MPTCP socket diagnostics: load the module mptcp_diag";
+		if (r < 0)
+			return r;
+		kernel->has_diag = true;
+	}
+	snapshot_ask(&kernel->snapshots[kind]);
+	kernel_wake_up(kernel);
+	return 0;
+}
+
+static bool out_of_time(void *data)
+{
+	const struct kernel *kernel = data;
+
+	return now_ns() >= kernel->deadline_ns;
+}
+
+static const char *error_text(void *data)
+{
+	const struct kernel *kernel = data;
+
+	return kernel->text;
+}
+
+const struct kernel_ops kernel_ops = {
+	.subflow_create = subflow_create,
+	.subflow_destroy = subflow_destroy,
+	.subflow_backup = subflow_backup,
+	.announce = announce,
+	.withdraw = withdraw,
+	.probe = probe,
+	.route = route,
+	.endpoint_add = endpoint_add,
+	.endpoint_delete = endpoint_delete,
+	.endpoint_flags = endpoint_flags,
+	.limits_set = limits_set,
+	.listen = listen_on,
+	.unlisten = unlisten,
+	.snapshot = take_snapshot,
+	.out_of_time = out_of_time,
+	.error_text = error_text,
+};
+
+void kernel_start_budget(struct kernel *kernel, uint32_t ms)
+{
+	kernel->deadline_ns = now_ns() + (uint64_t)ms * 1000000;
+}
+
+int kernel_measure(struct kernel *kernel, const struct mptcpd_addr *local,
+		   const struct mptcpd_addr *remote, uint32_t ifindex,
+		   struct mptcpd_measure *ret_measure)
+{
+	return diag_measure(&kernel->diag, local, remote, ifindex, ret_measure);
+}
+
+/* ---- questions ---- */
+
+/* Records of a dump, not news. */
+static void on_dumped(void *data, const struct event *event)
+{
+	struct kernel *kernel = data;
+	struct event dumped = *event;
+
+	dumped.dumped = true;
+	sink_take(&kernel->sink, 0, &dumped);
+}
+
+int kernel_refresh_endpoints(struct kernel *kernel)
+{
+	int r;
+
+	snapshot_give_up(&kernel->snapshots[SNAPSHOT_ENDPOINTS]);
+	sink_mark(&kernel->sink, EVENT_SNAPSHOT_BEGIN, SNAPSHOT_ENDPOINTS);
+	r = pm_endpoints(&kernel->pm, 0, on_dumped, kernel);
+	if (r == 0)
+		r = pm_limits(&kernel->pm, on_dumped, kernel);
+	if (r < 0)
+		return told_pm(kernel, r);
+	sink_take(&kernel->sink, 0,
+		  &(struct event){.type = EVENT_PATH_MANAGER,
+				  .path_manager = sysctl_path_manager()});
+	sink_mark(&kernel->sink, EVENT_SNAPSHOT_END, SNAPSHOT_ENDPOINTS);
+	return 0;
+}
+
+int kernel_list_ids(struct kernel *kernel, uint32_t token,
+		    void (*each)(void *data, const struct event *event), void *data)
+{
+	return told_pm(kernel, pm_endpoints(&kernel->pm, token, each, data));
+}

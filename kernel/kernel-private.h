@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What kernel.c and command.c share. */
+#ifndef KERNEL_KERNEL_PRIVATE_H
+#define KERNEL_KERNEL_PRIVATE_H
+
+#include "kernel.h"
+#include "listener.h"
+#include "pm.h"
+#include "snapshot.h"
+
+struct kernel {
+	struct sink sink;
+	/* for requests */
+	struct pm pm;
+	struct socket links, diag;
+	/* streams */
+	struct socket pm_events, link_events;
+	struct snapshot snapshots[SNAPSHOT_KINDS];
+	struct listeners listeners;
+	int wake; /* an eventfd: readable when a snapshot is to start or to end */
+	bool has_diag; /* connections can be dumped: asked once */
+	uint64_t deadline_ns;
+	const char *text; /* of the last command */
+	_Alignas(struct nlmsghdr) char buffer[SOCKET_BUFFER_SIZE];
+};
+
+/* Make its `wake` readable. */
+void kernel_wake_up(struct kernel *kernel);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The fake kernel's own path manager: a small table of endpoints, and two limits. */
+#include <errno.h>
+#include <glib.h>
+
+#include "addr.h"
+#include "fake-kernel.h"
+
+static struct event_endpoint *find_id(struct fake_kernel *fake, uint8_t id)
+{
+	for (size_t i = 0; i < FAKE_ENDPOINTS; i++)
+		if (fake->endpoints[i].id == id)
+			return &fake->endpoints[i];
+	return NULL;
+}
+
+static struct event_endpoint *find_addr(struct fake_kernel *fake, const struct mptcpd_addr *addr)
+{
+	for (size_t i = 0; i < FAKE_ENDPOINTS; i++)
+		if (fake->endpoints[i].id && addr_equal(&fake->endpoints[i].addr, addr))
+			return &fake->endpoints[i];
+	return NULL;
+}
+
+struct event_endpoint *fake_find_endpoint(struct fake_kernel *fake, const char *address)
+{
+	struct mptcpd_addr addr = fake_addr(address);
+
+	return find_addr(fake, &addr);
+}
+
+size_t fake_count_endpoints(const struct fake_kernel *fake)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < FAKE_ENDPOINTS; i++)
+		n += fake->endpoints[i].id != 0;
+	return n;
+}
+
+void fake_endpoint(struct fake_kernel *fake, uint8_t id, const char *address, uint32_t flags,
+		   uint32_t ifindex)
+{
+	struct event_endpoint *endpoint = find_id(fake, id);
+
+	if (!endpoint)
+		endpoint = find_id(fake, 0);
+	if (!endpoint)
+		g_assert_not_reached();
+	*endpoint = (struct event_endpoint){.addr = fake_addr(address),
+					    .flags = flags,
+					    .ifindex = ifindex,
+					    .id = id};
+}
+
+void fake_endpoint_gone(struct fake_kernel *fake, uint8_t id)
+{
+	struct event_endpoint *endpoint = find_id(fake, id);
+
+	if (!endpoint)
+		g_assert_not_reached();
+	*endpoint = (struct event_endpoint){0};
+}
+
+static int answer(struct fake_kernel *fake, enum fake_command command,
+		  const struct event_endpoint *endpoint, int result)
+{
+	struct fake_record record = {.command = command,
+				     .local = endpoint->addr,
+				     .id = endpoint->id,
+				     .flags = endpoint->flags,
+				     .ifindex = endpoint->ifindex};
+
+	return fake_answer_command(fake, &record, result);
+}
+
+static int check_add(struct fake_kernel *fake, const struct event_endpoint *endpoint,
+		     struct event_endpoint **ret_place)
+{
+	struct event_endpoint *there = find_addr(fake, &endpoint->addr);
+
+	if (there && (there->flags & MPTCPD_FLAG_IMPLICIT) && !endpoint->id) {
+		*ret_place = there;
+		return 0;
+	}
+	if (there)
+		return -EEXIST;
+	if (endpoint->id && find_id(fake, endpoint->id))
+		return -EBUSY;
+	*ret_place = find_id(fake, 0);
+	return *ret_place ? 0 : -ERANGE;
+}
+
+int fake_endpoint_add(void *kernel, const struct event_endpoint *endpoint)
+{
+	struct fake_kernel *fake = kernel;
+	struct event_endpoint *place = NULL;
+	int r = answer(fake, FAKE_ENDPOINT_ADD, endpoint, check_add(fake, endpoint, &place));
+	uint8_t id = endpoint->id;
+
+	if (r < 0)
+		return r;
+	while (!id || (id != endpoint->id && find_id(fake, id)))
+		id++;
+	*place = *endpoint;
+	place->id = id;
+	return 0;
+}
+
+int fake_endpoint_delete(void *kernel, const struct event_endpoint *endpoint)
+{
+	struct fake_kernel *fake = kernel;
+	struct event_endpoint *there = endpoint->id ? find_id(fake, endpoint->id) : NULL;
+	int r = answer(fake, FAKE_ENDPOINT_DELETE, endpoint, there ? 0 : -EINVAL);
+
+	if (r == 0)
+		*there = (struct event_endpoint){0};
+	return r;
+}
+
+int fake_endpoint_flags(void *kernel, const struct event_endpoint *endpoint)
+{
+	struct fake_kernel *fake = kernel;
+	struct event_endpoint *there = find_id(fake, endpoint->id);
+	int r = answer(fake, FAKE_ENDPOINT_FLAGS, endpoint, there ? 0 : -EINVAL);
+
+	if (r == 0)
+		there->flags = endpoint->flags;
+	return r;
+}
+
+int fake_limits_set(void *kernel, const struct event_limits *limits)
+{
+	struct fake_kernel *fake = kernel;
+	struct event_endpoint nothing = {0};
+	bool fits =
+		limits->subflows <= FAKE_ENDPOINTS && limits->add_addr_accepted <= FAKE_ENDPOINTS;
+	int r = answer(fake, FAKE_LIMITS, &nothing, fits ? 0 : -EINVAL);
+
+	if (r == 0)
+		fake->limits = *limits;
+	return r;
+}

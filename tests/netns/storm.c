@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Very many MPTCP connections, for the tests of what a storm of them does. They carry one byte.
+ *
+ *	storm server ADDRESS PORT
+ *	storm deaf ADDRESS PORT
+ *	storm client ADDRESS PORT
+ *
+ * The server greets each connection, so that the client's side is fully established at once
+ * (RFC 8684 section 3.1), and keeps it until the client closes; the deaf one never accepts any.
+ * The client obeys stdin, and says so on stdout, one JSON object a line:
+ *
+ *	open N     open N more connections and keep them
+ *	short N    open and close N connections, one after the other
+ *	abort      drop all that are open (MP_FASTCLOSE)
+ *	close      close all that are open
+ *
+ * The server obeys "abort" and "close" too. The end of stdin ends all of them.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+#define BACKLOG 4096
+#define N_EVENTS 256
+
+struct address {
+	struct sockaddr_storage storage;
+	socklen_t size;
+};
+
+/* All open connections: is_open[fd]. */
+static bool *is_open;
+static size_t n_fds;
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "storm: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static struct address parse_address(const char *address, const char *port)
+{
+	struct address result = {0};
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&result.storage;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&result.storage;
+	uint16_t number = (uint16_t)atoi(port);
+
+	if (inet_pton(AF_INET, address, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(number);
+		result.size = sizeof(*v4);
+	} else if (inet_pton(AF_INET6, address, &v6->sin6_addr) == 1) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(number);
+		result.size = sizeof(*v6);
+	} else {
+		errno = EINVAL;
+		fail(address);
+	}
+	return result;
+}
+
+/* As many files as the hard limit allows. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		fail("getrlimit");
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		fail("setrlimit");
+	n_fds = limit.rlim_max;
+	is_open = calloc(n_fds, sizeof(*is_open));
+	if (!is_open)
+		fail("calloc");
+}
+
+static int new_socket(const struct address *address, int type)
+{
+	int fd = socket(address->storage.ss_family, type, IPPROTO_MPTCP);
+
+	if (fd < 0)
+		fail("socket");
+	return fd;
+}
+
+static void close_all(bool abort_them)
+{
+	const struct linger now = {.l_onoff = 1};
+
+	for (size_t fd = 0; fd < n_fds; fd++) {
+		if (!is_open[fd])
+			continue;
+		if (abort_them)
+			setsockopt((int)fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+		close((int)fd);
+		is_open[fd] = false;
+	}
+}
+
+static void obey_end(const char *word)
+{
+	close_all(strcmp(word, "abort") == 0);
+	puts("{}");
+}
+
+/* ---- client ---- */
+
+/* A connection that was greeted, or -1. */
+static int connect_one(const struct address *address)
+{
+	int fd = new_socket(address, SOCK_STREAM | SOCK_CLOEXEC);
+	char greeting;
+
+	if (connect(fd, (const struct sockaddr *)&address->storage, address->size) == 0 &&
+	    recv(fd, &greeting, 1, 0) == 1)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void connect_some(const struct address *address, size_t n, bool keep)
+{
+	uint64_t begin_us = now_us();
+	size_t n_failed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int fd = connect_one(address);
+
+		if (fd < 0)
+			n_failed++;
+		else if (keep)
+			is_open[fd] = true;
+		else
+			close(fd);
+	}
+	printf("{\"connected\":%zu,\"failed\":%zu,\"elapsed-ms\":%llu}\n", n - n_failed, n_failed,
+	       (unsigned long long)((now_us() - begin_us) / 1000));
+}
+
+static int client(const struct address *address)
+{
+	char line[64], word[16];
+	size_t n;
+
+	puts("{}");
+	while (fgets(line, sizeof(line), stdin)) {
+		int n_words = sscanf(line, "%15s %zu", word, &n);
+		bool is_open_order = n_words == 2 && strcmp(word, "open") == 0;
+
+		if (is_open_order || (n_words == 2 && strcmp(word, "short") == 0)) {
+			connect_some(address, n, is_open_order);
+		} else if (n_words == 1 &&
+			   (strcmp(word, "abort") == 0 || strcmp(word, "close") == 0)) {
+			obey_end(word);
+		} else {
+			fprintf(stderr, "storm: expected open|short N, abort or close: %s", line);
+			return 2;
+		}
+	}
+	close_all(false);
+	return 0;
+}
+
+/* ---- server ---- */
+
+static void watch(int epoll, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+		fail("epoll_ctl");
+}
+
+static void accept_some(int epoll, int listener)
+{
+	int fd;
+
+	while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		is_open[fd] = true;
+		watch(epoll, fd);
+		(void)send(fd, "!", 1, MSG_NOSIGNAL);
+	}
+	if (errno != EAGAIN && errno != ECONNABORTED)
+		fail("accept");
+}
+
+static void on_readable(int fd)
+{
+	char bytes[64];
+	ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+
+	if (n > 0 || (n < 0 && errno == EAGAIN))
+		return;
+	close(fd);
+	is_open[fd] = false;
+}
+
+/* Returns false at the end of stdin. */
+static bool on_stdin(void)
+{
+	char line[64] = "";
+	ssize_t n = read(STDIN_FILENO, line, sizeof(line) - 1);
+
+	if (n > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		obey_end(line);
+	}
+	return n > 0;
+}
+
+static int listen_on(const struct address *address, int type)
+{
+	int fd = new_socket(address, type);
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+	if (bind(fd, (const struct sockaddr *)&address->storage, address->size) < 0 ||
+	    listen(fd, BACKLOG) < 0)
+		fail("listen");
+	puts("{}");
+	return fd;
+}
+
+static int server(const struct address *address)
+{
+	int listener = listen_on(address, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	if (epoll < 0)
+		fail("epoll");
+	watch(epoll, listener);
+	watch(epoll, STDIN_FILENO);
+	for (;;) {
+		struct epoll_event events[N_EVENTS];
+		int n = epoll_wait(epoll, events, N_EVENTS, -1);
+
+		for (int i = 0; i < n; i++) {
+			int fd = events[i].data.fd;
+
+			if (fd == STDIN_FILENO && !on_stdin())
+				return 0;
+			if (fd == listener)
+				accept_some(epoll, listener);
+			else if (fd != STDIN_FILENO && is_open[fd])
+				on_readable(fd);
+		}
+	}
+}
+
+static int deaf(const struct address *address)
+{
+	char line[64];
+
+	listen_on(address, SOCK_STREAM | SOCK_CLOEXEC);
+	while (fgets(line, sizeof(line), stdin))
+		;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(const struct address *address);
+	} modes[] = {{"server", server}, {"deaf", deaf}, {"client", client}};
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (size_t i = 0; argc == 4 && i < sizeof(modes) / sizeof(*modes); i++) {
+		if (strcmp(argv[1], modes[i].name) == 0) {
+			struct address address = parse_address(argv[2], argv[3]);
+
+			raise_limit();
+			return modes[i].run(&address);
+		}
+	}
+	fputs("usage: storm server|deaf|client ADDRESS PORT\n", stderr);
+	return 2;
+}
