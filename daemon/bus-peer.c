@@ -7,6 +7,8 @@
 
 #include <ell/ell.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -142,20 +144,34 @@ void peer_update(struct peer *peer)
 		bus_kick(peer->bus);
 }
 
+/* Sets the descriptor that ell watches: sd-bus closes its own when the peer hangs up, unseen. */
+static int open_peer(struct peer *peer)
+{
+	int fd = sd_bus_get_fd(peer->sd);
+
+	if (fd < 0)
+		return fd;
+	peer->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (peer->fd < 0)
+		return -errno;
+	return sd_bus_add_object_vtable(peer->sd, NULL, WIRE_PATH, WIRE_INTERFACE, bus_vtable,
+					peer);
+}
+
 int peer_new(struct bus *bus, sd_bus *sd, struct peer **ret_peer)
 {
 	struct peer *peer = l_new(struct peer, 1);
-	int fd = sd_bus_get_fd(sd), r = fd;
+	int r;
 
 	peer->bus = bus;
 	peer->sd = sd;
-	if (fd >= 0)
-		r = sd_bus_add_object_vtable(sd, NULL, WIRE_PATH, WIRE_INTERFACE, bus_vtable, peer);
+	peer->fd = -1;
+	r = open_peer(peer);
 	if (r < 0) {
 		peer_free(peer);
 		return r;
 	}
-	peer->io = l_io_new(fd);
+	peer->io = l_io_new(peer->fd);
 	l_io_set_disconnect_handler(peer->io, on_disconnect, peer, NULL);
 	peer->next = bus->peers;
 	bus->peers = peer;
@@ -170,6 +186,8 @@ void peer_free(struct peer *peer)
 	monitor_forget(peer);
 	l_timeout_remove(peer->timeout);
 	l_io_destroy(peer->io);
+	if (peer->fd >= 0)
+		close(peer->fd);
 	sd_bus_track_unref(peer->track);
 	sd_bus_close_unref(peer->sd);
 	l_free(peer);

@@ -39,6 +39,7 @@ struct peer {
 	struct peer *next;
 	sd_bus *sd; /* owned */
 	struct l_io *io;
+	int fd; /* our own copy, what io watches */
 	struct l_timeout *timeout;
 	sd_bus_track *track; /* of the system bus: who subscribed */
 	uid_t uid; /* of the client, as our user namespace sees it */

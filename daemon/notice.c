@@ -90,7 +90,7 @@ void notice_log(const struct notice *notice, uint64_t now_ms)
 		return;
 	case NOTICE_ENDPOINTS_FULL:
 		l_warn("no place for endpoint %s: the kernel takes %d",
-		       addr_format_host(&notice->local, local), notice->error);
+		       addr_format(&notice->local, local), notice->error);
 		return;
 	case NOTICE_COMMAND_FAILED:
 		l_warn("%s%s failed: %s%s%s%s", who, about, strerror(-notice->error),

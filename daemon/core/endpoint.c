@@ -276,7 +276,8 @@ static void match_plan(struct engine *engine)
 			notice(engine, NOTICE_ENDPOINTS_FULL, owned, (int)endpoints->max);
 		} else {
 			owned->wanted = true;
-			room -= !owned->hands_off;
+			/* One that keeps failing takes nobody's place. */
+			room -= owned->present || (!owned->hands_off && !owned->attempts);
 			if (!was_wanted[owned - endpoints->owned])
 				owned->due_ms = 0; /* a place got free */
 		}

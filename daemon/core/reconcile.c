@@ -13,6 +13,16 @@
 
 /* ---- who decides ---- */
 
+/*
+ * A connection that starts on a link which is not to be used (loopback, a VPN's tunnel) stays
+ * there: paths beside it would lead past the VPN.
+ */
+static bool is_kept_apart(const struct local *start)
+{
+	return start && (start->usability == USABLE_NOT_LOOPBACK ||
+			 start->usability == USABLE_NOT_CONFIGURED);
+}
+
 void engine_find_policy(struct engine *engine, struct connection *connection)
 {
 	const struct local *local;
@@ -21,10 +31,12 @@ void engine_find_policy(struct engine *engine, struct connection *connection)
 	    !connection->local.family || !engine->host_known)
 		return;
 	local = model_find_local(&engine->model, &connection->local, 0);
+	connection->policy_known = true;
+	if (is_kept_apart(local))
+		return;
 	connection->policy =
 		rules_for_connection(engine->rules, connection->side, &connection->local,
 				     &connection->remote, local ? local->interface->name : "");
-	connection->policy_known = true;
 	saved_take_memory(connection);
 }
 

@@ -38,7 +38,7 @@ class Daemon:
 
     instances = 0
 
-    def __init__(self, host, config=FULLMESH, wait=True, runtime=None, prefix=()):
+    def __init__(self, host, config=FULLMESH, wait=True, runtime=None, prefix=(), verbose=True):
         Daemon.instances += 1
         self.host = host
         directory = host.directory / f"mptcpd-{Daemon.instances}"
@@ -52,7 +52,8 @@ class Daemon:
         with open(self.log, "w", encoding="utf-8") as log:
             self.child = host.start(
                 *prefix, MPTCPD, "--config", self.config, "--runtime-directory", self.runtime,
-                "--plugin-directory", stage_plugins(host.directory), "--verbose",
+                "--plugin-directory", stage_plugins(host.directory),
+                *(["--verbose"] if verbose else []),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, "NOTIFY_SOCKET": str(directory / "notify")},
             )

@@ -14,6 +14,7 @@ BUILD = pathlib.Path(
     os.environ.get("MPTCPD_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build")
 )
 TRAFFIC = BUILD / "tests/netns/traffic"
+STORM = BUILD / "tests/netns/storm"
 
 
 class Timeout(AssertionError):
@@ -261,9 +262,11 @@ class Network:
 class Traffic:
     """A traffic program and its line-wise talk (see traffic.c)."""
 
+    program = TRAFFIC
+
     def __init__(self, host, *argv):
         self.host = host
-        self.child = host.start(TRAFFIC, *argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.child = host.start(self.program, *argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.hello = self.read()
 
     def read(self):
@@ -286,3 +289,14 @@ class Traffic:
         self.child.stdin.close()
         return self.child.wait()
 
+
+class Storm(Traffic):
+    """A storm program (see storm.c): very many connections without traffic."""
+
+    program = STORM
+
+    def end_all(self, how):
+        """`abort` or `close` all its connections."""
+        self.child.stdin.write(f"{how}\n")
+        self.child.stdin.flush()
+        return self.read()

@@ -173,6 +173,18 @@ static void leaves_servers_alone(struct world *world, gconstpointer data)
 	g_assert_cmpint(connection(world)->path_manager, ==, PATH_MANAGER_USERSPACE);
 }
 
+static void stays_on_a_link_not_to_be_used(struct world *world, gconstpointer data)
+{
+	fake_link(world->fake, 8, "never0", true, true);
+	fake_address(world->fake, 8, "10.0.8.1");
+	run(world);
+	fake_connect(world->fake, TOKEN, MPTCPD_SIDE_CLIENT, "10.0.8.1:1000", SERVER);
+	fake_establish(world->fake, TOKEN);
+	later(world, 100);
+	g_assert_null(connection(world)->policy);
+	g_assert_cmpuint(world->fake->n_commands, ==, 0);
+}
+
 static void leaves_the_kernels_alone(struct world *world, gconstpointer data)
 {
 	struct fake_connection *fake;
@@ -793,6 +805,7 @@ int main(int argc, char **argv)
 	ADD("/engine/settle/second-does-nothing", second_settle_does_nothing);
 	ADD("/engine/settle/does-nothing-without-time", does_nothing_without_time);
 	ADD("/engine/scope/leaves-servers-alone", leaves_servers_alone);
+	ADD("/engine/scope/stays-on-a-link-not-to-be-used", stays_on_a_link_not_to_be_used);
 	ADD("/engine/scope/leaves-the-kernels-alone", leaves_the_kernels_alone);
 	ADD("/engine/link/moves-off-a-lost-one", moves_off_a_lost_link);
 	ADD("/engine/link/remakes-the-initial", remakes_the_initial);
