@@ -15,12 +15,17 @@ enum exit_code {
 	EXIT_NOT_PERMITTED = 4,
 };
 
+struct direct;
+struct json_t;
+
 struct ctl {
 	struct mptcpctl *client; /* connected by ctl_connect() */
+	struct direct *direct; /* NULL, or what backend_connect() found instead */
 	const char *socket; /* --socket, or NULL */
 	bool json;
 	bool terminal; /* stdout is one: headers and colour */
 	bool colour;
+	unsigned long wanted_id; /* of the endpoint to list, 0: all */
 	const char *array; /* name of the JSON array being written */
 	size_t n_items; /* … and what it has so far */
 	struct columns columns;
@@ -43,11 +48,13 @@ const struct verb *verb_find(int n_args, char **args, int *ret_words);
 /* The name most like `word`. */
 const char *verb_nearest(const char *word);
 
-/* Once the arguments are known to be right. Returns an exit code. */
+/* To mptcpd, once the arguments are known to be right. Returns an exit code. */
 int ctl_connect(struct ctl *ctl);
+/* By --socket or $MPTCPCTL_SOCKET: then nothing else will do. */
+bool ctl_is_socket_named(const struct ctl *ctl);
 /* Say what is wrong with the arguments, on stderr. Returns EXIT_USAGE. */
 int ctl_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The exit code for the result of a libmptcpctl function, which is explained on stderr. */
+/* The exit code for the result of a libmptcpctl or backend function; explains it on stderr. */
 int ctl_result(struct ctl *ctl, int r);
 /* "f1aceb40" or "0xf1aceb40". 0, or -EINVAL. */
 int ctl_parse_token(const char *text, uint32_t *ret_token);
@@ -61,10 +68,29 @@ int ctl_limits(struct ctl *ctl, int n_args, char **args);
 int ctl_interface(struct ctl *ctl, int n_args, char **args);
 int ctl_policy(struct ctl *ctl, int n_args, char **args);
 int ctl_explain(struct ctl *ctl, int n_args, char **args);
+/*
+ * {"NAME":[ … ]}, written as the items come; nothing at all if there is an error first. `r` is how
+ * the listing ended; returns an exit code.
+ */
+void ctl_begin_array(struct ctl *ctl, const char *name);
+void ctl_print_item(struct ctl *ctl, struct json_t *item);
+int ctl_end_array(struct ctl *ctl, int r);
+
 /* Actions, action.c. */
 int ctl_subflow_add(struct ctl *ctl, int n_args, char **args);
 int ctl_subflow_delete(struct ctl *ctl, int n_args, char **args);
 int ctl_subflow_change(struct ctl *ctl, int n_args, char **args);
+int ctl_announce(struct ctl *ctl, int n_args, char **args);
+int ctl_withdraw(struct ctl *ctl, int n_args, char **args);
+/* action-host.c */
+int ctl_endpoint_add(struct ctl *ctl, int n_args, char **args);
+int ctl_endpoint_change(struct ctl *ctl, int n_args, char **args);
+int ctl_endpoint_delete(struct ctl *ctl, int n_args, char **args);
+int ctl_endpoint_flush(struct ctl *ctl, int n_args, char **args);
+int ctl_limits_set(struct ctl *ctl, int n_args, char **args);
+/* config.c */
+int ctl_config_check(struct ctl *ctl, int n_args, char **args);
+int ctl_config_show(struct ctl *ctl, int n_args, char **args);
 int ctl_reload(struct ctl *ctl, int n_args, char **args);
 /* monitor.c */
 int ctl_monitor(struct ctl *ctl, int n_args, char **args);

@@ -63,9 +63,9 @@ static int load_connection(struct direct *direct, uint32_t token,
 	if (r < 0)
 		return r;
 	*ret_connection = model_find_connection(&direct->model, token);
-	return *ret_connection ? 0
-			       : direct_fail(direct, -ENOENT, "no connection with token %08x",
-					     token);
+	return *ret_connection
+		       ? 0
+		       : direct_fail(direct, -ENOENT, "no connection with token %08x", token);
 }
 
 /* Which ids the connection uses, and the one of an address. */
@@ -228,8 +228,7 @@ int direct_endpoint_add(struct direct *direct, const struct mptcpctl_endpoint_re
 	};
 	int r = find_interface(direct, request->interface, &endpoint.ifindex);
 
-	return r < 0 ? r
-		     : direct_told(direct, kernel_ops.endpoint_add(direct->kernel, &endpoint));
+	return r < 0 ? r : direct_told(direct, kernel_ops.endpoint_add(direct->kernel, &endpoint));
 }
 
 static int find_endpoint(struct direct *direct, uint8_t id, const struct mptcpctl_addr *addr,

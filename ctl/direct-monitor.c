@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "engine.h"
 #include "names.h"
 #include "present.h"
 

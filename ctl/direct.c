@@ -50,8 +50,8 @@ int direct_told(struct direct *direct, int r)
 	if (r == -EPERM)
 		return direct_fail(direct, -EACCES,
 				   "not permitted: without mptcpd this takes CAP_NET_ADMIN");
-	return direct_fail(direct, r, "the kernel says: %s%s%s%s", strerror(-r),
-			   *words ? " (" : "", words, *words ? ")" : "");
+	return direct_fail(direct, r, "the kernel says: %s%s%s%s", strerror(-r), *words ? " (" : "",
+			   words, *words ? ")" : "");
 }
 
 /* ---- facts in ---- */
@@ -213,7 +213,8 @@ int direct_list_endpoints(struct direct *direct,
 }
 
 int direct_get_limits(struct direct *direct,
-		      int (*on_limits)(void *data, const struct mptcpctl_limits *limits), void *data)
+		      int (*on_limits)(void *data, const struct mptcpctl_limits *limits),
+		      void *data)
 {
 	struct mptcpctl_limits limits;
 	int r = direct_load(direct, SNAPSHOT_ENDPOINTS);

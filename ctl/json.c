@@ -263,6 +263,18 @@ json_t *json_explanation(const struct mptcpctl_explanation *explanation)
 	return object;
 }
 
+json_t *json_config(const struct mptcpctl_config *config)
+{
+	json_t *object = json_object();
+
+	json_put(object, "group", text(config->group));
+	json_put(object, "key", text(config->key));
+	json_put(object, "value", text(config->value));
+	json_put(object, "file", text(config->file));
+	json_put(object, "line", number(config->line));
+	return object;
+}
+
 /* ---- events ---- */
 
 /* Which keys go with which event. */

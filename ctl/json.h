@@ -14,6 +14,7 @@ json_t *json_limits(const struct mptcpctl_limits *limits);
 json_t *json_interface(const struct mptcpctl_interface *interface);
 json_t *json_policy(const struct mptcpctl_policy *policy);
 json_t *json_explanation(const struct mptcpctl_explanation *explanation);
+json_t *json_config(const struct mptcpctl_config *config);
 json_t *json_event(const struct mptcpctl_event *event);
 
 /* Set a key; takes over `value`. Running out of memory aborts. */

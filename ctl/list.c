@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The listings, each as JSON and as text for people. */
-#include "ctl.h"
-
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "backend.h"
 #include "json.h"
 #include "text.h"
 
@@ -18,14 +17,13 @@ static int connect_without_arguments(struct ctl *ctl, const char *verb, int n_ar
 		      : ctl_connect(ctl);
 }
 
-/* {"NAME":[ … ]}, written as the items come; nothing at all if there is an error first. */
-static void begin_array(struct ctl *ctl, const char *name)
+void ctl_begin_array(struct ctl *ctl, const char *name)
 {
 	ctl->array = name;
 	ctl->n_items = 0;
 }
 
-static void print_item(struct ctl *ctl, json_t *item)
+void ctl_print_item(struct ctl *ctl, struct json_t *item)
 {
 	if (ctl->n_items++ == 0)
 		printf("{\"%s\":[\n", ctl->array);
@@ -34,7 +32,7 @@ static void print_item(struct ctl *ctl, json_t *item)
 	json_print(item);
 }
 
-static int end_array(struct ctl *ctl, int r)
+int ctl_end_array(struct ctl *ctl, int r)
 {
 	if (r < 0)
 		return ctl_result(ctl, r);
@@ -96,15 +94,15 @@ static int list_connections(struct ctl *ctl, const char *name, int n_args, char 
 		return ctl_usage("unexpected \"%s\" after the token", args[1]);
 	if (n_args && ctl_parse_token(args[0], &token) < 0)
 		return ctl_usage("\"%s\" is no token, expected hex like f1aceb40", args[0]);
-	r = ctl_connect(ctl);
+	r = backend_connect(ctl, false);
 	if (r)
 		return r;
-	begin_array(ctl, name);
+	ctl_begin_array(ctl, name);
 	if (n_args)
-		r = mptcpctl_get_connection(ctl->client, token, on_connection, ctl);
+		r = backend_get_connection(ctl, token, on_connection, ctl);
 	else
-		r = mptcpctl_list_connections(ctl->client, on_connection, ctl);
-	return end_array(ctl, r);
+		r = backend_list_connections(ctl, on_connection, ctl);
+	return ctl_end_array(ctl, r);
 }
 
 static int on_connection(void *data, const struct mptcpctl_connection *connection)
@@ -112,7 +110,7 @@ static int on_connection(void *data, const struct mptcpctl_connection *connectio
 	struct ctl *ctl = data;
 
 	if (ctl->json)
-		print_item(ctl, json_connection(connection));
+		ctl_print_item(ctl, json_connection(connection));
 	else
 		text_connection(ctl, connection);
 	return 0;
@@ -133,7 +131,7 @@ static int on_connection_of_subflows(void *data, const struct mptcpctl_connectio
 			json_t *item = json_subflow(subflow);
 
 			json_put(item, "token", json_token(connection->token));
-			print_item(ctl, item);
+			ctl_print_item(ctl, item);
 		} else {
 			text_subflow_row(&ctl->columns, connection->token, subflow);
 		}
@@ -156,23 +154,46 @@ static int on_endpoint(void *data, const struct mptcpctl_endpoint *endpoint)
 {
 	struct ctl *ctl = data;
 
+	if (ctl->wanted_id && ctl->wanted_id != endpoint->id)
+		return 0;
 	if (ctl->json)
-		print_item(ctl, json_endpoint(endpoint));
+		ctl_print_item(ctl, json_endpoint(endpoint));
 	else
 		text_endpoint_row(&ctl->columns, endpoint);
 	return 0;
 }
 
+/* [id N]: the one to list, 0 for all. Returns an exit code. */
+static int parse_wanted_id(int n_args, char **args, unsigned long *ret_id)
+{
+	char *end;
+
+	*ret_id = 0;
+	if (n_args == 0)
+		return EXIT_DONE;
+	if (strcmp(args[0], "id") != 0)
+		return ctl_usage("unexpected \"%s\", expected id N, add, change, delete or flush",
+				 args[0]);
+	if (n_args == 1)
+		return ctl_usage("\"id\" needs a value");
+	*ret_id = strtoul(args[1], &end, 10);
+	if (*end || *ret_id < 1 || *ret_id > 255)
+		return ctl_usage("\"%s\" is no address id, expected 1 to 255", args[1]);
+	return n_args > 2 ? ctl_usage("unexpected \"%s\" after the id", args[2]) : EXIT_DONE;
+}
+
 int ctl_endpoint(struct ctl *ctl, int n_args, char **args)
 {
 	static const char *const headers[] = {"ID", "ADDRESS", "INTERFACE", "FLAGS", "OWNER"};
-	int code = connect_without_arguments(ctl, "endpoint", n_args, args);
+	int code = parse_wanted_id(n_args, args, &ctl->wanted_id);
 
+	if (code == EXIT_DONE)
+		code = backend_connect(ctl, false);
 	if (code)
 		return code;
 	begin_columns(ctl, headers, 5);
-	begin_array(ctl, "endpoints");
-	return end_array(ctl, mptcpctl_list_endpoints(ctl->client, on_endpoint, ctl));
+	ctl_begin_array(ctl, "endpoints");
+	return ctl_end_array(ctl, backend_list_endpoints(ctl, on_endpoint, ctl));
 }
 
 static int on_limits(void *data, const struct mptcpctl_limits *limits)
@@ -189,9 +210,10 @@ static int on_limits(void *data, const struct mptcpctl_limits *limits)
 
 int ctl_limits(struct ctl *ctl, int n_args, char **args)
 {
-	int code = connect_without_arguments(ctl, "limits", n_args, args);
+	int code = n_args ? ctl_usage("unexpected \"%s\", expected set", args[0])
+			  : backend_connect(ctl, false);
 
-	return code ? code : ctl_result(ctl, mptcpctl_get_limits(ctl->client, on_limits, ctl));
+	return code ? code : ctl_result(ctl, backend_get_limits(ctl, on_limits, ctl));
 }
 
 static int on_interface(void *data, const struct mptcpctl_interface *interface)
@@ -199,7 +221,7 @@ static int on_interface(void *data, const struct mptcpctl_interface *interface)
 	struct ctl *ctl = data;
 
 	if (ctl->json)
-		print_item(ctl, json_interface(interface));
+		ctl_print_item(ctl, json_interface(interface));
 	else
 		text_interface(ctl, interface);
 	return 0;
@@ -211,8 +233,8 @@ int ctl_interface(struct ctl *ctl, int n_args, char **args)
 
 	if (code)
 		return code;
-	begin_array(ctl, "interfaces");
-	return end_array(ctl, mptcpctl_list_interfaces(ctl->client, on_interface, ctl));
+	ctl_begin_array(ctl, "interfaces");
+	return ctl_end_array(ctl, mptcpctl_list_interfaces(ctl->client, on_interface, ctl));
 }
 
 /* ---- why ---- */
@@ -222,7 +244,7 @@ static int on_policy(void *data, const struct mptcpctl_policy *policy)
 	struct ctl *ctl = data;
 
 	if (ctl->json)
-		print_item(ctl, json_policy(policy));
+		ctl_print_item(ctl, json_policy(policy));
 	else
 		text_policy(ctl, policy);
 	return 0;
@@ -234,8 +256,8 @@ int ctl_policy(struct ctl *ctl, int n_args, char **args)
 
 	if (code)
 		return code;
-	begin_array(ctl, "policies");
-	return end_array(ctl, mptcpctl_list_policies(ctl->client, on_policy, ctl));
+	ctl_begin_array(ctl, "policies");
+	return ctl_end_array(ctl, mptcpctl_list_policies(ctl->client, on_policy, ctl));
 }
 
 static int on_explanation(void *data, const struct mptcpctl_explanation *explanation)

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "direct.h"
+
 #define ARGS_MAX 64
 
 struct options {
@@ -33,11 +35,12 @@ int ctl_usage(const char *format, ...)
 
 int ctl_result(struct ctl *ctl, int r)
 {
+	const char *words;
+
 	if (r >= 0)
 		return EXIT_DONE;
-	fprintf(stderr, "mptcpctl: %s\n",
-		ctl->client && *mptcpctl_error(ctl->client) ? mptcpctl_error(ctl->client)
-							    : strerror(-r));
+	words = ctl->direct ? direct_error(ctl->direct) : mptcpctl_error(ctl->client);
+	fprintf(stderr, "mptcpctl: %s\n", *words ? words : strerror(-r));
 	if (r == -ENOTCONN)
 		return EXIT_NO_DAEMON;
 	return r == -EACCES ? EXIT_NOT_PERMITTED : EXIT_FAILED;
@@ -46,6 +49,13 @@ int ctl_result(struct ctl *ctl, int r)
 int ctl_connect(struct ctl *ctl)
 {
 	return ctl_result(ctl, mptcpctl_connect(ctl->client, ctl->socket));
+}
+
+bool ctl_is_socket_named(const struct ctl *ctl)
+{
+	const char *named = getenv("MPTCPCTL_SOCKET");
+
+	return ctl->socket || (named && *named);
 }
 
 int ctl_parse_token(const char *text, uint32_t *ret_token)
@@ -103,7 +113,10 @@ static void print_help(const struct verb *verb)
 static void print_overview(void)
 {
 	puts("Usage: mptcpctl [--json|-j] [--socket PATH] [COMMAND]\n\n"
-	     "See and steer mptcpd, the Multipath TCP path manager. Without a command: status.\n\n"
+	     "See and steer mptcpd, the Multipath TCP path manager. Without a command: status.\n"
+	     "Where no mptcpd runs and no socket is named, connection, subflow, announce, "
+	     "withdraw,\n"
+	     "endpoint, limits and monitor work on the kernel directly.\n\n"
 	     "Commands:");
 	for (size_t i = 0; i < n_verbs; i++)
 		printf("  %s%s%s\n        %s\n", verbs[i].name, *verbs[i].arguments ? " " : "",
@@ -133,6 +146,7 @@ static int run(struct options *options, const struct verb *verb, int n_words)
 	ctl->colour = ctl->terminal && !(no_color && *no_color);
 	ctl->socket = options->socket;
 	code = verb->run(ctl, options->n_args - n_words, options->args + n_words);
+	direct_free(ctl->direct);
 	mptcpctl_free(ctl->client);
 	free(ctl);
 	return code;

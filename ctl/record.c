@@ -127,10 +127,9 @@ static const struct mptcpctl_address *link_peers(const struct connection *connec
 	return connection->n_peers ? &nodes[0].address : NULL;
 }
 
-int record_connection(const struct model *model, struct kernel *kernel,
-		      const struct connection *connection,
-		      int (*on_connection)(void *data, const struct mptcpctl_connection *connection),
-		      void *data)
+int record_connection(
+	const struct model *model, struct kernel *kernel, const struct connection *connection,
+	int (*on_connection)(void *data, const struct mptcpctl_connection *connection), void *data)
 {
 	struct subflow_node *subflows = allocate(connection->n_subflows, sizeof(*subflows));
 	struct address_node *peers = allocate(connection->n_peers, sizeof(*peers));

@@ -13,10 +13,9 @@
 #include "model.h"
 
 /* Each makes a structure, hands it out, and returns what the callback returned. */
-int record_connection(const struct model *model, struct kernel *kernel,
-		      const struct connection *connection,
-		      int (*on_connection)(void *data, const struct mptcpctl_connection *connection),
-		      void *data);
+int record_connection(
+	const struct model *model, struct kernel *kernel, const struct connection *connection,
+	int (*on_connection)(void *data, const struct mptcpctl_connection *connection), void *data);
 int record_interface(struct kernel *kernel, const struct interface *interface,
 		     int (*on_interface)(void *data, const struct mptcpctl_interface *interface),
 		     void *data);

@@ -116,7 +116,7 @@ void text_subflow_row(struct columns *columns, uint32_t token,
 	columns_add(columns, "%s", text_addr(&subflow->remote, remote));
 	columns_add(columns, "%s", subflow->interface ? subflow->interface : "");
 	columns_add(columns, "%u/%u", subflow->local_id, subflow->remote_id);
-	columns_add(columns, "%s", subflow->origin);
+	columns_add(columns, "%s", subflow->origin ? subflow->origin : "");
 	columns_add(columns, "%s", notes);
 }
 
@@ -150,7 +150,8 @@ void text_connection(struct ctl *ctl, const struct mptcpctl_connection *connecti
 			printf("dev %s ", subflow->interface);
 		printf("ids %u/%u ", subflow->local_id, subflow->remote_id);
 		print_coloured(ctl, state_colour(subflow->state), subflow->state);
-		printf(" by %s%s%s\n", subflow->origin, notes[0] ? ", " : "", notes);
+		printf("%s%s%s%s\n", subflow->origin ? " by " : "",
+		       subflow->origin ? subflow->origin : "", notes[0] ? ", " : "", notes);
 	}
 	print_addresses("announced", connection->announced);
 	print_addresses("peer-address", connection->peer_addresses);

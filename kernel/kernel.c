@@ -207,12 +207,20 @@ static int dispatch_events(struct kernel *kernel, struct socket *socket, decoder
 		if (r > 0) {
 			tell_events(kernel, (size_t)r, decode, &routes);
 		} else if (r == -ENOBUFS || r == -EMSGSIZE) {
-			sink_mark(&kernel->sink, EVENT_LOST, kind);
+			socket->lossy = true;
 			r = 1;
 		}
 	}
 	if (routes)
 		sink_take(&kernel->sink, 0, &(struct event){.type = EVENT_ROUTES});
+	/*
+	 * After ENOBUFS the kernel drops every event, without a word, until all that was queued
+	 * before is read: what a snapshot misses until then would never be told.
+	 */
+	if (r == 0 && socket->lossy) {
+		socket->lossy = false;
+		sink_mark(&kernel->sink, EVENT_LOST, kind);
+	}
 	if (r == 0) {
 		snapshot_finish(&kernel->snapshots[kind]);
 		if (kernel->snapshots[kind].state == SNAPSHOT_ASKED)

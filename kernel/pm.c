@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "addr.h"
 #include "pm.h"
@@ -75,10 +77,40 @@ static int request(struct pm *pm, struct nlmsghdr *command)
 	return socket_request(&pm->socket, command, NULL, NULL);
 }
 
+/* Flags the kernel may not know. Old ones echo any bit, so that reading it back proves nothing. */
+static const struct {
+	uint32_t flag;
+	int major, minor;
+	const char *text;
+} late_flags[] = {
+	{MPTCPD_FLAG_FULLMESH, 5, 15, "flag fullmesh needs Linux 5.15 or newer"},
+	{MPTCPD_FLAG_LAMINAR, 6, 18, "flag laminar needs Linux 6.18 or newer"},
+};
+
+static int check_flags(struct pm *pm, uint32_t flags)
+{
+	struct utsname name;
+	int major, minor;
+
+	if (uname(&name) < 0 || sscanf(name.release, "%d.%d", &major, &minor) != 2)
+		return 0;
+	for (size_t i = 0; i < sizeof(late_flags) / sizeof(late_flags[0]); i++) {
+		if (!(flags & late_flags[i].flag) || major > late_flags[i].major ||
+		    (major == late_flags[i].major && minor >= late_flags[i].minor))
+			continue;
+		snprintf(pm->socket.text, sizeof(pm->socket.text), "%s", late_flags[i].text);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
 int pm_endpoint_add(struct pm *pm, const struct event_endpoint *endpoint)
 {
 	union codec_command command;
+	int r = check_flags(pm, endpoint->flags);
 
+	if (r < 0)
+		return r;
 	return request(pm, codec_add_addr(&command, pm->family.id, endpoint));
 }
 
@@ -92,7 +124,10 @@ int pm_endpoint_delete(struct pm *pm, const struct event_endpoint *endpoint)
 int pm_endpoint_flags(struct pm *pm, const struct event_endpoint *endpoint)
 {
 	union codec_command command;
+	int r = check_flags(pm, endpoint->flags);
 
+	if (r < 0)
+		return r;
 	return request(pm, codec_set_flags(&command, pm->family.id, endpoint));
 }
 

@@ -14,6 +14,7 @@
 struct socket {
 	struct mnl_socket *mnl; /* NULL: closed */
 	int fd;
+	bool lossy; /* events were lost, and more may be until the kernel's queue is empty */
 	uint32_t seq; /* of the last request */
 	char text[CODEC_TEXT_SIZE]; /* the kernel's own words on the last failed request, or "" */
 };

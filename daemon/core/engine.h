@@ -164,7 +164,4 @@ struct explain_path {
 int engine_explain(const struct engine *engine, uint32_t token, uint64_t now_ms,
 		   void (*on_path)(void *data, const struct explain_path *path), void *data);
 
-/* An errno of a subflow in words for people: "refused by the peer (ECONNREFUSED)". "" for 0. */
-const char *subflow_error_text(const struct subflow *subflow, char *text, size_t size);
-
 #endif

@@ -6,55 +6,14 @@
 
 #include "addr.h"
 #include "engine-private.h"
-
-static const struct {
-	int error;
-	const char *text;
-} error_texts[] = {
-	{ECONNREFUSED, "refused by the peer"},
-	{EHOSTUNREACH, "no route, or the next hop does not answer"},
-	{ENETUNREACH, "no route to that network"},
-	{ETIMEDOUT, "no answer to the SYN"},
-	{ECONNRESET, "reset"},
-	{ECONNABORTED, "closed from this side, by another program"},
-	{EADDRNOTAVAIL, "the local address is not available"},
-	{EADDRINUSE, "the local port is in use"},
-	{ENODEV, "the interface is gone"},
-	{ENOTCONN, "the connection takes no subflows"},
-	{EINVAL, "the kernel finds the request invalid"},
-};
-
-/* RFC 8684 section 3.6. */
-static const char *const reset_texts[] = {
-	"unspecified error",	       "MPTCP specific error",	    "lack of resources",
-	"administratively prohibited", "too much outstanding data", "unacceptable performance",
-	"middlebox interference",
-};
-
-const char *subflow_error_text(const struct subflow *subflow, char *text, size_t size)
-{
-	const char *words = NULL;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < sizeof(error_texts) / sizeof(error_texts[0]); i++)
-		if (subflow->error == error_texts[i].error)
-			words = error_texts[i].text;
-	if (subflow->has_reset)
-		snprintf(text, size, "reset by the peer: %s",
-			 subflow->reset_reason < sizeof(reset_texts) / sizeof(reset_texts[0])
-				 ? reset_texts[subflow->reset_reason]
-				 : "unknown reason");
-	else if (words)
-		snprintf(text, size, "%s (%s)", words, strerrorname_np(subflow->error));
-	else if (subflow->error)
-		snprintf(text, size, "%s", strerrordesc_np(subflow->error));
-	return text;
-}
+#include "names.h"
 
 static const char *wanted_by(const struct connection *connection, const struct subflow *subflow)
 {
 	if (subflow->wanted_by == WANTED_BY_ADMIN)
 		return "admin";
+	if (subflow->wanted_by == WANTED_BY_ENDPOINT)
+		return "endpoint";
 	if (!connection->policy || subflow->wanted_by >= connection->policy->n_plugins)
 		return NULL;
 	return connection->policy->plugins[subflow->wanted_by].plugin->name;
@@ -82,6 +41,13 @@ static enum explain_state explain_state(const struct subflow *subflow)
 	return EXPLAIN_UNWANTED;
 }
 
+static void append(char *text, size_t size, const char *more, const char *name)
+{
+	size_t length = strlen(text);
+
+	snprintf(text + length, size - length, "%s%s", length ? more : more + 2, name);
+}
+
 static void explain_error(const struct engine *engine, const struct subflow *subflow,
 			  struct explain_path *path)
 {
@@ -95,6 +61,10 @@ static void explain_error(const struct engine *engine, const struct subflow *sub
 	else if (subflow->state == SUBFLOW_WANTED && subflow->no_route)
 		snprintf(path->error, sizeof(path->error), "no route to the peer from %s",
 			 local->interface->name);
+	else if (subflow->state != SUBFLOW_ESTABLISHED && local->addr.family == AF_INET &&
+		 local->interface->rp_filter_strict)
+		append(path->error, sizeof(path->error), "; rp_filter is strict on ",
+		       local->interface->name);
 }
 
 static void explain(const struct engine *engine, const struct connection *connection,
@@ -117,7 +87,8 @@ static void explain(const struct engine *engine, const struct connection *connec
 	if (subflow->state != SUBFLOW_WANTED)
 		return;
 	path->local.port = subflow->asked_port;
-	path->has_next_try = !path->forbidden_by && !subflow->no_route;
+	path->has_next_try = !path->forbidden_by && !subflow->no_route &&
+			     subflow->wanted_by != WANTED_BY_ENDPOINT;
 	path->next_try_ms = subflow->due_ms > now_ms ? subflow->due_ms - now_ms : 0;
 }
 

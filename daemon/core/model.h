@@ -70,6 +70,8 @@ enum subflow_state {
 
 #define WANTED_BY_NONE 0xff
 #define WANTED_BY_ADMIN 0xfe
+/* Of the kernel's path manager, which died and does not come back by itself. */
+#define WANTED_BY_ENDPOINT 0xfd
 
 struct subflow {
 	struct mptcpd_addr local, remote; /* local.port: as seen, or 0 */

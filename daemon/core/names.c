@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "names.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 const char *side_name(enum mptcpd_side side)
@@ -101,4 +103,50 @@ uint32_t flag_from_name(const char *name)
 		if (strcmp(flag_name(bit), name) == 0)
 			return 1u << bit;
 	return 0;
+}
+
+/* ---- errors ---- */
+
+static const struct {
+	int error;
+	const char *text;
+} error_texts[] = {
+	{ECONNREFUSED, "refused by the peer"},
+	{EHOSTUNREACH, "no route, or the next hop does not answer"},
+	{ENETUNREACH, "no route to that network"},
+	{ETIMEDOUT, "no answer to the SYN"},
+	{ECONNRESET, "reset"},
+	{ECONNABORTED, "closed from this side, by another program"},
+	{EADDRNOTAVAIL, "the local address is not available"},
+	{EADDRINUSE, "the local port is in use"},
+	{ENODEV, "the interface is gone"},
+	{ENOTCONN, "the connection takes no subflows"},
+	{EINVAL, "the kernel finds the request invalid"},
+};
+
+/* RFC 8684 section 3.6. */
+static const char *const reset_texts[] = {
+	"unspecified error",	       "MPTCP specific error",	    "lack of resources",
+	"administratively prohibited", "too much outstanding data", "unacceptable performance",
+	"middlebox interference",
+};
+
+const char *subflow_error_text(const struct subflow *subflow, char *text, size_t size)
+{
+	const char *words = NULL;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < sizeof(error_texts) / sizeof(error_texts[0]); i++)
+		if (subflow->error == error_texts[i].error)
+			words = error_texts[i].text;
+	if (subflow->has_reset)
+		snprintf(text, size, "reset by the peer: %s",
+			 subflow->reset_reason < sizeof(reset_texts) / sizeof(reset_texts[0])
+				 ? reset_texts[subflow->reset_reason]
+				 : "unknown reason");
+	else if (words)
+		snprintf(text, size, "%s (%s)", words, strerrorname_np(subflow->error));
+	else if (subflow->error)
+		snprintf(text, size, "%s", strerrordesc_np(subflow->error));
+	return text;
 }

@@ -355,7 +355,8 @@ static bool is_due(struct engine *engine, struct subflow *subflow, bool host_cha
 		return false;
 	if (subflow->failed)
 		engine_back_off(engine, subflow, now_ms);
-	if (host_changed && subflow->due_ms > subflow->since_ms + RETRY_MIN_MS)
+	/* A peer that answered with a refusal is not asked again because some route changed. */
+	if (host_changed && !subflow->refused && subflow->due_ms > subflow->since_ms + RETRY_MIN_MS)
 		subflow->due_ms = subflow->since_ms + RETRY_MIN_MS;
 	subflow->no_route = !local || local->usability != USABLE ||
 			    !route_exists(&engine->routes, local, &subflow->remote);

@@ -156,6 +156,19 @@ static void see_subflow(const struct model *model, struct subflow *subflow,
 	set_interface(model, subflow, event->ifindex);
 }
 
+/* One that a new subflow of the same pair replaces need not be remembered. */
+static void forget_dead(struct connection *connection, const struct mptcpd_addr *local,
+			const struct mptcpd_addr *remote)
+{
+	for (size_t i = connection->n_subflows; i-- > 0;) {
+		struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow->wanted_by == WANTED_BY_ENDPOINT && subflow->state == SUBFLOW_WANTED &&
+		    addr_equal_host(&subflow->local, local) && addr_equal(&subflow->remote, remote))
+			connection_remove_subflow(connection, subflow);
+	}
+}
+
 int subflow_apply_established(struct model *model, struct connection *connection,
 			      const struct event_subflow *event, uint64_t now_ms,
 			      struct change *change)
@@ -165,6 +178,7 @@ int subflow_apply_established(struct model *model, struct connection *connection
 	if (!event->local.family || !event->remote.family)
 		return -EINVAL;
 	if (!subflow) {
+		forget_dead(connection, &event->local, &event->remote);
 		subflow = connection_add_subflow(connection);
 		if (!subflow)
 			return 0;
@@ -184,6 +198,15 @@ int subflow_apply_established(struct model *model, struct connection *connection
 	return 0;
 }
 
+/* Did a subflow of the kernel's path manager die, rather than being closed by somebody? */
+static bool has_died(const struct connection *connection, const struct subflow *subflow,
+		     const struct event_subflow *event)
+{
+	return connection->path_manager == PATH_MANAGER_KERNEL && event->error != 0 &&
+	       subflow->state == SUBFLOW_ESTABLISHED && subflow->wanted_by == WANTED_BY_NONE &&
+	       subflow->origin != MPTCPD_ORIGIN_PEER;
+}
+
 /* It is no more in the kernel: forget it, or keep it as a wish that failed. */
 static void close_subflow(struct model *model, struct connection *connection,
 			  struct subflow *subflow, const struct event_subflow *event,
@@ -191,7 +214,11 @@ static void close_subflow(struct model *model, struct connection *connection,
 {
 	bool lived =
 		subflow->state == SUBFLOW_ESTABLISHED && now_ms - subflow->since_ms >= LIVED_MS;
-	bool keep = subflow->wanted_by != WANTED_BY_NONE || subflow->banned;
+	bool keep;
+
+	if (has_died(connection, subflow, event))
+		subflow->wanted_by = WANTED_BY_ENDPOINT;
+	keep = subflow->wanted_by != WANTED_BY_NONE || subflow->banned;
 
 	/* Its last port and ids are what people want to read. */
 	if (event->local.port)

@@ -11,6 +11,7 @@
  * The client obeys stdin, and says so on stdout, one JSON object a line:
  *
  *	open N     open N more connections and keep them
+ *	knock N    the same without waiting for the greeting, for the deaf
  *	short N    open and close N connections, one after the other
  *	abort      drop all that are open (MP_FASTCLOSE)
  *	close      close all that are open
@@ -129,30 +130,34 @@ static void obey_end(const char *word)
 
 /* ---- client ---- */
 
-/* A connection that was greeted, or -1. */
-static int connect_one(const struct address *address)
+enum order { ORDER_OPEN, ORDER_KNOCK, ORDER_SHORT, N_ORDERS };
+
+static const char *const orders[N_ORDERS] = {"open", "knock", "short"};
+
+/* A connection, or -1. */
+static int connect_one(const struct address *address, bool wait_for_greeting)
 {
 	int fd = new_socket(address, SOCK_STREAM | SOCK_CLOEXEC);
 	char greeting;
 
 	if (connect(fd, (const struct sockaddr *)&address->storage, address->size) == 0 &&
-	    recv(fd, &greeting, 1, 0) == 1)
+	    (!wait_for_greeting || recv(fd, &greeting, 1, 0) == 1))
 		return fd;
 	close(fd);
 	return -1;
 }
 
-static void connect_some(const struct address *address, size_t n, bool keep)
+static void connect_some(const struct address *address, size_t n, enum order order)
 {
 	uint64_t begin_us = now_us();
 	size_t n_failed = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int fd = connect_one(address);
+		int fd = connect_one(address, order != ORDER_KNOCK);
 
 		if (fd < 0)
 			n_failed++;
-		else if (keep)
+		else if (order != ORDER_SHORT)
 			is_open[fd] = true;
 		else
 			close(fd);
@@ -161,23 +166,33 @@ static void connect_some(const struct address *address, size_t n, bool keep)
 	       (unsigned long long)((now_us() - begin_us) / 1000));
 }
 
+static bool obey(const struct address *address, const char *line)
+{
+	char word[16];
+	size_t n;
+	int n_words = sscanf(line, "%15s %zu", word, &n);
+
+	for (enum order order = 0; n_words == 2 && order < N_ORDERS; order++) {
+		if (strcmp(word, orders[order]) == 0) {
+			connect_some(address, n, order);
+			return true;
+		}
+	}
+	if (n_words != 1 || (strcmp(word, "abort") != 0 && strcmp(word, "close") != 0))
+		return false;
+	obey_end(word);
+	return true;
+}
+
 static int client(const struct address *address)
 {
-	char line[64], word[16];
-	size_t n;
+	char line[64];
 
 	puts("{}");
 	while (fgets(line, sizeof(line), stdin)) {
-		int n_words = sscanf(line, "%15s %zu", word, &n);
-		bool is_open_order = n_words == 2 && strcmp(word, "open") == 0;
-
-		if (is_open_order || (n_words == 2 && strcmp(word, "short") == 0)) {
-			connect_some(address, n, is_open_order);
-		} else if (n_words == 1 &&
-			   (strcmp(word, "abort") == 0 || strcmp(word, "close") == 0)) {
-			obey_end(word);
-		} else {
-			fprintf(stderr, "storm: expected open|short N, abort or close: %s", line);
+		if (!obey(address, line)) {
+			fprintf(stderr, "storm: expected open|knock|short N, abort or close: %s",
+				line);
 			return 2;
 		}
 	}

@@ -395,6 +395,24 @@ static struct fake_connection *connect_two(struct world *world, uint32_t token)
 	return fake;
 }
 
+static void on_path(void *data, const struct explain_path *path)
+{
+	size_t *n = data;
+
+	if (path->state == EXPLAIN_WAITING) {
+		g_assert_cmpstr(path->wanted_by, ==, "endpoint");
+		++*n;
+	}
+}
+
+static size_t count_waiting(struct world *world, uint32_t token)
+{
+	size_t n = 0;
+
+	g_assert_cmpint(engine_explain(world->engine, token, world->now, on_path, &n), ==, 0);
+	return n;
+}
+
 static void renews_when_none_is_healthy(struct world *world, gconstpointer data)
 {
 	struct fake_connection *one = connect_two(world, 71), *two = connect_two(world, 72);
@@ -403,6 +421,7 @@ static void renews_when_none_is_healthy(struct world *world, gconstpointer data)
 	fake_reset(world->fake, one, 1, ECONNRESET);
 	later(world, 5000);
 	g_assert_cmpuint(world->fake->n_commands, ==, 0);
+	g_assert_cmpuint(count_waiting(world, 71), ==, 1);
 	fake_reset(world->fake, two, 1, ECONNRESET);
 	run(world);
 	later(world, 1500);

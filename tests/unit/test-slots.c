@@ -283,7 +283,7 @@ static void garbage_is_survived(struct world *world, gconstpointer data)
 
 	(void)data;
 	slots_close(&world->slots);
-	for (int round = 0; round < 500; round++) {
+	for (int round = 0; round < 100; round++) {
 		for (size_t i = 0; i < HEADER + 64 * SLOT_SIZE; i++)
 			bytes[i] = (char)g_test_rand_int();
 		for (size_t i = 0; i < 64; i++) {
@@ -379,7 +379,7 @@ static void killed_writer_leaves_old_or_new(struct world *world, gconstpointer d
 
 	(void)data;
 	g_assert_true(progress != MAP_FAILED);
-	for (int round = 0; round < 300; round++) {
+	for (int round = 0; round < 200; round++) {
 		progress->begun[0] = (uint64_t)round * 1000000000;
 		kill_a_writer(world, progress);
 		g_assert_cmpuint(reload(world), ==, 0);

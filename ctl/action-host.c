@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a person does by hand to the kernel's path manager, in the words of `ip mptcp`. */
+#include <string.h>
+
+#include "argument.h"
+#include "backend.h"
+
+#define FLAGS_MAX 5
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+	while (*words && strcmp(*words, word) != 0)
+		words++;
+	return *words;
+}
+
+/* A list of words, each once. */
+struct word_list {
+	const char *words[FLAGS_MAX + 1];
+	size_t n;
+};
+
+static void add_word(struct word_list *list, const char *word)
+{
+	if (!is_one_of(word, list->words))
+		list->words[list->n++] = word;
+}
+
+/* ---- add ---- */
+
+/* One option of `endpoint add`, at args[*i]. */
+static int parse_option(int n_args, char **args, int *i, struct mptcpctl_endpoint_request *request,
+			struct word_list *flags)
+{
+	static const char *const names[FLAGS_MAX + 1] = {"subflow", "signal", "backup", "fullmesh",
+							 "laminar"};
+	const char *word = args[*i], *value;
+	int code;
+
+	if (is_one_of(word, names)) {
+		add_word(flags, word);
+		return EXIT_DONE;
+	}
+	if (strcmp(word, "dev") != 0 && strcmp(word, "id") != 0 && strcmp(word, "port") != 0)
+		return ctl_usage("unexpected \"%s\", expected dev, id, port, subflow, signal, "
+				 "backup, fullmesh or laminar",
+				 word);
+	code = argument_value(n_args, args, i, &value);
+	if (code != EXIT_DONE)
+		return code;
+	if (word[0] == 'i')
+		return argument_id(value, &request->id);
+	if (word[0] == 'p')
+		return argument_port_number(value, &request->addr.port);
+	request->interface = value;
+	return EXIT_DONE;
+}
+
+int ctl_endpoint_add(struct ctl *ctl, int n_args, char **args)
+{
+	struct mptcpctl_endpoint_request request = {0};
+	struct word_list flags = {0};
+	struct argument_address address;
+	int code;
+
+	if (n_args < 1)
+		return ctl_usage("endpoint add needs an address");
+	code = argument_address(args[0], ARGUMENT_PORT_NONE, &address);
+	if (code == EXIT_DONE)
+		request.addr = address.addr;
+	for (int i = 1; i < n_args && code == EXIT_DONE; i++)
+		code = parse_option(n_args, args, &i, &request, &flags);
+	if (code == EXIT_DONE && request.addr.port && !is_one_of("signal", flags.words))
+		code = ctl_usage("\"port\" goes with \"signal\" only");
+	request.flags = flags.words;
+	if (code == EXIT_DONE)
+		code = backend_connect(ctl, false);
+	return code ? code : ctl_result(ctl, backend_endpoint_add(ctl, &request));
+}
+
+/* ---- change and delete ---- */
+
+/* id N | ADDRESS, at the begin of `args`. `ret_n` is how many words that takes. */
+static int parse_which(int n_args, char **args, uint8_t *ret_id,
+		       struct argument_address *ret_address, int *ret_n)
+{
+	const char *value;
+	int code, i = 0;
+
+	if (n_args < 1)
+		return ctl_usage("which endpoint? Expected id N or ADDRESS");
+	*ret_id = 0;
+	if (strcmp(args[0], "id") == 0) {
+		code = argument_value(n_args, args, &i, &value);
+		*ret_address = (struct argument_address){0};
+		*ret_n = 2;
+		return code ? code : argument_id(value, ret_id);
+	}
+	*ret_n = 1;
+	return argument_address(args[0], ARGUMENT_PORT_MAY, ret_address);
+}
+
+int ctl_endpoint_change(struct ctl *ctl, int n_args, char **args)
+{
+	static const char *const names[] = {"backup", "fullmesh", NULL};
+	struct word_list set = {0}, clear = {0};
+	struct argument_address address;
+	uint8_t id;
+	int i, code = parse_which(n_args, args, &id, &address, &i);
+
+	for (; code == EXIT_DONE && i < n_args; i++) {
+		if (is_one_of(args[i], names))
+			add_word(&set, args[i]);
+		else if (strncmp(args[i], "no", 2) == 0 && is_one_of(args[i] + 2, names))
+			add_word(&clear, args[i] + 2);
+		else
+			code = ctl_usage("unexpected \"%s\", expected backup, nobackup, fullmesh "
+					 "or nofullmesh",
+					 args[i]);
+	}
+	for (size_t j = 0; code == EXIT_DONE && j < set.n; j++)
+		if (is_one_of(set.words[j], clear.words))
+			code = ctl_usage("\"%s\" and \"no%s\" exclude each other", set.words[j],
+					 set.words[j]);
+	if (code == EXIT_DONE && !set.n && !clear.n)
+		code = ctl_usage("nothing to change, expected backup, nobackup, fullmesh or "
+				 "nofullmesh");
+	if (code == EXIT_DONE)
+		code = backend_connect(ctl, false);
+	if (code != EXIT_DONE)
+		return code;
+	return ctl_result(ctl,
+			  backend_endpoint_change(ctl, id, &address.addr, set.words, clear.words));
+}
+
+int ctl_endpoint_delete(struct ctl *ctl, int n_args, char **args)
+{
+	struct argument_address address;
+	uint8_t id;
+	int n, code = parse_which(n_args, args, &id, &address, &n);
+
+	if (code == EXIT_DONE && id && n < n_args)
+		code = argument_address(args[n++], ARGUMENT_PORT_MAY, &address);
+	if (code == EXIT_DONE && n < n_args)
+		code = ctl_usage("unexpected \"%s\"", args[n]);
+	if (code == EXIT_DONE)
+		code = backend_connect(ctl, false);
+	return code ? code : ctl_result(ctl, backend_endpoint_delete(ctl, id, &address.addr));
+}
+
+int ctl_endpoint_flush(struct ctl *ctl, int n_args, char **args)
+{
+	int code =
+		n_args ? ctl_usage("unexpected \"%s\": endpoint flush takes no arguments", args[0])
+		       : backend_connect(ctl, false);
+
+	return code ? code : ctl_result(ctl, backend_endpoint_flush(ctl));
+}
+
+/* ---- limits ---- */
+
+int ctl_limits_set(struct ctl *ctl, int n_args, char **args)
+{
+	struct mptcpctl_limits limits = {UINT32_MAX, UINT32_MAX};
+	const char *value;
+	int code = EXIT_DONE;
+
+	if (n_args == 0)
+		return ctl_usage("nothing to set, expected subflows N or add_addr_accepted N");
+	for (int i = 0; i < n_args && code == EXIT_DONE; i++) {
+		bool is_subflows = strcmp(args[i], "subflows") == 0;
+
+		if (!is_subflows && strcmp(args[i], "add_addr_accepted") != 0)
+			return ctl_usage("unexpected \"%s\", expected subflows or "
+					 "add_addr_accepted",
+					 args[i]);
+		code = argument_value(n_args, args, &i, &value);
+		if (code == EXIT_DONE)
+			code = argument_number(value, "limit", 0, UINT16_MAX,
+					       is_subflows ? &limits.subflows
+							   : &limits.add_addr_accepted);
+	}
+	if (code == EXIT_DONE)
+		code = backend_connect(ctl, false);
+	return code ? code : ctl_result(ctl, backend_limits_set(ctl, &limits));
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reading arguments so that mistakes name the word. All return an exit code. */
+#ifndef CTL_ARGUMENT_H
+#define CTL_ARGUMENT_H
+
+#include "addr.h"
+#include "ctl.h"
+
+/* An address as text, as libmptcpctl wants it. */
+struct argument_address {
+	struct mptcpctl_addr addr;
+	char text[ADDR_TEXT_SIZE];
+	uint8_t family;
+};
+
+enum argument_port {
+	ARGUMENT_PORT_NONE,
+	ARGUMENT_PORT_MAY,
+	ARGUMENT_PORT_MUST,
+};
+
+int argument_token(const char *word, uint32_t *ret_token);
+int argument_address(const char *word, enum argument_port port,
+		     struct argument_address *ret_address);
+/* A number from `min` to `max`; `what` says of what. */
+int argument_number(const char *word, const char *what, uint32_t min, uint32_t max,
+		    uint32_t *ret_number);
+/* An address id, 1 to 255. */
+int argument_id(const char *word, uint8_t *ret_id);
+int argument_port_number(const char *word, uint16_t *ret_port);
+/* The word after args[*i], which is a keyword; `i` is then at that word. */
+int argument_value(int n_args, char **args, int *i, const char **ret_value);
+
+#endif

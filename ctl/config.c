@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The configuration: what counts, is it good, and have it read again. */
+#include "ctl.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "json.h"
+
+extern char **environ;
+
+int ctl_reload(struct ctl *ctl, int n_args, char **args)
+{
+	int code;
+
+	if (n_args)
+		return ctl_usage("unexpected \"%s\": reload takes no arguments", args[0]);
+	code = ctl_connect(ctl);
+	return code ? code : ctl_result(ctl, mptcpctl_reload(ctl->client));
+}
+
+/* ---- check ---- */
+
+/* Have mptcpd's own code look at the files: `file`, or NULL for the default ones. */
+static int run_mptcpd(const char *file)
+{
+	const char *named = getenv("MPTCPD");
+	const char *program = named && *named ? named : MPTCPD_PROGRAM;
+	const char *const words[] = {program, "--check-config", file ? "--config" : NULL, file,
+				     NULL};
+	char *argv[sizeof(words) / sizeof(*words)];
+	int r, status;
+	pid_t pid;
+
+	memcpy(argv, words, sizeof(words)); /* posix_spawn() only reads them */
+	r = posix_spawn(&pid, program, NULL, NULL, argv, environ);
+	if (r != 0) {
+		fprintf(stderr, "mptcpctl: cannot run %s: %s\n", program, strerror(r));
+		return EXIT_FAILED;
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return EXIT_FAILED;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int on_checked(void *data, bool good, const char *text)
+{
+	bool *is_good = data;
+
+	*is_good = good;
+	fputs(text, stderr);
+	return 0;
+}
+
+int ctl_config_check(struct ctl *ctl, int n_args, char **args)
+{
+	bool good = false;
+	int r;
+
+	if (n_args > 1)
+		return ctl_usage("unexpected \"%s\" after the file", args[1]);
+	if (n_args)
+		return run_mptcpd(args[0]);
+	r = mptcpctl_connect(ctl->client, ctl->socket);
+	if (r == -ENOTCONN && !ctl_is_socket_named(ctl))
+		return run_mptcpd(NULL);
+	if (r == 0)
+		r = mptcpctl_check_config(ctl->client, on_checked, &good);
+	if (r < 0)
+		return ctl_result(ctl, r);
+	return good ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* ---- show ---- */
+
+struct showing {
+	struct ctl *ctl;
+	char *group; /* the last one, owned; NULL: none yet */
+};
+
+/* As a file that could be read again, with a comment on each line. */
+static void show_text(struct showing *showing, const struct mptcpctl_config *config)
+{
+	if (!showing->group || strcmp(showing->group, config->group) != 0) {
+		printf("%s[%s]\n", showing->group ? "\n" : "", config->group);
+		free(showing->group);
+		showing->group = strdup(config->group);
+		if (!showing->group)
+			abort();
+	}
+	printf("%s = %s  # %s:%u\n", config->key, config->value, config->file, config->line);
+}
+
+static int on_config(void *data, const struct mptcpctl_config *config)
+{
+	struct showing *showing = data;
+
+	if (showing->ctl->json)
+		ctl_print_item(showing->ctl, json_config(config));
+	else
+		show_text(showing, config);
+	return 0;
+}
+
+int ctl_config_show(struct ctl *ctl, int n_args, char **args)
+{
+	struct showing showing = {.ctl = ctl};
+	int code;
+
+	if (n_args)
+		return ctl_usage("unexpected \"%s\", expected show, or check [FILE]", args[0]);
+	code = ctl_connect(ctl);
+	if (code)
+		return code;
+	ctl_begin_array(ctl, "config");
+	code = ctl_end_array(ctl, mptcpctl_list_config(ctl->client, on_config, &showing));
+	free(showing.group);
+	return code;
+}
