@@ -15,12 +15,20 @@ extern char **environ;
 
 int ctl_reload(struct ctl *ctl, int n_args, char **args)
 {
-	int code;
+	int code, r;
 
 	if (n_args)
 		return ctl_usage("unexpected \"%s\": reload takes no arguments", args[0]);
 	code = ctl_connect(ctl);
-	return code ? code : ctl_result(ctl, mptcpctl_reload(ctl->client));
+	if (code)
+		return code;
+	r = mptcpctl_reload(ctl->client);
+	if (r >= 0 || r == -ENOTCONN || r == -EACCES)
+		return ctl_result(ctl, r);
+	/* Lines that begin with FILE:LINE: are left as they are, for editors. */
+	fprintf(stderr, "%s\nmptcpctl: mptcpd goes on with the configuration it has\n",
+		mptcpctl_error(ctl->client));
+	return EXIT_FAILED;
 }
 
 /* ---- check ---- */

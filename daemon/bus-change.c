@@ -290,6 +290,8 @@ static int reload(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 					"this mptcpd does not reload");
 	r = bus->setup.reload(bus->setup.data, text, sizeof(text));
 	bus_clean(text);
+	if (*text && text[strlen(text) - 1] == '\n')
+		text[strlen(text) - 1] = '\0';
 	if (r < 0)
 		return failed(error, *text ? text : strerror(-r), r);
 	return sd_bus_reply_method_return(m, "");

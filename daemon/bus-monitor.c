@@ -100,6 +100,8 @@ void bus_on_change(struct bus *bus, const struct change *change)
 {
 	if (!bus->ring || !event_name(change->type))
 		return;
+	if (change->type == CHANGE_RESYNCED && !change->after_loss)
+		return; /* routine */
 	if (bus->n_ring == BUS_RING) {
 		bus->overflow = true;
 		bus->n_ring = 0;

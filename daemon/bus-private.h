@@ -64,6 +64,7 @@ struct bus {
 	struct l_io *listen_io;
 	struct l_timeout *accept_again; /* after running out of descriptors */
 	struct l_timeout *system_again; /* to look for the system bus */
+	unsigned int system_again_s; /* how long it was last set to */
 	struct l_idle *idle;
 	struct peer *peers; /* owned */
 	/* Changes not told yet, the oldest at `tail`. NULL while nobody monitors. */

@@ -15,7 +15,8 @@
 
 #define SOCKET_NAME "control"
 #define ACCEPT_AGAIN_S 1
-#define SYSTEM_AGAIN_S 30
+/* At boot the system bus comes soon after us, in a container never: ask ever less often. */
+#define SYSTEM_AGAIN_MAX_S 32
 /* What uids of other user namespaces look like; never our own, whoever we run as. */
 #define OVERFLOW_UID 65534
 
@@ -35,6 +36,17 @@ void bus_refresh(struct bus *bus)
 
 static void on_system_again(struct l_timeout *timeout, void *data);
 
+static void try_system_again(struct bus *bus)
+{
+	if (bus->system_again_s < SYSTEM_AGAIN_MAX_S)
+		bus->system_again_s = bus->system_again_s ? bus->system_again_s * 2 : 1;
+	if (bus->system_again)
+		l_timeout_modify(bus->system_again, bus->system_again_s);
+	else
+		bus->system_again =
+			l_timeout_create(bus->system_again_s, on_system_again, bus, NULL);
+}
+
 /* ---- the loop's spare time ---- */
 
 /* Free the dead. The system bus may come back. */
@@ -49,8 +61,7 @@ static void bury(struct bus *bus)
 		}
 		*link = peer->next;
 		if (peer->system)
-			bus->system_again =
-				l_timeout_create(SYSTEM_AGAIN_S, on_system_again, bus, NULL);
+			try_system_again(bus);
 		peer_free(peer);
 	}
 }
@@ -242,7 +253,7 @@ static void on_system_again(struct l_timeout *timeout, void *data)
 	struct bus *bus = data;
 
 	if (connect_system(bus) < 0) {
-		l_timeout_modify(timeout, SYSTEM_AGAIN_S);
+		try_system_again(bus);
 		return;
 	}
 	l_timeout_remove(bus->system_again);
@@ -264,7 +275,7 @@ int bus_new(const struct bus_setup *setup, struct bus **ret_bus)
 		return r;
 	}
 	if (setup->system_bus && connect_system(bus) < 0)
-		bus->system_again = l_timeout_create(SYSTEM_AGAIN_S, on_system_again, bus, NULL);
+		try_system_again(bus);
 	*ret_bus = bus;
 	return 0;
 }

@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -43,8 +45,9 @@ struct daemon {
 	struct state *state; /* NULL: nothing survives a restart */
 	struct bus *bus;
 	struct rpfilter *rpfilter;
-	struct l_io *ios[KERNEL_FDS];
+	struct l_io *netlink; /* an epoll instance: readable when any of the kernel's is */
 	struct l_timeout *timer, *watchdog;
+	struct l_io *hangup; /* a signalfd */
 	struct l_io
 		*again; /* an eventfd: readable when work is left, after all else had its turn */
 	uint64_t settle_at_ms; /* what the timer is set to */
@@ -161,8 +164,11 @@ static void on_event(void *data, const struct event *event)
 static bool on_readable(struct l_io *io, void *data)
 {
 	struct daemon *daemon = data;
-	int r = kernel_dispatch(daemon->kernel, l_io_get_fd(io));
+	struct epoll_event ready[KERNEL_FDS];
+	int n = epoll_wait(l_io_get_fd(io), ready, KERNEL_FDS, 0), r = 0;
 
+	for (int i = 0; i < n && r >= 0; i++)
+		r = kernel_dispatch(daemon->kernel, ready[i].data.fd);
 	if (r < 0) {
 		l_error("netlink: %s; giving up, so that whoever started mptcpd can start it anew",
 			strerror(-r));
@@ -361,24 +367,37 @@ static const char *config_file(void *data, size_t i)
 	return i < daemon->config->ini.n_files ? daemon->config->ini.files[i] : NULL;
 }
 
-static void on_hangup(struct daemon *daemon)
+static bool on_hangup(struct l_io *io, void *data)
 {
+	struct daemon *daemon = data;
+	struct signalfd_siginfo info;
 	char text[1024];
 
+	if (read(l_io_get_fd(io), &info, sizeof(info)) != sizeof(info))
+		return true;
 	sd_notify(0, "RELOADING=1");
 	if (reload(daemon, text, sizeof(text)) == 0)
 		l_info("configuration read again");
 	sd_notify(0, "READY=1");
+	return true;
+}
+
+/* ell catches SIGINT and SIGTERM; SIGHUP, which is number 1, it refuses. */
+static void catch_hangup(struct daemon *daemon)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	daemon->hangup = l_io_new(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+	l_io_set_close_on_destroy(daemon->hangup, true);
+	l_io_set_read_handler(daemon->hangup, on_hangup, daemon, NULL);
 }
 
 static void on_signal(uint32_t number, void *data)
 {
-	struct daemon *daemon = data;
-
-	if (number == SIGHUP)
-		on_hangup(daemon);
-	else
-		l_main_quit();
+	l_main_quit();
 }
 
 /* ---- for the bus ---- */
@@ -495,6 +514,26 @@ static int claim(struct daemon *daemon)
 	return EXIT_SUCCESS;
 }
 
+/* ell stops watching what reports an error, as ENOBUFS is: an epoll instance never does. */
+static int watch_kernel(struct daemon *daemon)
+{
+	int fds[KERNEL_FDS], epoll = epoll_create1(EPOLL_CLOEXEC), r = 0;
+	size_t n = kernel_fds(daemon->kernel, fds);
+
+	if (epoll < 0)
+		return -errno;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		struct epoll_event event = {.events = EPOLLIN, .data.fd = fds[i]};
+
+		if (epoll_ctl(epoll, EPOLL_CTL_ADD, fds[i], &event) < 0)
+			r = -errno;
+	}
+	daemon->netlink = l_io_new(epoll);
+	l_io_set_close_on_destroy(daemon->netlink, true);
+	l_io_set_read_handler(daemon->netlink, on_readable, daemon, NULL);
+	return r;
+}
+
 static int start(struct daemon *daemon)
 {
 	struct engine_setup setup = {
@@ -507,7 +546,7 @@ static int start(struct daemon *daemon)
 			     .on_forget = on_forget,
 			     .data = daemon},
 	};
-	int fds[KERNEL_FDS], r;
+	int r;
 	char why[256];
 
 	open_state(daemon);
@@ -524,10 +563,9 @@ static int start(struct daemon *daemon)
 	r = start_bus(daemon);
 	if (r < 0)
 		return fail("control socket", strerror(-r));
-	for (size_t i = 0; i < kernel_fds(daemon->kernel, fds); i++) {
-		daemon->ios[i] = l_io_new(fds[i]);
-		l_io_set_read_handler(daemon->ios[i], on_readable, daemon, NULL);
-	}
+	r = watch_kernel(daemon);
+	if (r < 0)
+		return fail("epoll", strerror(-r));
 	daemon->again = l_io_new(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	l_io_set_close_on_destroy(daemon->again, true);
 	l_io_set_read_handler(daemon->again, on_again, daemon, NULL);
@@ -538,11 +576,11 @@ static int start(struct daemon *daemon)
 static void stop(struct daemon *daemon)
 {
 	sd_notify(0, "STOPPING=1");
-	for (size_t i = 0; i < KERNEL_FDS; i++)
-		l_io_destroy(daemon->ios[i]);
+	l_io_destroy(daemon->netlink);
 	l_io_destroy(daemon->again);
 	l_timeout_remove(daemon->timer);
 	l_timeout_remove(daemon->watchdog);
+	l_io_destroy(daemon->hangup);
 	bus_free(daemon->bus);
 	if (daemon->kernel)
 		fdstore_stop(daemon->kernel);
@@ -583,6 +621,7 @@ static int run(struct daemon *daemon)
 		if (sd_watchdog_enabled(0, &usec) > 0)
 			daemon->watchdog =
 				l_timeout_create_ms(usec / 2000, on_watchdog, daemon, NULL);
+		catch_hangup(daemon);
 		l_main_run_with_signal(on_signal, daemon);
 		status = daemon->status;
 	}

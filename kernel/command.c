@@ -141,7 +141,7 @@ static int unlisten(void *data, const struct mptcpd_addr *addr)
 	return listeners_remove(&kernel->listeners, addr);
 }
 
-static int take_snapshot(void *data, enum snapshot_kind kind)
+static int ask_for_snapshot(void *data, enum snapshot_kind kind, bool brief)
 {
 	struct kernel *kernel = data;
 	int r;
@@ -155,9 +155,19 @@ static int take_snapshot(void *data, enum snapshot_kind kind)
 			return r;
 		kernel->has_diag = true;
 	}
-	snapshot_ask(&kernel->snapshots[kind]);
+	snapshot_ask(&kernel->snapshots[kind], brief);
 	kernel_wake_up(kernel);
 	return 0;
+}
+
+static int take_snapshot(void *data, enum snapshot_kind kind)
+{
+	return ask_for_snapshot(data, kind, false);
+}
+
+static int take_brief_snapshot(void *data)
+{
+	return ask_for_snapshot(data, SNAPSHOT_CONNECTIONS, true);
 }
 
 static bool out_of_time(void *data)
@@ -189,6 +199,7 @@ const struct kernel_ops kernel_ops = {
 	.listen = listen_on,
 	.unlisten = unlisten,
 	.snapshot = take_snapshot,
+	.snapshot_brief = take_brief_snapshot,
 	.out_of_time = out_of_time,
 	.error_text = error_text,
 };

@@ -53,7 +53,7 @@ static struct nlmsghdr *stage_request(const struct snapshot *snapshot, void *buf
 	if (snapshot->kind == SNAPSHOT_CONNECTIONS) {
 		if (snapshot->stage < 2)
 			return codec_get_connections(buffer, ip, CODEC_CONNECTED);
-		if (snapshot->stage < 4)
+		if (snapshot->stage < 4 && !snapshot->brief)
 			return codec_get_subflows(buffer, ip, CODEC_CONNECTED | CODEC_SYN_SENT);
 	} else if (snapshot->kind == SNAPSHOT_HOST) {
 		if (snapshot->stage == 0)
@@ -88,6 +88,7 @@ static int decode_record(const struct snapshot *snapshot, const struct nlmsghdr 
 static void go_idle(struct snapshot *snapshot)
 {
 	snapshot->state = snapshot->again ? SNAPSHOT_ASKED : SNAPSHOT_IDLE;
+	snapshot->brief = snapshot->again_brief;
 	snapshot->again = false;
 }
 
@@ -155,12 +156,15 @@ static void end_stage(struct snapshot *snapshot, const struct nlmsghdr *nlh)
 	send_stage(snapshot);
 }
 
-void snapshot_ask(struct snapshot *snapshot)
+void snapshot_ask(struct snapshot *snapshot, bool brief)
 {
-	if (snapshot->state == SNAPSHOT_IDLE)
+	if (snapshot->state == SNAPSHOT_IDLE || snapshot->state == SNAPSHOT_ASKED) {
+		snapshot->brief = brief && (snapshot->state == SNAPSHOT_IDLE || snapshot->brief);
 		snapshot->state = SNAPSHOT_ASKED;
-	else if (snapshot->state != SNAPSHOT_ASKED)
+	} else {
+		snapshot->again_brief = brief && (!snapshot->again || snapshot->again_brief);
 		snapshot->again = true;
+	}
 }
 
 void snapshot_give_up(struct snapshot *snapshot)
@@ -177,7 +181,9 @@ void snapshot_start(struct snapshot *snapshot)
 	snapshot->stage = 0;
 	snapshot->restarts = 0;
 	/* Before the request: what an event says from here on is newer than any record. */
-	sink_mark(snapshot->sink, EVENT_SNAPSHOT_BEGIN, snapshot->kind);
+	snapshot->sink->on_event(snapshot->sink->data, &(struct event){.type = EVENT_SNAPSHOT_BEGIN,
+								       .brief = snapshot->brief,
+								       .snapshot = snapshot->kind});
 	send_stage(snapshot);
 }
 

@@ -43,7 +43,8 @@ struct snapshot {
 	uint8_t stage; /* which of its dumps */
 	uint8_t restarts;
 	bool interrupted; /* this dump met a change and must be done again */
-	bool again; /* asked for while under way */
+	bool brief; /* connections without their subflows */
+	bool again, again_brief; /* asked for while under way */
 };
 
 int snapshot_open(struct snapshot *snapshot, enum snapshot_kind kind, uint16_t family,
@@ -52,7 +53,7 @@ int snapshot_open(struct snapshot *snapshot, enum snapshot_kind kind, uint16_t f
 void snapshot_close(struct snapshot *snapshot);
 
 /* Want one; one that is under way is followed by another. snapshot_start() is then due. */
-void snapshot_ask(struct snapshot *snapshot);
+void snapshot_ask(struct snapshot *snapshot, bool brief);
 /* Whatever is under way ends without END: a newer one has taken its place. */
 void snapshot_give_up(struct snapshot *snapshot);
 /* Start it if it is ASKED. */

@@ -123,6 +123,7 @@ int engine_subflow_delete(struct engine *engine, uint32_t token, const struct mp
 			return r;
 	}
 	subflow->wanted_by = WANTED_BY_NONE;
+	subflow->gone = false;
 	subflow->banned = true;
 	engine_mark_dirty(engine, connection);
 	engine_settled(engine, connection);

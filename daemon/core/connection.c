@@ -193,7 +193,6 @@ static int apply_created(struct model *model, const struct event *event, uint64_
 		learn(connection, &event->connection);
 		add_initial(model, connection, now_ms);
 		change->type = CHANGE_CONNECTION_CREATED;
-		connection->adopted = is_established;
 	} else {
 		learn(connection, &event->connection);
 	}
@@ -290,6 +289,9 @@ static int apply_snapshot_connection(struct model *model, const struct event *ev
 		connection = connection_add(model, event->token);
 		connection->adopted = true;
 		change->type = CHANGE_CONNECTION_CREATED;
+		/* Somebody must tell its subflows. */
+		change->resync = model->snapshot[SNAPSHOT_CONNECTIONS].brief;
+		change->snapshot = SNAPSHOT_CONNECTIONS;
 	}
 	learn(connection, &event->connection);
 	if (connection->fallback != event->connection.fallback && change->type == CHANGE_NONE)
@@ -305,20 +307,22 @@ static int apply_snapshot_connection(struct model *model, const struct event *ev
 bool connection_sweep(struct model *model, uint64_t now_ms, struct change *change)
 {
 	uint32_t mark = model->snapshot[SNAPSHOT_CONNECTIONS].mark;
+	bool brief = model->snapshot[SNAPSHOT_CONNECTIONS].brief;
 
 	while (model->sweep_next) {
 		struct connection *connection = model->sweep_next;
 
-		if (connection->gone || connection->saved) {
+		if (connection->gone || (connection->saved && !brief)) {
 			connection_free(model, connection); /* moves sweep_next on */
 			continue;
 		}
-		if (connection->touched < mark) {
+		if (connection->touched < mark && !connection->saved) {
 			model_close_connection(model, connection, change);
 			return true;
 		}
 		if (subflow_sweep(model, connection, now_ms, change))
 			return true;
+		connection->adopted &= brief;
 		model->sweep_next = table_owner(table_next(&connection->entry), struct connection);
 	}
 	return false;

@@ -171,7 +171,7 @@ static void add(struct engine *engine, struct owned *owned, uint64_t now_ms)
 	r = engine->ops->endpoint_add(engine->kernel, &is);
 	command(engine, "ADD_ADDR", is_race(r) ? 0 : r);
 	if (r == -ERANGE)
-		engine->endpoints.full = true;
+		engine->endpoints.full = (uint32_t)count_seen(&engine->model);
 	if (r < 0) {
 		owned->due_ms = now_ms + back_off(&owned->attempts);
 		refresh(engine);
@@ -460,8 +460,11 @@ void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms)
 		return;
 	if (endpoints->full && !engine->resync[SNAPSHOT_ENDPOINTS].wanted &&
 	    !engine->model.snapshot[SNAPSHOT_ENDPOINTS].open) {
+		/* Some may have gone since, and some may have come from others. */
 		endpoints->max = (uint32_t)count_seen(&engine->model);
-		endpoints->full = false;
+		if (endpoints->max < endpoints->full)
+			endpoints->max = endpoints->full;
+		endpoints->full = 0;
 	}
 	ask_plugin(engine);
 	for (size_t i = 0; i < endpoints->n_owned; i++)

@@ -30,7 +30,7 @@ struct endpoints {
 	size_t n_owned;
 	bool known; /* the first snapshot of endpoints is complete */
 	bool dirty;
-	bool full; /* the kernel said so; the next snapshot tells how many that is */
+	uint32_t full; /* how many there were when the kernel took no more; 0: it did not refuse */
 	uint32_t max; /* size of the kernel's table, once it was found full; 0: unknown */
 	uint64_t due_ms; /* next look */
 	bool has_limits; /* we set them */

@@ -35,9 +35,11 @@ struct engine {
 
 	struct {
 		bool wanted;
+		bool lost; /* because events were lost */
 		uint64_t due_ms; /* not before */
 	} resync[SNAPSHOT_KINDS];
 	struct endpoints endpoints;
+	uint32_t n_sweeps;
 	uint64_t sweep_due_ms; /* next look for what ended without an event */
 
 	/* scratch, so that planning allocates nothing */

@@ -14,8 +14,10 @@
 #define HOST_INTERVAL_MS 20
 /* As do events that ask for a snapshot again and again. */
 #define RESYNC_INTERVAL_MS 250
-/* Some connections end without an event: look for them this often. */
-#define SWEEP_INTERVAL_MS 30000
+/* Some connections end without an event: look for them this often, */
+#define SWEEP_INTERVAL_MS 25000
+/* and each so many times at everything, in case an event vanished unnoticed. */
+#define SWEEPS_FULL 12
 
 /* ---- lists ---- */
 
@@ -209,10 +211,14 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		engine->host_dirty = true;
 	if (change->resync)
 		want_resync(engine, change->snapshot);
-	if (change->type == CHANGE_LOST)
+	if (change->type == CHANGE_LOST) {
 		engine->counters.events_lost++;
+		engine->resync[change->snapshot].lost = true;
+	}
 	if (change->type == CHANGE_RESYNCED) {
-		engine->counters.resyncs++;
+		change->after_loss = engine->resync[change->snapshot].lost;
+		engine->resync[change->snapshot].lost = false;
+		engine->counters.resyncs += change->after_loss;
 		engine->host_known |= change->snapshot == SNAPSHOT_HOST;
 		engine->host_dirty |= change->snapshot == SNAPSHOT_HOST;
 		engine->endpoints.known |= change->snapshot == SNAPSHOT_ENDPOINTS;
@@ -353,8 +359,11 @@ static void settle_resync(struct engine *engine, uint64_t now_ms)
 
 	if (now_ms >= engine->sweep_due_ms) {
 		engine->sweep_due_ms = now_ms + SWEEP_INTERVAL_MS;
-		want_resync(engine, SNAPSHOT_CONNECTIONS);
 		want_resync(engine, SNAPSHOT_ENDPOINTS);
+		if (engine->n_sweeps++ % SWEEPS_FULL == 0)
+			want_resync(engine, SNAPSHOT_CONNECTIONS);
+		else
+			engine->ops->snapshot_brief(engine->kernel);
 	}
 	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++) {
 		if (!engine->resync[kind].wanted || now_ms < engine->resync[kind].due_ms)

@@ -173,6 +173,7 @@ enum path_manager {
 struct event {
 	enum event_type type;
 	bool dumped; /* EVENT_LINK, _LOCAL, _ENDPOINT, _LIMITS: a record of a dump, not news */
+	bool brief; /* SNAPSHOT_BEGIN: of connections without their subflows */
 	uint32_t token;
 	union {
 		struct event_connection connection;

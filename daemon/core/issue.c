@@ -156,8 +156,15 @@ int engine_destroy(struct engine *engine, struct connection *connection, struct 
 	int r = engine->ops->subflow_destroy(engine->kernel, connection->token, &subflow->local,
 					     &subflow->remote, subflow->mapped);
 
-	/* That it went by itself meanwhile is what was wanted; its event is still to come. */
-	r = engine_command(engine, connection, "SUBFLOW_DESTROY", r == -ESRCH ? 0 : r);
+	if (r == -ESRCH) {
+		/* It went by itself meanwhile, which is what was wanted. No event need follow. */
+		engine_command(engine, connection, "SUBFLOW_DESTROY", 0);
+		model_set_subflow_state(&engine->model, subflow, SUBFLOW_WANTED, now_ms);
+		subflow->wanted_by = WANTED_BY_NONE;
+		subflow->gone = true;
+		return 0;
+	}
+	r = engine_command(engine, connection, "SUBFLOW_DESTROY", r);
 	if (r == 0)
 		model_set_subflow_state(&engine->model, subflow, SUBFLOW_CLOSING, now_ms);
 	return r;

@@ -27,8 +27,9 @@ void model_set_rules(struct model *model, const struct rules *rules)
 	host_judge_all(model);
 }
 
-static void begin_snapshot(struct model *model, enum snapshot_kind kind)
+static void begin_snapshot(struct model *model, enum snapshot_kind kind, bool brief)
 {
+	model->snapshot[kind].brief = brief;
 	model->snapshot[kind].open = true;
 	model->snapshot[kind].sweeping = false;
 	model->snapshot[kind].again = false;
@@ -109,7 +110,7 @@ int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
 			return -EINVAL;
 		change.snapshot = event->snapshot;
 		if (event->type == EVENT_SNAPSHOT_BEGIN)
-			begin_snapshot(model, event->snapshot);
+			begin_snapshot(model, event->snapshot, event->brief);
 		else if (event->type == EVENT_SNAPSHOT_END)
 			end_snapshot(model, event->snapshot);
 		else

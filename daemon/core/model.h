@@ -143,7 +143,7 @@ struct connection {
 	bool fallback : 1, deny_join_id0 : 1, remote_removed : 1, mapped : 1;
 	bool dirty : 1; /* in the engine's list */
 	bool policy_known : 1;
-	bool adopted : 1; /* first seen in a snapshot or by a late event */
+	bool adopted : 1; /* found by a snapshot: its subflows may not be known until a full one ended */
 	bool gone : 1; /* ended during a snapshot */
 	bool saved : 1; /* known from an earlier life only, until a snapshot shows it */
 };
@@ -207,6 +207,7 @@ struct change {
 	bool established; /* the connection got established along with it */
 	bool host; /* usable addresses, their flags or routes may differ now */
 	bool resync; /* the model met something it cannot know: a snapshot of `snapshot` is due */
+	bool after_loss; /* RESYNCED: because events were lost, and not by routine */
 	char policy[32]; /* of the connection, cut */
 };
 
@@ -222,6 +223,7 @@ struct model {
 	uint32_t mark; /* counts snapshots; stamps what events touch */
 	struct {
 		bool open, sweeping;
+		bool brief; /* nothing was said of subflows */
 		bool again; /* news came between its records, which may be older */
 		uint32_t mark; /* as it was at BEGIN */
 	} snapshot[SNAPSHOT_KINDS];

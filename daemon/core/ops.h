@@ -75,6 +75,11 @@ struct kernel_ops {
 	 * one is under way makes it start over.
 	 */
 	int (*snapshot)(void *kernel, enum snapshot_kind kind);
+	/*
+	 * A brief SNAPSHOT_CONNECTIONS: the connections without their subflows, which costs a fraction.
+	 * Its BEGIN says so. One that was asked for in full stays full.
+	 */
+	int (*snapshot_brief)(void *kernel);
 	/* Has this settle used up its share of time? */
 	bool (*out_of_time)(void *kernel);
 	/* The kernel's own words on the last failed command (NETLINK_EXT_ACK), or "". */

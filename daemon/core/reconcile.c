@@ -400,11 +400,11 @@ static uint64_t next_due(const struct connection *connection)
 
 /* ---- all together ---- */
 
-/* Is enough known to decide? While its snapshot runs, subflows of an adopted one may be unknown. */
+/* Is enough known to decide? Of one just found, subflows may be unknown, and would be doubled. */
 static bool is_complete(const struct engine *engine, const struct connection *connection)
 {
 	return connection->local.family && connection->side != MPTCPD_SIDE_UNKNOWN &&
-	       !(connection->adopted && engine->model.snapshot[SNAPSHOT_CONNECTIONS].open);
+	       !connection->adopted;
 }
 
 void engine_reconcile(struct engine *engine, struct connection *connection, uint64_t now_ms)

@@ -346,16 +346,17 @@ bool subflow_sweep(struct model *model, struct connection *connection, uint64_t 
 		   struct change *change)
 {
 	uint32_t mark = model->snapshot[SNAPSHOT_CONNECTIONS].mark;
+	bool brief = model->snapshot[SNAPSHOT_CONNECTIONS].brief;
 	static const struct event_subflow nothing_known;
 
 	for (size_t i = 0; i < connection->n_subflows;) {
 		struct subflow *subflow = &connection->subflows[i];
 
-		if (subflow->saved)
+		if (subflow->saved && !brief)
 			saved_settle_subflow(subflow);
 		if (subflow->gone) {
 			connection_remove_subflow(connection, subflow);
-		} else if (is_stale(subflow, mark)) {
+		} else if (!brief && is_stale(subflow, mark)) {
 			close_subflow(model, connection, subflow, &nothing_known, now_ms, change);
 			return true;
 		} else {

@@ -498,6 +498,12 @@ static int snapshot(void *kernel, enum snapshot_kind kind)
 	return r;
 }
 
+static int snapshot_brief(void *kernel)
+{
+	((struct fake_kernel *)kernel)->brief_wanted = true;
+	return 0;
+}
+
 static int listen_on(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex)
 {
 	(void)kernel;
@@ -539,6 +545,7 @@ const struct kernel_ops fake_ops = {
 	.listen = listen_on,
 	.unlisten = unlisten,
 	.snapshot = snapshot,
+	.snapshot_brief = snapshot_brief,
 	.out_of_time = out_of_time,
 	.error_text = error_text,
 };
@@ -557,12 +564,12 @@ static void dump_host(struct fake_kernel *fake)
 						    .local = fake->locals[i]});
 }
 
-static void dump_connections(struct fake_kernel *fake)
+static void dump_connections(struct fake_kernel *fake, bool brief)
 {
 	for (size_t c = 0; c < FAKE_CONNECTIONS; c++)
 		if (fake->connections[c].used)
 			queue_connection(fake, &fake->connections[c], EVENT_SNAPSHOT_CONNECTION);
-	for (size_t c = 0; c < FAKE_CONNECTIONS; c++)
+	for (size_t c = 0; c < FAKE_CONNECTIONS && !brief; c++)
 		for (size_t i = 0; fake->connections[c].used && i < FAKE_SUBFLOWS; i++)
 			if (fake->connections[c].subflows[i].used)
 				queue_subflow(fake, &fake->connections[c],
@@ -608,14 +615,19 @@ void fake_deliver(struct fake_kernel *fake, struct engine *engine, uint64_t now_
 				     now_ms);
 	fake->limit_events = 0; /* dumps have sockets of their own */
 	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_KINDS; kind++) {
-		if (!fake->snapshot_wanted[kind])
+		bool brief = kind == SNAPSHOT_CONNECTIONS && fake->brief_wanted &&
+			     !fake->snapshot_wanted[kind];
+
+		if (!fake->snapshot_wanted[kind] && !brief)
 			continue;
-		fake->snapshot_wanted[kind] = false;
-		queue(fake, &(struct event){.type = EVENT_SNAPSHOT_BEGIN, .snapshot = kind});
+		fake->snapshot_wanted[kind] = fake->brief_wanted = false;
+		queue(fake, &(struct event){.type = EVENT_SNAPSHOT_BEGIN,
+					    .brief = brief,
+					    .snapshot = kind});
 		if (kind == SNAPSHOT_HOST)
 			dump_host(fake);
 		else if (kind == SNAPSHOT_CONNECTIONS)
-			dump_connections(fake);
+			dump_connections(fake, brief);
 		else
 			dump_endpoints(fake);
 		queue(fake, &(struct event){.type = EVENT_SNAPSHOT_END, .snapshot = kind});
@@ -631,8 +643,9 @@ uint64_t fake_run(struct fake_kernel *fake, struct engine *engine, uint64_t now_
 	for (int rounds = 0; rounds < 1000; rounds++) {
 		fake_deliver(fake, engine, now_ms);
 		next = engine_settle(engine, now_ms);
-		if (next > now_ms && !fake->n_events && !fake->lost && !fake->snapshot_wanted[0] &&
-		    !fake->snapshot_wanted[1] && !fake->snapshot_wanted[2])
+		if (next > now_ms && !fake->n_events && !fake->lost && !fake->brief_wanted &&
+		    !fake->snapshot_wanted[0] && !fake->snapshot_wanted[1] &&
+		    !fake->snapshot_wanted[2])
 			return next;
 	}
 	g_assert_not_reached();

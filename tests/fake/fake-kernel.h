@@ -69,7 +69,7 @@ struct fake_kernel {
 	struct event *events; /* queue */
 	size_t n_events, room_events, limit_events; /* limit 0: none */
 	bool lost;
-	bool snapshot_wanted[SNAPSHOT_KINDS];
+	bool snapshot_wanted[SNAPSHOT_KINDS], brief_wanted;
 
 	int fail[FAKE_COMMANDS]; /* answer the next such command with this, once */
 	int fail_always[FAKE_COMMANDS]; /* and each */

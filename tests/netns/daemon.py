@@ -128,11 +128,11 @@ class Monitor:
         """Wait until `count` such events came; returns them."""
 
         def found():
-            events = [e for e in list(self.events) if _matches(e, wanted)]
+            events = [e for e in list(self.events) if matches(e, wanted)]
             return events if len(events) >= count else None
 
         return wait_until(found, seconds, f"{count} of {wanted}", lambda: self.events)
 
 
-def _matches(event, wanted):
+def matches(event, wanted):
     return all(event.get(key) == value for key, value in wanted.items())

@@ -47,12 +47,20 @@ static int on_backup(void *kernel, uint32_t token, const struct mptcpd_addr *loc
 static int on_announce(void *kernel, uint32_t token, const struct mptcpd_addr *addr, uint8_t id,
 		       uint32_t ifindex)
 {
-	return 0;
+	struct scene *scene = kernel;
+
+	scene->announced = *addr;
+	scene->announced_id = id;
+	scene->announced_ifindex = ifindex;
+	return take_error(scene);
 }
 
 static int on_withdraw(void *kernel, uint32_t token, uint8_t id)
 {
-	return 0;
+	struct scene *scene = kernel;
+
+	scene->withdrawn_id = id;
+	return take_error(scene);
 }
 
 static int on_probe(void *kernel, uint32_t token)
@@ -66,14 +74,35 @@ static int on_route(void *kernel, const struct mptcpd_addr *local, uint32_t ifin
 	return ROUTE_UNICAST;
 }
 
-static int on_endpoint(void *kernel, const struct event_endpoint *endpoint)
+static int note_endpoint(struct scene *scene, const char *command,
+			 const struct event_endpoint *endpoint)
 {
-	return 0;
+	g_strlcpy(scene->command, command, sizeof(scene->command));
+	scene->endpoint = *endpoint;
+	return take_error(scene);
+}
+
+static int on_endpoint_add(void *kernel, const struct event_endpoint *endpoint)
+{
+	return note_endpoint(kernel, "add", endpoint);
+}
+
+static int on_endpoint_delete(void *kernel, const struct event_endpoint *endpoint)
+{
+	return note_endpoint(kernel, "delete", endpoint);
+}
+
+static int on_endpoint_flags(void *kernel, const struct event_endpoint *endpoint)
+{
+	return note_endpoint(kernel, "flags", endpoint);
 }
 
 static int on_limits(void *kernel, const struct event_limits *limits)
 {
-	return 0;
+	struct scene *scene = kernel;
+
+	scene->limits = *limits;
+	return take_error(scene);
 }
 
 static int on_listen(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex)
@@ -87,6 +116,11 @@ static int on_unlisten(void *kernel, const struct mptcpd_addr *addr)
 }
 
 static int on_snapshot(void *kernel, enum snapshot_kind kind)
+{
+	return 0;
+}
+
+static int on_snapshot_brief(void *kernel)
 {
 	return 0;
 }
@@ -109,13 +143,14 @@ static const struct kernel_ops ops = {
 	.withdraw = on_withdraw,
 	.probe = on_probe,
 	.route = on_route,
-	.endpoint_add = on_endpoint,
-	.endpoint_delete = on_endpoint,
-	.endpoint_flags = on_endpoint,
+	.endpoint_add = on_endpoint_add,
+	.endpoint_delete = on_endpoint_delete,
+	.endpoint_flags = on_endpoint_flags,
 	.limits_set = on_limits,
 	.listen = on_listen,
 	.unlisten = on_unlisten,
 	.snapshot = on_snapshot,
+	.snapshot_brief = on_snapshot_brief,
 	.out_of_time = on_out_of_time,
 	.error_text = on_error_text,
 };
@@ -162,6 +197,28 @@ static int on_reload(void *data, char *text, size_t size)
 	return take_error(scene);
 }
 
+static int on_check_config(void *data, char *text, size_t size)
+{
+	struct scene *scene = data;
+
+	scene->n_checks++;
+	g_strlcpy(text, "mptcpd.conf:7: no such key\n", size);
+	return take_error(scene);
+}
+
+static void on_config(void *data, bus_config_func each, void *each_data)
+{
+	each(each_data, "core", "path-manager", "userspace", "/etc/mptcpd/mptcpd.conf", 2);
+	each(each_data, "policy:web", "plugin", "idle", "/etc/mptcpd/mptcpd.conf.d/a.conf", 5);
+}
+
+static void on_refresh(void *data)
+{
+	struct scene *scene = data;
+
+	scene->n_refreshes++;
+}
+
 static const char *on_error(void *data)
 {
 	return on_error_text(data);
@@ -206,6 +263,9 @@ struct scene *scene_new(bool system_bus)
 		.system_bus = system_bus,
 		.data = scene,
 		.reload = on_reload,
+		.check_config = on_check_config,
+		.config = on_config,
+		.refresh = on_refresh,
 		.measure = on_measure,
 		.error_text = on_error,
 		.settings = on_settings,

@@ -18,6 +18,13 @@ struct scene {
 	struct bus *bus;
 	uint64_t now_ms;
 	unsigned int n_created, n_destroyed, n_reloads; /* what the kernel was told */
+	unsigned int n_refreshes, n_checks;
+	struct event_endpoint endpoint; /* of the last command about one … */
+	char command[16]; /* … and which that was: "add", "delete", "flags" */
+	struct event_limits limits; /* the last ones set */
+	struct mptcpd_addr announced; /* the last one … */
+	uint8_t announced_id, withdrawn_id;
+	uint32_t announced_ifindex;
 	int next_error; /* … and says to the next command */
 };
 

@@ -136,6 +136,128 @@ static void client_is_refused(struct scene *scene)
 	g_assert_no_errno((int)syscall(SYS_setresuid, -1, 0, -1));
 }
 
+/* ---- polkit: one that lets everybody manage, and wants a password for all else ---- */
+
+static struct {
+	GThread *thread;
+	sd_bus *bus;
+	gint stop;
+	unsigned int n_asked;
+	bool interactive; /* what the last question allowed */
+	char *subject; /* … and whom it was about */
+} polkit;
+
+static int on_check(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	const char *kind, *key, *name, *action;
+	uint32_t flags;
+	bool is_manage;
+
+	g_assert_cmpint(sd_bus_message_read(m, "(sa{sv})s", &kind, 1, &key, "s", &name, &action), >,
+			0);
+	g_assert_cmpint(sd_bus_message_skip(m, "a{ss}"), >, 0);
+	g_assert_cmpint(sd_bus_message_read(m, "u", &flags), >, 0);
+	g_assert_cmpstr(kind, ==, "system-bus-name");
+	g_assert_cmpstr(key, ==, "name");
+	polkit.n_asked++;
+	polkit.interactive = flags & 1;
+	g_free(polkit.subject);
+	polkit.subject = g_strdup(name);
+	is_manage = strcmp(action, "org.mptcpd1.manage") == 0;
+	return sd_bus_reply_method_return(m, "(bba{ss})", is_manage, !is_manage, 0);
+}
+
+static const sd_bus_vtable polkit_vtable[] = {SD_BUS_VTABLE_START(0),
+					      SD_BUS_METHOD("CheckAuthorization",
+							    "(sa{sv})sa{ss}us", "(bba{ss})",
+							    on_check, SD_BUS_VTABLE_UNPRIVILEGED),
+					      SD_BUS_VTABLE_END};
+
+static gpointer serve_polkit(gpointer data)
+{
+	while (!g_atomic_int_get(&polkit.stop)) {
+		int r = sd_bus_process(polkit.bus, NULL);
+
+		g_assert_cmpint(r, >=, 0);
+		if (r == 0)
+			sd_bus_wait(polkit.bus, 10000);
+	}
+	sd_bus_flush_close_unref(polkit.bus);
+	return NULL;
+}
+
+static void start_polkit(void)
+{
+	polkit.stop = 0;
+	g_assert_cmpint(sd_bus_open_system(&polkit.bus), >=, 0);
+	g_assert_cmpint(sd_bus_add_object_vtable(polkit.bus, NULL,
+						 "/org/freedesktop/PolicyKit1/Authority",
+						 "org.freedesktop.PolicyKit1.Authority",
+						 polkit_vtable, NULL),
+			>=, 0);
+	g_assert_cmpint(sd_bus_request_name(polkit.bus, "org.freedesktop.PolicyKit1", 0), >=, 0);
+	polkit.thread = g_thread_new("polkit", serve_polkit, NULL);
+}
+
+static void stop_polkit(void)
+{
+	g_atomic_int_set(&polkit.stop, 1);
+	g_thread_join(polkit.thread);
+}
+
+/* How does AddSubflow end for one whose program says nothing of asking a person? */
+static int add_quietly(sd_bus *bus)
+{
+	return sd_bus_call_method(bus, WIRE_NAME, WIRE_PATH, WIRE_INTERFACE, "AddSubflow", NULL,
+				  NULL, "u(sq)(sq)ysba{sv}", 1, "10.0.1.1", 0, "10.9.0.1", 80, 0,
+				  "", 0, 0);
+}
+
+static void client_asks_polkit(struct scene *scene)
+{
+	const struct mptcpctl_subflow_request request = {.local = {.address = "10.0.1.1"},
+							 .remote = {.address = "10.9.0.1",
+								    .port = 80}};
+	const char *name;
+	struct mptcpctl *ctl;
+	sd_bus *bus;
+
+	wait_for_name(scene);
+	start_polkit();
+	if (syscall(SYS_setresuid, -1, 65534, -1) != 0) {
+		stop_polkit();
+		g_test_skip("needs root to be somebody else");
+		return;
+	}
+	g_assert_cmpint(mptcpctl_new(&ctl), ==, 0);
+	g_assert_cmpint(mptcpctl_connect(ctl, NULL), ==, 0);
+	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &request), ==, 0);
+	g_assert_cmpuint(scene->n_created, ==, 1);
+	g_assert_true(polkit.interactive);
+	g_assert_cmpint(mptcpctl_reload(ctl), ==, -EACCES);
+	g_assert_nonnull(strstr(mptcpctl_error(ctl), "authentication"));
+	g_assert_cmpuint(scene->n_reloads, ==, 0);
+	g_assert_cmpuint(polkit.n_asked, ==, 2);
+	mptcpctl_free(ctl);
+
+	g_assert_cmpint(sd_bus_open_system(&bus), >=, 0);
+	g_assert_cmpint(add_quietly(bus), >=, 0);
+	g_assert_false(polkit.interactive);
+	g_assert_cmpint(sd_bus_get_unique_name(bus, &name), >=, 0);
+	g_assert_cmpstr(polkit.subject, ==, name);
+	sd_bus_flush_close_unref(bus);
+	g_assert_no_errno((int)syscall(SYS_setresuid, -1, 0, -1));
+
+	/* Root is not asked for. */
+	g_assert_cmpint(sd_bus_open_system(&bus), >=, 0);
+	g_assert_cmpint(add_quietly(bus), >=, 0);
+	g_assert_cmpuint(polkit.n_asked, ==, 3);
+	g_assert_cmpuint(scene->n_created, ==, 3);
+	sd_bus_flush_close_unref(bus);
+	stop_polkit();
+	g_clear_pointer(&polkit.subject, g_free);
+}
+
 static void run(gconstpointer data)
 {
 	struct scene *scene;
@@ -153,10 +275,12 @@ static void run(gconstpointer data)
 
 int main(int argc, char **argv)
 {
-	static void (*const clients[])(struct scene *) = {client, client_is_refused};
+	static void (*const clients[])(struct scene *) = {client, client_is_refused,
+							  client_asks_polkit};
 
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_data_func("/bus/system/changes-and-monitors", &clients[0], run);
 	g_test_add_data_func("/bus/system/others-are-refused", &clients[1], run);
+	g_test_add_data_func("/bus/system/polkit-decides-for-others", &clients[2], run);
 	return g_test_run();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What mptcpctl prints: the JSON that people build on, key by key, and exit codes of requests. */
+#include <errno.h>
 #include <jansson.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -171,6 +172,10 @@ static void client_host(struct scene *scene)
 	g_assert_cmpuint(json_array_size(json_object_get(item, "flags")), ==, 2);
 	json_decref(json);
 
+	json = run_json(scene, "endpoint id 5 --json");
+	array_of(json, "endpoints", 0);
+	json_decref(json);
+
 	json = run_json(scene, "limits --json");
 	expect_keys(json_object_get(json, "limits"), "subflows:n add-addr-accepted:n");
 	json_decref(json);
@@ -209,6 +214,12 @@ static void client_why(struct scene *scene)
 	g_assert_cmpstr(string_at(json_object_get(policy, "match"), "remote-port"), ==, "80-89");
 	g_assert_cmpstr(string_at(json_object_get(policy, "settings"), "subflows"), ==, "4");
 	g_assert_cmpint(json_integer_value(json_object_get(policy, "connections")), ==, 2);
+	json_decref(json);
+
+	json = run_json(scene, "config show --json");
+	policy = json_array_get(array_of(json, "config", 2), 1);
+	expect_keys(policy, "group:s key:s value:s file:s line:n");
+	g_assert_cmpstr(string_at(policy, "group"), ==, "policy:web");
 	json_decref(json);
 
 	json = run_json(scene, "explain 1 --json");
@@ -299,6 +310,37 @@ static void test_monitor(struct scene **scene, gconstpointer data)
 	scene_run(*scene, client_monitor);
 }
 
+static void client_changes_host(struct scene *scene)
+{
+	g_autofree char *shown = NULL, *checked = NULL, *reloaded = NULL;
+
+	g_assert_cmpint(run(scene, false, "announce 1 10.0.1.1 id 9 port 99", NULL, NULL), ==, 0);
+	g_assert_cmpuint(scene->announced.port, ==, 99);
+	g_assert_cmpint(run(scene, false, "withdraw 1 id 9", NULL, NULL), ==, 0);
+	g_assert_cmpuint(scene->withdrawn_id, ==, 9);
+	g_assert_cmpint(run(scene, false, "endpoint change 10.0.0.1 nobackup fullmesh", NULL, NULL),
+			==, 0);
+	g_assert_cmpuint(scene->endpoint.flags, ==, MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_FULLMESH);
+	g_assert_cmpint(run(scene, false, "endpoint delete id 4 10.0.0.1", NULL, NULL), ==, 0);
+	g_assert_cmpstr(scene->command, ==, "delete");
+	g_assert_cmpint(run(scene, false, "endpoint add 10.0.0.1 dev eth1 laminar", NULL, NULL), ==,
+			0);
+	g_assert_cmpuint(scene->endpoint.flags, ==, MPTCPD_FLAG_LAMINAR);
+	g_assert_cmpint(run(scene, false, "endpoint flush", NULL, NULL), ==, 0);
+	g_assert_cmpint(run(scene, false, "limits set subflows 5", NULL, NULL), ==, 0);
+	g_assert_cmpuint(scene->limits.subflows, ==, 5);
+	g_assert_cmpint(run(scene, false, "config", &shown, NULL), ==, 0);
+	g_assert_cmpstr(shown, ==,
+			"[core]\npath-manager = userspace  # /etc/mptcpd/mptcpd.conf:2\n\n"
+			"[policy:web]\nplugin = idle  # /etc/mptcpd/mptcpd.conf.d/a.conf:5\n");
+	scene->next_error = -EINVAL;
+	g_assert_cmpint(run(scene, false, "config check", NULL, &checked), ==, 1);
+	g_assert_cmpstr(checked, ==, "mptcpd.conf:7: no such key\n");
+	scene->next_error = -EINVAL;
+	g_assert_cmpint(run(scene, false, "reload", NULL, &reloaded), ==, 1);
+	g_assert_nonnull(strstr(reloaded, "mptcpd.conf:3: "));
+}
+
 static void client_requests(struct scene *scene)
 {
 	g_autofree char *out = NULL, *err = NULL, *err2 = NULL, *err3 = NULL;
@@ -313,6 +355,8 @@ static void client_requests(struct scene *scene)
 			==, 0);
 	g_assert_cmpuint(scene->n_destroyed, ==, 1);
 	g_assert_cmpint(run(scene, false, "reload", NULL, NULL), ==, 0);
+	g_assert_cmpint(run(scene, false, "config check", NULL, NULL), ==, 0);
+	client_changes_host(scene);
 	if (geteuid() != 0) {
 		g_test_skip("needs root to be somebody else");
 		return;

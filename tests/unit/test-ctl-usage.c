@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* mptcpctl without a daemon: usage, help, exit codes; and what libmptcpctl exports. */
 #include <glib.h>
+#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -55,13 +56,99 @@ static void test_usage(void)
 	expect("subflow change 1 1.2.3.4 1.2.3.5 maybe", 2, "\"maybe\"");
 }
 
+static void test_usage_announce(void)
+{
+	expect("announce 1", 2, "TOKEN ADDRESS id N");
+	expect("announce g 1.2.3.4 id 1", 2, "\"g\"");
+	expect("announce 1 1.2.3.4:80 id 1", 2, "without a port");
+	expect("announce 1 1.2.3.4", 2, "id N");
+	expect("announce 1 1.2.3.4 id 0", 2, "1 to 255");
+	expect("announce 1 1.2.3.4 id 1 port 65536", 2, "\"65536\"");
+	expect("announce 1 1.2.3.4 id 1 prot 80", 2, "\"prot\"");
+	expect("withdraw 1", 2, "TOKEN id N");
+	expect("withdraw 1 id 256", 2, "\"256\"");
+	expect("withdraw 1 id 2 3", 2, "\"3\"");
+}
+
+static void test_usage_endpoint(void)
+{
+	expect("endpoint now", 2, "\"now\"");
+	expect("endpoint id", 2, "needs a value");
+	expect("endpoint id 0", 2, "1 to 255");
+	expect("endpoint add", 2, "needs an address");
+	expect("endpoint add 1.2.3", 2, "\"1.2.3\"");
+	expect("endpoint add 1.2.3.4 subflwo", 2, "\"subflwo\"");
+	expect("endpoint add 1.2.3.4 port 80", 2, "\"signal\"");
+	expect("endpoint add 1.2.3.4 dev", 2, "needs a value");
+	expect("endpoint change", 2, "id N or ADDRESS");
+	expect("endpoint change id 4", 2, "nothing to change");
+	expect("endpoint change id 4 nosignal", 2, "\"nosignal\"");
+	expect("endpoint change id 4 n", 2, "\"n\"");
+	expect("endpoint change id 4 nobackup backup", 2, "exclude each other");
+	expect("endpoint delete id 4 1.2.3.4 x", 2, "\"x\"");
+	expect("endpoint delete id -1", 2, "\"-1\"");
+	expect("endpoint flush all", 2, "\"all\"");
+	expect("limits get", 2, "\"get\"");
+	expect("limits set", 2, "nothing to set");
+	expect("limits set subflows", 2, "needs a value");
+	expect("limits set subflows many", 2, "\"many\"");
+	expect("config sho now", 2, "\"now\"");
+	expect("config check a b", 2, "\"b\"");
+}
+
+/* Without a daemon, mptcpd's own code looks at the files. */
+static void test_config_check(void)
+{
+	g_autofree char *directory = g_dir_make_tmp("mptcpctl-XXXXXX", NULL);
+	g_autofree char *file = g_strdup_printf("%s/conf", directory);
+	g_autofree char *content =
+		g_strdup("#!/bin/sh\ntest \"$*\" = \"--check-config --config x\"\n");
+	g_autofree char *script = g_strdup_printf("%s/mptcpd", directory);
+	g_autofree char *check = g_strdup_printf("config check %s", file);
+	g_autofree char *fault = g_strdup_printf("%s:2: ", file);
+
+	g_assert_true(g_file_set_contents(file, "[core]\npath-manager = userspcae\n", -1, NULL));
+	g_setenv("MPTCPD", MPTCPD, TRUE);
+	expect(check, 1, fault);
+	/* One that finds nothing wrong, if it is asked the right thing. */
+	g_assert_true(g_file_set_contents_full(script, content, -1, G_FILE_SET_CONTENTS_NONE, 0755,
+					       NULL));
+	g_setenv("MPTCPD", script, TRUE);
+	expect("config check x", 0, "");
+	expect("config check y", 1, "");
+	g_setenv("MPTCPD", "/nonexistent/mptcpd", TRUE);
+	expect(check, 1, "cannot run /nonexistent/mptcpd");
+	g_unsetenv("MPTCPD");
+	g_unlink(script);
+	g_unlink(file);
+	g_rmdir(directory);
+}
+
 static void test_no_daemon(void)
 {
 	static const char *const words[] = {
-		"",	     "status",	 "connection --json",
-		"subflow",   "endpoint", "limits",
-		"interface", "policy",	 "monitor",
-		"explain 1", "reload",	 "subflow add 1 ::1 [::2]:80 id 3 dev eth0",
+		"",
+		"status",
+		"connection --json",
+		"subflow",
+		"endpoint",
+		"limits",
+		"interface",
+		"policy",
+		"monitor",
+		"explain 1",
+		"reload",
+		"subflow add 1 ::1 [::2]:80 id 3 dev eth0",
+		"announce 1 ::1 id 3",
+		"withdraw 1 id 3",
+		"endpoint add ::1",
+		"endpoint change ::1 backup",
+		"endpoint delete ::1",
+		"endpoint flush",
+		"limits set subflows 1",
+		"config",
+		"config check",
+		"config show",
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
@@ -72,11 +159,14 @@ static void test_no_daemon(void)
 
 static void test_help(void)
 {
-	static const char *const verbs[] = {"status",	   "connection",     "subflow",
-					    "subflow add", "subflow delete", "subflow change",
-					    "endpoint",	   "limits",	     "interface",
-					    "policy",	   "explain",	     "monitor",
-					    "reload"};
+	static const char *const verbs[] = {"status",	      "connection",	 "subflow",
+					    "subflow add",    "subflow delete",	 "subflow change",
+					    "announce",	      "withdraw",	 "endpoint",
+					    "endpoint add",   "endpoint change", "endpoint delete",
+					    "endpoint flush", "limits",		 "limits set",
+					    "config",	      "config show",	 "config check",
+					    "interface",      "policy",		 "explain",
+					    "monitor",	      "reload"};
 	g_autofree char *overview = NULL, *version = NULL;
 
 	g_assert_cmpint(run("--help", &overview, NULL), ==, 0);
@@ -118,6 +208,9 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/ctl/usage/names-the-word-and-what-was-expected", test_usage);
+	g_test_add_func("/ctl/usage/announcements", test_usage_announce);
+	g_test_add_func("/ctl/usage/endpoints-limits-and-configuration", test_usage_endpoint);
+	g_test_add_func("/ctl/config/check-runs-mptcpd-where-none-answers", test_config_check);
 	g_test_add_func("/ctl/usage/no-daemon-is-3", test_no_daemon);
 	g_test_add_func("/ctl/help/complete", test_help);
 	g_test_add_func("/libmptcpctl/exports-its-own-symbols-only", test_exports);

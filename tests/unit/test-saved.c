@@ -7,6 +7,7 @@
 #include "addr.h"
 #include "fake-kernel.h"
 #include "fake-policy.h"
+#include "model-text.h"
 #include "saved.h"
 #include "state-record.h"
 
@@ -170,60 +171,15 @@ static struct fake_connection *meshed(struct world *world)
 	return fake;
 }
 
-/* ---- the model as text, to compare ---- */
-
-static char *subflow_text(const struct subflow *s)
-{
-	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE];
-
-	return g_strdup_printf("%s-%s if%u asked%u inst%u ids%u/%u state%d origin%d known%d "
-			       "admin%d initial%d backup%d want%d banned%d pinned%d fixed%d",
-			       addr_format(&s->local, local), addr_format(&s->remote, remote),
-			       s->ifindex, s->asked_port, s->instance, s->local_id, s->remote_id,
-			       s->state, s->origin, s->origin_known,
-			       s->wanted_by == WANTED_BY_ADMIN, s->initial, s->backup,
-			       s->want_backup, s->banned, s->pinned, s->fixed_id);
-}
-
-static int compare(gconstpointer a, gconstpointer b)
-{
-	return g_strcmp0(*(char *const *)a, *(char *const *)b);
-}
-
-static char *text_of(const struct world *world)
-{
-	const struct connection *c = connection(world);
-	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
-	char text[ADDR_TEXT_SIZE];
-
-	for (size_t i = 0; i < c->n_subflows; i++)
-		g_ptr_array_add(lines, subflow_text(&c->subflows[i]));
-	for (size_t i = 0; i < c->n_peers; i++)
-		g_ptr_array_add(lines, g_strdup_printf("peer %u %s", c->peers[i].id,
-						       addr_format(&c->peers[i].addr, text)));
-	for (size_t i = 0; i < c->n_announced; i++)
-		g_ptr_array_add(lines, g_strdup_printf("announced %u %s sent%d admin%d listening%d",
-						       c->announced[i].id,
-						       addr_format(&c->announced[i].addr, text),
-						       c->announced[i].sent,
-						       c->announced[i].wanted_by == WANTED_BY_ADMIN,
-						       c->announced[i].listening));
-	g_ptr_array_add(lines, g_strdup_printf("side%d state%d deny%d removed%d", c->side, c->state,
-					       c->deny_join_id0, c->remote_removed));
-	g_ptr_array_sort(lines, compare);
-	g_ptr_array_add(lines, NULL);
-	return g_strjoinv("\n", (char **)lines->pdata);
-}
-
 static void same_after_restart(struct world *world)
 {
-	g_autofree char *before = text_of(world);
+	g_autofree char *before = model_text(connection(world));
 	g_autofree char *after = NULL;
 
 	restart(world, &fake_rules);
 	g_assert_null(connection(world));
 	run(world);
-	after = text_of(world);
+	after = model_text(connection(world));
 	g_assert_cmpstr(after, ==, before);
 	g_assert_cmpuint(world->fake->n_commands, ==, 0);
 	g_assert_cmpuint(world->n_changes[CHANGE_CONNECTION_CREATED], ==, 1);
@@ -486,7 +442,7 @@ static void bad_events(struct world *world, gconstpointer data)
 	meshed(world);
 	for (size_t i = 0; i < G_N_ELEMENTS(types); i++) {
 		struct event event = {.type = types[i]};
-		g_autofree char *before = text_of(world);
+		g_autofree char *before = model_text(connection(world));
 		g_autofree char *after = NULL;
 		uint64_t bad = engine_counters(world->engine)->events_bad;
 
@@ -497,7 +453,7 @@ static void bad_events(struct world *world, gconstpointer data)
 		event.token = TOKEN;
 		engine_event(world->engine, &event, world->now);
 		g_assert_cmpuint(engine_counters(world->engine)->events_bad, ==, bad + 3);
-		after = text_of(world);
+		after = model_text(connection(world));
 		g_assert_cmpstr(after, ==, before);
 	}
 }

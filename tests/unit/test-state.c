@@ -358,6 +358,7 @@ static void host_comes_back(struct world *world, gconstpointer data)
 	g_assert_cmpuint(host.limits_before.subflows, ==, 2);
 	g_assert_cmpuint(host.limits_set.add_addr_accepted, ==, 8);
 	for (size_t i = 0; i < 5; i++) {
+		host.endpoints = endpoints;
 		host.n_endpoints = i;
 		state_set_host(world->state, &host);
 		reopen(world);

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""mptcpctl where no mptcpd runs: it works on the kernel directly. `ip mptcp` and `ss` judge."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import sandbox
+import tap
+from daemon import MPTCPCTL, Daemon, matches
+from hosts import Network, Traffic, wait_until
+
+NOBODY = ("setpriv", "--reuid", "65534", "--clear-groups")
+SILENT = ("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin")
+
+
+def ctl(host, *argv, code=0, prefix=()):
+    """Its data, or what it says if it is to fail."""
+    done = host.run(*prefix, MPTCPCTL, *argv, check=False)
+    tap.equal(done.returncode, code, f"exit of mptcpctl {' '.join(argv)} ({done.stderr.strip()})")
+    return done.stdout if code == 0 else done.stderr
+
+
+def ctl_json(host, *argv, **options):
+    return json.loads(ctl(host, "--json", *argv, **options))
+
+
+def endpoints(host):
+    """{id: (address, port, device, flags)}, as `ip mptcp` sees them."""
+    return {
+        e["id"]: (e["address"], e.get("port", 0), e.get("dev"),
+                  sorted(f for f in ("signal", "subflow", "backup", "fullmesh") if e.get(f)))
+        for e in json.loads(host.run("ip", "-json", "mptcp", "endpoint").stdout or "[]")
+    }
+
+
+class Scene:
+    """Two hosts without mptcpd, a server that listens on every address, one connection."""
+
+    def __init__(self, path_manager="userspace"):
+        self.net = Network(note=tap.note)
+        self.path_manager = path_manager
+
+    def __enter__(self):
+        net = self.net.__enter__()
+        try:
+            self.client = net.client
+            net.client.sysctl("net.mptcp.path_manager", self.path_manager)
+            Traffic(net.server, "server", "::", 5000)
+            Traffic(net.client, "client", "10.0.1.2", 5000)
+            self.token = net.client.connections()[0]["token"]
+        except BaseException:
+            self.net.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def __exit__(self, *exception):
+        return self.net.__exit__(*exception)
+
+    def joined(self):
+        """The established subflows but the initial one, by local address, as `ss` sees them."""
+        return {s["local"][0]: s for s in self.client.subflows(self.token)
+                if s["local"][0] != "10.0.1.1"}
+
+
+@tap.test("/direct/endpoint/what-ip-mptcp-says-and-the-other-way-round")
+def endpoint():
+    with Network(note=tap.note) as net:
+        host = net.client
+        ctl(host, "endpoint", "add", "10.0.1.1", "dev", "link1", "id", "5", "subflow", "backup")
+        ctl(host, "endpoint", "add", "10.0.2.1", "signal", "port", "99")
+        tap.equal(endpoints(host), {5: ("10.0.1.1", 0, "link1", ["backup", "subflow"]),
+                                    6: ("10.0.2.1", 99, None, ["signal"])}, "after add")
+        host.ip("mptcp endpoint add 2001:db8:3::1 id 9 subflow fullmesh")
+        shown = {e["id"]: e for e in ctl_json(host, "endpoint")["endpoints"]}
+        tap.equal(sorted(shown), [5, 6, 9], "ids")
+        tap.equal(shown[9], {"id": 9, "address": "2001:db8:3::1", "port": 0, "interface": None,
+                             "flags": ["subflow", "fullmesh"], "owner": "other"}, "the other one")
+        tap.equal(len(ctl_json(host, "endpoint", "id", "9")["endpoints"]), 1, "one alone")
+        ctl(host, "endpoint", "change", "id", "5", "nobackup", "fullmesh")
+        ctl(host, "endpoint", "change", "2001:db8:3::1", "backup")
+        tap.equal(endpoints(host)[5][3], ["fullmesh", "subflow"], "flags of 5")
+        tap.equal(endpoints(host)[9][3], ["backup", "fullmesh", "subflow"], "flags of 9")
+        tap.true("no such endpoint" in ctl(host, "endpoint", "delete", "id", "5", "10.0.2.1",
+                                           code=1), "wrong address")
+        ctl(host, "endpoint", "delete", "id", "5", "10.0.1.1")
+        tap.equal(sorted(endpoints(host)), [6, 9], "after delete")
+        ctl(host, "endpoint", "flush")
+        tap.equal(endpoints(host), {}, "after flush")
+
+
+@tap.test("/direct/limits/set-one-leaves-the-other")
+def limits():
+    with Network(note=tap.note) as net:
+        host = net.client
+        ctl(host, "limits", "set", "subflows", "3", "add_addr_accepted", "4")
+        ctl(host, "limits", "set", "subflows", "5")
+        tap.equal(host.run("ip", "mptcp", "limits").stdout.split(),
+                  "add_addr_accepted 4 subflows 5".split(), "ip mptcp limits")
+        tap.equal(ctl_json(host, "limits"), {"limits": {"subflows": 5, "add-addr-accepted": 4}},
+                  "limits")
+        tap.true("the kernel says" in ctl(host, "limits", "set", "subflows", "60000", code=1),
+                 "its own words")
+
+
+@tap.test("/direct/connection/subflows-measured-and-honest-about-the-unknown")
+def connection():
+    with Scene() as scene:
+        shown = ctl_json(scene.client, "connection")["connections"]
+        tap.equal([c["token"] for c in shown], [scene.token], "tokens")
+        tap.equal({k: shown[0][k] for k in ("state", "path-manager", "policy", "fallback")},
+                  {"state": "established", "path-manager": "userspace", "policy": None,
+                   "fallback": False}, "connection")
+        subflow, = shown[0]["subflows"]
+        tap.true(subflow["initial"] and subflow["interface"] == "link1" and
+                 subflow["origin"] == "application" and subflow["rtt-us"] >= 0, f"{subflow}")
+        text = ctl(scene.client, "connection", scene.token)
+        tap.true(scene.token in text, text)
+        tap.true("no connection" in ctl(scene.client, "connection", "deadbeef", code=1), "unknown")
+
+
+@tap.test("/direct/subflow/add-change-delete")
+def subflow():
+    with Scene() as scene:
+        ctl(scene.client, "subflow", "add", scene.token, "10.0.2.1", "10.0.2.2:5000")
+        ctl(scene.client, "subflow", "add", scene.token, "10.0.3.1", "10.0.3.2:5000", "id", "7",
+            "dev", "link3", "backup")
+        wait_until(lambda: len(scene.joined()) == 2, 2, "two joins", scene.joined)
+        joined = scene.joined()
+        tap.equal(joined["10.0.2.1"]["device"], "link2", "bound to the link of its address")
+        tap.equal(joined["10.0.3.1"]["device"], "link3", "bound to the link that was named")
+        tap.equal(joined["10.0.3.1"]["local-id"], 7, "the id that was named")
+        tap.true(joined["10.0.2.1"]["local-id"] not in (0, 7), f"a free id: {joined}")
+        shown = {s["local"]["address"]: s for s in ctl_json(scene.client, "subflow")["subflows"]}
+        tap.equal([shown[f"10.0.{i}.1"]["backup"] for i in (1, 2, 3)], [False, False, True], "B")
+        tap.equal(shown["10.0.2.1"]["origin"], None, "nobody knows who made it")
+        ctl(scene.client, "subflow", "change", scene.token, "10.0.2.1", "10.0.2.2", "backup")
+        wait_until(lambda: scene.net.server.nstat().get("MPPrioRx") == 1, 1, "an MP_PRIO")
+        local = "10.0.2.1:%d" % joined["10.0.2.1"]["local"][1]
+        ctl(scene.client, "subflow", "delete", scene.token, local, "10.0.2.2:5000")
+        wait_until(lambda: list(scene.joined()) == ["10.0.3.1"], 2, "one join left", scene.joined)
+        said = ctl(scene.client, "subflow", "delete", scene.token, local, "10.0.2.2:5000", code=1)
+        tap.true("no such subflow" in said, said)
+        said = ctl(scene.client, "subflow", "add", scene.token, "10.0.9.1", "10.0.2.2:5000", code=1)
+        tap.true("10.0.9.1 is no address of this host" in said, said)
+
+
+@tap.test("/direct/announce/adds-and-removes-at-the-peer")
+def announce():
+    with Scene() as scene:
+        ctl(scene.client, "announce", scene.token, "10.0.2.1", "id", "9", "dev", "link2")
+        counters = scene.net.server.nstat
+        wait_until(lambda: counters().get("AddAddr") == 1, 2, "ADD_ADDR at the server", counters)
+        ctl(scene.client, "withdraw", scene.token, "id", "9")
+        wait_until(lambda: counters().get("RmAddr") == 1, 2, "RM_ADDR at the server", counters)
+        tap.true("id 9" in ctl(scene.client, "withdraw", scene.token, "id", "9", code=1), "gone")
+
+
+@tap.test("/direct/subflow/the-kernels-connections-are-not-ours")
+def not_ours():
+    with Scene("kernel") as scene:
+        said = ctl(scene.client, "subflow", "add", scene.token, "10.0.2.1", "10.0.2.2:5000", code=1)
+        tap.true(f"connection {scene.token} is under the kernel's path manager" in said, said)
+        said = ctl(scene.client, "announce", scene.token, "10.0.2.1", "id", "9", code=1)
+        tap.true("under the kernel's path manager" in said, said)
+        said = ctl(scene.client, "withdraw", "deadbeef", "id", "9", code=1)
+        tap.true("no connection with token deadbeef" in said, said)
+        tap.equal(ctl_json(scene.client, "connection")["connections"][0]["path-manager"], "kernel",
+                  "path manager")
+
+
+@tap.test("/direct/monitor/state-then-changes")
+def monitor():
+    with Scene() as scene:
+        scene.client.ip("mptcp endpoint add 10.0.2.1 id 3 subflow")
+        events = []
+        child = scene.client.start(MPTCPCTL, "--json", "monitor", stdout=subprocess.PIPE)
+        threading.Thread(target=read, args=(child, events), daemon=True).start()
+
+        def wait(name, seconds=3, **wanted):
+            def found():
+                return [e for e in list(events) if matches(e, {"event": name, **wanted})]
+            return wait_until(found, seconds, f"{name} {wanted}", lambda: events)[0]
+
+        wait("synchronized")
+        names = [e["event"] for e in events]
+        tap.equal(names[-4:], ["endpoint-added", "connection-created", "connection-established",
+                               "synchronized"], "the present state")
+        tap.equal(names.count("interface-added"), 4, "interfaces")
+        state = next(e for e in events if e["event"] == "interface-added"
+                     and e["interface"]["name"] == "link1")
+        tap.equal(state["interface"]["default-route"], {"ipv4": True, "ipv6": True}, "routes")
+        ctl(scene.client, "subflow", "add", scene.token, "10.0.3.1", "10.0.3.2:5000")
+        came = wait("subflow-established", token=scene.token)
+        tap.equal((came["local"]["address"], came["interface"]), ("10.0.3.1", "link3"), "join")
+        scene.client.ip("mptcp endpoint delete id 3", "address add 10.9.9.9/32 dev link1")
+        gone = wait("endpoint-removed")
+        tap.equal((gone["endpoint"]["id"], gone["endpoint"]["owner"]), (3, None), "endpoint")
+        wait("interface-address-added", local={"address": "10.9.9.9", "port": 0})
+        tap.true(not [e for e in events if e["event"] in ("lost", "resynced")], f"{events}")
+
+
+def read(child, events):
+    for line in child.stdout:
+        events.append(json.loads(line))
+
+
+@tap.test("/direct/rights/everybody-may-look-and-nobody-may-change")
+def rights():
+    with Scene() as scene:
+        host = scene.client
+        host.ip("mptcp endpoint add 10.0.2.1 id 3 subflow")
+        for prefix in (NOBODY, SILENT) if os.getuid() == 0 else (SILENT,):
+            tap.equal(len(ctl_json(host, "endpoint", prefix=prefix)["endpoints"]), 1, "endpoint")
+            shown = ctl_json(host, "connection", prefix=prefix)["connections"][0]
+            tap.equal((shown["token"], shown["path-manager"]), (scene.token, "unknown"), "token")
+            for words in ("limits set subflows 1", "endpoint flush", "monitor",
+                          f"withdraw {scene.token} id 3", "endpoint add 10.0.3.1"):
+                said = ctl(host, *words.split(), code=4, prefix=prefix)
+                tap.true("CAP_NET_ADMIN" in said, said)
+        tap.equal(list(endpoints(host)), [3], "nothing changed")
+
+
+@tap.test("/direct/daemon/what-needs-one-says-so")
+def needs_daemon():
+    with Network(note=tap.note) as net:
+        for words in ("", "status", "interface", "policy", "explain 1", "reload", "config show"):
+            said = ctl(net.client, *words.split(), code=3)
+            tap.true("no mptcpd is running" in said, said)
+        named = ("--socket", str(net.directory / "nowhere"))
+        for words in ("endpoint", "limits set subflows 1", "monitor", "connection"):
+            tap.true("nowhere" in ctl(net.client, *named, *words.split(), code=3), words)
+
+
+@tap.test("/direct/daemon/what-others-change-shows-at-once")
+def refresh():
+    with Network(note=tap.note) as net:
+        daemon = Daemon(net.client)
+        tap.equal(daemon.json("endpoint")["endpoints"], [], "none at first")
+
+        def ids():
+            return [e["id"] for e in daemon.json("endpoint")["endpoints"]]
+
+        net.client.ip("mptcp endpoint add 10.0.2.1 id 3 subflow",
+                      "mptcp limits set subflow 6 add_addr_accepted 1")
+        wait_until(lambda: ids() == [3], 0.5, "the endpoint is listed", ids)
+        tap.equal(daemon.json("limits")["limits"], {"subflows": 6, "add-addr-accepted": 1}, "limits")
+        net.client.ip("mptcp endpoint flush")
+        wait_until(lambda: ids() == [], 0.5, "the endpoint is listed no more", ids)
+
+
+@tap.test("/direct/daemon/config-check-and-reload-tell-all-faults")
+def config():
+    with Network(note=tap.note) as net:
+        daemon = Daemon(net.client)
+        daemon.ctl("config", "check")
+        shown = daemon.json("config", "show")["config"]
+        tap.equal([(c["group"], c["key"], c["value"], c["line"]) for c in shown],
+                  [("core", "path-manager", "userspace", 2),
+                   ("policy:default", "plugin", "fullmesh", 4)], "config show")
+        tap.equal({c["file"] for c in shown}, {str(daemon.config)}, "files")
+        daemon.config.write_text("[core]\npath-manager = userspcae\n[cor]\n")
+        for words in (("config", "check"), ("reload",)):
+            said = daemon.ctl(*words, code=1)
+            for fault in (f"{daemon.config}:2: ", f"{daemon.config}:3: "):
+                tap.true(fault in said, f"{words}: {said!r}")
+            tap.true(said.startswith(str(daemon.config)), f"{words}: {said!r}")
+            tap.equal(len(said.splitlines()), 2 + (words == ("reload",)), f"lines of {said!r}")
+        tap.equal(len(daemon.json("config", "show")["config"]), 2, "the old one stays")
+
+
+@tap.test("/direct/daemon/interface-says-what-leads-nowhere")
+def not_routed():
+    def reasons(host, path_manager):
+        daemon = Daemon(host, f"[core]\npath-manager = {path_manager}\n")
+
+        def found():
+            links = {i["name"]: i for i in daemon.json("interface")["interfaces"]}
+            return {a["reason"] for a in links["link1"]["addresses"] if a["address"] == "10.0.1.2"
+                    or a["address"] == "10.0.1.1"}
+
+        reason = found()
+        tap.equal(daemon.end(), 0, "exit")
+        return reason
+
+    with Network(note=tap.note) as net:
+        tap.equal(reasons(net.client, "kernel"), {None}, "with a default route")
+        tap.equal(reasons(net.server, "kernel"), {"no route leads out from it"}, "without one")
+        tap.equal(reasons(net.server, "userspace"), {None}, "where it does not matter")
+
+
+if __name__ == "__main__":
+    try:
+        sandbox.enter()
+    except sandbox.Unavailable as reason:
+        print(f"TAP version 13\n1..0 # SKIP {reason}")
+        sys.exit(0)
+    tap.main()

@@ -1,0 +1,396 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""mptcpd as a service of a real systemd: the unit as it is installed, in a container."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+sys.path[1:1] = [str(pathlib.Path(__file__).resolve().parents[1]),
+                 str(pathlib.Path(__file__).resolve().parents[1] / "netns")]
+
+import container
+import tap
+from hosts import wait_until
+
+UNIT = "mptcpd.service"
+CONFIG = pathlib.Path("/etc/mptcpd/mptcpd.conf")
+RUNTIME = pathlib.Path("/run/mptcpd")
+DROP_IN = pathlib.Path("/run/systemd/system") / f"{UNIT}.d/test.conf"
+# The bits of CAP_NET_ADMIN and CAP_NET_BIND_SERVICE.
+CAPABILITIES = 1 << 12 | 1 << 10
+# As `systemd-analyze security` counts, from 0 (locked up) to 10; networking is what mptcpd is for.
+EXPOSURE_MAX = 1.7
+ERROR, WARNING = "3", "4"
+
+USERSPACE = "[core]\npath-manager = userspace\n[policy:all]\nplugin = fullmesh\n"
+KERNEL = "[core]\npath-manager = kernel\n"
+BAD = "[core]\npath-manager = userspace\n\npath-manger = kernel\n"
+
+
+def run(*argv, code=0, **options):
+    """stdout, or stderr if a failure is what is wanted."""
+    done = subprocess.run(list(map(str, argv)), stdin=subprocess.DEVNULL, text=True,
+                          capture_output=True, check=False, **options)
+    if done.returncode != code:
+        raise AssertionError(
+            f"{' '.join(map(str, argv))}: exit {done.returncode}, wanted {code}: {done.stderr}")
+    return done.stdout if code == 0 else done.stderr
+
+
+def as_nobody(*argv, code=0):
+    return run(*argv, code=code, user="nobody", group="nogroup", extra_groups=[])
+
+
+def properties(*names, unit=UNIT):
+    lines = run("systemctl", "show", unit, *[f"--property={name}" for name in names]).splitlines()
+    found = dict(line.split("=", 1) for line in lines)
+    return [found[name] for name in names]
+
+
+def main_pid():
+    return int(properties("MainPID")[0])
+
+
+def sysctl(name, value=None):
+    path = pathlib.Path("/proc/sys") / name.replace(".", "/")
+    if value is not None:
+        path.write_text(str(value), encoding="ascii")
+    return path.read_text(encoding="ascii").strip()
+
+
+def path_manager():
+    return sysctl("net.mptcp.path_manager")
+
+
+def listing(noun):
+    return json.loads(run("mptcpctl", "--json", noun))[f"{noun}s"]
+
+
+class Journal:
+    """What mptcpd itself wrote from now on."""
+
+    def __init__(self):
+        self.cursor = run("journalctl", "--sync", "--quiet") + run(
+            "journalctl", "--lines=0", "--show-cursor", "--quiet").split("cursor: ")[-1].strip()
+
+    def entries(self):
+        run("journalctl", "--sync")
+        lines = run("journalctl", f"--after-cursor={self.cursor}", "--output=json", "--quiet",
+                    f"_SYSTEMD_UNIT={UNIT}", "_COMM=mptcpd").splitlines()
+        return [(entry["PRIORITY"], entry["MESSAGE"]) for entry in map(json.loads, lines)]
+
+    def find(self, text):
+        """The priority of the one message with this text in it."""
+        found = [priority for priority, message in self.entries() if text in message]
+        if len(found) != 1:
+            raise AssertionError(f"{len(found)} messages with {text!r} in {self.entries()}")
+        return found[0]
+
+
+class Service:
+    """It runs inside the `with`, with this configuration and these lines more in its unit."""
+
+    def __init__(self, config=USERSPACE, unit=""):
+        self.config = config
+        self.unit = unit
+
+    def __enter__(self):
+        tap.equal(path_manager(), "kernel", "path manager before the test")
+        run("systemctl", "stop", UNIT)
+        CONFIG.write_text(self.config, encoding="utf-8")
+        DROP_IN.parent.mkdir(parents=True, exist_ok=True)
+        DROP_IN.write_text(f"[Unit]\nStartLimitIntervalSec=0\n[Service]\n{self.unit}\n",
+                           encoding="utf-8")
+        run("systemctl", "daemon-reload")
+        self.journal = Journal()
+        run("systemctl", "start", UNIT)
+        return self
+
+    def __exit__(self, kind, _value, _trace):
+        if kind:
+            tap.note(run("journalctl", f"--unit={UNIT}", "--lines=30", "--no-pager"))
+        run("systemctl", "stop", UNIT)
+        sysctl("net.mptcp.path_manager", "kernel")
+
+    def wait_replaced(self, pid, seconds=10):
+        """Wait for another process than `pid` that is ready; returns its id."""
+
+        def is_replaced():
+            state, new = properties("ActiveState", "MainPID")
+            return int(new) if state == "active" and new not in ("0", str(pid)) else None
+
+        return wait_until(is_replaced, seconds, f"another mptcpd than {pid} is active",
+                          lambda: properties("ActiveState", "SubState", "MainPID", "Result"))
+
+
+class Connection:
+    """An MPTCP connection within this machine; `token` is that of its server's side."""
+
+    def __init__(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP) as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            self.client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP)
+            self.client.connect(listener.getsockname())
+            self.server, _ = listener.accept()
+        # Only after data came both ways is it an MPTCP connection for good.
+        self.client.sendall(b"x")
+        self.server.recv(1)
+        self.server.sendall(b"x")
+        self.client.recv(1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.client.close()
+        self.server.close()
+
+    @staticmethod
+    def tokens():
+        """{side: token}"""
+        return {each["side"]: each["token"] for each in listing("connection")}
+
+
+# ---- start ----
+
+
+@tap.test("/service/boot/is-up-before-the-network", 30)
+def boots_early():
+    tap.equal(run("systemctl", "is-enabled", UNIT).strip(), "enabled", "is-enabled")
+    tap.equal(properties("ActiveState", "NRestarts"), ["active", "0"], "state after the boot")
+    ready, = properties("ActiveEnterTimestampMonotonic")
+    network, = properties("InactiveExitTimestampMonotonic", unit="network-fake.service")
+    tap.true(0 < int(ready) < int(network), f"ready at {ready} us, network at {network} us")
+    cycles = [line for line in run("journalctl", "--boot", "--output=cat").splitlines()
+              if "ordering cycle" in line]
+    tap.equal(cycles, [], "ordering cycles")
+
+
+@tap.test("/service/start/is-ready-when-the-state-is-known", 30)
+def ready_means_known():
+    names = [f"veth{i}" for i in range(40)]
+    for name in names:
+        run("ip", "link", "add", name, "type", "veth", "peer", "name", f"p{name}")
+    try:
+        with Connection(), Service():
+            seen = {interface["name"] for interface in listing("interface")}
+            tap.equal(set(names) - seen, set(), "interfaces not seen when it was ready")
+            tap.equal(set(Connection.tokens()), {"client", "server"}, "connections seen then")
+            status, = properties("StatusText")
+            tap.true("userspace" in status, f"status text {status!r}")
+    finally:
+        for name in names:
+            run("ip", "link", "delete", name)
+
+
+@tap.test("/service/start/a-bad-configuration-is-named-and-not-tried-again", 30)
+def bad_configuration():
+    with Service() as service:
+        run("systemctl", "stop", UNIT)
+        CONFIG.write_text(BAD, encoding="utf-8")
+        run("systemctl", "start", UNIT, code=1)
+        state, restarts, status = properties("ActiveState", "NRestarts", "ExecMainStatus")
+        tap.equal([state, restarts, status], ["failed", "0", "78"], "state, restarts, exit status")
+        tap.equal(service.journal.find(f"{CONFIG}:4: "), ERROR, "priority of the fault")
+        tap.equal(path_manager(), "kernel", "path manager")
+
+
+# ---- who may ----
+
+
+@tap.test("/service/control/everyone-reads-and-root-changes", 30)
+def permissions():
+    with Service():
+        for noun in ("connection", "interface", "endpoint", "limits", "policy"):
+            json.loads(as_nobody("mptcpctl", "--json", noun))
+        for read in (run, as_nobody):
+            status = json.loads(read("mptcpctl", "--json", "status"))["status"]
+            tap.equal(status["path-manager"], "userspace", "path manager in status")
+        before = listing("limit") if False else run("mptcpctl", "limits")
+        as_nobody("mptcpctl", "limits", "set", "subflows", "5", code=4)
+        as_nobody("mptcpctl", "reload", code=4)
+        tap.equal(run("mptcpctl", "limits"), before, "limits after a refused change")
+        run("mptcpctl", "limits", "set", "subflows", "5")
+        tap.true("5" in run("mptcpctl", "limits"), "root may change the limits")
+        # The kernel makes the socket, for which the caller needs the privilege.
+        run("mptcpctl", "endpoint", "add", "127.0.0.2", "signal", "port", "443")
+        run("mptcpctl", "endpoint", "flush")
+
+
+@tap.test("/service/hardening/runs-without-root-and-with-two-capabilities", 30)
+def unprivileged():
+    with Service():
+        lines = pathlib.Path(f"/proc/{main_pid()}/status").read_text(encoding="ascii")
+        status = dict(line.split(":\t", 1) for line in lines.splitlines() if ":\t" in line)
+        tap.true(status["Uid"].split()[1] != "0", "the user is not root")
+        for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb"):
+            tap.equal(int(status[name], 16), CAPABILITIES, name)
+        tap.equal([status["NoNewPrivs"], status["Seccomp"]], ["1", "2"], "no_new_privs, seccomp")
+
+
+@tap.test("/service/hardening/is-what-systemd-calls-ok", 30)
+def exposure():
+    text = run("systemd-analyze", "security", UNIT, "--no-pager")
+    level = re.search(r"exposure level for \S+: ([0-9.]+)", text)
+    tap.note(f"exposure level: {level and level[1]}")
+    tap.at_most(float(level[1]), EXPOSURE_MAX, "exposure level")
+
+
+@tap.test("/service/unit/has-no-fault", 30)
+def verify():
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", UNIT], text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    about_us = [line for line in done.stdout.splitlines() if "mptcpd" in line]
+    tap.equal(about_us, [], "what systemd-analyze verify says")
+
+
+# ---- reload ----
+
+
+@tap.test("/service/reload/a-good-file-is-in-use-when-it-returns", 30)
+def reload_good():
+    with Service(KERNEL):
+        tap.equal(path_manager(), "kernel", "path manager at first")
+        pid = main_pid()
+        CONFIG.write_text(USERSPACE, encoding="utf-8")
+        run("systemctl", "reload", UNIT)
+        tap.equal(path_manager(), "userspace", "path manager after the reload")
+        tap.equal(main_pid(), pid, "process")
+        CONFIG.write_text(KERNEL, encoding="utf-8")
+        os.kill(pid, signal.SIGHUP)
+        wait_until(lambda: path_manager() == "kernel", 5, "SIGHUP is a reload, too")
+        wait_until(lambda: properties("ActiveState", "SubState") == ["active", "running"], 5,
+                   "the unit is no longer reloading")
+
+
+@tap.test("/service/reload/a-bad-file-fails-and-changes-nothing", 30)
+def reload_bad():
+    with Service() as service:
+        pid = main_pid()
+        CONFIG.write_text(BAD, encoding="utf-8")
+        run("systemctl", "reload", UNIT, code=1)
+        tap.equal(properties("ActiveState", "SubState"), ["active", "running"], "state")
+        tap.equal(main_pid(), pid, "process")
+        tap.equal(path_manager(), "userspace", "path manager")
+        tap.equal(listing("policie") if False else "all" in run("mptcpctl", "policy"), True,
+                  "the old policy is there")
+        tap.equal(service.journal.find(f"{CONFIG}:4: "), ERROR, "priority of the fault")
+        tap.equal(service.journal.find("the old one stays"), ERROR, "priority of the conclusion")
+
+
+# ---- stop and restart ----
+
+
+@tap.test("/service/stop/puts-the-sysctls-back", 30)
+def stop_restores():
+    run("ip", "link", "add", "left", "type", "veth", "peer", "name", "right")
+    try:
+        for line in ("link set left up", "link set right up", "address add 10.1.0.1/24 dev left",
+                     "route add default via 10.1.0.2 dev left"):
+            run("ip", *line.split())
+        sysctl("net.ipv4.conf.all.rp_filter", 0)
+        sysctl("net.ipv4.conf.left.rp_filter", 1)
+        with Service(USERSPACE + "[interface:left]\nrp-filter = loose\n"):
+            tap.equal(path_manager(), "userspace", "path manager")
+            wait_until(lambda: sysctl("net.ipv4.conf.left.rp_filter") == "2", 5,
+                       "rp_filter is loose")
+            run("systemctl", "stop", UNIT)
+            tap.equal(properties("ActiveState", "Result"), ["inactive", "success"], "state")
+            tap.equal(path_manager(), "kernel", "path manager after the stop")
+            tap.equal(sysctl("net.ipv4.conf.left.rp_filter"), "1", "rp_filter after the stop")
+    finally:
+        run("ip", "link", "delete", "left")
+
+
+@tap.test("/service/restart/keeps-the-runtime-directory", 30)
+def restart_keeps_state():
+    with Service():
+        before = os.stat(RUNTIME / "state").st_ino
+        pid = main_pid()
+        run("systemctl", "restart", UNIT)
+        tap.true(main_pid() not in (0, pid), "another process")
+        tap.equal(os.stat(RUNTIME / "state").st_ino, before, "the state file")
+        tap.equal(path_manager(), "userspace", "path manager")
+        run("systemctl", "stop", UNIT)
+        tap.equal(os.stat(RUNTIME / "state").st_ino, before, "the state file after a stop")
+        tap.true(not (RUNTIME / "control").exists(), "the control socket is gone")
+
+
+@tap.test("/service/killed/is-started-anew-and-knows-what-to-put-back", 30)
+def killed():
+    with Service() as service:
+        pid = main_pid()
+        os.kill(pid, signal.SIGKILL)
+        service.wait_replaced(pid)
+        tap.equal(properties("NRestarts"), ["1"], "restarts")
+        run("mptcpctl", "status")
+        tap.equal(path_manager(), "userspace", "path manager after the restart")
+        run("systemctl", "stop", UNIT)
+        tap.equal(path_manager(), "kernel", "path manager after the stop")
+
+
+@tap.test("/service/watchdog/a-daemon-that-hangs-is-replaced", 30)
+def watchdog():
+    # A process that is stopped does not even die of the watchdog's SIGABRT.
+    with Service(unit="WatchdogSec=400ms\nTimeoutAbortSec=100ms") as service:
+        pid = main_pid()
+        since = properties("WatchdogTimestampMonotonic")
+        wait_until(lambda: properties("WatchdogTimestampMonotonic") != since, 5, "a sign of life")
+        tap.equal(main_pid(), pid, "process that gives signs of life")
+        os.kill(pid, signal.SIGSTOP)
+        new = service.wait_replaced(pid)
+        tap.true(new != pid, "another process")
+        run("mptcpctl", "status")
+        told = run("journalctl", f"--unit={UNIT}", f"--after-cursor={service.journal.cursor}")
+        tap.true("Watchdog timeout" in told, "systemd names the watchdog as the reason")
+
+
+def listening(address):
+    """Inodes of the sockets that listen there."""
+    return re.findall(rf"\s{re.escape(address)}\s.*\bino:(\d+)",
+                      run("ss", "--no-header", "-Mlne"))
+
+
+@tap.test("/service/restart/listening-sockets-stay-open", 30)
+def listeners_survive():
+    with Connection(), Service() as service:
+        token = Connection.tokens()["server"]
+        run("mptcpctl", "announce", token, "127.0.0.1", "id", "7", "port", "707")
+        before = listening("127.0.0.1:707")
+        tap.equal(len(before), 1, "listening sockets")
+        tap.equal(properties("NFileDescriptorStore"), ["1"], "descriptors in the store")
+        run("systemctl", "restart", UNIT)
+        tap.equal(listening("127.0.0.1:707"), before, "the listening socket after a restart")
+        pid = main_pid()
+        os.kill(pid, signal.SIGKILL)
+        service.wait_replaced(pid)
+        tap.equal(listening("127.0.0.1:707"), before, "the listening socket after SIGKILL")
+        run("mptcpctl", "withdraw", token, "id", "7")
+        wait_until(lambda: listening("127.0.0.1:707") == [], 5, "the listening socket is closed")
+        wait_until(lambda: properties("NFileDescriptorStore") == ["0"], 5, "the store is empty")
+
+
+# ---- the journal ----
+
+
+@tap.test("/service/journal/a-warning-has-its-priority-and-place", 30)
+def priorities():
+    with Service() as service:
+        run("mptcpctl", "endpoint", "add", "127.0.0.3", "signal")
+        tap.equal([entry for entry in service.journal.entries() if entry[0] < ERROR], [],
+                  "messages worse than an error")
+        run("mptcpctl", "endpoint", "flush")
+
+
+if __name__ == "__main__":
+    if "--inside" in sys.argv:
+        sys.argv.remove("--inside")
+    elif "--list" not in sys.argv:
+        container.test(pathlib.Path(__file__).resolve(), sys.argv[1:])
+    tap.main()

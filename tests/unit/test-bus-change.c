@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Announcements, endpoints, limits and the configuration, through libmptcpctl and the bus. */
+#include <errno.h>
+#include <mptcpctl/client.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "bus-private.h"
+#include "bus-scene.h"
+
+static void set_up(struct scene **scene, gconstpointer data)
+{
+	*scene = scene_new(false);
+	scene_connect(*scene, 1);
+	scene_endpoint(*scene, 4, "10.0.0.1");
+	scene_limits(*scene, 2, 0);
+}
+
+static void tear_down(struct scene **scene, gconstpointer data)
+{
+	scene_free(*scene);
+}
+
+static struct mptcpctl *connect_client(struct scene *scene)
+{
+	struct mptcpctl *ctl;
+
+	g_assert_cmpint(mptcpctl_new(&ctl), ==, 0);
+	g_assert_cmpint(mptcpctl_connect(ctl, scene->socket), ==, 0);
+	return ctl;
+}
+
+static void expect_words(const struct mptcpctl *ctl, const char *words)
+{
+	if (!strstr(mptcpctl_error(ctl), words))
+		g_error("\"%s\" does not say \"%s\"", mptcpctl_error(ctl), words);
+}
+
+static void expect_addr(const struct mptcpd_addr *addr, const char *text)
+{
+	char buffer[ADDR_TEXT_SIZE];
+
+	g_assert_cmpstr(addr_format(addr, buffer), ==, text);
+}
+
+/* ---- announcements ---- */
+
+static void client_announces(struct scene *scene)
+{
+	struct mptcpctl *ctl = connect_client(scene);
+	const struct mptcpctl_addr addr = {"192.0.2.7", 4000}, bad = {"192.0.2", 0};
+
+	g_assert_cmpint(mptcpctl_announce(ctl, 1, &addr, 9, "eth2"), ==, 0);
+	expect_addr(&scene->announced, "192.0.2.7:4000");
+	g_assert_cmpuint(scene->announced_id, ==, 9);
+	g_assert_cmpuint(scene->announced_ifindex, ==, 2);
+	g_assert_cmpint(mptcpctl_announce(ctl, 2, &addr, 9, NULL), ==, -ENOENT);
+	expect_words(ctl, "no connection with token 00000002");
+	g_assert_cmpint(mptcpctl_announce(ctl, 1, &addr, 0, NULL), ==, -EINVAL);
+	expect_words(ctl, "expected 1 to 255");
+	g_assert_cmpint(mptcpctl_announce(ctl, 1, &bad, 9, NULL), ==, -EINVAL);
+	expect_words(ctl, "\"192.0.2\"");
+	g_assert_cmpint(mptcpctl_announce(ctl, 1, &addr, 9, "eth9"), ==, -ENOENT);
+	expect_words(ctl, "\"eth9\"");
+	g_assert_cmpint(mptcpctl_announce(ctl, 1, &addr, 8, NULL), ==, -EEXIST);
+	scene->next_error = -EINVAL;
+	g_assert_cmpint(mptcpctl_withdraw(ctl, 1, 77), ==, -ENOENT);
+	expect_words(ctl, "no address with id 77");
+	g_assert_cmpint(mptcpctl_withdraw(ctl, 1, 9), ==, 0);
+	g_assert_cmpuint(scene->withdrawn_id, ==, 9);
+	mptcpctl_free(ctl);
+}
+
+static void test_announce(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_announces);
+}
+
+/* ---- endpoints and limits ---- */
+
+static void client_adds_endpoint(struct scene *scene)
+{
+	struct mptcpctl *ctl = connect_client(scene);
+	const char *flags[] = {"signal", "backup", NULL}, *unknown[] = {"fulmesh", NULL};
+	struct mptcpctl_endpoint_request request = {.addr = {"2001:db8::1", 80},
+						    .interface = "eth1",
+						    .flags = flags,
+						    .id = 3};
+
+	g_assert_cmpint(mptcpctl_endpoint_add(ctl, &request), ==, 0);
+	g_assert_cmpstr(scene->command, ==, "add");
+	expect_addr(&scene->endpoint.addr, "[2001:db8::1]:80");
+	g_assert_cmpuint(scene->endpoint.id, ==, 3);
+	g_assert_cmpuint(scene->endpoint.ifindex, ==, 1);
+	g_assert_cmpuint(scene->endpoint.flags, ==, MPTCPD_FLAG_SIGNAL | MPTCPD_FLAG_BACKUP);
+	scene->next_error = -EEXIST;
+	g_assert_cmpint(mptcpctl_endpoint_add(ctl, &request), ==, -EEXIST);
+	expect_words(ctl, "File exists: the kernel's words");
+	request.flags = unknown;
+	g_assert_cmpint(mptcpctl_endpoint_add(ctl, &request), ==, -EINVAL);
+	expect_words(ctl, "\"fulmesh\"");
+	request.flags = NULL;
+	request.addr.address = NULL;
+	g_assert_cmpint(mptcpctl_endpoint_add(ctl, &request), ==, -EINVAL);
+	mptcpctl_free(ctl);
+}
+
+static void test_endpoint_add(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_adds_endpoint);
+}
+
+static void client_changes_endpoint(struct scene *scene)
+{
+	struct mptcpctl *ctl = connect_client(scene);
+	const char *fullmesh[] = {"fullmesh", NULL}, *backup[] = {"backup", NULL};
+	const struct mptcpctl_addr right = {"10.0.0.1", 0}, wrong = {"10.0.0.2", 0};
+
+	/* It has the flags subflow and backup. What is not named stays. */
+	g_assert_cmpint(mptcpctl_endpoint_change(ctl, 4, NULL, fullmesh, NULL), ==, 0);
+	g_assert_cmpstr(scene->command, ==, "flags");
+	g_assert_cmpuint(scene->endpoint.flags, ==,
+			 MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP | MPTCPD_FLAG_FULLMESH);
+	g_assert_cmpint(mptcpctl_endpoint_change(ctl, 0, &right, NULL, backup), ==, 0);
+	g_assert_cmpuint(scene->endpoint.flags, ==, MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_FULLMESH);
+	g_assert_cmpint(mptcpctl_endpoint_change(ctl, 4, NULL, backup, backup), ==, -EINVAL);
+	g_assert_cmpint(mptcpctl_endpoint_change(ctl, 5, NULL, backup, NULL), ==, -ENOENT);
+	g_assert_cmpint(mptcpctl_endpoint_change(ctl, 0, NULL, backup, NULL), ==, -EINVAL);
+	g_assert_cmpint(mptcpctl_endpoint_delete(ctl, 4, &wrong), ==, -ENOENT);
+	expect_words(ctl, "no such endpoint");
+	g_assert_cmpstr(scene->command, ==, "flags");
+	g_assert_cmpint(mptcpctl_endpoint_delete(ctl, 4, &right), ==, 0);
+	g_assert_cmpstr(scene->command, ==, "delete");
+	g_assert_cmpuint(scene->endpoint.id, ==, 4);
+	mptcpctl_free(ctl);
+}
+
+static void test_endpoint_change(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_changes_endpoint);
+}
+
+static int count_endpoint(void *data, const struct mptcpctl_endpoint *endpoint)
+{
+	++*(unsigned int *)data;
+	return 0;
+}
+
+static int expect_limits(void *data, const struct mptcpctl_limits *limits)
+{
+	const struct mptcpctl_limits *expected = data;
+
+	g_assert_cmpuint(limits->subflows, ==, expected->subflows);
+	g_assert_cmpuint(limits->add_addr_accepted, ==, expected->add_addr_accepted);
+	return 0;
+}
+
+static void client_flushes(struct scene *scene)
+{
+	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl_limits limits = {UINT32_MAX, 7}, now = {2, 7};
+	unsigned int n = 0;
+
+	g_assert_cmpint(mptcpctl_list_endpoints(ctl, count_endpoint, &n), ==, 0);
+	g_assert_cmpuint(n, ==, 1);
+	g_assert_cmpuint(scene->n_refreshes, ==, 1);
+	g_assert_cmpint(mptcpctl_endpoint_flush(ctl), ==, 0);
+	g_assert_cmpint(mptcpctl_list_endpoints(ctl, count_endpoint, &n), ==, 0);
+	g_assert_cmpuint(n, ==, 1);
+	g_assert_cmpint(mptcpctl_limits_set(ctl, &limits), ==, 0);
+	g_assert_cmpuint(scene->limits.add_addr_accepted, ==, 7);
+	g_assert_cmpint(mptcpctl_get_limits(ctl, expect_limits, &now), ==, 0);
+	scene->next_error = -EINVAL;
+	limits.add_addr_accepted = 99;
+	g_assert_cmpint(mptcpctl_limits_set(ctl, &limits), ==, -EINVAL);
+	expect_words(ctl, "the kernel's words");
+	g_assert_cmpint(mptcpctl_get_limits(ctl, expect_limits, &now), ==, 0);
+	mptcpctl_free(ctl);
+}
+
+static void test_flush(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_flushes);
+}
+
+static void client_fails_first(struct scene *scene)
+{
+	struct mptcpctl *ctl = connect_client(scene);
+	const struct mptcpctl_subflow_request foreign = {.local = {.address = "192.0.2.9"},
+							 .remote = {"10.9.0.1", 80}};
+	struct mptcpctl_endpoint_request request = {.addr = {"10.0.0.3", 0}};
+
+	scene->next_error = -EEXIST;
+	g_assert_cmpint(mptcpctl_endpoint_add(ctl, &request), ==, -EEXIST);
+	/* The kernel was not asked: what it said before does not belong here. */
+	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &foreign), ==, -EADDRNOTAVAIL);
+	g_assert_null(strstr(mptcpctl_error(ctl), "the kernel's words"));
+	mptcpctl_free(ctl);
+}
+
+static void test_stale_words(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_fails_first);
+}
+
+/* ---- the configuration ---- */
+
+static int on_config(void *data, const struct mptcpctl_config *config)
+{
+	g_string_append_printf(data, "[%s] %s = %s (%s:%u) ", config->group, config->key,
+			       config->value, config->file, config->line);
+	return 0;
+}
+
+static int on_checked(void *data, bool good, const char *text)
+{
+	g_string_printf(data, "%d %s", good, text);
+	return 0;
+}
+
+static void client_looks_at_config(struct scene *scene)
+{
+	struct mptcpctl *ctl = connect_client(scene);
+	GString *text = g_string_new("");
+
+	g_assert_cmpint(mptcpctl_list_config(ctl, on_config, text), ==, 0);
+	g_assert_cmpstr(text->str, ==,
+			"[core] path-manager = userspace (/etc/mptcpd/mptcpd.conf:2) "
+			"[policy:web] plugin = idle (/etc/mptcpd/mptcpd.conf.d/a.conf:5) ");
+	g_assert_cmpint(mptcpctl_check_config(ctl, on_checked, text), ==, 0);
+	g_assert_cmpstr(text->str, ==, "1 mptcpd.conf:7: no such key\n");
+	scene->next_error = -EINVAL;
+	g_assert_cmpint(mptcpctl_check_config(ctl, on_checked, text), ==, 0);
+	g_assert_cmpstr(text->str, ==, "0 mptcpd.conf:7: no such key\n");
+	g_assert_cmpuint(scene->n_checks, ==, 2);
+	g_string_free(text, TRUE);
+	mptcpctl_free(ctl);
+}
+
+static void test_config(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_looks_at_config);
+}
+
+/* ---- who may ---- */
+
+static void client_is_refused(struct scene *scene)
+{
+	struct mptcpctl *ctl;
+	const struct mptcpctl_addr addr = {"10.0.0.1", 0};
+	const struct mptcpctl_endpoint_request request = {.addr = addr};
+	const struct mptcpctl_limits limits = {1, 1};
+	const char *backup[] = {"backup", NULL};
+	GString *text = g_string_new("");
+
+	if (syscall(SYS_setresuid, -1, 65534, -1) != 0) {
+		g_test_skip("needs root to be somebody else");
+		return;
+	}
+	ctl = connect_client(scene);
+	g_assert_cmpint(mptcpctl_announce(ctl, 1, &addr, 9, NULL), ==, -EACCES);
+	g_assert_cmpint(mptcpctl_withdraw(ctl, 1, 9), ==, -EACCES);
+	g_assert_cmpint(mptcpctl_endpoint_add(ctl, &request), ==, -EACCES);
+	g_assert_cmpint(mptcpctl_endpoint_change(ctl, 4, NULL, backup, NULL), ==, -EACCES);
+	g_assert_cmpint(mptcpctl_endpoint_delete(ctl, 4, NULL), ==, -EACCES);
+	g_assert_cmpint(mptcpctl_endpoint_flush(ctl), ==, -EACCES);
+	g_assert_cmpint(mptcpctl_limits_set(ctl, &limits), ==, -EACCES);
+	g_assert_cmpint(mptcpctl_check_config(ctl, on_checked, text), ==, -EACCES);
+	g_assert_cmpint(mptcpctl_list_config(ctl, on_config, text), ==, 0);
+	g_assert_cmpstr(scene->command, ==, "");
+	g_assert_cmpuint(scene->announced_id + scene->n_checks, ==, 0);
+	mptcpctl_free(ctl);
+	g_string_free(text, TRUE);
+	g_assert_no_errno((int)syscall(SYS_setresuid, -1, 0, -1));
+}
+
+static void test_refused(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_is_refused);
+}
+
+#define ADD(path, test) g_test_add(path, struct scene *, NULL, set_up, test, tear_down)
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	ADD("/bus/announce/announces-withdraws-and-words-errors", test_announce);
+	ADD("/bus/endpoint/add-says-all-of-it", test_endpoint_add);
+	ADD("/bus/endpoint/change-leaves-what-is-not-named", test_endpoint_change);
+	ADD("/bus/endpoint/flush-and-limits", test_flush);
+	ADD("/bus/change/old-words-of-the-kernel-are-not-told-again", test_stale_words);
+	ADD("/bus/config/show-and-check", test_config);
+	ADD("/bus/change/others-are-refused-everywhere", test_refused);
+	return g_test_run();
+}
