@@ -204,7 +204,7 @@ class Network:
             for kind in ("default", "all"):
                 host.sysctl(f"net.ipv4.conf.{kind}.rp_filter", 0)
         for i in self.links:
-            self.client.ip(f"link add link{i} type veth peer name link{i} netns server")
+            self.wire(i, f"link{i}")
         for i in self.links:
             self.up(i, self.server)
             self.up(i, self.client)
@@ -212,6 +212,10 @@ class Network:
                 for host in (self.client, self.server):
                     self.shape(host, i)
         self.server.ip("mptcp limits set subflow 8 add_addr_accepted 8")
+
+    def wire(self, i, name):
+        """Make a link, or make it again: with an index that none had before."""
+        self.client.ip(f"link add {name} type veth peer name link{i} netns server")
 
     def shape(self, host, i):
         tbf = f"tbf rate {self.rate} burst 256kb latency 30ms"

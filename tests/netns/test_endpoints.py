@@ -289,7 +289,8 @@ class Wires:
 
     def index(self, i):
         self.step(f"link delete {self.names[i]}")
-        self.step(f"link add {self.names[i]} type veth peer name link{i} netns server")
+        self.net.wire(i, self.names[i])
+        self.slowest = max(self.slowest, self.scene.settle("a new link"))
         quick_dad(self.net.client, self.names[i])
         self.net.server.ip(
             f"link set link{i} up", f"address replace 10.0.{i}.2/24 dev link{i}",

@@ -273,12 +273,15 @@ def silent():
         deaf.close()
         stage.servers[0].end_all("abort")
         tap.true(net.client.nstat()["MPFastcloseRx"] >= 50, "MP_FASTCLOSE came")
-        for name, daemon in (("client", stage.daemon), ("server", other)):
-            begin = time.monotonic()
-            left = len(daemon.connections())
-            wait_until(lambda d=daemon: not d.connections(), 31, f"no dead token at the {name}",
-                       lambda d=daemon: len(d.connections()))
-            tap.note(f"{name}: {left} dead tokens known, gone after {time.monotonic() - begin:.1f} s")
+        tap.equal(net.client.connections(), [], "MPTCP sockets that ss sees at the client")
+
+        def left():
+            return len(stage.daemon.connections()) + len(other.connections())
+
+        before = left()
+        seconds = seconds_until(lambda: left() == 0, 30.5, "no dead token is left", left)
+        tap.note(f"{before} dead tokens known, gone after {seconds:.1f} s")
+        tap.true(before > 0, "none ended silently")
 
 
 # ---- no growth ----
@@ -302,7 +305,7 @@ def short_lived():
             tap.note(f"{count} in {time.monotonic() - begin:.1f} s: {resident} KiB resident, "
                      f"{each:.1f} us of CPU an event")
         tap.at_most(seen[-1][0] - seen[0][0], 1024, "growth in KiB after the first row")
-        tap.at_most(seen[-1][1], 2 * seen[0][1] + 1, "us of CPU an event")
+        tap.at_most(seen[-1][1], 3 * seen[0][1], "us of CPU an event")
 
 
 # ---- a host that changes ----
@@ -329,14 +332,14 @@ class Wires:
         self.net.client.ip(f"link set {self.names[i]} down")
 
     def carrier_off(self, i):
+        # On the way back the first question for the server's hardware address comes before the
+        # server has its own address again, and the next one is due after a second.
+        self.net.client.sysctl(f"net.ipv4.neigh.{self.names[i]}.retrans_time_ms", 50)
         self.net.down(i, self.net.server)
 
     def carrier_on(self, i):
         self.net.up(i, self.net.server)
         self.configure(i)
-        # Linux tells of a carrier up to a second after it is there.
-        wait_until(lambda: "state UP" in self.net.client.run(
-            "ip", "-o", "link", "show", self.names[i]).stdout, 2, "carrier")
 
     def move_address(self, i):
         old, self.serial = self.addresses[i], self.serial + 1
@@ -354,8 +357,7 @@ class Wires:
         self.net.client.ip(f"link delete {self.names[i]}")
 
     def recreate(self, i):
-        self.net.client.ip(
-            f"link add {self.names[i]} type veth peer name link{i} netns {self.net.server.name}")
+        self.net.wire(i, self.names[i])
         self.net.up(i, self.net.server)
         self.configure(i)
 

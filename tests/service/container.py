@@ -124,8 +124,11 @@ def make_root():
     run("ldconfig", "-r", root)
     run("systemd-sysusers", f"--root={root}")
     run("systemctl", f"--root={root}", "enable", "mptcpd.service")
-    for configuration in ("etc/mptcpd", "run/mptcpd"):
-        shutil.rmtree(root / configuration, ignore_errors=True)
+    # The broker and polkit look below /usr, whatever the prefix is.
+    for directory in ("share/dbus-1/system.d", "share/polkit-1/actions"):
+        for file in (PLACE / "stage").glob(f"**/{directory}/org.mptcpd1.*"):
+            shutil.copy(file, root / "usr" / directory)
+    shutil.rmtree(root / "etc/mptcpd", ignore_errors=True)
     (root / "etc/mptcpd").mkdir()
     return root
 

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What of the host is put back at the end, and what the state keeps for a later life. */
+#include "daemon.h"
+
+#include <string.h>
+
+#include "fdstore.h"
+#include "sysctl.h"
+
+void daemon_on_host(void *data, const struct engine_host *host)
+{
+	struct daemon *daemon = data;
+
+	if (daemon->state)
+		state_set_host(daemon->state, host);
+}
+
+void daemon_on_settled(void *data, struct connection *connection)
+{
+	struct daemon *daemon = data;
+
+	if (daemon->state)
+		state_save(daemon->state, connection);
+}
+
+void daemon_on_forget(void *data, struct connection *connection)
+{
+	struct daemon *daemon = data;
+
+	if (daemon->state)
+		state_forget(daemon->state, connection);
+}
+
+void daemon_open_state(struct daemon *daemon)
+{
+	struct state_identity identity;
+	int r = state_identify(&identity);
+
+	if (r == 0)
+		r = state_open(daemon->runtime_directory, &identity, &daemon->state);
+	if (r < 0)
+		l_warn("%s/state: %s; what the kernel cannot tell will be lost at a restart",
+		       daemon->runtime_directory, strerror(-r));
+	else
+		daemon->path_manager_before = state_path_manager(daemon->state);
+}
+
+void daemon_load_state(struct daemon *daemon,
+		       void (*on_event)(void *data, const struct event *event))
+{
+	struct engine_host host;
+
+	fdstore_start(daemon->kernel);
+	if (!daemon->state)
+		return;
+	host = state_host(daemon->state);
+	engine_set_host(daemon->engine, &host);
+	state_load(daemon->state, on_event, daemon);
+}
+
+static void remember_path_manager(struct daemon *daemon, enum path_manager before)
+{
+	daemon->path_manager_before = before;
+	if (daemon->state)
+		state_set_path_manager(daemon->state, before);
+}
+
+int daemon_apply_path_manager(struct daemon *daemon, const struct rules *rules)
+{
+	enum path_manager before = daemon->path_manager_before, now = sysctl_path_manager();
+	int r;
+
+	if (!rules->manage_path_manager)
+		return 0;
+	daemon->path_manager_set = rules->path_manager;
+	if (now == rules->path_manager)
+		return 0;
+	if (before == PATH_MANAGER_UNKNOWN)
+		remember_path_manager(daemon, now);
+	r = sysctl_set_path_manager(rules->path_manager);
+	if (r < 0)
+		remember_path_manager(daemon, before);
+	return r;
+}
+
+void daemon_restore_path_manager(struct daemon *daemon)
+{
+	int r = 0;
+
+	if (daemon->path_manager_before == PATH_MANAGER_UNKNOWN)
+		return;
+	/* Only what we set: somebody may have chosen otherwise since. */
+	if (sysctl_path_manager() == daemon->path_manager_set)
+		r = sysctl_set_path_manager(daemon->path_manager_before);
+	if (r < 0)
+		l_error("net.mptcp.path_manager cannot be put back as it was: %s", strerror(-r));
+	remember_path_manager(daemon, PATH_MANAGER_UNKNOWN);
+}

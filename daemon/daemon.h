@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The daemon as a whole: kernel, engine, configuration, bus and state, wired together on ell's
+ * loop. For main.c and the files of the same noun; it decides nothing about paths.
+ */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include <ell/ell.h>
+
+#include "bus.h"
+#include "config.h"
+#include "engine.h"
+#include "kernel.h"
+#include "rpfilter.h"
+#include "state.h"
+
+#define EXIT_USAGE 2
+#define EXIT_CONFIG 78
+
+struct daemon {
+	struct config_setup config_setup;
+	const char *runtime_directory;
+	struct config *config;
+	struct kernel *kernel;
+	struct engine *engine;
+	struct state *state; /* NULL: nothing survives a restart */
+	struct bus *bus;
+	struct rpfilter *rpfilter;
+	struct l_io *netlink; /* an epoll instance: readable when any of the kernel's is */
+	struct l_timeout *timer, *watchdog;
+	struct l_io *hangup; /* a signalfd */
+	struct l_io
+		*again; /* an eventfd: readable when work is left, after all else had its turn */
+	uint64_t settle_at_ms; /* what the timer is set to */
+	uint64_t refreshed_ms; /* when the kernel was asked for its endpoints for a listing */
+	enum path_manager path_manager_before; /* UNKNOWN: not changed */
+	enum path_manager path_manager_set; /* by us; UNKNOWN: never */
+	bool host_changed; /* since the last look at rp_filter */
+	bool verbose, claimed, ready, host_seen, connections_seen, all_settled;
+	int claim, status;
+};
+
+/* Run until a signal ends it. Returns the exit status. */
+int daemon_run(struct daemon *daemon);
+
+/* ---- daemon.c: the loop ---- */
+
+uint64_t daemon_now_ms(void);
+/* Let the engine do what is due, and tell those who monitor. */
+void daemon_settle(struct daemon *daemon);
+/* The same, after all else that is ready had its turn. `data` is the struct daemon. */
+void daemon_settle_soon(void *data);
+/* Log a text of several lines. */
+void daemon_log_lines(const char *text, bool is_error);
+
+/* ---- daemon-door.c: what clients and signals ask for ---- */
+
+/* Serve the control socket. 0 or -errno. */
+int daemon_open_door(struct daemon *daemon);
+/* SIGHUP reads the configuration again. */
+void daemon_catch_hangup(struct daemon *daemon);
+
+/* ---- daemon-keep.c: what is put back, and what survives a restart ---- */
+
+/* Open the state; without it the work goes on, only a restart is not seamless. */
+void daemon_open_state(struct daemon *daemon);
+/* Feed the engine what an earlier life saved. */
+void daemon_load_state(struct daemon *daemon,
+		       void (*on_event)(void *data, const struct event *event));
+/* For struct engine_observer. */
+void daemon_on_host(void *data, const struct engine_host *host);
+void daemon_on_settled(void *data, struct connection *connection);
+void daemon_on_forget(void *data, struct connection *connection);
+/* Make the sysctl what the configuration says, remembering what it was at first. 0 or -errno. */
+int daemon_apply_path_manager(struct daemon *daemon, const struct rules *rules);
+void daemon_restore_path_manager(struct daemon *daemon);
+
+#endif
