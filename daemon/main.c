@@ -20,6 +20,18 @@ static bool is_stderr_the_journal(void)
 	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
+/*
+ * By the stream, with the priority in front, not by the native protocol: of a process that has
+ * ended meanwhile the journal could not tell which service it was, and the reason why a start
+ * failed would be missing there.
+ */
+static void log_to_journal(int priority, const char *file, const char *line, const char *function,
+			   const char *format, va_list arguments)
+{
+	fprintf(stderr, "<%d>", priority);
+	vfprintf(stderr, format, arguments);
+}
+
 static int check_config(const struct config_setup *setup)
 {
 	char *text = NULL;
@@ -107,7 +119,7 @@ int main(int argc, char **argv)
 	if (check)
 		return check_config(&daemon.config_setup);
 	if (is_stderr_the_journal())
-		l_log_set_journal();
+		l_log_set_handler(log_to_journal);
 	else
 		l_log_set_stderr();
 	signal(SIGPIPE, SIG_IGN);

@@ -136,13 +136,8 @@ static void notice(struct engine *engine, enum notice_type type, struct owned *o
 
 /* ---- commands ---- */
 
-static int command(struct engine *engine, const char *name, int r)
-{
-	return engine_command(engine, NULL, name, r);
-}
-
-static void learn(struct engine *engine, enum event_type type, const struct event_endpoint *is,
-		  uint64_t now_ms)
+void engine_learn_endpoint(struct engine *engine, enum event_type type,
+			   const struct event_endpoint *is, uint64_t now_ms)
 {
 	engine_event(engine, &(struct event){.type = type, .endpoint = *is}, now_ms);
 }
@@ -169,7 +164,7 @@ static void add(struct engine *engine, struct owned *owned, uint64_t now_ms)
 	/* One that the kernel made by itself gives way to one without an id. */
 	is.id = there ? 0 : choose_id(engine, owned);
 	r = engine->ops->endpoint_add(engine->kernel, &is);
-	command(engine, "ADD_ADDR", is_race(r) ? 0 : r);
+	engine_command(engine, NULL, "ADD_ADDR", is_race(r) ? 0 : r);
 	if (r == -ERANGE)
 		engine->endpoints.full = (uint32_t)count_seen(&engine->model);
 	if (r < 0) {
@@ -184,7 +179,7 @@ static void add(struct engine *engine, struct owned *owned, uint64_t now_ms)
 	if (there)
 		refresh(engine); /* which id it got */
 	else
-		learn(engine, EVENT_ENDPOINT, &is, now_ms);
+		engine_learn_endpoint(engine, EVENT_ENDPOINT, &is, now_ms);
 }
 
 static void take_away(struct engine *engine, struct owned *owned, uint64_t now_ms)
@@ -192,13 +187,13 @@ static void take_away(struct engine *engine, struct owned *owned, uint64_t now_m
 	int r = engine->ops->endpoint_delete(engine->kernel, &owned->is);
 
 	/* EINVAL: it is not there, which is what was wanted. */
-	command(engine, "DEL_ADDR", r == -EINVAL ? 0 : r);
+	engine_command(engine, NULL, "DEL_ADDR", r == -EINVAL ? 0 : r);
 	if (r < 0 && r != -EINVAL) {
 		owned->due_ms = now_ms + back_off(&owned->attempts);
 		return;
 	}
 	owned->present = false;
-	learn(engine, EVENT_ENDPOINT_GONE, &owned->is, now_ms);
+	engine_learn_endpoint(engine, EVENT_ENDPOINT_GONE, &owned->is, now_ms);
 }
 
 static void change_flags(struct engine *engine, struct owned *owned, uint64_t now_ms)
@@ -207,14 +202,15 @@ static void change_flags(struct engine *engine, struct owned *owned, uint64_t no
 	int r;
 
 	is.flags = owned->want.flags;
-	r = command(engine, "SET_FLAGS", engine->ops->endpoint_flags(engine->kernel, &is));
+	r = engine_command(engine, NULL, "SET_FLAGS",
+			   engine->ops->endpoint_flags(engine->kernel, &is));
 	if (r < 0) {
 		owned->due_ms = now_ms + back_off(&owned->attempts);
 		return;
 	}
 	owned->is = is;
 	owned->attempts = 0;
-	learn(engine, EVENT_ENDPOINT, &is, now_ms);
+	engine_learn_endpoint(engine, EVENT_ENDPOINT, &is, now_ms);
 }
 
 /* ---- what is wanted ---- */
@@ -307,7 +303,7 @@ static bool needs_renewal(const struct owned *owned, uint64_t now_ms)
 	return !owned->pinned && ((owned->want.flags ^ owned->is.flags) & ~FLAGS_IN_PLACE) != 0;
 }
 
-static void tell_host(struct engine *engine)
+void engine_tell_host(struct engine *engine)
 {
 	struct event_endpoint list[ENDPOINTS_OWNED_MAX];
 	struct engine_host host = {
@@ -365,75 +361,6 @@ static void act(struct engine *engine, uint64_t now_ms)
 	}
 }
 
-/* ---- limits ---- */
-
-static uint32_t at_least(uint32_t before, uint32_t planned)
-{
-	return planned != PLAN_NO_LIMIT && planned > before ? planned : before;
-}
-
-static bool same_limits(const struct event_limits *a, const struct event_limits *b)
-{
-	return a->subflows == b->subflows && a->add_addr_accepted == b->add_addr_accepted;
-}
-
-/* What is asked for may be more than this kernel takes, and only it knows how much that is. */
-static int raise_limits(struct engine *engine, struct event_limits *want)
-{
-	struct event_limits *before = &engine->endpoints.before;
-	int r = engine->ops->limits_set(engine->kernel, want);
-
-	while (r == -EINVAL && (want->subflows > before->subflows ||
-				want->add_addr_accepted > before->add_addr_accepted)) {
-		uint32_t top = want->subflows > want->add_addr_accepted ? want->subflows
-									: want->add_addr_accepted;
-
-		if (want->subflows == top && top > before->subflows)
-			want->subflows--;
-		if (want->add_addr_accepted == top && top > before->add_addr_accepted)
-			want->add_addr_accepted--;
-		if (top <= before->subflows && top <= before->add_addr_accepted)
-			break;
-		r = engine->ops->limits_set(engine->kernel, want);
-	}
-	return command(engine, "SET_LIMITS", r);
-}
-
-static void reconcile_limits(struct engine *engine, uint64_t now_ms)
-{
-	struct endpoints *endpoints = &engine->endpoints;
-	struct event_limits *plan = &engine->plan.limits;
-	struct event_limits want;
-
-	if (!engine->model.limits_known)
-		return;
-	if (!endpoints->has_limits) {
-		endpoints->before = engine->model.limits;
-		endpoints->ours = engine->model.limits;
-	}
-	/* Somebody else set them since: that is what is put back, and not undone before more is wanted. */
-	if (!same_limits(&engine->model.limits, &endpoints->ours)) {
-		endpoints->before = endpoints->ours = engine->model.limits;
-		endpoints->plan = *plan;
-	}
-	if (same_limits(plan, &endpoints->plan))
-		return;
-	/* What once was needed is needed again when the link returns: lowered only at the end. */
-	want.subflows = at_least(engine->model.limits.subflows, plan->subflows);
-	want.add_addr_accepted =
-		at_least(engine->model.limits.add_addr_accepted, plan->add_addr_accepted);
-	endpoints->plan = *plan;
-	if (same_limits(&want, &engine->model.limits))
-		return;
-	endpoints->has_limits = true;
-	endpoints->ours = want;
-	tell_host(engine);
-	if (raise_limits(engine, &want) < 0)
-		return;
-	endpoints->ours = want;
-	engine_event(engine, &(struct event){.type = EVENT_LIMITS, .limits = want}, now_ms);
-}
-
 /* ---- all together ---- */
 
 static uint64_t next_due(const struct endpoints *endpoints, uint64_t now_ms)
@@ -470,11 +397,11 @@ void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms)
 	for (size_t i = 0; i < endpoints->n_owned; i++)
 		compare(engine, &endpoints->owned[i]);
 	match_plan(engine);
-	tell_host(engine);
+	engine_tell_host(engine);
 	act(engine, now_ms);
 	for (size_t i = 0; i < endpoints->n_owned; i++)
 		compare(engine, &endpoints->owned[i]);
-	reconcile_limits(engine, now_ms);
+	engine_reconcile_limits(engine, now_ms);
 	endpoints->due_ms = next_due(endpoints, now_ms);
 	endpoints->dirty = false; /* what the commands changed is known */
 }
@@ -543,93 +470,6 @@ void engine_leave(struct engine *engine, uint64_t now_ms)
 		if (owned->present && !owned->unconfirmed && !has_healthy(engine, &host))
 			take_away(engine, owned, now_ms);
 	}
-	if (endpoints->has_limits && same_limits(&engine->model.limits, &endpoints->ours))
-		endpoints->has_limits =
-			command(engine, "SET_LIMITS",
-				engine->ops->limits_set(engine->kernel, &endpoints->before)) < 0;
-	tell_host(engine);
-}
-
-/* ---- the administrator ---- */
-
-int engine_endpoint_add(struct engine *engine, const struct event_endpoint *endpoint,
-			uint64_t now_ms)
-{
-	int r = command(engine, "ADD_ADDR", engine->ops->endpoint_add(engine->kernel, endpoint));
-
-	(void)now_ms;
-	refresh(engine);
-	return r;
-}
-
-static struct endpoint *find_for_admin(const struct engine *engine,
-				       const struct event_endpoint *endpoint)
-{
-	return endpoint->id ? find_by_id(&engine->model, endpoint->id)
-			    : find_by_addr(&engine->model, &endpoint->addr);
-}
-
-int engine_endpoint_change(struct engine *engine, const struct event_endpoint *endpoint,
-			   uint64_t now_ms)
-{
-	struct endpoint *seen = find_for_admin(engine, endpoint);
-	struct event_endpoint is;
-	int r;
-
-	if (!seen)
-		return -ENOENT;
-	is = (struct event_endpoint){.addr = seen->addr,
-				     .flags = endpoint->flags,
-				     .ifindex = seen->ifindex,
-				     .id = seen->id};
-	r = command(engine, "SET_FLAGS", engine->ops->endpoint_flags(engine->kernel, &is));
-	if (r == 0)
-		learn(engine, EVENT_ENDPOINT, &is,
-		      now_ms); /* compare() finds out whose doing it is */
-	return r;
-}
-
-int engine_endpoint_delete(struct engine *engine, const struct event_endpoint *endpoint,
-			   uint64_t now_ms)
-{
-	struct endpoint *seen = find_for_admin(engine, endpoint);
-	struct event_endpoint is;
-	int r;
-
-	if (!seen)
-		return -ENOENT;
-	if (endpoint->addr.family && !addr_equal_host(&endpoint->addr, &seen->addr))
-		return -ENOENT;
-	is = (struct event_endpoint){.addr = seen->addr, .id = seen->id};
-	r = command(engine, "DEL_ADDR", engine->ops->endpoint_delete(engine->kernel, &is));
-	if (r == 0)
-		learn(engine, EVENT_ENDPOINT_GONE, &is, now_ms);
-	return r;
-}
-
-int engine_endpoint_flush(struct engine *engine, uint64_t now_ms)
-{
-	int r = 0;
-
-	while (r == 0 && engine->model.endpoints) {
-		struct event_endpoint is = {.id = engine->model.endpoints->id};
-
-		r = engine_endpoint_delete(engine, &is, now_ms);
-	}
-	return r;
-}
-
-int engine_limits_set(struct engine *engine, const struct event_limits *limits, uint64_t now_ms)
-{
-	struct event_limits want = engine->model.limits;
-	int r;
-
-	if (limits->subflows != UINT32_MAX)
-		want.subflows = limits->subflows;
-	if (limits->add_addr_accepted != UINT32_MAX)
-		want.add_addr_accepted = limits->add_addr_accepted;
-	r = command(engine, "SET_LIMITS", engine->ops->limits_set(engine->kernel, &want));
-	if (r == 0)
-		engine_event(engine, &(struct event){.type = EVENT_LIMITS, .limits = want}, now_ms);
-	return r;
+	engine_restore_limits(engine);
+	engine_tell_host(engine);
 }

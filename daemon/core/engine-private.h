@@ -103,8 +103,20 @@ struct mptcpd_connection engine_view_connection(struct engine *engine,
 
 /* Compare the host's wanted endpoints and limits with the kernel's, and act. */
 void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms);
+/* The model is to know at once what a command of ours changed. */
+void engine_learn_endpoint(struct engine *engine, enum event_type type,
+			   const struct event_endpoint *is, uint64_t now_ms);
+/* Have the observer keep what is ours. */
+void engine_tell_host(struct engine *engine);
 /* A subflow of the kernel's path manager died: is it to be made again? */
 void engine_endpoint_lost(struct engine *engine, const struct change *change, uint64_t now_ms);
+
+/* ---- limits.c ---- */
+
+/* Raise the limits to what the plan just made asks for. */
+void engine_reconcile_limits(struct engine *engine, uint64_t now_ms);
+/* As they were before us, unless somebody set them since. */
+void engine_restore_limits(struct engine *engine);
 
 /* ---- announce.c ---- */
 

@@ -98,11 +98,20 @@ def join(cgroups):
         (cgroup / "cgroup.procs").write_text("0", encoding="ascii")
 
 
+def kill_inside(cgroup):
+    for file in cgroup.glob("**/cgroup.procs"):
+        with contextlib.suppress(OSError):
+            for pid in map(int, file.read_text(encoding="ascii").split()):
+                if pid > 0:  # 0: a process that we cannot see
+                    os.kill(pid, signal.SIGKILL)
+
+
 def leave(cgroups):
-    """Remove them, as soon as the last process inside is gone."""
+    """End what runs in them, and remove them."""
     deadline = time.monotonic() + 5
     while any(cgroup.exists() for cgroup in cgroups) and time.monotonic() < deadline:
         for cgroup in cgroups:
+            kill_inside(cgroup)
             remove_cgroup(cgroup)
         time.sleep(0.005)
 
@@ -177,31 +186,33 @@ def lacking():
     return None
 
 
+def skip(reason):
+    print(f"TAP version 13\n1..0 # SKIP {reason}")
+    sys.exit(0)
+
+
 def test(program, arguments):
     """Run a test program, given as the path of its source, inside. Does not return."""
     if reason := lacking():
-        print(f"TAP version 13\n1..0 # SKIP {reason}")
-        sys.exit(0)
+        skip(reason)
     cgroups = make_cgroups()
-    try:
-        sandbox.enter()
-    except sandbox.Unavailable as reason:
-        leave(cgroups)
-        print(f"TAP version 13\n1..0 # SKIP {reason}")
-        sys.exit(0)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     output = PLACE / "root/mptcpd-test.out"
     code = 1
     try:
+        sandbox.enter()
         root = make_root()
         add_units(root, program, arguments)
         code = boot(root, cgroups)
+    except sandbox.Unavailable as reason:
+        skip(reason)
     except (OSError, RuntimeError, subprocess.TimeoutExpired) as error:
         tap.note(error)
     finally:
-        if output.exists():
-            print(output.read_text(encoding="utf-8", errors="replace"), end="", flush=True)
-        else:
-            print("Bail out! the container did not come so far", flush=True)
+        # Whoever interrupts twice has to wait for this.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
         leave(cgroups)
+    if output.exists():
+        print(output.read_text(encoding="utf-8", errors="replace"), end="", flush=True)
+    else:
+        print("Bail out! the container did not come so far", flush=True)
     sys.exit(code)

@@ -89,7 +89,7 @@ class Journal:
     def entries(self):
         run("journalctl", "--sync")
         lines = run("journalctl", self.since, "--output=json", "--quiet",
-                    f"_SYSTEMD_UNIT={UNIT}", "_COMM=mptcpd").splitlines()
+                    f"_SYSTEMD_UNIT={UNIT}", "SYSLOG_IDENTIFIER=mptcpd").splitlines()
         return [(entry["PRIORITY"], entry["MESSAGE"]) for entry in map(json.loads, lines)]
 
     def find(self, text):
@@ -190,6 +190,7 @@ def is_on_the_bus():
 
 @tap.test("/service/boot/is-up-before-the-network", 30)
 def boots_early():
+    tap.note(run("journalctl", f"--unit={UNIT}", "--no-pager"))
     tap.equal(run("systemctl", "is-enabled", UNIT).strip(), "enabled", "is-enabled")
     tap.equal(properties("ActiveState", "NRestarts"), ["active", "0"], "state after the boot")
     ready, = properties("ActiveEnterTimestampMonotonic")

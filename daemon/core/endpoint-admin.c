@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an administrator does with endpoints by hand; endpoint.c finds out whose things it was. */
+#include <errno.h>
+
+#include "engine-private.h"
+
+static struct endpoint *find(const struct engine *engine, const struct event_endpoint *endpoint)
+{
+	if (!endpoint->id && !endpoint->addr.family)
+		return NULL;
+	return model_find_endpoint(&engine->model, endpoint->id, &endpoint->addr);
+}
+
+int engine_endpoint_add(struct engine *engine, const struct event_endpoint *endpoint,
+			uint64_t now_ms)
+{
+	int r = engine_command(engine, NULL, "ADD_ADDR",
+			       engine->ops->endpoint_add(engine->kernel, endpoint));
+
+	engine->resync[SNAPSHOT_ENDPOINTS].wanted = true; /* which id it got */
+	return r;
+}
+
+int engine_endpoint_change(struct engine *engine, const struct event_endpoint *endpoint,
+			   uint64_t now_ms)
+{
+	struct endpoint *seen = find(engine, endpoint);
+	struct event_endpoint is;
+	int r;
+
+	if (!seen)
+		return -ENOENT;
+	is = (struct event_endpoint){.addr = seen->addr,
+				     .flags = endpoint->flags,
+				     .ifindex = seen->ifindex,
+				     .id = seen->id};
+	r = engine_command(engine, NULL, "SET_FLAGS",
+			   engine->ops->endpoint_flags(engine->kernel, &is));
+	if (r == 0)
+		engine_learn_endpoint(engine, EVENT_ENDPOINT, &is,
+				      now_ms); /* compare() finds out whose doing it is */
+	return r;
+}
+
+int engine_endpoint_delete(struct engine *engine, const struct event_endpoint *endpoint,
+			   uint64_t now_ms)
+{
+	struct endpoint *seen = find(engine, endpoint);
+	struct event_endpoint is;
+	int r;
+
+	if (!seen)
+		return -ENOENT;
+	is = (struct event_endpoint){.addr = seen->addr, .id = seen->id};
+	r = engine_command(engine, NULL, "DEL_ADDR",
+			   engine->ops->endpoint_delete(engine->kernel, &is));
+	if (r == 0)
+		engine_learn_endpoint(engine, EVENT_ENDPOINT_GONE, &is, now_ms);
+	return r;
+}
+
+int engine_endpoint_flush(struct engine *engine, uint64_t now_ms)
+{
+	int r = 0;
+
+	while (r == 0 && engine->model.endpoints) {
+		struct event_endpoint is = {.id = engine->model.endpoints->id};
+
+		r = engine_endpoint_delete(engine, &is, now_ms);
+	}
+	return r;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The two limits of the kernel's path manager: raised when needed, put back at the end. */
+#include <errno.h>
+
+#include "engine-private.h"
+
+static uint32_t at_least(uint32_t before, uint32_t planned)
+{
+	return planned != PLAN_NO_LIMIT && planned > before ? planned : before;
+}
+
+static bool same_limits(const struct event_limits *a, const struct event_limits *b)
+{
+	return a->subflows == b->subflows && a->add_addr_accepted == b->add_addr_accepted;
+}
+
+/* What is asked for may be more than this kernel takes, and only it knows how much that is. */
+static int raise_limits(struct engine *engine, struct event_limits *want)
+{
+	struct event_limits *before = &engine->endpoints.before;
+	int r = engine->ops->limits_set(engine->kernel, want);
+
+	while (r == -EINVAL && (want->subflows > before->subflows ||
+				want->add_addr_accepted > before->add_addr_accepted)) {
+		uint32_t top = want->subflows > want->add_addr_accepted ? want->subflows
+									: want->add_addr_accepted;
+
+		if (want->subflows == top && top > before->subflows)
+			want->subflows--;
+		if (want->add_addr_accepted == top && top > before->add_addr_accepted)
+			want->add_addr_accepted--;
+		if (top <= before->subflows && top <= before->add_addr_accepted)
+			break;
+		r = engine->ops->limits_set(engine->kernel, want);
+	}
+	return engine_command(engine, NULL, "SET_LIMITS", r);
+}
+
+void engine_reconcile_limits(struct engine *engine, uint64_t now_ms)
+{
+	struct endpoints *endpoints = &engine->endpoints;
+	struct event_limits *plan = &engine->plan.limits;
+	struct event_limits want;
+
+	if (!engine->model.limits_known)
+		return;
+	if (!endpoints->has_limits) {
+		endpoints->before = engine->model.limits;
+		endpoints->ours = engine->model.limits;
+	}
+	/* Somebody else set them since: that is what is put back, and not undone before more is wanted. */
+	if (!same_limits(&engine->model.limits, &endpoints->ours)) {
+		endpoints->before = endpoints->ours = engine->model.limits;
+		endpoints->plan = *plan;
+	}
+	if (same_limits(plan, &endpoints->plan))
+		return;
+	/* What once was needed is needed again when the link returns: lowered only at the end. */
+	want.subflows = at_least(engine->model.limits.subflows, plan->subflows);
+	want.add_addr_accepted =
+		at_least(engine->model.limits.add_addr_accepted, plan->add_addr_accepted);
+	endpoints->plan = *plan;
+	if (same_limits(&want, &engine->model.limits))
+		return;
+	endpoints->has_limits = true;
+	endpoints->ours = want;
+	engine_tell_host(engine);
+	if (raise_limits(engine, &want) < 0)
+		return;
+	endpoints->ours = want;
+	engine_event(engine, &(struct event){.type = EVENT_LIMITS, .limits = want}, now_ms);
+}
+
+void engine_restore_limits(struct engine *engine)
+{
+	struct endpoints *endpoints = &engine->endpoints;
+	int r;
+
+	if (!endpoints->has_limits || !same_limits(&engine->model.limits, &endpoints->ours))
+		return;
+	r = engine->ops->limits_set(engine->kernel, &endpoints->before);
+	endpoints->has_limits = engine_command(engine, NULL, "SET_LIMITS", r) < 0;
+}
+
+int engine_limits_set(struct engine *engine, const struct event_limits *limits, uint64_t now_ms)
+{
+	struct event_limits want = engine->model.limits;
+	int r;
+
+	if (limits->subflows != UINT32_MAX)
+		want.subflows = limits->subflows;
+	if (limits->add_addr_accepted != UINT32_MAX)
+		want.add_addr_accepted = limits->add_addr_accepted;
+	r = engine_command(engine, NULL, "SET_LIMITS",
+			   engine->ops->limits_set(engine->kernel, &want));
+	if (r == 0)
+		engine_event(engine, &(struct event){.type = EVENT_LIMITS, .limits = want}, now_ms);
+	return r;
+}
