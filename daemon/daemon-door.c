@@ -38,6 +38,7 @@ static int reload(void *data, char *text, size_t size)
 	daemon->config = config;
 	daemon->host_changed = true;
 	config_free(old);
+	sd_notifyf(0, "STATUS=Path manager: %s", config_path_manager_name(&config->rules));
 	daemon_settle(daemon);
 	return 0;
 }
@@ -85,10 +86,13 @@ static bool on_hangup(struct l_io *io, void *data)
 
 	if (read(l_io_get_fd(io), &info, sizeof(info)) != sizeof(info))
 		return true;
-	sd_notify(0, "RELOADING=1");
+	/* While starting up, READY=1 is not ours to say. */
+	if (daemon->ready)
+		sd_notify(0, "RELOADING=1");
 	if (reload(daemon, text, sizeof(text)) == 0)
 		l_info("configuration read again");
-	sd_notify(0, "READY=1");
+	if (daemon->ready)
+		sd_notify(0, "READY=1");
 	return true;
 }
 

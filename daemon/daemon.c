@@ -3,10 +3,13 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,11 +72,28 @@ static void set_timer(struct daemon *daemon, uint64_t at_ms, uint64_t now)
 		daemon->timer = l_timeout_create_ms(delay, on_timer, daemon, NULL);
 }
 
+/* The native protocol; ell's own writer leaves out who speaks. */
+static void log_to_journal(int priority, const char *file, const char *line, const char *function,
+			   const char *format, va_list arguments)
+{
+	char message[2048];
+	size_t length;
+
+	vsnprintf(message, sizeof(message), format, arguments);
+	length = strlen(message);
+	if (length && message[length - 1] == '\n')
+		message[length - 1] = '\0';
+	sd_journal_send("MESSAGE=%s", message, "PRIORITY=%d", priority, "SYSLOG_IDENTIFIER=mptcpd",
+			NULL);
+}
+
 static void tell_ready(struct daemon *daemon)
 {
 	if (daemon->ready || !daemon->host_seen || !daemon->connections_seen)
 		return;
 	daemon->ready = true;
+	if (daemon->journal)
+		l_log_set_handler(log_to_journal);
 	sd_notifyf(0, "READY=1\nSTATUS=Path manager: %s",
 		   config_path_manager_name(&daemon->config->rules));
 }
@@ -276,10 +296,13 @@ static void stop(struct daemon *daemon)
 	l_timeout_remove(daemon->watchdog);
 	l_io_destroy(daemon->hangup);
 	bus_free(daemon->bus);
+	daemon->bus = NULL;
 	if (daemon->kernel)
 		fdstore_stop(daemon->kernel);
-	if (daemon->engine)
+	if (daemon->engine) {
+		kernel_refresh_endpoints(daemon->kernel); /* what others changed stays */
 		engine_leave(daemon->engine, daemon_now_ms());
+	}
 	engine_free(daemon->engine);
 	rpfilter_free(daemon->rpfilter);
 	daemon_restore_path_manager(daemon);

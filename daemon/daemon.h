@@ -37,6 +37,7 @@ struct daemon {
 	enum path_manager path_manager_before; /* UNKNOWN: not changed */
 	enum path_manager path_manager_set; /* by us; UNKNOWN: never */
 	bool host_changed; /* since the last look at rp_filter */
+	bool journal; /* stderr is the journal's */
 	bool verbose, claimed, ready, host_seen, connections_seen, all_settled;
 	int claim, status;
 };

@@ -21,9 +21,9 @@ static bool is_stderr_the_journal(void)
 }
 
 /*
- * By the stream, with the priority in front, not by the native protocol: of a process that has
- * ended meanwhile the journal could not tell which service it was, and the reason why a start
- * failed would be missing there.
+ * While starting: by the stream, with the priority in front. Of a process that has ended meanwhile
+ * the journal's native protocol, which is used from then on, could not tell which service it was,
+ * and the reason why a start failed would be missing there.
  */
 static void log_to_journal(int priority, const char *file, const char *line, const char *function,
 			   const char *format, va_list arguments)
@@ -118,7 +118,8 @@ int main(int argc, char **argv)
 	}
 	if (check)
 		return check_config(&daemon.config_setup);
-	if (is_stderr_the_journal())
+	daemon.journal = is_stderr_the_journal();
+	if (daemon.journal)
 		l_log_set_handler(log_to_journal);
 	else
 		l_log_set_stderr();

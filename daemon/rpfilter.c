@@ -72,17 +72,19 @@ struct rpfilter *rpfilter_new(const char *runtime_directory)
 	return rpfilter;
 }
 
+static void put_back(const struct changed *changed)
+{
+	/* Only what we set: somebody may have chosen otherwise since. */
+	if (sysctl_rp_filter(changed->interface) == LOOSE)
+		sysctl_set_rp_filter(changed->interface, changed->before);
+}
+
 void rpfilter_free(struct rpfilter *rpfilter)
 {
 	if (!rpfilter)
 		return;
-	for (size_t i = 0; i < rpfilter->n_changed; i++) {
-		const struct changed *changed = &rpfilter->changed[i];
-
-		/* Only what we set: somebody may have chosen otherwise since. */
-		if (sysctl_rp_filter(changed->interface) == LOOSE)
-			sysctl_set_rp_filter(changed->interface, changed->before);
-	}
+	for (size_t i = 0; i < rpfilter->n_changed; i++)
+		put_back(&rpfilter->changed[i]);
 	rpfilter->n_changed = 0;
 	write_down(rpfilter);
 	l_uintset_free(rpfilter->told);
@@ -149,6 +151,30 @@ static bool look_at(struct rpfilter *rpfilter, const struct interface *interface
 	return false;
 }
 
+/* The rule that asked for it is gone. */
+static bool put_back_unwanted(struct rpfilter *rpfilter, const struct model *model)
+{
+	struct table_entry *entry;
+	bool changed = false;
+
+	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry)) {
+		const struct interface *interface = table_owner(entry, struct interface);
+
+		if (interface->rule && interface->rule->rp_filter_loose)
+			continue;
+		for (size_t i = rpfilter->n_changed; i-- > 0;) {
+			if (strcmp(rpfilter->changed[i].interface, interface->name) != 0)
+				continue;
+			put_back(&rpfilter->changed[i]);
+			rpfilter->changed[i] = rpfilter->changed[--rpfilter->n_changed];
+			changed = true;
+		}
+	}
+	if (changed)
+		write_down(rpfilter);
+	return changed;
+}
+
 bool rpfilter_update(struct rpfilter *rpfilter, const struct model *model)
 {
 	struct table_entry *entry;
@@ -157,9 +183,10 @@ bool rpfilter_update(struct rpfilter *rpfilter, const struct model *model)
 
 	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry))
 		n_in_use += is_in_use(table_owner(entry, struct interface));
+	changed = put_back_unwanted(rpfilter, model);
 	/* With one link there is but one way back. */
 	if (n_in_use < 2)
-		return false;
+		return changed;
 	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry))
 		changed |= look_at(rpfilter, table_owner(entry, struct interface));
 	return changed;

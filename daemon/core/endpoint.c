@@ -466,6 +466,7 @@ void engine_leave(struct engine *engine, uint64_t now_ms)
 		struct owned *owned = &endpoints->owned[i];
 		struct mptcpd_addr host = addr_host(&owned->is.addr);
 
+		compare(engine, owned);
 		owned->wanted = false;
 		if (owned->present && !owned->unconfirmed && !has_healthy(engine, &host))
 			take_away(engine, owned, now_ms);

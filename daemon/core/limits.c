@@ -36,6 +36,26 @@ static int raise_limits(struct engine *engine, struct event_limits *want)
 	return engine_command(engine, NULL, "SET_LIMITS", r);
 }
 
+static void take_over(uint32_t *before, uint32_t *ours, uint32_t seen)
+{
+	if (*ours != seen)
+		*before = *ours = seen;
+}
+
+/* What somebody else set since is what is put back. Returns whether somebody did. */
+static bool take_over_others(struct engine *engine)
+{
+	struct endpoints *endpoints = &engine->endpoints;
+	const struct event_limits *seen = &engine->model.limits;
+
+	if (same_limits(seen, &endpoints->ours))
+		return false;
+	take_over(&endpoints->before.subflows, &endpoints->ours.subflows, seen->subflows);
+	take_over(&endpoints->before.add_addr_accepted, &endpoints->ours.add_addr_accepted,
+		  seen->add_addr_accepted);
+	return true;
+}
+
 void engine_reconcile_limits(struct engine *engine, uint64_t now_ms)
 {
 	struct endpoints *endpoints = &engine->endpoints;
@@ -48,11 +68,8 @@ void engine_reconcile_limits(struct engine *engine, uint64_t now_ms)
 		endpoints->before = engine->model.limits;
 		endpoints->ours = engine->model.limits;
 	}
-	/* Somebody else set them since: that is what is put back, and not undone before more is wanted. */
-	if (!same_limits(&engine->model.limits, &endpoints->ours)) {
-		endpoints->before = endpoints->ours = engine->model.limits;
-		endpoints->plan = *plan;
-	}
+	if (take_over_others(engine))
+		endpoints->plan = *plan; /* not undone before more is wanted */
 	if (same_limits(plan, &endpoints->plan))
 		return;
 	/* What once was needed is needed again when the link returns: lowered only at the end. */
@@ -76,8 +93,9 @@ void engine_restore_limits(struct engine *engine)
 	struct endpoints *endpoints = &engine->endpoints;
 	int r;
 
-	if (!endpoints->has_limits || !same_limits(&engine->model.limits, &endpoints->ours))
+	if (!endpoints->has_limits)
 		return;
+	take_over_others(engine);
 	r = engine->ops->limits_set(engine->kernel, &endpoints->before);
 	endpoints->has_limits = engine_command(engine, NULL, "SET_LIMITS", r) < 0;
 }

@@ -214,14 +214,8 @@ class Network:
         self.server.ip("mptcp limits set subflow 8 add_addr_accepted 8")
 
     def wire(self, i, name):
-        """Make a link, or make it again: with an index that none had before.
-
-        An ARP request that meets a link on its way up is repeated soon, not after a second: that
-        is the network's business, and not to be counted as mptcpd's.
-        """
+        """Make a link, or make it again: with an index that none had before."""
         self.client.ip(f"link add {name} type veth peer name link{i} netns server")
-        self.client.sysctl(f"net.ipv4.neigh.{name}.retrans_time_ms", 50)
-        self.server.sysctl(f"net.ipv4.neigh.link{i}.retrans_time_ms", 50)
 
     def shape(self, host, i):
         tbf = f"tbf rate {self.rate} burst 256kb latency 30ms"

@@ -4,14 +4,11 @@
 MPTCPD_LONG=1 takes the numbers of the acceptance criteria instead of those for every commit.
 """
 
-import collections
 import json
 import os
 import pathlib
 import random
-import re
 import signal
-import subprocess
 import sys
 import time
 
@@ -22,53 +19,12 @@ import tap
 from capture import Capture
 from daemon import Daemon
 from hosts import Network, Traffic, wait_until
+from judge import endpoints, expected, ip, limits, quick_dad, table
 
 LONG = os.environ.get("MPTCPD_LONG") == "1"
 SHIPPED = pathlib.Path(__file__).resolve().parents[2] / "etc/mptcpd.conf"
 KERNEL = "[core]\npath-manager = kernel\n[endpoints]\nplugin = endpoints\n"
 LIMIT = 0.2  # seconds: a tenth for mptcpd, and another for the judge and the scheduler
-
-
-def ip(host, *argv):
-    """What `ip -json` says inside a host."""
-    done = subprocess.run(["ip", "-n", host.name, "-json", *argv], text=True, capture_output=True,
-                          check=True)
-    return json.loads(done.stdout or "[]")
-
-
-def endpoints(host):
-    return ip(host, "mptcp", "endpoint", "show")
-
-
-def table(host):
-    """The kernel's endpoints as {(address, device)}."""
-    return {(e["address"], e.get("dev")) for e in endpoints(host)}
-
-
-def limits(host):
-    text = host.run("ip", "mptcp", "limits", "show").stdout
-    return tuple(int(n) for n in re.findall(r"\d+", text))
-
-
-def expected(host):
-    """{(address, device)} that should be endpoints, from what the kernel says of the host."""
-    ways = {(family, r.get("dev")) for family, flag in (("inet", "-4"), ("inet6", "-6"))
-            for r in ip(host, flag, "route", "show", "default")}
-    found = set()
-    for link in ip(host, "address", "show"):
-        if link["operstate"] != "UP" or "LOOPBACK" in link["flags"]:
-            continue
-        for address in link["addr_info"]:
-            if (address["scope"] == "global" and not address.get("tentative")
-                    and not address.get("deprecated")
-                    and (address["family"], link["ifname"]) in ways):
-                found.add((address["local"], link["ifname"]))
-    return found
-
-
-def quick_dad(host, name):
-    host.sysctl(f"net.ipv6.conf.{name}.router_solicitation_delay", 0)
-    host.sysctl(f"net.ipv6.neigh.{name}.retrans_time_ms", 100)
 
 
 class Scene:
@@ -478,6 +434,36 @@ def foreign():
         tap.equal(scene.daemon.end(), 0, "exit")
         foreign_untouched(scene, "stop")
         tap.equal(mine(), set(), "ours after the stop")
+
+
+@tap.test("/endpoints/owner/one-added-with-mptcpctl-stays-until-deleted")
+def by_hand():
+    with Scene() as scene:
+        scene.settle("start", 1)
+        scene.daemon.ctl("endpoint", "add", "192.0.2.7", "id", "77", "subflow")
+        by_hand_one = ("192.0.2.7", None)
+        scene.daemon.child.send_signal(signal.SIGHUP)
+        wait_until(lambda: scene.log_has("configuration read again"), 2, "reload")
+        for change in (scene.net.down, lambda i: scene.net.up(i, scene.client)):
+            change(2)
+            wait_until(lambda: table(scene.client) - {by_hand_one} == expected(scene.client),
+                       LIMIT, "ours", lambda: table(scene.client))
+            tap.true(by_hand_one in table(scene.client), "the administrator's")
+        scene.daemon.ctl("endpoint", "delete", "id", "77")
+        scene.settle("deleted")
+
+
+@tap.test("/endpoints/reload/a-bad-file-changes-nothing-and-is-named")
+def bad_reload():
+    with Scene() as scene:
+        scene.settle("start", 1)
+        before, commands = endpoints(scene.client), scene.commands()
+        scene.daemon.config.write_text(KERNEL + "[interface:link1]\nuse = perhaps\n")
+        place = f"{scene.daemon.config}:6:"
+        scene.daemon.child.send_signal(signal.SIGHUP)
+        wait_until(lambda: scene.log_has(place), 2, f"{place} in the log", scene.daemon.text)
+        tap.true(place in scene.daemon.ctl("reload", code=1), "mptcpctl names the place")
+        tap.equal((endpoints(scene.client), scene.commands()), (before, commands), "unchanged")
 
 
 @tap.test("/endpoints/owner/sigterm-puts-everything-back")

@@ -306,6 +306,15 @@ static void raises_limits(struct world *world, gconstpointer data)
 	g_assert_cmpuint(world->fake->limits.subflows, ==, 8);
 }
 
+static void puts_back_the_other_limit(struct world *world, gconstpointer data)
+{
+	world->fake->limits.subflows = 5;
+	later(world, 31000);
+	engine_leave(world->engine, world->now);
+	g_assert_cmpuint(world->fake->limits.subflows, ==, 5);
+	g_assert_cmpuint(world->fake->limits.add_addr_accepted, ==, 0);
+}
+
 static void leaves_the_admins_limits(struct world *world, gconstpointer data)
 {
 	world->fake->limits = (struct event_limits){5, 1};
@@ -450,6 +459,7 @@ int main(int argc, char **argv)
 	ADD("/endpoint/full/fills-the-table-with-the-first", fills_the_table_with_the_first);
 	ADD("/endpoint/backs-off", backs_off);
 	ADD("/endpoint/limits/raises-them", raises_limits);
+	ADD("/endpoint/limits/puts-back-the-other-one", puts_back_the_other_limit);
 	ADD("/endpoint/limits/leaves-the-admins", leaves_the_admins_limits);
 	ADD("/endpoint/leave/puts-all-back", leaves_the_host_as_it_was);
 	ADD("/endpoint/leave/keeps-what-connections-use", leaves_what_connections_use);
