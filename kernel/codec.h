@@ -137,6 +137,18 @@ struct nlmsghdr *codec_get_addresses(void *buffer);
 struct nlmsghdr *codec_get_route(void *buffer, const struct mptcpd_addr *local, uint32_t ifindex,
 				 const struct mptcpd_addr *remote);
 
+/* An entry of the neighbour tables (ARP, NDP): only those that were sought in vain. */
+struct codec_neighbour {
+	struct mptcpd_addr addr; /* port 0 */
+	uint32_t ifindex;
+};
+
+/* 0 for one in state INCOMPLETE or FAILED, CODEC_IGNORED for others. */
+int codec_neighbour(const void *message, size_t size, struct codec_neighbour *ret_neighbour);
+/* A dump of those of a link; and the end of one. */
+struct nlmsghdr *codec_get_neighbours(void *buffer, uint32_t ifindex);
+struct nlmsghdr *codec_delete_neighbour(void *buffer, const struct codec_neighbour *neighbour);
+
 /* --- sock_diag: codec-diag.c ---------------------------------------------------------------- */
 
 /* A record of the MPTCP socket dump: an EVENT_SNAPSHOT_CONNECTION. */

@@ -97,6 +97,13 @@ static int route(void *data, const struct mptcpd_addr *local, uint32_t ifindex,
 	return told(kernel, &kernel->links, link_route(&kernel->links, local, ifindex, remote));
 }
 
+static int link_returned(void *data, uint32_t ifindex)
+{
+	struct kernel *kernel = data;
+
+	return told(kernel, &kernel->links, link_forget_neighbours(&kernel->links, ifindex));
+}
+
 static int endpoint_add(void *data, const struct event_endpoint *endpoint)
 {
 	struct kernel *kernel = data;
@@ -192,6 +199,7 @@ const struct kernel_ops kernel_ops = {
 	.withdraw = withdraw,
 	.probe = probe,
 	.route = route,
+	.link_returned = link_returned,
 	.endpoint_add = endpoint_add,
 	.endpoint_delete = endpoint_delete,
 	.endpoint_flags = endpoint_flags,

@@ -193,3 +193,40 @@ int link_route(struct socket *socket, const struct mptcpd_addr *local, uint32_t 
 		return route_v6(local, ifindex, remote);
 	return route_v4(socket, local, ifindex, remote);
 }
+
+/* More are left to time out by themselves. */
+#define NEIGHBOURS_MAX 64
+
+struct neighbours {
+	struct codec_neighbour list[NEIGHBOURS_MAX];
+	size_t n;
+	uint32_t ifindex;
+};
+
+static int on_neighbour(void *data, const void *message, size_t size)
+{
+	struct neighbours *neighbours = data;
+	struct codec_neighbour neighbour;
+	int r = codec_neighbour(message, size, &neighbour);
+
+	/* Kernels that do not filter tell of all links. */
+	if (r == 0 && neighbour.ifindex == neighbours->ifindex && neighbours->n < NEIGHBOURS_MAX)
+		neighbours->list[neighbours->n++] = neighbour;
+	return r < 0 ? r : 0;
+}
+
+int link_forget_neighbours(struct socket *socket, uint32_t ifindex)
+{
+	union codec_command command;
+	struct neighbours neighbours = {.ifindex = ifindex};
+	int r = socket_request(socket, codec_get_neighbours(&command, ifindex), on_neighbour,
+			       &neighbours);
+
+	for (size_t i = 0; i < neighbours.n && r == 0; i++) {
+		r = socket_request(socket, codec_delete_neighbour(&command, &neighbours.list[i]),
+				   NULL, NULL);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r;
+}

@@ -21,4 +21,9 @@ int link_event(const void *message, size_t size, struct event *ret_event);
 int link_route(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,
 	       const struct mptcpd_addr *remote);
 
+/*
+ * Forget the neighbours that were sought in vain on this link. `socket` as above. 0 or -errno.
+ */
+int link_forget_neighbours(struct socket *socket, uint32_t ifindex);
+
 #endif

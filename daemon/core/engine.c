@@ -209,6 +209,8 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 	}
 	if (change->host)
 		engine->host_dirty = true;
+	if (change->returned)
+		engine->ops->link_returned(engine->kernel, change->ifindex);
 	if (change->resync)
 		want_resync(engine, change->snapshot);
 	if (change->type == CHANGE_LOST) {

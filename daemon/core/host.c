@@ -146,6 +146,8 @@ static int apply_link(struct model *model, const struct event_link *link, struct
 	} else if (has_link_changed(interface, link)) {
 		change->type = CHANGE_INTERFACE_CHANGED;
 	}
+	change->returned =
+		!is_new && link->up && link->carrier && !(interface->up && interface->carrier);
 	interface->seen = model->mark;
 	interface->master = link->master;
 	interface->type = link->type;

@@ -59,6 +59,12 @@ struct kernel_ops {
 	/* enum route, or -errno. `remote` of family 0 stands for a global address of local's family. */
 	int (*route)(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
 		     const struct mptcpd_addr *remote);
+	/*
+	 * A link has its carrier again: forget the neighbours that were sought there in vain. Sockets
+	 * that said good-bye meanwhile left such searches behind, which would hold the first SYNs back
+	 * for a second.
+	 */
+	int (*link_returned)(void *kernel, uint32_t ifindex);
 
 	/* The kernel's own path manager: endpoints and limits. */
 	int (*endpoint_add)(void *kernel, const struct event_endpoint *endpoint); /* id 0: any */

@@ -498,6 +498,14 @@ static int snapshot(void *kernel, enum snapshot_kind kind)
 	return r;
 }
 
+static int link_returned(void *kernel, uint32_t ifindex)
+{
+	struct fake_kernel *fake = kernel;
+
+	fake->n_returned += find_link(fake, ifindex) != NULL;
+	return 0;
+}
+
 static int snapshot_brief(void *kernel)
 {
 	((struct fake_kernel *)kernel)->brief_wanted = true;
@@ -538,6 +546,7 @@ const struct kernel_ops fake_ops = {
 	.withdraw = withdraw,
 	.probe = probe,
 	.route = route,
+	.link_returned = link_returned,
 	.endpoint_add = fake_endpoint_add,
 	.endpoint_delete = fake_endpoint_delete,
 	.endpoint_flags = fake_endpoint_flags,

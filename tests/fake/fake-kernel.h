@@ -79,6 +79,7 @@ struct fake_kernel {
 	struct fake_record log[FAKE_LOG]; /* the first ones; n_log of them */
 	size_t n_log;
 	bool out_of_time;
+	size_t n_returned; /* links */
 	/* Called after each event that was handed over, NULL: nothing is done between them. */
 	void (*between)(void *data);
 	void *between_data;

@@ -336,11 +336,6 @@ class Wires:
         self.net.client.ip(f"link set {self.names[i]} down")
 
     def carrier_off(self, i):
-        # What closes tries to say good-bye: ARP would be asking in vain when the carrier comes
-        # back, and lose the SYNs that come then. That second is not mptcpd's.
-        done = self.net.server.run("cat", f"/sys/class/net/link{i}/address")
-        self.net.client.ip(f"neigh replace 10.0.{i}.2 lladdr {done.stdout.strip()} "
-                           f"dev {self.names[i]} nud permanent")
         self.net.down(i, self.net.server)
 
     def carrier_on(self, i):

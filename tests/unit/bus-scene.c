@@ -120,6 +120,11 @@ static int on_snapshot(void *kernel, enum snapshot_kind kind)
 	return 0;
 }
 
+static int on_link_returned(void *kernel, uint32_t ifindex)
+{
+	return 0;
+}
+
 static int on_snapshot_brief(void *kernel)
 {
 	return 0;
@@ -143,6 +148,7 @@ static const struct kernel_ops ops = {
 	.withdraw = on_withdraw,
 	.probe = on_probe,
 	.route = on_route,
+	.link_returned = on_link_returned,
 	.endpoint_add = on_endpoint_add,
 	.endpoint_delete = on_endpoint_delete,
 	.endpoint_flags = on_endpoint_flags,

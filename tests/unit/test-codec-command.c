@@ -8,6 +8,8 @@
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
 #include <linux/mptcp.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
 
 #include "addr.h"
 #include "codec.h"
@@ -206,6 +208,34 @@ static void longest_command_fits(void)
 			 CODEC_COMMAND_SIZE);
 }
 
+/* What names a neighbour to be forgotten names the same one when the kernel tells of it. */
+static void neighbour_round_trip(void)
+{
+	static const char *const texts[] = {"10.0.0.7", "2001:db8::7"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+		union codec_command buffer;
+		struct codec_neighbour told = {.addr = parse(texts[i]), .ifindex = 9}, heard = {0};
+		struct nlmsghdr *nlh = codec_delete_neighbour(&buffer, &told);
+		struct ndmsg *info = mnl_nlmsg_get_payload(nlh);
+
+		nlh->nlmsg_type = RTM_NEWNEIGH;
+		info->ndm_state = NUD_REACHABLE;
+		g_assert_cmpint(codec_neighbour(nlh, nlh->nlmsg_len, &heard), ==, CODEC_IGNORED);
+		info->ndm_state = NUD_INCOMPLETE;
+		g_assert_cmpint(codec_neighbour(nlh, nlh->nlmsg_len, &heard), ==, 0);
+		g_assert_true(addr_equal(&heard.addr, &told.addr));
+		g_assert_cmpuint(heard.ifindex, ==, 9);
+		for (uint32_t size = 0; size < nlh->nlmsg_len; size++) {
+			g_autofree struct nlmsghdr *cut = g_memdup2(nlh, size);
+
+			if (size >= sizeof(*cut))
+				cut->nlmsg_len = size;
+			g_assert_cmpint(codec_neighbour(cut, size, &heard), !=, 0);
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -213,6 +243,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/codec/command/bytes", more_commands_are_these_bytes);
 	g_test_add_func("/codec/command/endpoint-round-trip", endpoint_round_trip);
 	g_test_add_func("/codec/command/limits-round-trip", limits_round_trip);
+	g_test_add_func("/codec/command/neighbour-round-trip", neighbour_round_trip);
 	g_test_add_func("/codec/command/longest-fits", longest_command_fits);
 	return g_test_run();
 }

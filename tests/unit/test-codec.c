@@ -253,6 +253,7 @@ static void decode_all(const void *bytes, size_t size, int outcomes[9])
 	struct event event;
 	struct codec_family found;
 	struct codec_route route;
+	struct codec_neighbour neighbour;
 	char text[CODEC_TEXT_SIZE];
 	int error;
 
@@ -264,7 +265,7 @@ static void decode_all(const void *bytes, size_t size, int outcomes[9])
 	outcomes[5] = codec_diag_connection(bytes, size, &event);
 	outcomes[6] = codec_diag_subflow(bytes, size, 1, &event);
 	outcomes[7] = codec_ack(bytes, size, &error, text);
-	outcomes[8] = 0;
+	outcomes[8] = codec_neighbour(bytes, size, &neighbour);
 }
 
 static const char *const captured[] = {
@@ -289,14 +290,14 @@ static void cut_short(void)
 
 			/* The header promises more than there is. */
 			decode_all(cut, length, outcomes);
-			for (size_t k = 0; k < 8; k++)
+			for (size_t k = 0; k < 9; k++)
 				g_assert_cmpint(outcomes[k], !=, 0);
 			if (length < sizeof(struct nlmsghdr))
 				continue;
 			/* The header is honest, the content is not. */
 			((struct nlmsghdr *)(void *)cut)->nlmsg_len = (uint32_t)length;
 			decode_all(cut, length, outcomes);
-			for (size_t k = 0; k < 8; k++)
+			for (size_t k = 0; k < 9; k++)
 				g_assert_true(outcomes[k] >= 0 || outcomes[k] == -EBADMSG);
 		}
 	}
@@ -318,7 +319,7 @@ static void bent_bytes(void)
 
 				bent[at] = (char)values[v];
 				decode_all(bent, size, outcomes);
-				for (size_t k = 0; k < 8; k++)
+				for (size_t k = 0; k < 9; k++)
 					g_assert_true(outcomes[k] >= 0 || outcomes[k] == -EBADMSG);
 			}
 		}

@@ -299,6 +299,7 @@ static void moves_off_a_lost_link(struct world *world, gconstpointer data)
 	later(world, 100);
 	g_assert_cmpuint(world->fake->counts[FAKE_CREATE], ==, 1);
 	g_assert_cmpuint(record(world, FAKE_CREATE, 0)->id, ==, id);
+	g_assert_cmpuint(world->fake->n_returned, ==, 1);
 }
 
 static void remakes_the_initial(struct world *world, gconstpointer data)
