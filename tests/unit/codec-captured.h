@@ -58,8 +58,7 @@ static const char refused[] =
 	"0000000005000b000000000005000c006f000000";
 
 /* CLOSED */
-static const char closed[] =
-	"1c0000001c000000000000000000000003010000080001003538e864";
+static const char closed[] = "1c0000001c000000000000000000000003010000080001003538e864";
 
 /* LISTENER_CLOSED */
 static const char listener_closed[] =
