@@ -147,8 +147,11 @@ static void step_connection(void)
 
 static void step_trouble(void)
 {
-	static const int errors[] = {EINVAL,	 ENOTCONN, EADDRNOTAVAIL, ENODEV,
-				     EADDRINUSE, ESRCH,	   ENOMEM,	  ENOBUFS};
+	/* All that kernel commands were seen to fail with. */
+	static const int errors[] = {EINVAL,	 ENOTCONN,   EADDRNOTAVAIL, ENODEV,
+				     EADDRINUSE, ESRCH,	     EEXIST,	    EBUSY,
+				     ERANGE,	 EOPNOTSUPP, EPERM,	    ENOMEM,
+				     ENOBUFS,	 ENOENT,     ETIMEDOUT,	    ENETUNREACH};
 	uint32_t action = dice(6);
 
 	tell("trouble", action, 0);
