@@ -125,8 +125,6 @@ static void set_interface(const struct model *model, struct subflow *subflow, ui
 /* Events do not say who sent the MP_JOIN; the port that the peer listens on does. */
 static bool is_ours_by_port(const struct connection *connection, const struct event_subflow *event)
 {
-	if (connection->side == MPTCPD_SIDE_SERVER)
-		return event->local.port != connection->local.port;
 	if (event->remote.port == connection->remote.port)
 		return true;
 	for (size_t i = 0; i < connection->n_peers; i++)
@@ -135,13 +133,24 @@ static bool is_ours_by_port(const struct connection *connection, const struct ev
 	return false;
 }
 
-static enum mptcpd_origin guess_origin(const struct connection *connection, bool is_ours)
+/* Whose is a subflow that nobody asked us for? */
+static void guess_origin(const struct model *model, const struct connection *connection,
+			 const struct event_subflow *event, struct subflow *subflow)
 {
-	if (!is_ours)
-		return MPTCPD_ORIGIN_PEER;
-	/* Where it is not the kernel's own doing, nobody but a person makes subflows beside us. */
-	return connection->path_manager == PATH_MANAGER_KERNEL ? MPTCPD_ORIGIN_POLICY
-							       : MPTCPD_ORIGIN_ADMIN;
+	enum path_manager path_manager = connection->path_manager;
+
+	subflow->origin_known = path_manager != PATH_MANAGER_UNKNOWN;
+	if (path_manager == PATH_MANAGER_UNKNOWN)
+		path_manager = model->path_manager; /* most likely */
+	if (!is_ours_by_port(connection, event)) {
+		subflow->origin = MPTCPD_ORIGIN_PEER;
+		subflow->origin_known = true;
+	} else if (path_manager == PATH_MANAGER_KERNEL) {
+		subflow->origin = MPTCPD_ORIGIN_POLICY;
+	} else {
+		/* Beside us, nobody but a person makes subflows here. */
+		subflow->origin = MPTCPD_ORIGIN_ADMIN;
+	}
 }
 
 static void see_subflow(const struct model *model, struct subflow *subflow,
@@ -182,8 +191,7 @@ int subflow_apply_established(struct model *model, struct connection *connection
 		subflow = connection_add_subflow(connection);
 		if (!subflow)
 			return 0;
-		subflow->origin = guess_origin(connection, is_ours_by_port(connection, event)) & 7;
-		subflow->origin_known = true;
+		guess_origin(model, connection, event, subflow);
 	}
 	if (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_PENDING)
 		change->type = CHANGE_SUBFLOW_ESTABLISHED;

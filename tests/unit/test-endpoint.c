@@ -440,6 +440,21 @@ static void renews_when_none_is_healthy(struct world *world, gconstpointer data)
 	g_assert_cmpuint(world->fake->counts[FAKE_ENDPOINT_ADD], ==, 1);
 }
 
+static void renews_eagerly_where_told(struct world *world, gconstpointer data)
+{
+	struct fake_connection *one = connect_two(world, 71);
+
+	connect_two(world, 72);
+	fake_rules.rejoin_eager = true;
+	fake_forget_log(world->fake);
+	fake_reset(world->fake, one, 1, ECONNRESET);
+	run(world);
+	later(world, 1500);
+	fake_rules.rejoin_eager = false;
+	g_assert_cmpuint(world->fake->counts[FAKE_ENDPOINT_DELETE], ==, 1);
+	g_assert_cmpuint(world->fake->counts[FAKE_ENDPOINT_ADD], ==, 1);
+}
+
 #define ADD(path, function) g_test_add(path, struct world, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv)
@@ -466,5 +481,6 @@ int main(int argc, char **argv)
 	ADD("/endpoint/crash/knows-its-own", knows_its_own_after_a_crash);
 	ADD("/endpoint/crash/takes-others-for-others", takes_others_for_others_after_a_crash);
 	ADD("/endpoint/rejoin/renews-when-none-is-healthy", renews_when_none_is_healthy);
+	ADD("/endpoint/rejoin/renews-eagerly-where-told", renews_eagerly_where_told);
 	return g_test_run();
 }
