@@ -45,9 +45,9 @@ static int check_connection(struct direct *direct, uint32_t token)
 
 	if (r == PROBE_KERNEL)
 		return direct_fail(direct, -EOPNOTSUPP,
-				   "connection %08x is under the kernel's path manager", token);
+				   "connection %x is under the kernel's path manager", token);
 	if (r == PROBE_GONE)
-		return direct_fail(direct, -ENOENT, "no connection with token %08x", token);
+		return direct_fail(direct, -ENOENT, "no connection with token %x", token);
 	return direct_told(direct, r);
 }
 
@@ -63,9 +63,8 @@ static int load_connection(struct direct *direct, uint32_t token,
 	if (r < 0)
 		return r;
 	*ret_connection = model_find_connection(&direct->model, token);
-	return *ret_connection
-		       ? 0
-		       : direct_fail(direct, -ENOENT, "no connection with token %08x", token);
+	return *ret_connection ? 0
+			       : direct_fail(direct, -ENOENT, "no connection with token %x", token);
 }
 
 /* Which ids the connection uses, and the one of an address. */
@@ -167,7 +166,7 @@ static int find_subflow(struct direct *direct, uint32_t token, const struct mptc
 		if (is_between(*ret_subflow, &here, &there))
 			return 0;
 	}
-	return direct_fail(direct, -ENOENT, "connection %08x has no such subflow", token);
+	return direct_fail(direct, -ENOENT, "connection %x has no such subflow", token);
 }
 
 int direct_subflow_delete(struct direct *direct, uint32_t token, const struct mptcpctl_addr *local,

@@ -193,7 +193,7 @@ int direct_get_connection(struct direct *direct, uint32_t token,
 		return r;
 	connection = model_find_connection(&direct->model, token);
 	if (!connection)
-		return direct_fail(direct, -ENOENT, "no connection with token %08x", token);
+		return direct_fail(direct, -ENOENT, "no connection with token %x", token);
 	look_up_path_manager(direct, connection);
 	return record_connection(&direct->model, direct->kernel, connection, on_connection, data);
 }

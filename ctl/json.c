@@ -27,7 +27,7 @@ void json_print(json_t *value)
 
 json_t *json_token(uint32_t token)
 {
-	return json_sprintf("%08x", token);
+	return json_sprintf("%x", token);
 }
 
 static json_t *number(uint64_t value)

@@ -272,7 +272,7 @@ static int on_explanation(void *data, const struct mptcpctl_explanation *explana
 		putchar('\n');
 		return 0;
 	}
-	printf("%08" PRIx32 " policy %s\n", explanation->token,
+	printf("%" PRIx32 " policy %s\n", explanation->token,
 	       explanation->policy ? explanation->policy : "none");
 	columns_begin(&ctl->columns, headers, 7, ctl->terminal);
 	for (path = explanation->paths; path; path = path->next)

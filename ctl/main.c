@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "direct.h"
@@ -60,7 +61,7 @@ bool ctl_is_socket_named(const struct ctl *ctl)
 
 int ctl_parse_token(const char *text, uint32_t *ret_token)
 {
-	const char *digits = strncmp(text, "0x", 2) == 0 ? text + 2 : text;
+	const char *digits = strncasecmp(text, "0x", 2) == 0 ? text + 2 : text;
 	size_t n = strlen(digits);
 
 	if (n < 1 || n > 8 || strspn(digits, "0123456789abcdefABCDEF") != n)

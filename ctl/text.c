@@ -110,7 +110,7 @@ void text_subflow_row(struct columns *columns, uint32_t token,
 	char local[TEXT_ADDR_SIZE], remote[TEXT_ADDR_SIZE], notes[256];
 
 	note_subflow(notes, sizeof(notes), subflow);
-	columns_add(columns, "%08" PRIx32, token);
+	columns_add(columns, "%" PRIx32, token);
 	columns_add(columns, "%s", subflow->state);
 	columns_add(columns, "%s", text_addr(&subflow->local, local));
 	columns_add(columns, "%s", text_addr(&subflow->remote, remote));
@@ -133,7 +133,7 @@ void text_connection(struct ctl *ctl, const struct mptcpctl_connection *connecti
 	char local[TEXT_ADDR_SIZE], remote[TEXT_ADDR_SIZE], notes[256], token[16];
 	const struct mptcpctl_subflow *subflow;
 
-	snprintf(token, sizeof(token), "%08" PRIx32, connection->token);
+	snprintf(token, sizeof(token), "%" PRIx32, connection->token);
 	print_coloured(ctl, BOLD, token);
 	printf(" %s -> %s ", text_addr(&connection->local, local),
 	       text_addr(&connection->remote, remote));
@@ -274,14 +274,14 @@ void text_event(struct ctl *ctl, const struct mptcpctl_event *event)
 	print_time(event->time_us);
 	print_coloured(ctl, BOLD, event->name);
 	if (event->token)
-		printf(" %08" PRIx32 " %s", event->token, event->side ? event->side : "");
-	if (event->local.address)
+		printf(" %" PRIx32 " %s", event->token, event->side ? event->side : "");
+	if (event->local.address && !event->endpoint)
 		printf(" %s", text_addr(&event->local, text));
 	if (event->remote.address)
 		printf(" -> %s", text_addr(&event->remote, text));
 	if (event->interface)
 		printf(" dev %s", event->interface);
-	if (event->local_id || event->remote_id)
+	if (!event->endpoint && (event->local_id || event->remote_id))
 		printf(" ids %u/%u", event->local_id, event->remote_id);
 	if (event->endpoint)
 		printf(" %s id %u", text_addr(&event->endpoint->addr, text), event->endpoint->id);

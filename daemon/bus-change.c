@@ -48,14 +48,14 @@ static int answer_connection(sd_bus_message *m, struct bus *bus, uint32_t token,
 
 	switch (-r) {
 	case ESRCH:
-		snprintf(text, sizeof(text), "no connection with token %08x", token);
+		snprintf(text, sizeof(text), "no connection with token %x", token);
 		return answer(m, bus, -ENOENT, text, error);
 	case EPERM:
-		snprintf(text, sizeof(text), "connection %08x is under the kernel's path manager",
+		snprintf(text, sizeof(text), "connection %x is under the kernel's path manager",
 			 token);
 		return failed(error, text, r);
 	case EOPNOTSUPP:
-		snprintf(text, sizeof(text), "connection %08x has fallen back to TCP", token);
+		snprintf(text, sizeof(text), "connection %x has fallen back to TCP", token);
 		return failed(error, text, r);
 	default:
 		return answer(m, bus, r, missing, error);
@@ -168,7 +168,7 @@ static int withdraw(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 		r = bus_read_no_options(m, error);
 	if (r < 0)
 		return r;
-	snprintf(missing, sizeof(missing), "connection %08x announces no address with id %u", token,
+	snprintf(missing, sizeof(missing), "connection %x announces no address with id %u", token,
 		 id);
 	r = engine_withdraw(bus->setup.engine, token, id, bus_now_ms());
 	return answer_connection(m, bus, token, r, missing, error);
@@ -205,6 +205,8 @@ static int add_endpoint(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 	if (r < 0)
 		return r;
 	r = engine_endpoint_add(bus->setup.engine, &endpoint, bus_now_ms());
+	if (r == 0)
+		bus_refresh(bus); /* which id it got */
 	return answer(m, bus, r, "no such endpoint", error);
 }
 
@@ -274,6 +276,7 @@ static int set_limits(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 		r = bus_read_no_options(m, error);
 	if (r < 0)
 		return r;
+	bus_refresh(bus);
 	r = engine_limits_set(bus->setup.engine, &limits, bus_now_ms());
 	return answer(m, bus, r, "no limits", error);
 }
@@ -319,7 +322,7 @@ static int check_config(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 static const struct change_method {
 	const char *member;
 	int (*run)(sd_bus_message *m, struct bus *bus, sd_bus_error *error);
-	const char *action; /* what polkit calls it */
+	const char *action; /* what polkit calls it; NULL: everyone may */
 } methods[] = {
 	{"AddSubflow", add_subflow, MANAGE},
 	{"DeleteSubflow", delete_subflow, MANAGE},
@@ -332,7 +335,7 @@ static const struct change_method {
 	{"FlushEndpoints", flush_endpoints, MANAGE},
 	{"SetLimits", set_limits, MANAGE},
 	{"Reload", reload, RELOAD},
-	{"CheckConfig", check_config, RELOAD},
+	{"CheckConfig", check_config, NULL},
 };
 
 static const struct change_method *find_method(sd_bus_message *m)

@@ -282,8 +282,8 @@ int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error)
 		return r;
 	connection = model_find_connection(engine_model(engine), token);
 	if (!connection)
-		return sd_bus_error_setf(error, WIRE_ERROR_NOT_FOUND,
-					 "no connection with token %08x", token);
+		return sd_bus_error_setf(error, WIRE_ERROR_NOT_FOUND, "no connection with token %x",
+					 token);
 	r = sd_bus_message_new_method_return(m, &reply);
 	if (r >= 0)
 		r = bus_append_text(reply, connection->policy ? connection->policy->name : "");

@@ -184,8 +184,8 @@ int bus_method_connection(sd_bus_message *m, void *data, sd_bus_error *error)
 		return r;
 	connection = model_find_connection(engine_model(peer->bus->setup.engine), token);
 	if (!connection)
-		return sd_bus_error_setf(error, WIRE_ERROR_NOT_FOUND,
-					 "no connection with token %08x", token);
+		return sd_bus_error_setf(error, WIRE_ERROR_NOT_FOUND, "no connection with token %x",
+					 token);
 	r = new_reply(m, peer, &reply);
 	if (r >= 0)
 		r = bus_append_connection(reply, peer->bus, connection);

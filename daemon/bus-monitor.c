@@ -151,7 +151,7 @@ static int append_endpoint(sd_bus_message *m, const struct bus *bus, const struc
 	if (r >= 0 && endpoint && change->type != CHANGE_ENDPOINT_REMOVED)
 		r = bus_append_endpoint(m, bus, endpoint, endpoint->ours ? "mptcpd" : "other");
 	else if (r >= 0)
-		r = bus_append_endpoint(m, bus, &gone, "");
+		r = bus_append_endpoint(m, bus, &gone, change->ours ? "mptcpd" : "other");
 	if (r >= 0)
 		r = sd_bus_message_close_container(m);
 	return r < 0 ? r : sd_bus_message_close_container(m);

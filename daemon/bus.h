@@ -38,7 +38,7 @@ struct bus_setup {
 	int (*check_config)(void *data, char *text, size_t size);
 	/* Tell the configuration in use, as its files were layered. */
 	void (*config)(void *data, bus_config_func each, void *each_data);
-	/* Ask the kernel for its endpoints and limits now, unless that was done just before. */
+	/* Ask the kernel for its endpoints and limits now. */
 	void (*refresh)(void *data);
 	/* What was measured on this subflow; 0, or -errno: nothing was. Must not block. */
 	int (*measure)(void *data, uint32_t token, const struct mptcpd_addr *local,

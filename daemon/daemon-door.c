@@ -9,9 +9,6 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-/* Listings are not worth asking the kernel for its endpoints more often. */
-#define REFRESH_MS 100
-
 /* Take a new configuration, or keep the old one and say why. */
 static int reload(void *data, char *text, size_t size)
 {
@@ -123,15 +120,11 @@ static const char *error_text(void *data)
 	return kernel_ops.error_text(daemon->kernel);
 }
 
-/* What other programs changed is to be seen at once, but not for one who keeps asking. */
+/* What other programs changed is to be seen at once: two short dumps. */
 static void refresh(void *data)
 {
 	struct daemon *daemon = data;
-	uint64_t now = daemon_now_ms();
 
-	if (now - daemon->refreshed_ms < REFRESH_MS)
-		return;
-	daemon->refreshed_ms = now;
 	if (kernel_refresh_endpoints(daemon->kernel) == 0)
 		daemon_settle(daemon);
 }

@@ -33,7 +33,6 @@ struct daemon {
 	struct l_io
 		*again; /* an eventfd: readable when work is left, after all else had its turn */
 	uint64_t settle_at_ms; /* what the timer is set to */
-	uint64_t refreshed_ms; /* when the kernel was asked for its endpoints for a listing */
 	enum path_manager path_manager_before; /* UNKNOWN: not changed */
 	enum path_manager path_manager_set; /* by us; UNKNOWN: never */
 	bool host_changed; /* since the last look at rp_filter */

@@ -72,12 +72,12 @@ void notice_log(const struct notice *notice, uint64_t now_ms)
 		snprintf(more, sizeof(more), " (%llu more since the last such message)",
 			 (unsigned long long)kind->n_suppressed);
 	if (notice->token)
-		snprintf(about, sizeof(about), " for connection %08x", notice->token);
+		snprintf(about, sizeof(about), " for connection %x", notice->token);
 	kind->logged_ms = now_ms;
 	kind->n_suppressed = 0;
 	switch (notice->type) {
 	case NOTICE_PLAN_REFUSED:
-		l_warn("plugin %s: connection %08x: %s to %s is refused: %s%s", who, notice->token,
+		l_warn("plugin %s: connection %x: %s to %s is refused: %s%s", who, notice->token,
 		       addr_format(&notice->local, local), addr_format(&notice->remote, remote),
 		       refusal_text(notice->error), more);
 		break;
@@ -132,7 +132,7 @@ void notice_log_change(const struct change *change)
 	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE], token[16] = "";
 
 	if (change->token)
-		snprintf(token, sizeof(token), " %08x", change->token);
+		snprintf(token, sizeof(token), " %x", change->token);
 	l_info("%s%s%s%s%s%s%s%s%s%s%s", change_texts[change->type], token,
 	       change->local.family ? " " : "",
 	       change->local.family ? addr_format(&change->local, local) : "",

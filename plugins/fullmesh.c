@@ -158,6 +158,24 @@ static bool plan_next(struct mesh *mesh, struct source *source)
 	return false;
 }
 
+/* A server's clients join to what it announces: the addresses whose interface has the flag signal. */
+static void plan_announcements(const struct mptcpd_view *view,
+			       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
+{
+	for (size_t i = 0; i < view->n_locals; i++) {
+		const struct mptcpd_local *local = &view->locals[i];
+		struct mptcpd_announcement announcement = {
+			.addr = local->announce.family ? local->announce : local->addr,
+			.ifindex = local->ifindex,
+		};
+
+		if ((local->flags & MPTCPD_FLAG_SIGNAL) &&
+		    local->addr.family == connection->local.family &&
+		    !same_host(&announcement.addr, &connection->local))
+			plan->add_announcement(plan, &announcement);
+	}
+}
+
 static void plan_paths(void *data, const struct mptcpd_view *view,
 		       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
 {
@@ -165,6 +183,8 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 	struct mesh mesh = {.view = view, .plan = plan, .max_paths = fullmesh->max_subflows};
 	bool more = true;
 
+	if (connection->side == MPTCPD_SIDE_SERVER)
+		plan_announcements(view, connection, plan);
 	if (connection->side == MPTCPD_SIDE_UNKNOWN ||
 	    (connection->side == MPTCPD_SIDE_SERVER && !fullmesh->server_side))
 		return;

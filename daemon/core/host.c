@@ -279,6 +279,7 @@ static void describe_endpoint(const struct model *model, const struct endpoint *
 	change->local = endpoint->addr;
 	change->local_id = endpoint->id;
 	change->flags = endpoint->flags;
+	change->ours = endpoint->ours;
 	change->ifindex = endpoint->ifindex;
 	snprintf(change->interface, sizeof(change->interface), "%s",
 		 model_interface_name(model, endpoint->ifindex));

@@ -4,6 +4,7 @@
 
 #include "addr.h"
 #include "engine-private.h"
+#include "subflow.h"
 
 #define BACK_OFF_FIRST_MS 1000
 #define BACK_OFF_MAX_MS 60000
@@ -178,7 +179,12 @@ int engine_set_backup(struct engine *engine, struct connection *connection, stru
 							   &subflow->local, &subflow->remote,
 							   backup));
 
-	if (r == 0)
+	if (r == 0 && subflow->backup != backup) {
+		struct change change = {.type = CHANGE_SUBFLOW_PRIORITY};
+
 		subflow->backup = backup;
+		subflow_describe(&engine->model, connection, subflow, &change);
+		engine_tell(engine, &change);
+	}
 	return r;
 }

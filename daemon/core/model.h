@@ -197,6 +197,7 @@ struct change {
 	uint8_t local_id, remote_id; /* also the id of a peer's address and of an endpoint */
 	uint32_t ifindex;
 	uint32_t flags; /* of an endpoint */
+	bool ours; /* an endpoint of ours */
 	char interface[MPTCPD_IFNAME_SIZE];
 	bool initial, backup, peer_backup, deny_join_id0;
 	uint8_t error;

@@ -87,8 +87,8 @@ static struct subflow *match_subflow(const struct connection *connection,
 	return best;
 }
 
-static void describe_subflow(const struct model *model, const struct connection *connection,
-			     const struct subflow *subflow, struct change *change)
+void subflow_describe(const struct model *model, const struct connection *connection,
+		      const struct subflow *subflow, struct change *change)
 {
 	connection_describe(connection, change);
 	change->local = subflow->local;
@@ -202,7 +202,7 @@ int subflow_apply_established(struct model *model, struct connection *connection
 				subflow->state == SUBFLOW_CLOSING ? SUBFLOW_CLOSING
 								  : SUBFLOW_ESTABLISHED,
 				now_ms);
-	describe_subflow(model, connection, subflow, change);
+	subflow_describe(model, connection, subflow, change);
 	return 0;
 }
 
@@ -236,7 +236,7 @@ static void close_subflow(struct model *model, struct connection *connection,
 	subflow->reset_reason = event->reset_reason;
 	subflow->by_command = false;
 	change->type = CHANGE_SUBFLOW_CLOSED;
-	describe_subflow(model, connection, subflow, change);
+	subflow_describe(model, connection, subflow, change);
 	subflow->failed = subflow->state != SUBFLOW_CLOSING;
 	if (lived)
 		subflow->attempts = 0;
@@ -273,7 +273,7 @@ int subflow_apply_priority(struct model *model, struct connection *connection,
 		change->type = CHANGE_SUBFLOW_PRIORITY;
 	subflow->peer_backup = event->peer_backup;
 	subflow->touched = model->mark;
-	describe_subflow(model, connection, subflow, change);
+	subflow_describe(model, connection, subflow, change);
 	return 0;
 }
 
@@ -339,7 +339,7 @@ out:
 	    change->type == CHANGE_CONNECTION_UPDATED) {
 		connection_describe(connection, change);
 	} else if (change->type == CHANGE_SUBFLOW_ESTABLISHED) {
-		describe_subflow(model, connection, subflow, change);
+		subflow_describe(model, connection, subflow, change);
 	}
 	return 0;
 }

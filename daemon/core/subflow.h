@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What events and dump records say of one subflow, for connection.c alone. All return and promise
- * as model_apply().
+ * What events and dump records say of one subflow. subflow_apply_* return and promise as
+ * model_apply(), and are for connection.c alone.
  */
 #ifndef CORE_SUBFLOW_H
 #define CORE_SUBFLOW_H
@@ -18,6 +18,9 @@ int subflow_apply_priority(struct model *model, struct connection *connection,
 int subflow_apply_snapshot(struct model *model, struct connection *connection,
 			   const struct event_subflow *event, uint64_t now_ms,
 			   struct change *change);
+/* Fill in which subflow the change is about. */
+void subflow_describe(const struct model *model, const struct connection *connection,
+		      const struct subflow *subflow, struct change *change);
 /* Close one subflow that the finished snapshot did not show; false: there is none (any more). */
 bool subflow_sweep(struct model *model, struct connection *connection, uint64_t now_ms,
 		   struct change *change);

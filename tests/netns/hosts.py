@@ -132,7 +132,7 @@ class Host:
                     "remote": remote[:2],
                     "device": local[2],
                     "flags": match[1],
-                    "token": f"{int(match[4], 16):08x}",
+                    "token": f"{int(match[4], 16):x}",
                     "remote-id": int(match[3]),
                     "local-id": int(match[5]),
                     "bytes-sent": int(sent[1]) if sent else 0,
@@ -152,7 +152,7 @@ class Host:
                         "state": words[0],
                         "local": parse_socket(words[3])[:2],
                         "remote": parse_socket(words[4])[:2],
-                        "token": f"{int(token[1], 16):08x}",
+                        "token": f"{int(token[1], 16):x}",
                     }
                 )
         return found

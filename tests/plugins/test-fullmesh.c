@@ -227,6 +227,20 @@ static void test_server(struct scene *scene, gconstpointer unused)
 	assert_paths(scene, A ">" PEER " " B ">" PEER);
 }
 
+static void test_server_announces(struct scene *scene, gconstpointer unused)
+{
+	scene->connection.side = MPTCPD_SIDE_SERVER;
+	for (size_t i = 0; i < scene->view.base.n_locals; i++)
+		((struct mptcpd_local *)(uintptr_t)scene->view.base.locals)[i].flags =
+			MPTCPD_FLAG_SIGNAL;
+	plan(scene);
+	assert_paths(scene, "");
+	/* all but the one the client knows already */
+	g_assert_cmpuint(scene->plan.n_announcements, ==, scene->view.base.n_locals - 1);
+	g_assert_cmpuint(scene->plan.announcements[0].ifindex, !=, 0);
+	g_assert_false(scene->plan.announcements[0].listen);
+}
+
 static void test_unknown_side(struct scene *scene, gconstpointer unused)
 {
 	scene->connection.side = MPTCPD_SIDE_UNKNOWN;
@@ -281,6 +295,7 @@ int main(int argc, char **argv)
 	ADD("never-more-than-a-plan-holds", test_full_plan);
 	ADD("paths-of-other-plugins-count", test_stacked);
 	ADD("server-makes-none-unless-told", test_server);
+	ADD("server-announces-what-has-the-flag", test_server_announces);
 	ADD("unknown-side-makes-none", test_unknown_side);
 	ADD("only-where-routes-lead", test_routes);
 	ADD("no-route-no-path", test_no_route_at_all);

@@ -57,7 +57,7 @@ static void client_announces(struct scene *scene)
 	g_assert_cmpuint(scene->announced_id, ==, 9);
 	g_assert_cmpuint(scene->announced_ifindex, ==, 2);
 	g_assert_cmpint(mptcpctl_announce(ctl, 2, &addr, 9, NULL), ==, -ENOENT);
-	expect_words(ctl, "no connection with token 00000002");
+	expect_words(ctl, "no connection with token 2");
 	g_assert_cmpint(mptcpctl_announce(ctl, 1, &addr, 0, NULL), ==, -EINVAL);
 	expect_words(ctl, "expected 1 to 255");
 	g_assert_cmpint(mptcpctl_announce(ctl, 1, &bad, 9, NULL), ==, -EINVAL);
@@ -267,10 +267,11 @@ static void client_is_refused(struct scene *scene)
 	g_assert_cmpint(mptcpctl_endpoint_delete(ctl, 4, NULL), ==, -EACCES);
 	g_assert_cmpint(mptcpctl_endpoint_flush(ctl), ==, -EACCES);
 	g_assert_cmpint(mptcpctl_limits_set(ctl, &limits), ==, -EACCES);
-	g_assert_cmpint(mptcpctl_check_config(ctl, on_checked, text), ==, -EACCES);
+	g_assert_cmpint(mptcpctl_check_config(ctl, on_checked, text), ==, 0);
 	g_assert_cmpint(mptcpctl_list_config(ctl, on_config, text), ==, 0);
 	g_assert_cmpstr(scene->command, ==, "");
-	g_assert_cmpuint(scene->announced_id + scene->n_checks, ==, 0);
+	g_assert_cmpuint(scene->announced_id, ==, 0);
+	g_assert_cmpuint(scene->n_checks, ==, 1);
 	mptcpctl_free(ctl);
 	g_string_free(text, TRUE);
 	g_assert_no_errno((int)syscall(SYS_setresuid, -1, 0, -1));
