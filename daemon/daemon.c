@@ -73,8 +73,9 @@ static void set_timer(struct daemon *daemon, uint64_t at_ms, uint64_t now)
 }
 
 /* The native protocol; ell's own writer leaves out who speaks. */
-static void log_to_journal(int priority, const char *file, const char *line, const char *function,
-			   const char *format, va_list arguments)
+__attribute__((format(printf, 5, 0))) static void
+log_to_journal(int priority, const char *file, const char *line, const char *function,
+	       const char *format, va_list arguments)
 {
 	char message[2048];
 	size_t length;

@@ -25,8 +25,9 @@ static bool is_stderr_the_journal(void)
  * the journal's native protocol, which is used from then on, could not tell which service it was,
  * and the reason why a start failed would be missing there.
  */
-static void log_to_journal(int priority, const char *file, const char *line, const char *function,
-			   const char *format, va_list arguments)
+__attribute__((format(printf, 5, 0))) static void
+log_to_journal(int priority, const char *file, const char *line, const char *function,
+	       const char *format, va_list arguments)
 {
 	fprintf(stderr, "<%d>", priority);
 	vfprintf(stderr, format, arguments);

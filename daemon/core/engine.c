@@ -236,11 +236,17 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 	tell_in_order(engine, connection, change);
 }
 
+/* Did the kernel tell it by itself? Records of dumps are what it was asked for. */
+static bool is_news(const struct event *event)
+{
+	return event->type <= EVENT_ROUTES && !event->dumped;
+}
+
 void engine_event(struct engine *engine, const struct event *event, uint64_t now_ms)
 {
 	struct change change;
 
-	engine->counters.events++;
+	engine->counters.events += is_news(event);
 	if (model_apply(&engine->model, event, now_ms, &change) < 0)
 		engine->counters.events_bad++;
 	else
