@@ -90,7 +90,8 @@ void daemon_restore_path_manager(struct daemon *daemon)
 	if (daemon->path_manager_before == PATH_MANAGER_UNKNOWN)
 		return;
 	/* Only what we set: somebody may have chosen otherwise since. */
-	if (sysctl_path_manager() == daemon->path_manager_set)
+	if (daemon->path_manager_set == PATH_MANAGER_UNKNOWN ||
+	    sysctl_path_manager() == daemon->path_manager_set)
 		r = sysctl_set_path_manager(daemon->path_manager_before);
 	if (r < 0)
 		l_error("net.mptcp.path_manager cannot be put back as it was: %s", strerror(-r));

@@ -15,7 +15,7 @@
 struct kind {
 	enum notice_type type;
 	int error;
-	const char *who; /* plugin or command: compared by its text */
+	char who[64]; /* plugin or command; copied, for a plugin may be unloaded */
 	uint64_t logged_ms;
 	uint64_t n_suppressed;
 };
@@ -29,13 +29,14 @@ static struct kind *find_kind(const struct notice *notice, const char *who)
 	for (size_t i = 0; i < L_ARRAY_SIZE(kinds); i++) {
 		struct kind *kind = &kinds[i];
 
-		if (kind->who && kind->type == notice->type && kind->error == notice->error &&
-		    strcmp(kind->who, who) == 0)
+		if (kind->who[0] && kind->type == notice->type && kind->error == notice->error &&
+		    strncmp(kind->who, who, sizeof(kind->who) - 1) == 0)
 			return kind;
 		if (kind->logged_ms < oldest->logged_ms)
 			oldest = kind;
 	}
-	*oldest = (struct kind){.type = notice->type, .error = notice->error, .who = who};
+	*oldest = (struct kind){.type = notice->type, .error = notice->error};
+	snprintf(oldest->who, sizeof(oldest->who), "%s", who);
 	return oldest;
 }
 

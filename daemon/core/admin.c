@@ -68,13 +68,23 @@ static struct subflow *find_or_add(struct connection *connection,
 	return subflow;
 }
 
+/* It was not made: what the record was before, a wish or a ban, holds again. */
+static void undo_add(struct connection *connection, struct subflow *subflow,
+		     const struct subflow *before)
+{
+	if (before->local.family)
+		*subflow = *before;
+	else
+		connection_remove_subflow(connection, subflow);
+}
+
 int engine_subflow_add(struct engine *engine, uint32_t token, const struct subflow_request *request,
 		       uint64_t now_ms)
 {
 	const struct local *local =
 		model_find_local(&engine->model, &request->local, request->ifindex);
 	struct connection *connection;
-	struct subflow *subflow;
+	struct subflow *subflow, before;
 	int r = find_connection(engine, token, &connection);
 
 	if (r < 0)
@@ -86,6 +96,7 @@ int engine_subflow_add(struct engine *engine, uint32_t token, const struct subfl
 	subflow = find_or_add(connection, request);
 	if (!subflow)
 		return -ENOSPC;
+	before = *subflow;
 	subflow->local = request->local;
 	subflow->remote = request->remote;
 	subflow->asked_port = request->local.port;
@@ -98,7 +109,7 @@ int engine_subflow_add(struct engine *engine, uint32_t token, const struct subfl
 	subflow->wanted_by = WANTED_BY_ADMIN;
 	r = engine_create(engine, connection, subflow, now_ms);
 	if (r < 0)
-		connection_remove_subflow(connection, subflow); /* the person was told */
+		undo_add(connection, subflow, &before); /* the person was told */
 	else
 		engine_mark_dirty(engine, connection);
 	engine_settled(engine, connection);

@@ -341,7 +341,8 @@ static int apply(struct model *model, const struct event *event, uint64_t now_ms
 	connection = connection_find(model, event->token);
 	if (connection && connection->gone)
 		connection = NULL;
-	if (!connection && event->type == EVENT_ADDRESS_ANNOUNCED) {
+	if (!connection && event->type == EVENT_ADDRESS_ANNOUNCED &&
+	    event->peer_address.addr.family) {
 		/* No snapshot can tell it later: keep it, whatever else is missing. */
 		connection = connection_add(model, event->token);
 		connection->adopted = change->resync = true;

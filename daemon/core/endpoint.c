@@ -468,7 +468,8 @@ void engine_leave(struct engine *engine, uint64_t now_ms)
 
 		compare(engine, owned);
 		owned->wanted = false;
-		if (owned->present && !owned->unconfirmed && !has_healthy(engine, &host))
+		if (owned->present && !owned->unconfirmed && engine->connections_known &&
+		    !has_healthy(engine, &host))
 			take_away(engine, owned, now_ms);
 	}
 	engine_restore_limits(engine);

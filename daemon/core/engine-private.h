@@ -27,6 +27,8 @@ struct engine {
 	struct connection *dirty_first, *dirty_last; /* touched by an event: first */
 	struct connection
 		*walk; /* next in the walk over all after a change of the host; NULL: done */
+	bool walk_again; /* the host changed since it began */
+	bool connections_known; /* the first snapshot of connections is complete */
 	struct deadlines deadlines;
 	bool host_dirty; /* the view is out of date */
 	bool host_known; /* the first snapshot of the host is complete */

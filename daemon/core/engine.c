@@ -65,9 +65,13 @@ static void on_forget(void *data, struct connection *connection)
 		engine->observer.on_forget(engine->observer.data, connection);
 }
 
+/* Look at all connections. A walk under way goes on to its end first, or the last would never have their turn. */
 static void start_walk(struct engine *engine)
 {
-	engine->walk = model_next_connection(&engine->model, 0);
+	if (engine->walk)
+		engine->walk_again = true;
+	else
+		engine->walk = model_next_connection(&engine->model, 0);
 }
 
 /* ---- life ---- */
@@ -225,8 +229,10 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		engine->host_dirty |= change->snapshot == SNAPSHOT_HOST;
 		engine->endpoints.known |= change->snapshot == SNAPSHOT_ENDPOINTS;
 		engine->endpoints.dirty |= change->snapshot == SNAPSHOT_ENDPOINTS;
-		if (change->snapshot == SNAPSHOT_CONNECTIONS)
+		if (change->snapshot == SNAPSHOT_CONNECTIONS) {
+			engine->connections_known = true;
 			start_walk(engine);
+		}
 	}
 	if (change->type >= CHANGE_ENDPOINT_ADDED && change->type <= CHANGE_PATH_MANAGER)
 		engine->endpoints.dirty = true;
@@ -357,6 +363,10 @@ static bool settle_walk(struct engine *engine, uint64_t now_ms)
 		engine->walk = connection_next(connection);
 		if (connection->planned != engine->generation)
 			settle_one(engine, connection, now_ms);
+		if (!engine->walk && engine->walk_again) {
+			engine->walk_again = false;
+			start_walk(engine);
+		}
 	}
 	return true;
 }
@@ -384,10 +394,21 @@ static void settle_resync(struct engine *engine, uint64_t now_ms)
 	}
 }
 
+/* When a snapshot is due at the latest: all there is to do before the host is known. */
+static uint64_t next_snapshot(const struct engine *engine)
+{
+	uint64_t next = engine->sweep_due_ms;
+
+	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++)
+		if (engine->resync[kind].wanted && engine->resync[kind].due_ms < next)
+			next = engine->resync[kind].due_ms;
+	return next;
+}
+
 static uint64_t next_deadline(const struct engine *engine)
 {
 	const struct connection *first = deadlines_first(&engine->deadlines);
-	uint64_t next = engine->sweep_due_ms;
+	uint64_t next = next_snapshot(engine);
 
 	if (engine->endpoints.due_ms < next)
 		next = engine->endpoints.due_ms;
@@ -396,9 +417,6 @@ static uint64_t next_deadline(const struct engine *engine)
 		next = first->due_ms;
 	if (engine->host_dirty && engine->host_due_ms < next)
 		next = engine->host_due_ms;
-	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++)
-		if (engine->resync[kind].wanted && engine->resync[kind].due_ms < next)
-			next = engine->resync[kind].due_ms;
 	return next;
 }
 
@@ -409,7 +427,7 @@ uint64_t engine_settle(struct engine *engine, uint64_t now_ms)
 	engine->view.base.now_ms = now_ms;
 	settle_resync(engine, now_ms);
 	if (!engine->host_known)
-		return settle_sweep(engine, now_ms) && !engine->host_known ? next_deadline(engine)
+		return settle_sweep(engine, now_ms) && !engine->host_known ? next_snapshot(engine)
 									   : now_ms;
 	settle_host(engine, now_ms);
 	settle_endpoints(engine, now_ms);

@@ -162,6 +162,9 @@ int engine_destroy(struct engine *engine, struct connection *connection, struct 
 		engine_command(engine, connection, "SUBFLOW_DESTROY", 0);
 		model_set_subflow_state(&engine->model, subflow, SUBFLOW_WANTED, now_ms);
 		subflow->wanted_by = WANTED_BY_NONE;
+		if (subflow->initial)
+			subflow->asked_port = 0;
+		subflow->initial = false;
 		subflow->gone = true;
 		return 0;
 	}

@@ -223,7 +223,9 @@ static int set_limits(struct mptcpd_plan *base, uint32_t subflows, uint32_t add_
 {
 	struct plan *plan = plan_of(base);
 
-	if (plan->connection)
+	/* The kernel counts them in bytes. */
+	if (plan->connection || (subflows > UINT8_MAX && subflows != PLAN_NO_LIMIT) ||
+	    (add_addr_accepted > UINT8_MAX && add_addr_accepted != PLAN_NO_LIMIT))
 		return -EINVAL;
 	plan->limits = (struct event_limits){subflows, add_addr_accepted};
 	return 0;

@@ -10,6 +10,8 @@
 
 /* A path that failed is not tried more often than this, however often the host changes. */
 #define RETRY_MIN_MS 1000
+/* Nor is a plugin asked again sooner than after this. */
+#define ASK_MIN_MS 10
 
 /* ---- who decides ---- */
 
@@ -32,11 +34,10 @@ void engine_find_policy(struct engine *engine, struct connection *connection)
 		return;
 	local = model_find_local(&engine->model, &connection->local, 0);
 	connection->policy_known = true;
-	if (is_kept_apart(local))
-		return;
-	connection->policy =
-		rules_for_connection(engine->rules, connection->side, &connection->local,
-				     &connection->remote, local ? local->interface->name : "");
+	if (!is_kept_apart(local))
+		connection->policy = rules_for_connection(engine->rules, connection->side,
+							  &connection->local, &connection->remote,
+							  local ? local->interface->name : "");
 	saved_take_memory(connection);
 }
 
@@ -115,6 +116,9 @@ static void ask_policy(struct engine *engine, struct connection *connection)
 					   &engine->plan.base);
 	}
 	connection->ask_ms = engine->plan.ask_ms;
+	/* Whatever a plugin asks for: never a tight loop. */
+	if (connection->ask_ms < engine->view.base.now_ms + ASK_MIN_MS)
+		connection->ask_ms = engine->view.base.now_ms + ASK_MIN_MS;
 	if (engine->plan.n_refusals)
 		engine_tell_refusals(engine, connection);
 }
@@ -132,10 +136,12 @@ static int serve_score(const struct subflow *subflow, const struct mptcpd_path *
 	bool same_identity =
 		subflow->instance == path->instance && subflow->asked_port == path->local.port;
 
-	if (subflow->gone || subflow->state == SUBFLOW_CLOSING ||
+	if (subflow->gone || (subflow->state == SUBFLOW_CLOSING && !subflow->banned) ||
 	    !addr_equal_host(&subflow->local, &path->local) ||
 	    !addr_equal(&subflow->remote, &path->remote))
 		return 0;
+	if (subflow->state == SUBFLOW_CLOSING)
+		return 5; /* an administrator closed it: nothing is to take its place */
 	if (subflow->state == SUBFLOW_WANTED)
 		return same_identity ? 1 : 0;
 	if (subflow->stale || (path->local.port && path->local.port != subflow->local.port &&
@@ -316,6 +322,7 @@ static void withdraw_lost(struct engine *engine, struct connection *connection,
 static bool close_unwanted(struct engine *engine, struct connection *connection, uint64_t now_ms)
 {
 	bool has_good = judge_seen(engine, connection);
+	int r;
 
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		struct subflow *subflow = &connection->subflows[i];
@@ -324,9 +331,11 @@ static bool close_unwanted(struct engine *engine, struct connection *connection,
 			continue;
 		if (subflow->state == SUBFLOW_ESTABLISHED && has_good && is_lost(engine, subflow))
 			withdraw_lost(engine, connection, subflow);
-		if (!survives(engine, connection,
-			      engine_destroy(engine, connection, subflow, now_ms)))
+		r = engine_destroy(engine, connection, subflow, now_ms);
+		if (!survives(engine, connection, r))
 			return false;
+		if (r < 0)
+			connection->ask_ms = now_ms + RETRY_MIN_MS; /* it is still there */
 	}
 	return true;
 }

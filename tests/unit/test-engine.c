@@ -739,6 +739,44 @@ static void does_not_remake_what_the_admin_deletes(struct world *world, gconstpo
 	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
 }
 
+/* Also when the engine looks again before the kernel's answer has come in. */
+static void does_not_remake_before_the_event(struct world *world, gconstpointer data)
+{
+	struct fake_connection *fake = meshed(world);
+	struct mptcpd_addr local = fake->subflows[2].local, remote = fake_addr(SERVER);
+
+	g_assert_cmpint(engine_subflow_delete(world->engine, TOKEN, &local, &remote, world->now),
+			==, 0);
+	engine_settle(world->engine, world->now);
+	later(world, 90000);
+	g_assert_cmpuint(world->fake->counts[FAKE_CREATE], ==, 0);
+}
+
+static void tries_a_failed_close_again(struct world *world, gconstpointer data)
+{
+	struct fake_connection *fake = meshed(world);
+
+	world->fake->fail[FAKE_DESTROY] = -ENOMEM;
+	fake_link(world->fake, 2, "eth2", true, false);
+	later(world, 50);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 3);
+	later(world, 1001);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 2);
+}
+
+static void waits_in_peace_for_the_host(struct world *world, gconstpointer data)
+{
+	struct event link = {.type = EVENT_LINK, .link = {.ifindex = 9, .name = "eth9"}};
+
+	engine_free(world->engine);
+	world->engine = engine_new(&(struct engine_setup){.rules = &fake_rules,
+							  .ops = &fake_ops,
+							  .kernel = world->fake});
+	engine_settle(world->engine, world->now);
+	engine_event(world->engine, &link, world->now);
+	g_assert_cmpuint(engine_settle(world->engine, world->now), >, world->now);
+}
+
 static void keeps_the_admins_backup(struct world *world, gconstpointer data)
 {
 	struct fake_connection *fake = meshed(world);
@@ -836,6 +874,9 @@ int main(int argc, char **argv)
 	ADD("/engine/admin/keeps-what-is-added", keeps_what_the_admin_adds);
 	ADD("/engine/admin/does-not-remake-what-is-deleted",
 	    does_not_remake_what_the_admin_deletes);
+	ADD("/engine/admin/does-not-remake-before-the-event", does_not_remake_before_the_event);
+	ADD("/engine/link/tries-a-failed-close-again", tries_a_failed_close_again);
+	ADD("/engine/settle/waits-in-peace-for-the-host", waits_in_peace_for_the_host);
 	ADD("/engine/admin/keeps-backup", keeps_the_admins_backup);
 	ADD("/engine/explain/says-why", explains);
 	return g_test_run();
