@@ -125,6 +125,7 @@ static void refresh(void *data)
 {
 	struct daemon *daemon = data;
 
+	daemon->now_ms = daemon_now_ms();
 	if (kernel_refresh_endpoints(daemon->kernel) == 0)
 		daemon_settle(daemon);
 }

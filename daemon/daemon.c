@@ -136,7 +136,7 @@ static void on_event(void *data, const struct event *event)
 {
 	struct daemon *daemon = data;
 
-	engine_event(daemon->engine, event, daemon_now_ms());
+	engine_event(daemon->engine, event, daemon->now_ms);
 }
 
 static bool on_readable(struct l_io *io, void *data)
@@ -145,6 +145,7 @@ static bool on_readable(struct l_io *io, void *data)
 	struct epoll_event ready[KERNEL_FDS];
 	int n = epoll_wait(l_io_get_fd(io), ready, KERNEL_FDS, 0), r = 0;
 
+	daemon->now_ms = daemon_now_ms(); /* once for all: there may be hundreds of events */
 	for (int i = 0; i < n && r >= 0; i++)
 		r = kernel_dispatch(daemon->kernel, ready[i].data.fd);
 	if (r < 0) {
@@ -274,6 +275,7 @@ static int start(struct daemon *daemon)
 	l_getrandom(&setup.seed, sizeof(setup.seed));
 	setup.kernel = daemon->kernel;
 	daemon->engine = engine_new(&setup);
+	daemon->now_ms = daemon_now_ms();
 	daemon_load_state(daemon, on_event);
 	r = daemon_open_door(daemon);
 	if (r < 0)
@@ -301,6 +303,7 @@ static void stop(struct daemon *daemon)
 	if (daemon->kernel)
 		fdstore_stop(daemon->kernel);
 	if (daemon->engine) {
+		daemon->now_ms = daemon_now_ms();
 		kernel_refresh_endpoints(daemon->kernel); /* what others changed stays */
 		engine_leave(daemon->engine, daemon_now_ms());
 	}

@@ -32,6 +32,7 @@ struct daemon {
 	struct l_io *hangup; /* a signalfd */
 	struct l_io
 		*again; /* an eventfd: readable when work is left, after all else had its turn */
+	uint64_t now_ms; /* as of what is being read now */
 	uint64_t settle_at_ms; /* what the timer is set to */
 	enum path_manager path_manager_before; /* UNKNOWN: not changed */
 	enum path_manager path_manager_set; /* by us; UNKNOWN: never */

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 /* The file grows by so many at once. */
-#define STEP 4096
+#define STEP 8192
 /* A file with more is none of ours: a gigabyte. */
-#define SLOTS_MAX (4u << 20)
+#define SLOTS_MAX (8u << 20)
 
 /* Far apart, so that no flipped bit makes one of another. */
 enum kind {

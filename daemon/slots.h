@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SLOT_SIZE 256
+/* Holds the record of a connection of two IPv4 subflows; one of IPv6 takes two. */
+#define SLOT_SIZE 128
 /* The most bytes of one record. */
 #define SLOTS_RECORD_MAX 49152
 

@@ -70,14 +70,14 @@ static struct nlmsghdr *stage_request(const struct snapshot *snapshot, void *buf
 }
 
 static int decode_record(const struct snapshot *snapshot, const struct nlmsghdr *nlh,
-			 struct event *ret_event)
+			 uint64_t now_ms, struct event *ret_event)
 {
 	int r;
 
 	if (snapshot->kind == SNAPSHOT_CONNECTIONS && snapshot->stage < 2)
 		return codec_diag_connection(nlh, nlh->nlmsg_len, ret_event);
 	if (snapshot->kind == SNAPSHOT_CONNECTIONS)
-		return codec_diag_subflow(nlh, nlh->nlmsg_len, diag_now_ms(), ret_event);
+		return codec_diag_subflow(nlh, nlh->nlmsg_len, now_ms, ret_event);
 	r = snapshot->kind == SNAPSHOT_HOST ? link_event(nlh, nlh->nlmsg_len, ret_event)
 					    : codec_pm_reply(nlh, nlh->nlmsg_len, ret_event);
 	if (r == 0)
@@ -190,6 +190,7 @@ void snapshot_start(struct snapshot *snapshot)
 /* Returns how many messages there were. */
 static size_t read_records(struct snapshot *snapshot, const char *bytes, size_t size)
 {
+	uint64_t now_ms = diag_now_ms();
 	const struct nlmsghdr *nlh;
 	struct event event;
 	size_t n = 0;
@@ -204,7 +205,8 @@ static size_t read_records(struct snapshot *snapshot, const char *bytes, size_t 
 		if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE)
 			end_stage(snapshot, nlh);
 		else
-			sink_take(snapshot->sink, decode_record(snapshot, nlh, &event), &event);
+			sink_take(snapshot->sink, decode_record(snapshot, nlh, now_ms, &event),
+				  &event);
 	}
 	if (size > 0)
 		snapshot->sink->counters.malformed++;

@@ -11,13 +11,29 @@
 #include "saved.h"
 #include "subflow.h"
 
-/* Room for the usual connection, so that the way from event to command allocates nothing. */
-#define ROOM_FIRST 4
+/* Connections swept in one step, between two looks at the clock. */
+#define SWEEP_STEP 256
+/*
+ * Room for the usual connection, so that the way from event to command allocates nothing: a subflow
+ * from each usable address of a family, within these bounds.
+ */
+#define ROOM_FIRST_MIN 2
+#define ROOM_FIRST_MAX 4
 #define ROOM_MAX 255
+
+static uint8_t first_room(const struct model *model)
+{
+	size_t v4 = model->n_usable_v4, v6 = model->n_usable_v6;
+	size_t room = v4 > v6 ? v4 : v6;
+
+	if (room < ROOM_FIRST_MIN)
+		return ROOM_FIRST_MIN;
+	return room > ROOM_FIRST_MAX ? ROOM_FIRST_MAX : (uint8_t)room;
+}
 
 static void *grow(void *array, uint8_t *room, size_t size)
 {
-	size_t more = *room ? (size_t)*room * 2 : ROOM_FIRST;
+	size_t more = *room ? (size_t)*room * 2 : ROOM_FIRST_MIN;
 
 	if (more > ROOM_MAX)
 		more = ROOM_MAX;
@@ -84,7 +100,10 @@ struct connection *connection_add(struct model *model, uint32_t token)
 	connection->serial = model->next_serial++;
 	connection->due_ms = connection->ask_ms = UINT64_MAX;
 	connection->touched = model->mark;
-	connection->subflows = grow(NULL, &connection->room_subflows, sizeof(struct subflow));
+	connection->room_subflows = first_room(model);
+	connection->subflows = calloc(connection->room_subflows, sizeof(*connection->subflows));
+	if (!connection->subflows)
+		abort();
 	table_add(&model->connections, &connection->entry, &connection->token,
 		  sizeof(connection->token));
 	return connection;
@@ -176,10 +195,9 @@ static void learn(struct connection *connection, const struct event_connection *
 	connection->deny_join_id0 |= event->deny_join_id0;
 }
 
-static int apply_created(struct model *model, const struct event *event, uint64_t now_ms,
-			 struct change *change)
+static int apply_created(struct model *model, struct connection *connection,
+			 const struct event *event, uint64_t now_ms, struct change *change)
 {
-	struct connection *connection = connection_find(model, event->token);
 	bool is_established = event->type == EVENT_CONNECTION_ESTABLISHED;
 
 	if (!event->connection.local.family)
@@ -276,11 +294,9 @@ static int apply_removed(struct model *model, struct connection *connection,
 
 /* ---- snapshot records ---- */
 
-static int apply_snapshot_connection(struct model *model, const struct event *event,
-				     struct change *change)
+static int apply_snapshot_connection(struct model *model, struct connection *connection,
+				     const struct event *event, struct change *change)
 {
-	struct connection *connection = connection_find(model, event->token);
-
 	if (!event->connection.local.family)
 		return -EINVAL;
 	if (connection && connection->gone)
@@ -300,7 +316,8 @@ static int apply_snapshot_connection(struct model *model, const struct event *ev
 	if (event->connection.closing)
 		connection->state = MPTCPD_CONNECTION_CLOSING;
 	connection->touched = model->mark;
-	connection_describe(connection, change);
+	if (change->type != CHANGE_NONE)
+		connection_describe(connection, change);
 	return 0;
 }
 
@@ -309,8 +326,11 @@ bool connection_sweep(struct model *model, uint64_t now_ms, struct change *chang
 	uint32_t mark = model->snapshot[SNAPSHOT_CONNECTIONS].mark;
 	bool brief = model->snapshot[SNAPSHOT_CONNECTIONS].brief;
 
-	while (model->sweep_next) {
+	for (size_t n = 0; model->sweep_next; n++) {
 		struct connection *connection = model->sweep_next;
+
+		if (n == SWEEP_STEP)
+			return true;
 
 		if (connection->gone || (connection->saved && !brief)) {
 			connection_free(model, connection); /* moves sweep_next on */
@@ -320,7 +340,8 @@ bool connection_sweep(struct model *model, uint64_t now_ms, struct change *chang
 			model_close_connection(model, connection, change);
 			return true;
 		}
-		if (subflow_sweep(model, connection, now_ms, change))
+		if ((!brief || connection->has_gone) &&
+		    subflow_sweep(model, connection, now_ms, change))
 			return true;
 		connection->adopted &= brief;
 		model->sweep_next = table_owner(table_next(&connection->entry), struct connection);
@@ -328,17 +349,15 @@ bool connection_sweep(struct model *model, uint64_t now_ms, struct change *chang
 	return false;
 }
 
-static int apply(struct model *model, const struct event *event, uint64_t now_ms,
-		 struct change *change)
+/* `connection` has the event's token, or is NULL. */
+static int apply(struct model *model, struct connection *connection, const struct event *event,
+		 uint64_t now_ms, struct change *change)
 {
-	struct connection *connection;
-
 	if (event->type == EVENT_CONNECTION_CREATED || event->type == EVENT_CONNECTION_ESTABLISHED)
-		return apply_created(model, event, now_ms, change);
+		return apply_created(model, connection, event, now_ms, change);
 	if (event->type == EVENT_SNAPSHOT_CONNECTION)
-		return apply_snapshot_connection(model, event, change);
+		return apply_snapshot_connection(model, connection, event, change);
 
-	connection = connection_find(model, event->token);
 	if (connection && connection->gone)
 		connection = NULL;
 	if (!connection && event->type == EVENT_ADDRESS_ANNOUNCED &&
@@ -385,10 +404,10 @@ int connection_apply(struct model *model, const struct event *event, uint64_t no
 		return -EINVAL;
 	connection = connection_find(model, event->token);
 	if (!connection || !connection->saved)
-		return apply(model, event, now_ms, change);
+		return apply(model, connection, event, now_ms, change);
 	if (saved_meet(model, connection, event, change))
 		return 0;
-	r = apply(model, event, now_ms, change);
+	r = apply(model, connection_find(model, event->token), event, now_ms, change);
 	connection = connection_find(model, event->token);
 	if (connection && connection->saved)
 		change->type = CHANGE_NONE; /* nobody has been told of the connection */

@@ -41,7 +41,7 @@ struct engine {
 		uint64_t due_ms; /* not before */
 	} resync[SNAPSHOT_KINDS];
 	struct endpoints endpoints;
-	uint32_t n_sweeps;
+	size_t n_sweeps_left; /* brief ones, until a full one */
 	uint64_t sweep_due_ms; /* next look for what ended without an event */
 
 	/* scratch, so that planning allocates nothing */

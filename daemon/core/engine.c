@@ -14,10 +14,14 @@
 #define HOST_INTERVAL_MS 20
 /* As do events that ask for a snapshot again and again. */
 #define RESYNC_INTERVAL_MS 250
-/* Some connections end without an event: look for them this often, */
-#define SWEEP_INTERVAL_MS 25000
-/* and each so many times at everything, in case an event vanished unnoticed. */
-#define SWEEPS_FULL 12
+/* Some connections end without an event: look for them this often, to find them within 30 s, */
+#define SWEEP_INTERVAL_MS 28000
+/*
+ * and in case an event vanished unnoticed, each so many times at everything, which takes four times
+ * as long: once in five minutes, and less often where there is very much to look at.
+ */
+#define SWEEPS_FULL 10
+#define CONNECTIONS_A_SWEEP_MORE 10000
 
 /* ---- lists ---- */
 
@@ -201,10 +205,12 @@ static void tell_in_order(struct engine *engine, const struct connection *connec
 
 static void handle_change(struct engine *engine, struct change *change, uint64_t now_ms)
 {
+	bool is_new = change->type != CHANGE_NONE || change->established;
 	struct connection *connection =
-		change->token ? model_find_connection(&engine->model, change->token) : NULL;
+		is_new && change->token ? model_find_connection(&engine->model, change->token)
+					: NULL;
 
-	if (connection && (change->type != CHANGE_NONE || change->established)) {
+	if (connection) {
 		engine_find_policy(engine, connection);
 		if (connection->policy && !change->policy[0])
 			snprintf(change->policy, sizeof(change->policy), "%s",
@@ -229,7 +235,9 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		engine->host_dirty |= change->snapshot == SNAPSHOT_HOST;
 		engine->endpoints.known |= change->snapshot == SNAPSHOT_ENDPOINTS;
 		engine->endpoints.dirty |= change->snapshot == SNAPSHOT_ENDPOINTS;
-		if (change->snapshot == SNAPSHOT_CONNECTIONS) {
+		/* A brief one tells nothing that a plan depends on. */
+		if (change->snapshot == SNAPSHOT_CONNECTIONS &&
+		    !engine->model.snapshot[SNAPSHOT_CONNECTIONS].brief) {
 			engine->connections_known = true;
 			start_walk(engine);
 		}
@@ -371,6 +379,19 @@ static bool settle_walk(struct engine *engine, uint64_t now_ms)
 	return true;
 }
 
+static void sweep_connections(struct engine *engine)
+{
+	size_t n = table_count(&engine->model.connections);
+
+	if (engine->n_sweeps_left > 0) {
+		engine->n_sweeps_left--;
+		engine->ops->snapshot_brief(engine->kernel);
+	} else {
+		engine->n_sweeps_left = SWEEPS_FULL - 1 + n / CONNECTIONS_A_SWEEP_MORE;
+		want_resync(engine, SNAPSHOT_CONNECTIONS);
+	}
+}
+
 static void settle_resync(struct engine *engine, uint64_t now_ms)
 {
 	int r;
@@ -378,10 +399,7 @@ static void settle_resync(struct engine *engine, uint64_t now_ms)
 	if (now_ms >= engine->sweep_due_ms) {
 		engine->sweep_due_ms = now_ms + SWEEP_INTERVAL_MS;
 		want_resync(engine, SNAPSHOT_ENDPOINTS);
-		if (engine->n_sweeps++ % SWEEPS_FULL == 0)
-			want_resync(engine, SNAPSHOT_CONNECTIONS);
-		else
-			engine->ops->snapshot_brief(engine->kernel);
+		sweep_connections(engine);
 	}
 	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++) {
 		if (!engine->resync[kind].wanted || now_ms < engine->resync[kind].due_ms)

@@ -74,8 +74,13 @@ static enum usability judge_address(const struct local *local, const struct inte
 	return USABLE;
 }
 
+static size_t *count_of_usable(struct model *model, const struct local *local)
+{
+	return local->addr.family == AF_INET ? &model->n_usable_v4 : &model->n_usable_v6;
+}
+
 /* Returns whether the outcome differs from before. */
-static bool judge_local(const struct model *model, struct local *local)
+static bool judge_local(struct model *model, struct local *local)
 {
 	const struct interface *interface = local->interface;
 	const struct interface_rule *rule =
@@ -86,12 +91,13 @@ static bool judge_local(const struct model *model, struct local *local)
 	local->usability = judge_interface(model, interface, rule);
 	if (local->usability == USABLE)
 		local->usability = judge_address(local, rule);
+	*count_of_usable(model, local) += (local->usability == USABLE) - (before == USABLE);
 	local->flags = rule && rule->has_flags ? rule->flags : model->rules->endpoint_flags;
 	local->announce = rule ? rule->announce : (struct mptcpd_addr){0};
 	return before != local->usability || flags_before != local->flags;
 }
 
-static bool judge(const struct model *model, struct interface *interface)
+static bool judge(struct model *model, struct interface *interface)
 {
 	enum usability before = interface->usability;
 	bool differs = false;
@@ -172,6 +178,7 @@ static void free_local(struct model *model, struct local *local)
 	table_remove(&model->locals, &local->entry);
 	if (table_find(&model->locals, &local->addr, sizeof(local->addr)))
 		model->n_double_locals--;
+	*count_of_usable(model, local) -= local->usability == USABLE;
 	free(local);
 }
 
@@ -214,6 +221,7 @@ static struct local *add_local(struct model *model, struct interface *interface,
 		abort();
 	local->addr = addr_host(&event->addr);
 	local->interface = interface;
+	local->usability = USABLE_NOT_DOWN; /* not judged yet */
 	for (end = &interface->locals; *end; end = &(*end)->next)
 		;
 	*end = local;

