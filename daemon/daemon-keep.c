@@ -72,15 +72,17 @@ int daemon_apply_path_manager(struct daemon *daemon, const struct rules *rules)
 
 	if (!rules->manage_path_manager)
 		return 0;
+	if (now != rules->path_manager) {
+		if (before == PATH_MANAGER_UNKNOWN)
+			remember_path_manager(daemon, now);
+		r = sysctl_set_path_manager(rules->path_manager);
+		if (r < 0) {
+			remember_path_manager(daemon, before);
+			return r;
+		}
+	}
 	daemon->path_manager_set = rules->path_manager;
-	if (now == rules->path_manager)
-		return 0;
-	if (before == PATH_MANAGER_UNKNOWN)
-		remember_path_manager(daemon, now);
-	r = sysctl_set_path_manager(rules->path_manager);
-	if (r < 0)
-		remember_path_manager(daemon, before);
-	return r;
+	return 0;
 }
 
 void daemon_restore_path_manager(struct daemon *daemon)
