@@ -71,6 +71,7 @@ static const char *event_name(enum change_type type)
 	case CHANGE_ROUTES:
 	case CHANGE_LIMITS:
 	case CHANGE_PATH_MANAGER:
+	case CHANGE_SNAPSHOT_FAILED:
 		break;
 	}
 	return NULL; /* not told */

@@ -100,7 +100,6 @@ void daemon_catch_hangup(struct daemon *daemon)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
 	daemon->hangup = l_io_new(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 	l_io_set_close_on_destroy(daemon->hangup, true);
 	l_io_set_read_handler(daemon->hangup, on_hangup, daemon, NULL);

@@ -3,6 +3,7 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -332,11 +333,25 @@ static void on_signal(uint32_t number, void *data)
 	l_main_quit();
 }
 
+/* Those that come before the loop runs wait for it: what was set must be put back. */
+static void hold_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 int daemon_run(struct daemon *daemon)
 {
 	uint64_t usec = 0;
-	int status = load_config(daemon);
+	int status;
 
+	hold_signals();
+	status = load_config(daemon);
 	if (status == EXIT_SUCCESS)
 		status = claim(daemon);
 	if (status == EXIT_SUCCESS && !l_main_init())

@@ -126,6 +126,7 @@ static const char *const change_texts[] = {
 	[CHANGE_PATH_MANAGER] = "path manager changed",
 	[CHANGE_LOST] = "events lost",
 	[CHANGE_RESYNCED] = "resynchronized",
+	[CHANGE_SNAPSHOT_FAILED] = "dump failed",
 };
 
 void notice_log_change(const struct change *change)

@@ -58,6 +58,41 @@ static int subflow_backup(void *data, uint32_t token, const struct mptcpd_addr *
 	return told_pm(kernel, pm_subflow_backup(&kernel->pm, token, local, remote, backup));
 }
 
+static int subflow_is_backup(void *data, uint32_t token, const struct mptcpd_addr *local,
+			     const struct mptcpd_addr *remote, uint32_t ifindex)
+{
+	struct kernel *kernel = data;
+	struct event_subflow subflow;
+	int r = diag_get_subflow(&kernel->diag, local, remote, ifindex, &subflow);
+
+	(void)token; /* one pair of addresses and ports is one subflow */
+	return r < 0 ? told(kernel, &kernel->diag, r) : subflow.backup;
+}
+
+/* Where the addresses of a dump are collected. */
+struct collection {
+	struct event_endpoint *endpoints;
+	size_t n, room;
+};
+
+static void on_own_address(void *data, const struct event *event)
+{
+	struct collection *own = data;
+
+	if (event->type == EVENT_ENDPOINT && own->n < own->room)
+		own->endpoints[own->n++] = event->endpoint;
+}
+
+static int own_addresses(void *data, uint32_t token, struct event_endpoint *ret_endpoints,
+			 size_t room)
+{
+	struct kernel *kernel = data;
+	struct collection own = {.endpoints = ret_endpoints, .room = room};
+	int r = pm_endpoints(&kernel->pm, token, on_own_address, &own);
+
+	return r < 0 ? told_pm(kernel, r) : (int)own.n;
+}
+
 static int announce(void *data, uint32_t token, const struct mptcpd_addr *addr, uint8_t id,
 		    uint32_t ifindex)
 {
@@ -195,6 +230,8 @@ const struct kernel_ops kernel_ops = {
 	.subflow_create = subflow_create,
 	.subflow_destroy = subflow_destroy,
 	.subflow_backup = subflow_backup,
+	.subflow_is_backup = subflow_is_backup,
+	.own_addresses = own_addresses,
 	.announce = announce,
 	.withdraw = withdraw,
 	.probe = probe,

@@ -34,31 +34,46 @@ int diag_has_connection(struct socket *socket, uint32_t token)
 	return r < 0 ? r : 1;
 }
 
-static int on_measured(void *data, const void *message, size_t size)
+static int on_found(void *data, const void *message, size_t size)
 {
-	struct mptcpd_measure *measure = data;
+	struct event_subflow *found = data;
 	struct event event;
 	int r = codec_diag_subflow(message, size, diag_now_ms(), &event);
 
 	if (r == 0)
-		*measure = event.subflow.measure;
+		*found = event.subflow;
 	return r < 0 ? r : 0;
+}
+
+int diag_get_subflow(struct socket *socket, const struct mptcpd_addr *local,
+		     const struct mptcpd_addr *remote, uint32_t ifindex,
+		     struct event_subflow *ret_subflow)
+{
+	union codec_command command;
+	struct event_subflow found = {0};
+	int r = socket_request(socket, codec_get_subflow(&command, local, remote, ifindex),
+			       on_found, &found);
+
+	if (r < 0)
+		return r;
+	if (!found.local.family)
+		return -ENOENT;
+	*ret_subflow = found;
+	return 0;
 }
 
 int diag_measure(struct socket *socket, const struct mptcpd_addr *local,
 		 const struct mptcpd_addr *remote, uint32_t ifindex,
 		 struct mptcpd_measure *ret_measure)
 {
-	union codec_command command;
-	struct mptcpd_measure measure = {0};
-	int r = socket_request(socket, codec_get_subflow(&command, local, remote, ifindex),
-			       on_measured, &measure);
+	struct event_subflow subflow;
+	int r = diag_get_subflow(socket, local, remote, ifindex, &subflow);
 
 	if (r < 0)
 		return r;
-	if (!measure.taken_ms)
+	if (!subflow.measure.taken_ms)
 		return -ENOENT;
-	*ret_measure = measure;
+	*ret_measure = subflow.measure;
 	return 0;
 }
 

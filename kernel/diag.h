@@ -22,9 +22,13 @@ int diag_find_port(struct socket *socket, uint32_t token, const struct mptcpd_ad
 		   const struct mptcpd_addr *remote, uint16_t *ret_port);
 
 /*
- * What the kernel measured on the subflow between these addresses, with their ports; `ifindex` is
+ * The subflow between these addresses, with their ports, as a record of a dump has it; `ifindex` is
  * what it is bound to, or 0. 0, -ENOENT if there is none, or -errno.
  */
+int diag_get_subflow(struct socket *socket, const struct mptcpd_addr *local,
+		     const struct mptcpd_addr *remote, uint32_t ifindex,
+		     struct event_subflow *ret_subflow);
+/* What the kernel measured on it. -ENOENT if it did not. */
 int diag_measure(struct socket *socket, const struct mptcpd_addr *local,
 		 const struct mptcpd_addr *remote, uint32_t ifindex,
 		 struct mptcpd_measure *ret_measure);

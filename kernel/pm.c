@@ -53,11 +53,25 @@ static int on_reply(void *data, const void *message, size_t size)
 	return r;
 }
 
+/* Is the running kernel older? Not if its release says nothing of it. */
+static bool is_older_than(int major, int minor)
+{
+	struct utsname name;
+	int m, n;
+
+	if (uname(&name) < 0 || sscanf(name.release, "%d.%d", &m, &n) != 2)
+		return false;
+	return m < major || (m == major && n < minor);
+}
+
 int pm_endpoints(struct pm *pm, uint32_t token, pm_on_event *on_event, void *data)
 {
 	union codec_command command;
 	struct reply reply = {.on_event = on_event, .data = data};
 
+	/* It would answer with the host's endpoints. */
+	if (token && is_older_than(6, 9))
+		return -EOPNOTSUPP;
 	return socket_request(&pm->socket, codec_get_addr(&command, pm->family.id, token), on_reply,
 			      &reply);
 }
@@ -89,14 +103,9 @@ static const struct {
 
 static int check_flags(struct pm *pm, uint32_t flags)
 {
-	struct utsname name;
-	int major, minor;
-
-	if (uname(&name) < 0 || sscanf(name.release, "%d.%d", &major, &minor) != 2)
-		return 0;
 	for (size_t i = 0; i < sizeof(late_flags) / sizeof(late_flags[0]); i++) {
-		if (!(flags & late_flags[i].flag) || major > late_flags[i].major ||
-		    (major == late_flags[i].major && minor >= late_flags[i].minor))
+		if (!(flags & late_flags[i].flag) ||
+		    !is_older_than(late_flags[i].major, late_flags[i].minor))
 			continue;
 		snprintf(pm->socket.text, sizeof(pm->socket.text), "%s", late_flags[i].text);
 		return -EOPNOTSUPP;

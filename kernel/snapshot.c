@@ -94,13 +94,15 @@ static void go_idle(struct snapshot *snapshot)
 
 static void fail(struct snapshot *snapshot, int error)
 {
-	bool passing = error == -EINTR || error == -EBUSY || error == -ENOBUFS || error == -ENOMEM;
+	struct event event = {
+		.type = EVENT_SNAPSHOT_FAILED,
+		.error = (uint8_t)-error,
+		.snapshot = snapshot->kind,
+	};
 
 	snapshot->sink->counters.snapshots_failed++;
 	go_idle(snapshot);
-	/* What may work next time is as good as lost events: the same is due. */
-	if (passing)
-		sink_mark(snapshot->sink, EVENT_LOST, snapshot->kind);
+	snapshot->sink->on_event(snapshot->sink->data, &event);
 }
 
 /* What a snapshot says beside its dumps, once they are read. */

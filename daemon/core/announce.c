@@ -25,7 +25,7 @@ static void match(struct engine *engine, struct connection *connection, uint64_t
 	for (size_t i = 0; i < connection->n_announced; i++) {
 		struct announced *announced = &connection->announced[i];
 
-		announced->wanted = announced->wanted_by == WANTED_BY_ADMIN;
+		announced->wanted = announced->wanted_by == WANTED_BY_ADMIN || announced->adopted;
 		if (announced->wanted && announced->saved_listening && !announced->listening)
 			announced->listening = engine->ops->listen(engine->kernel, &announced->addr,
 								   announced->ifindex) == 0;
@@ -46,6 +46,7 @@ static void match(struct engine *engine, struct connection *connection, uint64_t
 			announced->due_ms = now_ms;
 		}
 		announced->wanted = true;
+		announced->adopted = false;
 		announced->ifindex = want->announcement.ifindex;
 		if (announced->wanted_by != WANTED_BY_ADMIN)
 			announced->wanted_by = want->wanted_by;
@@ -55,31 +56,42 @@ static void match(struct engine *engine, struct connection *connection, uint64_t
 	}
 }
 
-static void withdraw_unwanted(struct engine *engine, struct connection *connection)
+uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *connection,
+				  uint64_t now_ms)
 {
+	uint64_t next = UINT64_MAX;
+
+	match(engine, connection, now_ms);
 	for (size_t i = connection->n_announced; i-- > 0;) {
 		struct announced *announced = &connection->announced[i];
-		int r;
+		int r = 0;
 
-		if (announced->wanted)
+		/* What the kernel has forgotten is announced once more, to be taken back then. */
+		if (announced->wanted || announced->forgotten)
 			continue;
-		if (announced->sent) {
+		if (announced->sent && announced->due_ms <= now_ms) {
 			r = engine->ops->withdraw(engine->kernel, connection->token, announced->id);
-			engine_command(engine, connection, "REMOVE", r == -EINVAL ? 0 : r);
+			/* EINVAL: the kernel has forgotten the id, and so has nothing to say. */
+			r = engine_command(engine, connection, "REMOVE", r == -EINVAL ? 0 : r);
+			announced->sent = r < 0;
+			announced->due_ms = now_ms + RETRY_MS;
+		}
+		if (announced->sent) {
+			next = announced->due_ms < next ? announced->due_ms : next;
+			continue;
 		}
 		if (announced->listening)
 			engine->ops->unlisten(engine->kernel, &announced->addr);
 		connection_remove_announced(connection, announced);
 	}
+	return next;
 }
 
-uint64_t engine_reconcile_announcements(struct engine *engine, struct connection *connection,
-					uint64_t now_ms)
+uint64_t engine_announce_wanted(struct engine *engine, struct connection *connection,
+				uint64_t now_ms)
 {
 	uint64_t next = UINT64_MAX;
 
-	match(engine, connection, now_ms);
-	withdraw_unwanted(engine, connection);
 	for (size_t i = 0; i < connection->n_announced; i++) {
 		struct announced *announced = &connection->announced[i];
 		int r;
@@ -96,8 +108,70 @@ uint64_t engine_reconcile_announcements(struct engine *engine, struct connection
 		r = engine->ops->announce(engine->kernel, connection->token, &announced->addr,
 					  announced->id, announced->ifindex);
 		announced->sent = engine_command(engine, connection, "ANNOUNCE", r) == 0;
-		announced->due_ms = now_ms + RETRY_MS;
+		announced->forgotten &= !announced->sent;
+		announced->due_ms = announced->sent ? now_ms : now_ms + RETRY_MS;
 		next = now_ms + (announced->sent ? PACE_MS : RETRY_MS);
 	}
 	return next;
+}
+
+void engine_announce_again(struct connection *connection, const struct mptcpd_addr *addr,
+			   uint64_t now_ms)
+{
+	for (size_t i = 0; i < connection->n_announced; i++) {
+		struct announced *announced = &connection->announced[i];
+
+		if (announced->sent && addr_equal_host(&announced->addr, addr)) {
+			announced->sent = false;
+			announced->forgotten = true;
+			announced->due_ms = now_ms;
+		}
+	}
+}
+
+void engine_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms)
+{
+	for (size_t i = 0; i < connection->n_announced; i++) {
+		struct announced *announced = &connection->announced[i];
+
+		if (announced->id != id)
+			continue;
+		announced->sent = announced->forgotten = false;
+		announced->due_ms = now_ms + PACE_MS;
+	}
+}
+
+static struct announced *find_id(const struct connection *connection, uint8_t id)
+{
+	for (size_t i = 0; i < connection->n_announced; i++)
+		if (connection->announced[i].id == id)
+			return &connection->announced[i];
+	return NULL;
+}
+
+void engine_learn_announced(struct engine *engine, struct connection *connection)
+{
+	struct event_endpoint known[OWN_ADDRESSES_MAX];
+	int n = engine->ops->own_addresses(engine->kernel, connection->token, known,
+					   OWN_ADDRESSES_MAX);
+
+	/* Not to be had, or not right now. */
+	connection->ids_unknown = n < 0 && n != -EINVAL && n != -EOPNOTSUPP;
+	for (int i = 0; i < n; i++) {
+		struct announced *announced;
+
+		if (!(known[i].flags & MPTCPD_FLAG_SIGNAL) || !known[i].id)
+			continue;
+		announced = find_id(connection, known[i].id);
+		if (!announced) {
+			announced = connection_add_announced(connection);
+			if (!announced)
+				return;
+			announced->adopted = true;
+		}
+		announced->addr = known[i].addr;
+		announced->ifindex = known[i].ifindex;
+		announced->id = known[i].id;
+		announced->sent = true;
+	}
 }

@@ -38,9 +38,11 @@ struct engine {
 	struct {
 		bool wanted;
 		bool lost; /* because events were lost */
+		uint8_t n_failed; /* in a row */
 		uint64_t due_ms; /* not before */
 	} resync[SNAPSHOT_KINDS];
 	struct endpoints endpoints;
+	bool create_keeps_backup; /* this kernel's SUBFLOW_CREATE was seen to honour the flag */
 	size_t n_sweeps_left; /* brief ones, until a full one */
 	uint64_t sweep_due_ms; /* next look for what ended without an event */
 
@@ -90,6 +92,9 @@ int engine_destroy(struct engine *engine, struct connection *connection, struct 
 		   uint64_t now_ms);
 int engine_set_backup(struct engine *engine, struct connection *connection, struct subflow *subflow,
 		      bool backup);
+/* Was it made a backup, as SUBFLOW_CREATE was asked to? Sets what is true. */
+void engine_look_at_backup(struct engine *engine, const struct connection *connection,
+			   struct subflow *subflow);
 /* It failed: when is it tried next? Sets due_ms and attempts. */
 void engine_back_off(struct engine *engine, struct subflow *subflow, uint64_t now_ms);
 
@@ -122,8 +127,31 @@ void engine_restore_limits(struct engine *engine);
 
 /* ---- announce.c ---- */
 
-/* Compare wanted announcements with made ones, and act. Returns when to look again. */
-uint64_t engine_reconcile_announcements(struct engine *engine, struct connection *connection,
-					uint64_t now_ms);
+/* The most addresses of its own that a connection is asked for. */
+#define OWN_ADDRESSES_MAX 64
+
+/*
+ * What an earlier life announced, of which there is no record but the kernel's. Clears ids_unknown
+ * if it could be asked.
+ */
+void engine_learn_announced(struct engine *engine, struct connection *connection);
+/*
+ * The kernel has just forgotten its entry of this address, as DESTROY and a CREATE that fails make
+ * it do, whoever else uses it: if it was announced it is to be announced again, or a join to it
+ * would get another id.
+ */
+void engine_announce_again(struct connection *connection, const struct mptcpd_addr *addr,
+			   uint64_t now_ms);
+/* The peer was told to forget the id, and the kernel did: who wants it announced has to wait. */
+void engine_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms);
+/*
+ * Give the plan's announcements their records, and take back what is not wanted any more: before
+ * any DESTROY, after which the kernel has nothing to take back. Both return when to look again.
+ */
+uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *connection,
+				  uint64_t now_ms);
+/* Announce what is wanted and was not yet: after the subflows, which matter more. */
+uint64_t engine_announce_wanted(struct engine *engine, struct connection *connection,
+				uint64_t now_ms);
 
 #endif

@@ -14,6 +14,8 @@
 #define HOST_INTERVAL_MS 20
 /* As do events that ask for a snapshot again and again. */
 #define RESYNC_INTERVAL_MS 250
+/* Those that fail are asked for again, more and more slowly: up to 250 ms << 5 = 8 s apart. */
+#define RESYNC_SLOWER_MAX 5
 /* Some connections end without an event: look for them this often, to find them within 30 s, */
 #define SWEEP_INTERVAL_MS 28000
 /*
@@ -203,6 +205,29 @@ static void tell_in_order(struct engine *engine, const struct connection *connec
 		tell_established(engine, connection);
 }
 
+static void snapshot_failed(struct engine *engine, const struct change *change, uint64_t now_ms)
+{
+	static const char *const names[SNAPSHOT_KINDS] = {
+		[SNAPSHOT_CONNECTIONS] = "dump of connections",
+		[SNAPSHOT_HOST] = "dump of links and addresses",
+		[SNAPSHOT_ENDPOINTS] = "dump of endpoints",
+	};
+	struct notice notice = {
+		.type = NOTICE_COMMAND_FAILED,
+		.error = -change->error,
+		.command = names[change->snapshot],
+		.text = "",
+	};
+
+	engine->resync[change->snapshot].due_ms =
+		now_ms +
+		((uint64_t)RESYNC_INTERVAL_MS << engine->resync[change->snapshot].n_failed);
+	if (engine->resync[change->snapshot].n_failed < RESYNC_SLOWER_MAX)
+		engine->resync[change->snapshot].n_failed++;
+	if (engine->observer.on_notice)
+		engine->observer.on_notice(engine->observer.data, &notice);
+}
+
 static void handle_change(struct engine *engine, struct change *change, uint64_t now_ms)
 {
 	bool is_new = change->type != CHANGE_NONE || change->established;
@@ -217,6 +242,9 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 				 connection->policy->name);
 		engine_mark_dirty(engine, connection);
 	}
+	if (connection && connection->adopted && !connection->saved_slot &&
+	    !engine->connections_known)
+		connection->ids_unknown = true;
 	if (change->host)
 		engine->host_dirty = true;
 	if (change->returned)
@@ -227,7 +255,10 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		engine->counters.events_lost++;
 		engine->resync[change->snapshot].lost = true;
 	}
+	if (change->type == CHANGE_SNAPSHOT_FAILED)
+		snapshot_failed(engine, change, now_ms);
 	if (change->type == CHANGE_RESYNCED) {
+		engine->resync[change->snapshot].n_failed = 0;
 		change->after_loss = engine->resync[change->snapshot].lost;
 		engine->resync[change->snapshot].lost = false;
 		engine->counters.resyncs += change->after_loss;

@@ -36,6 +36,7 @@ enum event_type {
 	EVENT_SNAPSHOT_CONNECTION, /* a record of the MPTCP socket dump */
 	EVENT_SNAPSHOT_SUBFLOW, /* a record of the TCP socket dump that is a subflow */
 	EVENT_SNAPSHOT_END,
+	EVENT_SNAPSHOT_FAILED, /* in place of END: it is not complete, and another one is due */
 	/* an event socket overflowed: a snapshot of its kind is due */
 	EVENT_LOST,
 	/*
@@ -174,6 +175,7 @@ struct event {
 	enum event_type type;
 	bool dumped; /* EVENT_LINK, _LOCAL, _ENDPOINT, _LIMITS: a record of a dump, not news */
 	bool brief; /* SNAPSHOT_BEGIN: of connections without their subflows */
+	uint8_t error; /* SNAPSHOT_FAILED: errno */
 	uint32_t token;
 	union {
 		struct event_connection connection;
@@ -189,7 +191,7 @@ struct event {
 		struct event_saved_announced saved_announced;
 		struct event_saved_memory saved_memory;
 		enum path_manager path_manager;
-		enum snapshot_kind snapshot; /* SNAPSHOT_BEGIN, SNAPSHOT_END, LOST */
+		enum snapshot_kind snapshot; /* SNAPSHOT_*, LOST */
 	};
 };
 

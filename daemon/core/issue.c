@@ -15,11 +15,16 @@
 
 /* ---- address ids ---- */
 
+/* Does the kernel know an address by the id of this record? */
+static bool holds_id(const struct subflow *subflow)
+{
+	return subflow_is_seen(subflow) || (subflow->has_id && !subflow->gone);
+}
+
 static bool is_id_free(const struct connection *connection, uint8_t id)
 {
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (subflow_is_seen(&connection->subflows[i]) &&
-		    connection->subflows[i].local_id == id)
+		if (holds_id(&connection->subflows[i]) && connection->subflows[i].local_id == id)
 			return false;
 	for (size_t i = 0; i < connection->n_announced; i++)
 		if (connection->announced[i].id == id)
@@ -54,9 +59,9 @@ uint8_t engine_local_id(const struct connection *connection, const struct mptcpd
 	for (size_t i = 0; i < connection->n_announced; i++)
 		if (addr_equal(&connection->announced[i].addr, local))
 			return connection->announced[i].id;
-	/* As long as a subflow uses it, the kernel knows the address by that id. */
+	/* The kernel refuses another id as long as it knows the address by this one. */
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (subflow_is_seen(&connection->subflows[i]) && !connection->subflows[i].initial &&
+		if (holds_id(&connection->subflows[i]) && !connection->subflows[i].initial &&
 		    same_local(&connection->subflows[i], local))
 			return connection->subflows[i].local_id;
 	for (size_t tries = 0; tries < 254 && !is_id_free(connection, id); tries++)
@@ -109,6 +114,25 @@ void engine_back_off(struct engine *engine, struct subflow *subflow, uint64_t no
 
 /* ---- commands ---- */
 
+/*
+ * The kernel refused the address by the id it was given: it may know it by another one, from a time
+ * that we do not remember.
+ */
+static void learn_id(struct engine *engine, const struct connection *connection,
+		     struct subflow *subflow, const struct mptcpd_addr *local)
+{
+	struct event_endpoint known[OWN_ADDRESSES_MAX];
+	int n = engine->ops->own_addresses(engine->kernel, connection->token, known,
+					   OWN_ADDRESSES_MAX);
+
+	for (int i = 0; i < n; i++) {
+		if (known[i].id && addr_equal(&known[i].addr, local)) {
+			subflow->local_id = known[i].id;
+			subflow->has_id = true;
+		}
+	}
+}
+
 int engine_create(struct engine *engine, struct connection *connection, struct subflow *subflow,
 		  uint64_t now_ms)
 {
@@ -135,13 +159,19 @@ int engine_create(struct engine *engine, struct connection *connection, struct s
 		subflow->has_reset = false;
 		subflow->since_ms = now_ms;
 		engine_back_off(engine, subflow, now_ms);
+		if (r == -EINVAL && !subflow->fixed_id)
+			learn_id(engine, connection, subflow, &local);
+		else
+			engine_announce_again(connection, &local, now_ms);
 		return r;
 	}
 	connection->path_manager = PATH_MANAGER_USERSPACE;
 	subflow->local = local;
 	subflow->local_id = request.local_id;
 	subflow->remote_id = request.remote_id;
+	subflow->has_id = true;
 	subflow->backup = subflow->want_backup;
+	subflow->backup_asked = subflow->want_backup && !engine->create_keeps_backup;
 	subflow->origin = (subflow->wanted_by == WANTED_BY_ADMIN ? MPTCPD_ORIGIN_ADMIN
 								 : MPTCPD_ORIGIN_POLICY) &
 			  7;
@@ -169,9 +199,24 @@ int engine_destroy(struct engine *engine, struct connection *connection, struct 
 		return 0;
 	}
 	r = engine_command(engine, connection, "SUBFLOW_DESTROY", r);
-	if (r == 0)
+	if (r == 0) {
 		model_set_subflow_state(&engine->model, subflow, SUBFLOW_CLOSING, now_ms);
+		engine_announce_again(connection, &subflow->local, now_ms);
+	}
 	return r;
+}
+
+void engine_look_at_backup(struct engine *engine, const struct connection *connection,
+			   struct subflow *subflow)
+{
+	int r = engine->ops->subflow_is_backup(engine->kernel, connection->token, &subflow->local,
+					       &subflow->remote, subflow->ifindex);
+
+	if (r < 0)
+		return;
+	subflow->backup = r;
+	subflow->backup_asked = subflow->backup != subflow->want_backup;
+	engine->create_keeps_backup |= subflow->backup;
 }
 
 int engine_set_backup(struct engine *engine, struct connection *connection, struct subflow *subflow,
@@ -182,6 +227,8 @@ int engine_set_backup(struct engine *engine, struct connection *connection, stru
 							   &subflow->local, &subflow->remote,
 							   backup));
 
+	if (r == 0)
+		subflow->backup_asked = false; /* what is there from now on is not CREATE's doing */
 	if (r == 0 && subflow->backup != backup) {
 		struct change change = {.type = CHANGE_SUBFLOW_PRIORITY};
 

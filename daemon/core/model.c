@@ -30,6 +30,7 @@ void model_set_rules(struct model *model, const struct rules *rules)
 static void begin_snapshot(struct model *model, enum snapshot_kind kind, bool brief)
 {
 	model->snapshot[kind].brief = brief;
+	model->snapshot[kind].failed = false;
 	model->snapshot[kind].open = true;
 	model->snapshot[kind].sweeping = false;
 	model->snapshot[kind].again = false;
@@ -45,6 +46,16 @@ static void end_snapshot(struct model *model, enum snapshot_kind kind)
 	if (kind == SNAPSHOT_CONNECTIONS)
 		model->sweep_next =
 			table_owner(table_first(&model->connections), struct connection);
+}
+
+/* What was kept for its time is let go, and all else stays. */
+static void give_up_snapshot(struct model *model, enum snapshot_kind kind)
+{
+	if (!model->snapshot[kind].open)
+		return;
+	model->snapshot[kind].failed = model->snapshot[kind].brief = true;
+	model->snapshot[kind].mark = 0;
+	end_snapshot(model, kind);
 }
 
 int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
@@ -105,6 +116,7 @@ int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
 		break;
 	case EVENT_SNAPSHOT_BEGIN:
 	case EVENT_SNAPSHOT_END:
+	case EVENT_SNAPSHOT_FAILED:
 	case EVENT_LOST:
 		if (event->snapshot >= SNAPSHOT_KINDS)
 			return -EINVAL;
@@ -114,10 +126,14 @@ int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
 		else if (event->type == EVENT_SNAPSHOT_END)
 			end_snapshot(model, event->snapshot);
 		else
-			change.type = CHANGE_LOST;
-		change.resync =
-			event->type == EVENT_LOST || (event->type == EVENT_SNAPSHOT_END &&
-						      model->snapshot[event->snapshot].again);
+			change.type =
+				event->type == EVENT_LOST ? CHANGE_LOST : CHANGE_SNAPSHOT_FAILED;
+		if (event->type == EVENT_SNAPSHOT_FAILED)
+			give_up_snapshot(model, event->snapshot);
+		change.error = event->error;
+		change.resync = event->type != EVENT_SNAPSHOT_BEGIN &&
+				(event->type != EVENT_SNAPSHOT_END ||
+				 model->snapshot[event->snapshot].again);
 		break;
 	}
 	if (r == 0)
@@ -158,7 +174,8 @@ bool model_sweep(struct model *model, uint64_t now_ms, struct change *ret_change
 			continue;
 		if (!sweep_one(model, kind, now_ms, &change)) {
 			model->snapshot[kind].sweeping = false;
-			change.type = CHANGE_RESYNCED;
+			if (!model->snapshot[kind].failed)
+				change.type = CHANGE_RESYNCED;
 		}
 		*ret_change = change;
 		return true;

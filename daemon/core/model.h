@@ -103,6 +103,8 @@ struct subflow {
 	bool failed : 1; /* it ended and the engine has not set its next try yet */
 	bool origin_known : 1; /* false: adopted, so that only a plan can tell whose it is */
 	bool saved : 1; /* WANTED: an earlier life of ours saw it; a snapshot is to show it */
+	bool has_id : 1; /* the kernel may know its address by local_id, even when it is no more */
+	bool backup_asked : 1; /* with SUBFLOW_CREATE, and nobody looked whether it got it */
 };
 
 /* An address we announced (or should). */
@@ -114,6 +116,8 @@ struct announced {
 	uint8_t wanted_by;
 	uint8_t attempts;
 	bool sent, listening, wanted;
+	bool adopted; /* nobody knows who announced it: left alone until a plan wants it too */
+	bool forgotten; /* the peer was told of it, and the kernel does not know it any more */
 	bool saved_listening; /* an earlier life of ours listened */
 };
 
@@ -131,6 +135,7 @@ struct connection {
 	bool adopted : 1; /* found by a snapshot: its subflows may not be known until a full one ended */
 	bool gone : 1; /* ended during a snapshot */
 	bool has_gone : 1; /* one of its subflows is */
+	bool ids_unknown : 1; /* older than this life of ours, which has no record of it */
 	bool saved : 1; /* known from an earlier life only, until a snapshot shows it */
 	uint8_t n_subflows, room_subflows;
 	uint8_t n_peers, room_peers;
@@ -187,6 +192,7 @@ enum change_type {
 	CHANGE_PATH_MANAGER,
 	CHANGE_LOST,
 	CHANGE_RESYNCED,
+	CHANGE_SNAPSHOT_FAILED, /* error tells why */
 };
 
 /* What one event changed, in values that stay true after the thing itself is gone. */
@@ -229,6 +235,7 @@ struct model {
 	struct {
 		bool open, sweeping;
 		bool brief; /* nothing was said of subflows */
+		bool failed; /* nothing can be said of what was not seen */
 		bool again; /* news came between its records, which may be older */
 		uint32_t mark; /* as it was at BEGIN */
 	} snapshot[SNAPSHOT_KINDS];

@@ -49,6 +49,19 @@ struct kernel_ops {
 	/* MP_PRIO, RFC 8684 section 3.3.8. */
 	int (*subflow_backup)(void *kernel, uint32_t token, const struct mptcpd_addr *local,
 			      const struct mptcpd_addr *remote, bool backup);
+	/*
+	 * Does the kernel hold the subflow, which is bound to ifindex, for a backup of ours? 1 or 0;
+	 * -ENOENT: no such subflow. Before Linux 6.12 SUBFLOW_CREATE ignores the flag.
+	 */
+	int (*subflow_is_backup)(void *kernel, uint32_t token, const struct mptcpd_addr *local,
+				 const struct mptcpd_addr *remote, uint32_t ifindex);
+	/*
+	 * The kernel's list of our own addresses in the connection, with their ids; those that were
+	 * announced have MPTCPD_FLAG_SIGNAL. Returns how many, `room` at most; -EOPNOTSUPP before
+	 * Linux 6.9.
+	 */
+	int (*own_addresses)(void *kernel, uint32_t token, struct event_endpoint *ret_endpoints,
+			     size_t room);
 	/* ADD_ADDR, RFC 8684 section 3.4.1; id is not 0. */
 	int (*announce)(void *kernel, uint32_t token, const struct mptcpd_addr *addr, uint8_t id,
 			uint32_t ifindex);

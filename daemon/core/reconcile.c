@@ -305,37 +305,47 @@ static bool is_dropped(const struct plan *plan, const struct subflow *subflow)
  * The address is gone: the peer is told to close every subflow of that id, once, and before any
  * DESTROY, which makes the kernel forget the id.
  */
-static void withdraw_lost(struct engine *engine, struct connection *connection,
-			  const struct subflow *lost)
+static int withdraw_lost(struct engine *engine, struct connection *connection,
+			 const struct subflow *lost)
 {
 	int r;
 
 	for (const struct subflow *before = connection->subflows; before < lost; before++)
 		if (before->state == SUBFLOW_CLOSING && before->local_id == lost->local_id)
-			return;
+			return 0;
 	r = engine->ops->withdraw(engine->kernel, connection->token, lost->local_id);
+	if (r == 0)
+		engine_withdrawn(connection, lost->local_id, engine->view.base.now_ms);
 	/* EINVAL: the kernel has forgotten the id, and so has nothing to say. */
-	engine_command(engine, connection, "REMOVE", r == -EINVAL ? 0 : r);
+	return engine_command(engine, connection, "REMOVE", r == -EINVAL ? 0 : r);
+}
+
+/* A command failed that no back-off of a subflow's own tries again. */
+static void ask_soon(struct connection *connection, uint64_t now_ms)
+{
+	if (connection->ask_ms > now_ms + RETRY_MIN_MS)
+		connection->ask_ms = now_ms + RETRY_MIN_MS;
 }
 
 /* False: the connection is not ours any more, or gone. */
 static bool close_unwanted(struct engine *engine, struct connection *connection, uint64_t now_ms)
 {
 	bool has_good = judge_seen(engine, connection);
-	int r;
 
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		struct subflow *subflow = &connection->subflows[i];
+		int r = 0;
 
 		if (!should_close(engine, subflow, has_good) && !is_dropped(&engine->plan, subflow))
 			continue;
 		if (subflow->state == SUBFLOW_ESTABLISHED && has_good && is_lost(engine, subflow))
-			withdraw_lost(engine, connection, subflow);
-		r = engine_destroy(engine, connection, subflow, now_ms);
+			r = withdraw_lost(engine, connection, subflow);
+		if (r == 0)
+			r = engine_destroy(engine, connection, subflow, now_ms);
 		if (!survives(engine, connection, r))
 			return false;
 		if (r < 0)
-			connection->ask_ms = now_ms + RETRY_MIN_MS; /* it is still there */
+			ask_soon(connection, now_ms); /* it is still there */
 	}
 	return true;
 }
@@ -372,6 +382,27 @@ static bool is_due(struct engine *engine, struct subflow *subflow, bool host_cha
 	return !subflow->no_route && subflow->due_ms <= now_ms;
 }
 
+/* False: as of close_unwanted(). */
+static bool set_wanted_backup(struct engine *engine, struct connection *connection,
+			      struct subflow *subflow, uint64_t now_ms)
+{
+	int r;
+
+	if (subflow->state != SUBFLOW_ESTABLISHED || subflow->gone)
+		return true;
+	if (subflow->backup_asked)
+		engine_look_at_backup(engine, connection, subflow);
+	if (subflow->wanted_by == WANTED_BY_NONE || subflow->want_backup == subflow->backup ||
+	    (subflow->pinned && !subflow->backup_asked))
+		return true;
+	r = engine_set_backup(engine, connection, subflow, subflow->want_backup);
+	if (!survives(engine, connection, r))
+		return false;
+	if (r < 0)
+		ask_soon(connection, now_ms);
+	return true;
+}
+
 static bool create_wanted(struct engine *engine, struct connection *connection, bool host_changed,
 			  uint64_t now_ms)
 {
@@ -382,14 +413,15 @@ static bool create_wanted(struct engine *engine, struct connection *connection, 
 		    !survives(engine, connection,
 			      engine_create(engine, connection, subflow, now_ms)))
 			return false;
-		if (subflow->state == SUBFLOW_ESTABLISHED && !subflow->pinned &&
-		    subflow->wanted_by != WANTED_BY_NONE &&
-		    subflow->want_backup != subflow->backup &&
-		    !survives(engine, connection,
-			      engine_set_backup(engine, connection, subflow, subflow->want_backup)))
+		if (!set_wanted_backup(engine, connection, subflow, now_ms))
 			return false;
 	}
 	return true;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
 }
 
 static uint64_t next_due(const struct connection *connection)
@@ -419,7 +451,7 @@ static bool is_complete(const struct engine *engine, const struct connection *co
 void engine_reconcile(struct engine *engine, struct connection *connection, uint64_t now_ms)
 {
 	bool host_changed = connection->planned != engine->generation;
-	uint64_t due, announce_due;
+	uint64_t due, withdraw_due, announce_due;
 
 	if (!is_complete(engine, connection)) {
 		connection->planned = 0; /* the walk after the snapshot comes back to it */
@@ -438,15 +470,20 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 	if (connection->state == MPTCPD_CONNECTION_CREATED ||
 	    connection->path_manager == PATH_MANAGER_KERNEL)
 		return;
+	if (connection->ids_unknown)
+		engine_learn_announced(engine, connection);
 	ask_policy(engine, connection);
+	if (connection->ids_unknown)
+		ask_soon(connection, now_ms);
 	match_plan(engine, connection, now_ms);
+	withdraw_due = engine_withdraw_unwanted(engine, connection, now_ms);
 	if (!close_unwanted(engine, connection, now_ms))
 		return;
 	forget_unwanted(connection);
 	if (!create_wanted(engine, connection, host_changed, now_ms))
 		return;
-	announce_due = engine_reconcile_announcements(engine, connection, now_ms);
-	due = next_due(connection);
-	deadlines_set(&engine->deadlines, connection, due < announce_due ? due : announce_due);
+	announce_due = engine_announce_wanted(engine, connection, now_ms);
+	due = earlier(next_due(connection), earlier(withdraw_due, announce_due));
+	deadlines_set(&engine->deadlines, connection, due);
 	engine_know_path_manager(engine, connection);
 }

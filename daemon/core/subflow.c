@@ -47,8 +47,9 @@ static int match_score(const struct subflow *subflow, const struct event_subflow
 	bool remote_host = addr_equal_host(&subflow->remote, &event->remote);
 	bool same_port = subflow->local.port == event->local.port;
 
+	/* One without a port was answered just when it was to be destroyed. */
 	if (subflow->gone)
-		return addr_equal(&subflow->local, &event->local) &&
+		return local_host && (same_port || subflow->local.port == 0) &&
 				       addr_equal(&subflow->remote, &event->remote)
 			       ? 1
 			       : 0;
@@ -145,6 +146,10 @@ static void guess_origin(const struct model *model, const struct connection *con
 	if (!is_ours_by_port(connection, event)) {
 		subflow->origin = MPTCPD_ORIGIN_PEER;
 		subflow->origin_known = true;
+	} else if (connection->adopted) {
+		/* It may answer a command of an earlier life, as those may that a snapshot shows. */
+		subflow->origin = MPTCPD_ORIGIN_POLICY;
+		subflow->origin_known = false;
 	} else if (path_manager == PATH_MANAGER_KERNEL) {
 		subflow->origin = MPTCPD_ORIGIN_POLICY;
 	} else {
@@ -160,6 +165,7 @@ static void see_subflow(const struct model *model, struct subflow *subflow,
 	subflow->remote = event->remote;
 	subflow->local_id = event->local_id;
 	subflow->remote_id = event->remote_id;
+	subflow->has_id = true;
 	subflow->mapped = event->mapped;
 	subflow->peer_backup = event->peer_backup;
 	set_interface(model, subflow, event->ifindex);

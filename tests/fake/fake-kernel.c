@@ -57,7 +57,7 @@ static void queue_link(struct fake_kernel *fake, const struct event_link *link, 
 	queue(fake, &(struct event){.type = EVENT_LINK, .dumped = dumped, .link = *link});
 }
 
-static struct event_link *find_link(struct fake_kernel *fake, uint32_t ifindex)
+struct event_link *fake_find_link(struct fake_kernel *fake, uint32_t ifindex)
 {
 	for (size_t i = 0; i < FAKE_LINKS; i++)
 		if (fake->links[i].ifindex == ifindex)
@@ -67,10 +67,10 @@ static struct event_link *find_link(struct fake_kernel *fake, uint32_t ifindex)
 
 void fake_link(struct fake_kernel *fake, uint32_t ifindex, const char *name, bool up, bool carrier)
 {
-	struct event_link *link = find_link(fake, ifindex);
+	struct event_link *link = fake_find_link(fake, ifindex);
 
 	if (!link) {
-		link = find_link(fake, 0);
+		link = fake_find_link(fake, 0);
 		g_assert_nonnull(link);
 		fake->routed[link - fake->links] = true;
 	}
@@ -84,7 +84,7 @@ void fake_link(struct fake_kernel *fake, uint32_t ifindex, const char *name, boo
 
 void fake_link_gone(struct fake_kernel *fake, uint32_t ifindex)
 {
-	struct event_link *link = find_link(fake, ifindex);
+	struct event_link *link = fake_find_link(fake, ifindex);
 
 	g_assert_nonnull(link);
 	for (size_t i = 0; i < FAKE_LOCALS; i++)
@@ -94,8 +94,8 @@ void fake_link_gone(struct fake_kernel *fake, uint32_t ifindex)
 	queue(fake, &(struct event){.type = EVENT_LINK_GONE, .link.ifindex = ifindex});
 }
 
-static struct event_local *find_local(struct fake_kernel *fake, uint32_t ifindex,
-				      const struct mptcpd_addr *addr)
+struct event_local *fake_find_local(struct fake_kernel *fake, uint32_t ifindex,
+				    const struct mptcpd_addr *addr)
 {
 	for (size_t i = 0; i < FAKE_LOCALS; i++) {
 		struct event_local *local = &fake->locals[i];
@@ -124,7 +124,7 @@ void fake_address(struct fake_kernel *fake, uint32_t ifindex, const char *addres
 void fake_address_gone(struct fake_kernel *fake, uint32_t ifindex, const char *address)
 {
 	struct mptcpd_addr addr = fake_addr(address);
-	struct event_local *local = find_local(fake, ifindex, &addr);
+	struct event_local *local = fake_find_local(fake, ifindex, &addr);
 
 	g_assert_nonnull(local);
 	queue(fake, &(struct event){.type = EVENT_LOCAL_GONE, .local = *local});
@@ -133,7 +133,7 @@ void fake_address_gone(struct fake_kernel *fake, uint32_t ifindex, const char *a
 
 void fake_route(struct fake_kernel *fake, uint32_t ifindex, bool routed)
 {
-	fake->routed[find_link(fake, ifindex) - fake->links] = routed;
+	fake->routed[fake_find_link(fake, ifindex) - fake->links] = routed;
 	queue(fake, &(struct event){.type = EVENT_ROUTES});
 }
 
@@ -284,6 +284,8 @@ void fake_answer(struct fake_kernel *fake, int error)
 		for (size_t i = 0; connection->used && i < FAKE_SUBFLOWS; i++) {
 			struct fake_subflow *subflow = &connection->subflows[i];
 
+			if (subflow->used && subflow->doomed)
+				fake_reset(fake, connection, i, 0);
 			if (!subflow->used || !subflow->syn_sent)
 				continue;
 			if (error) {
@@ -295,269 +297,6 @@ void fake_answer(struct fake_kernel *fake, int error)
 		}
 	}
 }
-
-/* ---- commands ---- */
-
-int fake_answer_command(struct fake_kernel *fake, const struct fake_record *record, int result)
-{
-	enum fake_command command = record->command;
-
-	if (fake->fail_always[command])
-		result = fake->fail_always[command];
-	if (fake->fail[command]) {
-		result = fake->fail[command];
-		fake->fail[command] = 0;
-	}
-	fake->counts[command]++;
-	fake->n_commands += command <= FAKE_WITHDRAW || command >= FAKE_ENDPOINT_ADD;
-	if (fake->n_log < FAKE_LOG) {
-		fake->log[fake->n_log] = *record;
-		fake->log[fake->n_log++].result = result;
-	}
-	return result;
-}
-
-/* The checks that all commands on a connection share. */
-static int check(struct fake_kernel *fake, uint32_t token)
-{
-	struct fake_connection *connection = fake_find(fake, token);
-
-	return connection && connection->path_manager == PATH_MANAGER_USERSPACE ? 0 : -EINVAL;
-}
-
-static int check_create(struct fake_kernel *fake, uint32_t token,
-			const struct subflow_request *request)
-{
-	struct fake_connection *connection = fake_find(fake, token);
-	int r = check(fake, token);
-
-	if (r < 0)
-		return r;
-	if (!connection->established || connection->fallback)
-		return -ENOTCONN;
-	if (!find_link(fake, request->ifindex))
-		return -ENODEV;
-	if (!find_local(fake, 0, &request->local))
-		return -EADDRNOTAVAIL;
-	for (size_t i = 0; i < FAKE_SUBFLOWS; i++) {
-		const struct fake_subflow *subflow = &connection->subflows[i];
-
-		bool same_address = addr_equal_host(&subflow->local, &request->local) &&
-				    subflow->asked_port == request->local.port;
-
-		if (subflow->used && !subflow->initial && subflow->ours &&
-		    (subflow->local_id == request->local_id) != same_address)
-			return -EINVAL;
-	}
-	return 0;
-}
-
-static int subflow_create(void *kernel, uint32_t token, const struct subflow_request *request)
-{
-	struct fake_kernel *fake = kernel;
-	struct fake_record record = {FAKE_CREATE,	token,
-				     request->ifindex,	request->flags,
-				     request->local,	request->remote,
-				     request->local_id, 0};
-	struct fake_connection *connection = fake_find(fake, token);
-	int r = fake_answer_command(fake, &record, check_create(fake, token, request));
-
-	for (size_t i = 0; r == 0 && i < FAKE_SUBFLOWS; i++) {
-		struct fake_subflow *subflow = &connection->subflows[i];
-
-		if (subflow->used)
-			continue;
-		*subflow = (struct fake_subflow){
-			.used = true,
-			.syn_sent = true,
-			.ours = true,
-			.backup = request->flags & MPTCPD_FLAG_BACKUP,
-			.local = request->local,
-			.remote = request->remote,
-			.local_id = request->local_id,
-			.remote_id = request->remote_id,
-			.asked_port = request->local.port,
-			.ifindex = request->ifindex,
-		};
-		if (!subflow->local.port)
-			subflow->local.port = fake->next_port++;
-		return 0;
-	}
-	return r;
-}
-
-static struct fake_subflow *find_subflow(struct fake_connection *connection,
-					 const struct mptcpd_addr *local,
-					 const struct mptcpd_addr *remote)
-{
-	for (size_t i = 0; connection && i < FAKE_SUBFLOWS; i++) {
-		struct fake_subflow *subflow = &connection->subflows[i];
-
-		if (subflow->used && addr_equal(&subflow->remote, remote) &&
-		    addr_equal_host(&subflow->local, local) &&
-		    (local->port == subflow->local.port || (!local->port && subflow->syn_sent)))
-			return subflow;
-	}
-	return NULL;
-}
-
-static int subflow_destroy(void *kernel, uint32_t token, const struct mptcpd_addr *local,
-			   const struct mptcpd_addr *remote, bool mapped)
-{
-	struct fake_kernel *fake = kernel;
-	struct fake_record record = {.command = FAKE_DESTROY,
-				     .token = token,
-				     .local = *local,
-				     .remote = *remote};
-	struct fake_connection *connection = fake_find(fake, token);
-	struct fake_subflow *subflow = find_subflow(connection, local, remote);
-	int r = check(fake, token);
-
-	(void)mapped;
-	if (r == 0 && !subflow)
-		r = -ESRCH;
-	r = fake_answer_command(fake, &record, r);
-	if (r == 0)
-		fake_reset(fake, connection, (size_t)(subflow - connection->subflows),
-			   ECONNABORTED);
-	return r;
-}
-
-static int subflow_backup(void *kernel, uint32_t token, const struct mptcpd_addr *local,
-			  const struct mptcpd_addr *remote, bool backup)
-{
-	struct fake_kernel *fake = kernel;
-	struct fake_record record = {.command = FAKE_BACKUP,
-				     .token = token,
-				     .flags = backup,
-				     .local = *local,
-				     .remote = *remote};
-	struct fake_subflow *subflow = find_subflow(fake_find(fake, token), local, remote);
-	int r = fake_answer_command(fake, &record,
-				    check(fake, token) < 0 || !subflow ? -EINVAL : 0);
-
-	if (r == 0)
-		subflow->backup = backup;
-	return r;
-}
-
-static int announce(void *kernel, uint32_t token, const struct mptcpd_addr *addr, uint8_t id,
-		    uint32_t ifindex)
-{
-	struct fake_kernel *fake = kernel;
-	struct fake_record record = {.command = FAKE_ANNOUNCE,
-				     .token = token,
-				     .ifindex = ifindex,
-				     .local = *addr,
-				     .id = id};
-
-	return fake_answer_command(fake, &record, id ? check(fake, token) : -EINVAL);
-}
-
-static int withdraw(void *kernel, uint32_t token, uint8_t id)
-{
-	struct fake_kernel *fake = kernel;
-	struct fake_record record = {.command = FAKE_WITHDRAW, .token = token, .id = id};
-
-	return fake_answer_command(fake, &record, check(fake, token));
-}
-
-static int probe(void *kernel, uint32_t token)
-{
-	struct fake_kernel *fake = kernel;
-	struct fake_record record = {.command = FAKE_PROBE, .token = token};
-	struct fake_connection *connection = fake_find(fake, token);
-
-	if (!connection)
-		return fake_answer_command(fake, &record, PROBE_GONE);
-	return fake_answer_command(fake, &record,
-				   connection->path_manager == PATH_MANAGER_KERNEL
-					   ? PROBE_KERNEL
-					   : PROBE_USERSPACE);
-}
-
-static int route(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
-		 const struct mptcpd_addr *remote)
-{
-	struct fake_kernel *fake = kernel;
-	struct event_link *link = find_link(fake, ifindex);
-
-	(void)local;
-	(void)remote;
-	fake->counts[FAKE_ROUTE]++;
-	return link && fake->routed[link - fake->links] ? ROUTE_UNICAST : ROUTE_NONE;
-}
-
-static int snapshot(void *kernel, enum snapshot_kind kind)
-{
-	struct fake_kernel *fake = kernel;
-	struct fake_record record = {.command = FAKE_SNAPSHOT};
-	int r = fake_answer_command(fake, &record, 0);
-
-	fake->snapshot_wanted[kind] |= r == 0;
-	return r;
-}
-
-static int link_returned(void *kernel, uint32_t ifindex)
-{
-	struct fake_kernel *fake = kernel;
-
-	fake->n_returned += find_link(fake, ifindex) != NULL;
-	return 0;
-}
-
-static int snapshot_brief(void *kernel)
-{
-	((struct fake_kernel *)kernel)->brief_wanted = true;
-	return 0;
-}
-
-static int listen_on(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex)
-{
-	(void)kernel;
-	(void)addr;
-	(void)ifindex;
-	return 0;
-}
-
-static int unlisten(void *kernel, const struct mptcpd_addr *addr)
-{
-	(void)kernel;
-	(void)addr;
-	return 0;
-}
-
-static bool out_of_time(void *kernel)
-{
-	return ((struct fake_kernel *)kernel)->out_of_time;
-}
-
-static const char *error_text(void *kernel)
-{
-	(void)kernel;
-	return "the fake says so";
-}
-
-const struct kernel_ops fake_ops = {
-	.subflow_create = subflow_create,
-	.subflow_destroy = subflow_destroy,
-	.subflow_backup = subflow_backup,
-	.announce = announce,
-	.withdraw = withdraw,
-	.probe = probe,
-	.route = route,
-	.link_returned = link_returned,
-	.endpoint_add = fake_endpoint_add,
-	.endpoint_delete = fake_endpoint_delete,
-	.endpoint_flags = fake_endpoint_flags,
-	.limits_set = fake_limits_set,
-	.listen = listen_on,
-	.unlisten = unlisten,
-	.snapshot = snapshot,
-	.snapshot_brief = snapshot_brief,
-	.out_of_time = out_of_time,
-	.error_text = error_text,
-};
 
 /* ---- delivery ---- */
 
@@ -626,6 +365,7 @@ void fake_deliver(struct fake_kernel *fake, struct engine *engine, uint64_t now_
 	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_KINDS; kind++) {
 		bool brief = kind == SNAPSHOT_CONNECTIONS && fake->brief_wanted &&
 			     !fake->snapshot_wanted[kind];
+		int r;
 
 		if (!fake->snapshot_wanted[kind] && !brief)
 			continue;
@@ -639,7 +379,12 @@ void fake_deliver(struct fake_kernel *fake, struct engine *engine, uint64_t now_
 			dump_connections(fake, brief);
 		else
 			dump_endpoints(fake);
-		queue(fake, &(struct event){.type = EVENT_SNAPSHOT_END, .snapshot = kind});
+		r = fake_answer_command(fake, &(struct fake_record){.command = FAKE_DUMP}, 0);
+		fake->n_events /= r < 0 ? 2 : 1; /* not all of it */
+		queue(fake,
+		      &(struct event){.type = r < 0 ? EVENT_SNAPSHOT_FAILED : EVENT_SNAPSHOT_END,
+				      .error = (uint8_t)-r,
+				      .snapshot = kind});
 		hand_over(fake, engine, now_ms);
 	}
 	fake->limit_events = limit;

@@ -13,6 +13,7 @@
 #define FAKE_LOCALS 64
 #define FAKE_CONNECTIONS 256
 #define FAKE_SUBFLOWS 32
+#define FAKE_ADDRESSES 32
 #define FAKE_ENDPOINTS 8 /* as the kernel's table */
 #define FAKE_LOG 4096
 
@@ -23,8 +24,11 @@ enum fake_command {
 	FAKE_ANNOUNCE,
 	FAKE_WITHDRAW,
 	FAKE_PROBE,
+	FAKE_IDS,
+	FAKE_LOOK,
 	FAKE_ROUTE,
 	FAKE_SNAPSHOT,
+	FAKE_DUMP, /* a snapshot that was asked for, as it ends */
 	FAKE_ENDPOINT_ADD,
 	FAKE_ENDPOINT_DELETE,
 	FAKE_ENDPOINT_FLAGS,
@@ -42,10 +46,18 @@ struct fake_record {
 
 struct fake_subflow {
 	bool used, syn_sent, initial, ours, backup, peer_backup;
+	bool doomed; /* its address was withdrawn: the peer is about to close it */
 	struct mptcpd_addr local, remote;
 	uint16_t asked_port; /* ids are kept by address and the port that was asked for */
 	uint8_t local_id, remote_id;
 	uint32_t ifindex;
+};
+
+/* What the kernel's list of a connection's own addresses holds: one entry an address and port. */
+struct fake_address {
+	struct mptcpd_addr addr; /* family 0: unused */
+	uint8_t id;
+	uint32_t flags, ifindex;
 };
 
 struct fake_connection {
@@ -55,6 +67,8 @@ struct fake_connection {
 	enum mptcpd_side side;
 	struct mptcpd_addr local, remote;
 	struct fake_subflow subflows[FAKE_SUBFLOWS];
+	struct fake_address addresses[FAKE_ADDRESSES];
+	struct mptcpd_addr told[256]; /* what the peer was told, by id */
 };
 
 struct fake_kernel {
@@ -74,11 +88,13 @@ struct fake_kernel {
 	int fail[FAKE_COMMANDS]; /* answer the next such command with this, once */
 	int fail_always[FAKE_COMMANDS]; /* and each */
 	uint16_t next_port;
-	size_t n_commands; /* ever, without routes, probes and snapshots */
+	bool ignores_backup; /* SUBFLOW_CREATE makes no backup, as before Linux 6.12 */
+	size_t n_commands; /* ever, without what only asks */
 	size_t counts[FAKE_COMMANDS];
 	struct fake_record log[FAKE_LOG]; /* the first ones; n_log of them */
 	size_t n_log;
 	bool out_of_time;
+	bool tells; /* print each command */
 	size_t n_returned; /* links */
 	/* Called after each event that was handed over, NULL: nothing is done between them. */
 	void (*between)(void *data);
@@ -105,7 +121,10 @@ void fake_establish(struct fake_kernel *fake, uint32_t token);
 void fake_close(struct fake_kernel *fake, uint32_t token, bool in_silence);
 void fake_announced(struct fake_kernel *fake, uint32_t token, uint8_t id, const char *remote);
 void fake_removed(struct fake_kernel *fake, uint32_t token, uint8_t id);
-/* All SYNs in flight are answered: 0 accepts, else the errno of the failure. */
+/*
+ * All that peers have yet to do: SYNs in flight are answered (0 accepts, else the errno of the
+ * failure), subflows of withdrawn addresses closed.
+ */
 void fake_answer(struct fake_kernel *fake, int error);
 /* A subflow ends: RST from the peer, or destroyed by somebody else. */
 void fake_reset(struct fake_kernel *fake, struct fake_connection *connection, size_t i, int error);
@@ -119,7 +138,11 @@ void fake_endpoint_gone(struct fake_kernel *fake, uint8_t id);
 struct event_endpoint *fake_find_endpoint(struct fake_kernel *fake, const char *address);
 size_t fake_count_endpoints(const struct fake_kernel *fake);
 
-/* For fake-kernel.c: count, log and answer a command; and the endpoint commands themselves. */
+/* What the files of the fake share. */
+struct event_link *fake_find_link(struct fake_kernel *fake, uint32_t ifindex);
+struct event_local *fake_find_local(struct fake_kernel *fake, uint32_t ifindex,
+				    const struct mptcpd_addr *addr);
+/* Count, log and answer a command; and the endpoint commands themselves. */
 int fake_answer_command(struct fake_kernel *fake, const struct fake_record *record, int result);
 int fake_endpoint_add(void *kernel, const struct event_endpoint *endpoint);
 int fake_endpoint_delete(void *kernel, const struct event_endpoint *endpoint);

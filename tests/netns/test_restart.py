@@ -163,6 +163,24 @@ def namespace():
         tap.equal(other.end(), 0, "exit code")
 
 
+@tap.test("/restart/state/lost-leaves-the-kernels-own-list-of-announcements")
+def announced_without_record():
+    with Scene() as scene:
+        scene.daemon.ctl("announce", scene.token, "192.0.2.1", "id", "99")
+        before = scene.daemon.connections()[0]["announced"]
+        tap.equal([(a["address"], a["id"]) for a in before], [("192.0.2.1", 99)], "announced")
+        scene.kill()
+        (scene.daemon.runtime / "state").unlink()
+        scene.daemon = Daemon(scene.net.client, FULLMESH, runtime=scene.daemon.runtime)
+        scene.await_settled()
+        tap.equal(scene.daemon.connections()[0]["announced"], before, "announced, after")
+        sent = scene.net.client.nstat()
+        scene.daemon.ctl("withdraw", scene.token, "id", "99")
+        tap.equal(scene.daemon.connections()[0]["announced"], [], "announced, in the end")
+        wait_until(lambda: scene.net.client.nstat()["RmAddrTx"] == sent.get("RmAddrTx", 0) + 1, 2,
+                   "RM_ADDR")
+
+
 class Store:
     """What systemd does for the descriptor store: a notify socket that keeps what it is sent."""
 

@@ -25,7 +25,7 @@ struct world {
 	GRand *random;
 	uint64_t now;
 	uint32_t next_token, ifindex[LINKS];
-	bool tells;
+	bool tells, has_restarted;
 };
 
 static struct world *world;
@@ -61,9 +61,15 @@ static void between(void *data)
 
 /* ---- steps ---- */
 
+/* Paths over the last link are to be backups. */
+static char *name_of(uint32_t i)
+{
+	return g_strdup_printf(i == LINKS - 1 ? "backup%u" : "eth%u", i);
+}
+
 static void plug(uint32_t i)
 {
-	g_autofree char *name = g_strdup_printf("eth%u", i);
+	g_autofree char *name = name_of(i);
 	g_autofree char *address = g_strdup_printf("10.0.%u.1", i);
 
 	fake_link(world->fake, world->ifindex[i], name, true, true);
@@ -81,7 +87,7 @@ static bool is_plugged(uint32_t i)
 static void step_link(void)
 {
 	uint32_t i = dice(LINKS), action = dice(5);
-	g_autofree char *name = g_strdup_printf("eth%u", i);
+	g_autofree char *name = name_of(i);
 
 	tell("link", i, action);
 	if (!is_plugged(i)) {
@@ -145,6 +151,27 @@ static void step_connection(void)
 		fake_reset(world->fake, connection, i, dice(2) ? ECONNRESET : 0);
 }
 
+/* A new configuration, and another address to be announced by every connection. */
+static void announce_something(void)
+{
+	static const char *const addresses[] = {"10.0.0.1", "10.0.1.1", "10.0.2.1:7000"};
+	uint32_t i = dice(G_N_ELEMENTS(addresses) + 1);
+
+	fake_policy.announced = (struct mptcpd_addr){0};
+	if (i < G_N_ELEMENTS(addresses))
+		fake_policy.announced = fake_addr(addresses[i]);
+	engine_set_rules(world->engine, &fake_rules, world->now);
+}
+
+static void fail_next(uint32_t command, int error)
+{
+	/* With these the kernel says that there is nothing to take back or to tell, ever. */
+	if ((command == FAKE_WITHDRAW && error == EINVAL) ||
+	    (command == FAKE_IDS && (error == EINVAL || error == EOPNOTSUPP)))
+		return;
+	world->fake->fail[command] = -error;
+}
+
 static void step_trouble(void)
 {
 	/* All that kernel commands were seen to fail with. */
@@ -158,13 +185,16 @@ static void step_trouble(void)
 	if (action == 0)
 		world->fake->limit_events = dice(2) ? 1 + dice(8) : 0;
 	else if (action == 1)
-		world->fake->fail[dice(FAKE_COMMANDS - 3)] = -errors[dice(G_N_ELEMENTS(errors))];
+		fail_next(dice(FAKE_COMMANDS - 3), errors[dice(G_N_ELEMENTS(errors))]);
 	else if (action == 2)
-		world->fake->fail[FAKE_SNAPSHOT] = -EBUSY;
+		world->fake->fail[dice(2) ? FAKE_SNAPSHOT : FAKE_DUMP] = -EBUSY;
 	else if (action == 3)
 		world->fake->out_of_time = dice(2);
+	else if (action == 5)
+		announce_something();
 	else if (action == 4 && dice(4) == 0) {
 		engine_free(world->engine);
+		world->has_restarted = true;
 		start_engine();
 	}
 }
@@ -272,6 +302,76 @@ static void check_pairs(const struct fake_connection *fake, const struct connect
 	}
 }
 
+/* Of a connection that its policy may act on. */
+static bool is_commanded(const struct fake_connection *fake, const struct connection *connection)
+{
+	return fake->established && connection->state == MPTCPD_CONNECTION_ESTABLISHED &&
+	       connection->policy;
+}
+
+static bool is_listed(const struct fake_connection *fake, size_t id, uint32_t flags)
+{
+	for (size_t i = 0; i < FAKE_ADDRESSES; i++)
+		if (fake->addresses[i].addr.family && fake->addresses[i].id == id)
+			return (fake->addresses[i].flags & flags) == flags;
+	return false;
+}
+
+/* Of which nobody knows after a restart who announced it, or, if the kernel does not show it, that. */
+static bool is_mystery(const struct fake_connection *fake, const struct connection *connection,
+		       size_t id)
+{
+	for (size_t i = 0; i < connection->n_announced; i++)
+		if (connection->announced[i].id == id && connection->announced[i].adopted)
+			return true;
+	return !is_listed(fake, id, MPTCPD_FLAG_SIGNAL);
+}
+
+/*
+ * The peer was told what is to be announced, by an id under which the kernel has it, and nothing
+ * else.
+ */
+static void check_told(const struct fake_connection *fake, const struct connection *connection)
+{
+	const struct mptcpd_addr *wanted = &fake_policy.announced;
+	size_t n = 0, n_wanted = 0;
+
+	if (!is_commanded(fake, connection))
+		return;
+	if (wanted->family && (wanted->port || !addr_equal_host(wanted, &connection->local)))
+		n_wanted = 1;
+	for (size_t id = 1; id < G_N_ELEMENTS(fake->told); id++) {
+		bool right = addr_equal(&fake->told[id], wanted);
+
+		if (!fake->told[id].family ||
+		    (!right && world->has_restarted && is_mystery(fake, connection, id)))
+			continue;
+		tell("told", fake->token, (uint32_t)id);
+		g_assert_true(right);
+		g_assert_true(is_listed(fake, id, 0));
+		n++;
+	}
+	g_assert_cmpuint(n, ==, n_wanted);
+}
+
+/* What we made over the backup link is a backup, and nothing else is. */
+static void check_backup(const struct fake_connection *fake, const struct connection *connection)
+{
+	for (size_t i = 0; i < connection->n_subflows && is_commanded(fake, connection); i++) {
+		const struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow->state != SUBFLOW_ESTABLISHED || subflow->wanted_by == WANTED_BY_NONE)
+			continue;
+		for (size_t j = 0; j < FAKE_SUBFLOWS; j++) {
+			const struct fake_subflow *seen = &fake->subflows[j];
+
+			if (seen->used && addr_equal(&seen->local, &subflow->local) &&
+			    addr_equal(&seen->remote, &subflow->remote))
+				g_assert_cmpint(seen->backup, ==, seen->local.ip[2] == LINKS - 1);
+		}
+	}
+}
+
 static void check_wanted(const struct fake_connection *fake, const struct connection *connection)
 {
 	if (fake->side != MPTCPD_SIDE_CLIENT || !fake->established)
@@ -324,6 +424,8 @@ static void check_truth(void)
 		g_assert_nonnull(connection);
 		check_seen(fake, connection);
 		check_wanted(fake, connection);
+		check_told(fake, connection);
+		check_backup(fake, connection);
 	}
 	g_assert_cmpuint(table_count(&engine_model(world->engine)->connections), ==, n);
 }
@@ -337,7 +439,7 @@ static void calm_down(void)
 	world->fake->between = NULL;
 	memset(world->fake->fail, 0, sizeof(world->fake->fail));
 	for (uint32_t i = 0; i < LINKS; i++) {
-		g_autofree char *name = g_strdup_printf("eth%u", i);
+		g_autofree char *name = name_of(i);
 
 		if (!is_plugged(i))
 			plug(i);
@@ -368,6 +470,8 @@ static void run_seed(uint32_t seed, bool tells)
 	};
 
 	world = &here;
+	here.fake->tells = tells;
+	here.fake->ignores_backup = dice(2);
 	fake_policy_reset();
 	for (uint32_t i = 0; i < LINKS; i++) {
 		here.ifindex[i] = i + 1;

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The fake's answers to commands: struct kernel_ops. */
+#include "fake-kernel.h"
+
+#include <errno.h>
+#include <glib.h>
+
+#include "addr.h"
+
+static void tell(const struct fake_record *record, int result)
+{
+	static const char *const names[FAKE_COMMANDS] = {
+		[FAKE_CREATE] = "create",
+		[FAKE_DESTROY] = "destroy",
+		[FAKE_BACKUP] = "set backup",
+		[FAKE_ANNOUNCE] = "announce",
+		[FAKE_WITHDRAW] = "withdraw",
+		[FAKE_PROBE] = "probe",
+		[FAKE_IDS] = "own addresses",
+		[FAKE_LOOK] = "is backup",
+		[FAKE_ROUTE] = "route",
+		[FAKE_SNAPSHOT] = "snapshot",
+		[FAKE_DUMP] = "dump",
+		[FAKE_ENDPOINT_ADD] = "endpoint add",
+		[FAKE_ENDPOINT_DELETE] = "endpoint delete",
+		[FAKE_ENDPOINT_FLAGS] = "endpoint flags",
+		[FAKE_LIMITS] = "limits",
+	};
+	char local[ADDR_TEXT_SIZE] = "-", remote[ADDR_TEXT_SIZE] = "-";
+
+	if (record->local.family)
+		addr_format(&record->local, local);
+	if (record->remote.family)
+		addr_format(&record->remote, remote);
+	g_printerr("         %s %x %s %s id %u flags %x: %d\n", names[record->command],
+		   record->token, local, remote, record->id, record->flags, result);
+}
+
+int fake_answer_command(struct fake_kernel *fake, const struct fake_record *record, int result)
+{
+	enum fake_command command = record->command;
+
+	if (fake->fail_always[command])
+		result = fake->fail_always[command];
+	if (fake->fail[command]) {
+		result = fake->fail[command];
+		fake->fail[command] = 0;
+	}
+	fake->counts[command]++;
+	if (fake->tells)
+		tell(record, result);
+	fake->n_commands += command <= FAKE_WITHDRAW || command >= FAKE_ENDPOINT_ADD;
+	if (fake->n_log < FAKE_LOG) {
+		fake->log[fake->n_log] = *record;
+		fake->log[fake->n_log++].result = result;
+	}
+	return result;
+}
+
+/* The checks that all commands on a connection share. */
+static int check(struct fake_kernel *fake, uint32_t token)
+{
+	struct fake_connection *connection = fake_find(fake, token);
+
+	return connection && connection->path_manager == PATH_MANAGER_USERSPACE ? 0 : -EINVAL;
+}
+
+/* ---- the connection's own addresses ---- */
+
+static struct fake_address *find_address(struct fake_connection *connection,
+					 const struct mptcpd_addr *addr)
+{
+	for (size_t i = 0; i < FAKE_ADDRESSES; i++)
+		if (connection->addresses[i].addr.family &&
+		    addr_equal_host(&connection->addresses[i].addr, addr))
+			return &connection->addresses[i];
+	return NULL;
+}
+
+static struct fake_address *find_address_id(struct fake_connection *connection, uint8_t id)
+{
+	for (size_t i = 0; i < FAKE_ADDRESSES; i++)
+		if (connection->addresses[i].addr.family && connection->addresses[i].id == id)
+			return &connection->addresses[i];
+	return NULL;
+}
+
+/* An address has one id, and an id one address. What is known already stays as it is. */
+static int append_address(struct fake_connection *connection, const struct mptcpd_addr *addr,
+			  uint8_t id, uint32_t flags, uint32_t ifindex)
+{
+	struct fake_address *room = NULL;
+
+	for (size_t i = 0; i < FAKE_ADDRESSES; i++) {
+		struct fake_address *entry = &connection->addresses[i];
+
+		if (!entry->addr.family)
+			room = entry;
+		else if (addr_equal(&entry->addr, addr) && entry->id == id)
+			return 0;
+		else if (addr_equal(&entry->addr, addr) || entry->id == id)
+			return -EINVAL;
+	}
+	g_assert_nonnull(room);
+	*room = (struct fake_address){
+		.addr = *addr,
+		.id = id,
+		.flags = flags,
+		.ifindex = ifindex,
+	};
+	return 0;
+}
+
+/* The first entry of the address, whatever port it is for, and whoever else uses it. */
+static void forget_address(struct fake_connection *connection, const struct mptcpd_addr *addr)
+{
+	struct fake_address *entry = find_address(connection, addr);
+
+	if (entry)
+		*entry = (struct fake_address){0};
+}
+
+static int own_addresses(void *kernel, uint32_t token, struct event_endpoint *ret_endpoints,
+			 size_t room)
+{
+	struct fake_kernel *fake = kernel;
+	struct fake_record record = {.command = FAKE_IDS, .token = token};
+	struct fake_connection *connection = fake_find(fake, token);
+	int r = fake_answer_command(fake, &record, check(fake, token)), n = 0;
+
+	for (size_t i = 0; r == 0 && i < FAKE_ADDRESSES && (size_t)n < room; i++) {
+		const struct fake_address *entry = &connection->addresses[i];
+
+		if (entry->addr.family)
+			ret_endpoints[n++] = (struct event_endpoint){.addr = entry->addr,
+								     .id = entry->id,
+								     .flags = entry->flags,
+								     .ifindex = entry->ifindex};
+	}
+	return r < 0 ? r : n;
+}
+
+/* ---- subflows ---- */
+
+static int check_create(struct fake_kernel *fake, uint32_t token,
+			const struct subflow_request *request)
+{
+	struct fake_connection *connection = fake_find(fake, token);
+	int r = check(fake, token);
+
+	if (r == 0)
+		r = append_address(connection, &request->local, request->local_id,
+				   MPTCPD_FLAG_SUBFLOW, request->ifindex);
+	if (r < 0)
+		return r;
+	if (!connection->established || connection->fallback)
+		return -ENOTCONN;
+	if (!fake_find_link(fake, request->ifindex))
+		return -ENODEV;
+	return fake_find_local(fake, 0, &request->local) ? 0 : -EADDRNOTAVAIL;
+}
+
+static int subflow_create(void *kernel, uint32_t token, const struct subflow_request *request)
+{
+	struct fake_kernel *fake = kernel;
+	struct fake_record record = {FAKE_CREATE,	token,
+				     request->ifindex,	request->flags,
+				     request->local,	request->remote,
+				     request->local_id, 0};
+	struct fake_connection *connection = fake_find(fake, token);
+	int r = fake_answer_command(fake, &record, check_create(fake, token, request));
+
+	if (connection && r < 0 && r != -EINVAL)
+		forget_address(connection, &request->local);
+	for (size_t i = 0; r == 0 && i < FAKE_SUBFLOWS; i++) {
+		struct fake_subflow *subflow = &connection->subflows[i];
+
+		if (subflow->used)
+			continue;
+		*subflow = (struct fake_subflow){
+			.used = true,
+			.syn_sent = true,
+			.ours = true,
+			.backup = (request->flags & MPTCPD_FLAG_BACKUP) && !fake->ignores_backup,
+			.local = request->local,
+			.remote = request->remote,
+			.local_id = request->local_id,
+			.remote_id = request->remote_id,
+			.asked_port = request->local.port,
+			.ifindex = request->ifindex,
+		};
+		if (!subflow->local.port)
+			subflow->local.port = fake->next_port++;
+		return 0;
+	}
+	return r;
+}
+
+static struct fake_subflow *find_subflow(struct fake_connection *connection,
+					 const struct mptcpd_addr *local,
+					 const struct mptcpd_addr *remote)
+{
+	for (size_t i = 0; connection && i < FAKE_SUBFLOWS; i++) {
+		struct fake_subflow *subflow = &connection->subflows[i];
+
+		if (subflow->used && addr_equal(&subflow->remote, remote) &&
+		    addr_equal_host(&subflow->local, local) &&
+		    (local->port == subflow->local.port || (!local->port && subflow->syn_sent)))
+			return subflow;
+	}
+	return NULL;
+}
+
+static int subflow_destroy(void *kernel, uint32_t token, const struct mptcpd_addr *local,
+			   const struct mptcpd_addr *remote, bool mapped)
+{
+	struct fake_kernel *fake = kernel;
+	struct fake_record record = {.command = FAKE_DESTROY,
+				     .token = token,
+				     .local = *local,
+				     .remote = *remote};
+	struct fake_connection *connection = fake_find(fake, token);
+	struct fake_subflow *subflow = find_subflow(connection, local, remote);
+	int r = check(fake, token);
+
+	(void)mapped;
+	if (r == 0 && !subflow)
+		r = -ESRCH;
+	r = fake_answer_command(fake, &record, r);
+	if (r == 0) {
+		forget_address(connection, local);
+		fake_reset(fake, connection, (size_t)(subflow - connection->subflows),
+			   ECONNABORTED);
+	}
+	return r;
+}
+
+static int subflow_backup(void *kernel, uint32_t token, const struct mptcpd_addr *local,
+			  const struct mptcpd_addr *remote, bool backup)
+{
+	struct fake_kernel *fake = kernel;
+	struct fake_record record = {.command = FAKE_BACKUP,
+				     .token = token,
+				     .flags = backup,
+				     .local = *local,
+				     .remote = *remote};
+	struct fake_subflow *subflow = find_subflow(fake_find(fake, token), local, remote);
+	int r = fake_answer_command(fake, &record,
+				    check(fake, token) < 0 || !subflow ? -EINVAL : 0);
+
+	if (r == 0)
+		subflow->backup = backup;
+	return r;
+}
+
+static int subflow_is_backup(void *kernel, uint32_t token, const struct mptcpd_addr *local,
+			     const struct mptcpd_addr *remote, uint32_t ifindex)
+{
+	struct fake_kernel *fake = kernel;
+	struct fake_record record = {.command = FAKE_LOOK,
+				     .token = token,
+				     .ifindex = ifindex,
+				     .local = *local,
+				     .remote = *remote};
+	struct fake_subflow *subflow = find_subflow(fake_find(fake, token), local, remote);
+	int r = fake_answer_command(fake, &record, subflow ? 0 : -ENOENT);
+
+	return r < 0 ? r : subflow->backup;
+}
+
+/* ---- announcements ---- */
+
+static int announce(void *kernel, uint32_t token, const struct mptcpd_addr *addr, uint8_t id,
+		    uint32_t ifindex)
+{
+	struct fake_kernel *fake = kernel;
+	struct fake_record record = {.command = FAKE_ANNOUNCE,
+				     .token = token,
+				     .ifindex = ifindex,
+				     .local = *addr,
+				     .id = id};
+	struct fake_connection *connection = fake_find(fake, token);
+	int r = fake_answer_command(fake, &record, id ? check(fake, token) : -EINVAL);
+
+	if (r == 0)
+		r = append_address(connection, addr, id, MPTCPD_FLAG_SIGNAL, ifindex);
+	if (r == 0)
+		connection->told[id] = *addr;
+	return r;
+}
+
+static bool has_id_zero(const struct fake_connection *connection)
+{
+	for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
+		if (connection->subflows[i].used && connection->subflows[i].local_id == 0)
+			return true;
+	return false;
+}
+
+/* The peer will close every subflow of the id it is told to forget. */
+static int withdraw(void *kernel, uint32_t token, uint8_t id)
+{
+	struct fake_kernel *fake = kernel;
+	struct fake_record record = {.command = FAKE_WITHDRAW, .token = token, .id = id};
+	struct fake_connection *connection = fake_find(fake, token);
+	struct fake_address *entry = NULL;
+	int r = check(fake, token);
+
+	if (r == 0) {
+		entry = find_address_id(connection, id);
+		r = (id ? entry != NULL : has_id_zero(connection)) ? 0 : -EINVAL;
+	}
+	r = fake_answer_command(fake, &record, r);
+	if (r < 0)
+		return r;
+	if (entry)
+		*entry = (struct fake_address){0};
+	connection->told[id] = (struct mptcpd_addr){0};
+	for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
+		if (connection->subflows[i].used && !connection->subflows[i].syn_sent &&
+		    connection->subflows[i].local_id == id)
+			connection->subflows[i].doomed = true;
+	return 0;
+}
+
+/* ---- questions ---- */
+
+static int probe(void *kernel, uint32_t token)
+{
+	struct fake_kernel *fake = kernel;
+	struct fake_record record = {.command = FAKE_PROBE, .token = token};
+	struct fake_connection *connection = fake_find(fake, token);
+
+	if (!connection)
+		return fake_answer_command(fake, &record, PROBE_GONE);
+	return fake_answer_command(fake, &record,
+				   connection->path_manager == PATH_MANAGER_KERNEL
+					   ? PROBE_KERNEL
+					   : PROBE_USERSPACE);
+}
+
+static int route(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
+		 const struct mptcpd_addr *remote)
+{
+	struct fake_kernel *fake = kernel;
+	struct event_link *link = fake_find_link(fake, ifindex);
+
+	(void)local;
+	(void)remote;
+	fake->counts[FAKE_ROUTE]++;
+	return link && fake->routed[link - fake->links] ? ROUTE_UNICAST : ROUTE_NONE;
+}
+
+static int snapshot(void *kernel, enum snapshot_kind kind)
+{
+	struct fake_kernel *fake = kernel;
+	struct fake_record record = {.command = FAKE_SNAPSHOT};
+	int r = fake_answer_command(fake, &record, 0);
+
+	fake->snapshot_wanted[kind] |= r == 0;
+	return r;
+}
+
+static int link_returned(void *kernel, uint32_t ifindex)
+{
+	struct fake_kernel *fake = kernel;
+
+	fake->n_returned += fake_find_link(fake, ifindex) != NULL;
+	return 0;
+}
+
+static int snapshot_brief(void *kernel)
+{
+	((struct fake_kernel *)kernel)->brief_wanted = true;
+	return 0;
+}
+
+static int listen_on(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex)
+{
+	(void)kernel;
+	(void)addr;
+	(void)ifindex;
+	return 0;
+}
+
+static int unlisten(void *kernel, const struct mptcpd_addr *addr)
+{
+	(void)kernel;
+	(void)addr;
+	return 0;
+}
+
+static bool out_of_time(void *kernel)
+{
+	return ((struct fake_kernel *)kernel)->out_of_time;
+}
+
+static const char *error_text(void *kernel)
+{
+	(void)kernel;
+	return "the fake says so";
+}
+
+const struct kernel_ops fake_ops = {
+	.subflow_create = subflow_create,
+	.subflow_destroy = subflow_destroy,
+	.subflow_backup = subflow_backup,
+	.subflow_is_backup = subflow_is_backup,
+	.own_addresses = own_addresses,
+	.announce = announce,
+	.withdraw = withdraw,
+	.probe = probe,
+	.route = route,
+	.link_returned = link_returned,
+	.endpoint_add = fake_endpoint_add,
+	.endpoint_delete = fake_endpoint_delete,
+	.endpoint_flags = fake_endpoint_flags,
+	.limits_set = fake_limits_set,
+	.listen = listen_on,
+	.unlisten = unlisten,
+	.snapshot = snapshot,
+	.snapshot_brief = snapshot_brief,
+	.out_of_time = out_of_time,
+	.error_text = error_text,
+};
