@@ -3,11 +3,14 @@
  * Very many MPTCP connections, for the tests of what a storm of them does. They carry one byte.
  *
  *	storm server ADDRESS PORT
+ *	storm plain ADDRESS PORT
  *	storm deaf ADDRESS PORT
  *	storm client ADDRESS PORT
  *
  * The server greets each connection, so that the client's side is fully established at once
- * (RFC 8684 section 3.1), and keeps it until the client closes; the deaf one never accepts any.
+ * (RFC 8684 section 3.1), and keeps it until the client closes. The plain one is the same without
+ * MPTCP: the client's connections fall back to TCP, and only their client's end takes one of the
+ * kernel's tokens. The deaf one never accepts any.
  * The client obeys stdin, and says so on stdout, one JSON object a line:
  *
  *	open N     open N more connections and keep them
@@ -16,7 +19,7 @@
  *	abort      drop all that are open (MP_FASTCLOSE)
  *	close      close all that are open
  *
- * The server obeys "abort" and "close" too. The end of stdin ends all of them.
+ * The servers that accept obey "abort" and "close" too. The end of stdin ends all of them.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -99,9 +102,9 @@ static void raise_limit(void)
 		fail("calloc");
 }
 
-static int new_socket(const struct address *address, int type)
+static int new_socket(const struct address *address, int type, int protocol)
 {
-	int fd = socket(address->storage.ss_family, type, IPPROTO_MPTCP);
+	int fd = socket(address->storage.ss_family, type, protocol);
 
 	if (fd < 0)
 		fail("socket");
@@ -137,7 +140,7 @@ static const char *const orders[N_ORDERS] = {"open", "knock", "short"};
 /* A connection, or -1. */
 static int connect_one(const struct address *address, bool wait_for_greeting)
 {
-	int fd = new_socket(address, SOCK_STREAM | SOCK_CLOEXEC);
+	int fd = new_socket(address, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
 	char greeting;
 
 	if (connect(fd, (const struct sockaddr *)&address->storage, address->size) == 0 &&
@@ -257,9 +260,9 @@ static bool on_stdin(void)
 	return n > 0;
 }
 
-static int listen_on(const struct address *address, int type)
+static int listen_on(const struct address *address, int type, int protocol)
 {
-	int fd = new_socket(address, type);
+	int fd = new_socket(address, type, protocol);
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
 	if (bind(fd, (const struct sockaddr *)&address->storage, address->size) < 0 ||
@@ -269,9 +272,9 @@ static int listen_on(const struct address *address, int type)
 	return fd;
 }
 
-static int server(const struct address *address)
+static int serve(const struct address *address, int protocol)
 {
-	int listener = listen_on(address, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int listener = listen_on(address, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 
 	if (epoll < 0)
@@ -295,11 +298,21 @@ static int server(const struct address *address)
 	}
 }
 
+static int server(const struct address *address)
+{
+	return serve(address, IPPROTO_MPTCP);
+}
+
+static int plain(const struct address *address)
+{
+	return serve(address, IPPROTO_TCP);
+}
+
 static int deaf(const struct address *address)
 {
 	char line[64];
 
-	listen_on(address, SOCK_STREAM | SOCK_CLOEXEC);
+	listen_on(address, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
 	while (fgets(line, sizeof(line), stdin))
 		;
 	return 0;
@@ -310,7 +323,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(const struct address *address);
-	} modes[] = {{"server", server}, {"deaf", deaf}, {"client", client}};
+	} modes[] = {{"server", server}, {"plain", plain}, {"deaf", deaf}, {"client", client}};
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (size_t i = 0; argc == 4 && i < sizeof(modes) / sizeof(*modes); i++) {
@@ -321,6 +334,6 @@ int main(int argc, char **argv)
 			return modes[i].run(&address);
 		}
 	}
-	fputs("usage: storm server|deaf|client ADDRESS PORT\n", stderr);
+	fputs("usage: storm server|plain|deaf|client ADDRESS PORT\n", stderr);
 	return 2;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""mptcpd knows what is true: after lost events, restarts, silent ends and changes under it.
+"""mptcpd knows what is true: after lost events, restarts and changes under it.
 
 MPTCPD_LONG=1 takes the numbers of the acceptance criteria instead of those for every commit.
 """
@@ -8,7 +8,6 @@ import collections
 import os
 import pathlib
 import random
-import select
 import signal
 import statistics
 import subprocess
@@ -20,93 +19,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import sandbox
 import tap
 from daemon import MPTCPCTL, Daemon
-from hosts import Network, Storm, Traffic, wait_until
-
-LONG = os.environ.get("MPTCPD_LONG") == "1"
-PORTS = (5000, 5001)  # one server each: none has more files than its limit
-WATCHER = "[core]\npath-manager = unmanaged\n[policy:default]\nplugin = fullmesh\n"
-
-
-class Stage:
-    """Two links, mptcpd on the client, servers, and clients that open very many connections."""
-
-    def __init__(self, links=2, clients=4, servers=len(PORTS)):
-        self.net = Network(links=links, note=tap.note)
-        self.n_clients, self.n_servers = clients, servers
-
-    def __enter__(self):
-        net = self.net.__enter__()
-        try:
-            for host in (net.client, net.server):
-                host.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
-                host.sysctl("net.ipv4.tcp_max_tw_buckets", 0)  # a port is free again at once
-            self.daemon = Daemon(net.client, verbose=False)
-            net.on_failure.append(lambda: "mptcpd's log:\n" + self.daemon.text()[-4000:])
-            self.servers = [Storm(net.server, "server", "0.0.0.0", port)
-                            for port in PORTS[: self.n_servers]]
-            self.clients = [Storm(net.client, "client", "10.0.1.2", PORTS[i % self.n_servers])
-                            for i in range(self.n_clients)]
-        except BaseException:
-            self.net.__exit__(*sys.exc_info())
-            raise
-        return self
-
-    def __exit__(self, *exception):
-        return self.net.__exit__(*exception)
-
-    def order(self, verb, total):
-        for client in self.clients:
-            client.order(verb, total // len(self.clients))
-
-    def done(self, total):
-        """All clients did what was ordered, without a failure."""
-        results = [client.read() for client in self.clients]
-        tap.equal(sum(r["connected"] for r in results), total, f"connected: {results}")
-        return results
-
-    def is_answered(self):
-        """Has a client said something that done() has not read?"""
-        return bool(select.select([c.child.stdout for c in self.clients], [], [], 0)[0])
-
-    def open(self, total):
-        self.order("open", total)
-        self.done(total)
-
-    def joins(self):
-        return self.net.client.nstat()["MPJoinSynTx"]
-
-    def status(self):
-        return self.daemon.json("status")["status"]
-
-    def wrong_paths(self, tokens):
-        """The connections without exactly one established subflow on each link, says ss."""
-        found = collections.defaultdict(list)
-        for subflow in self.net.client.subflows():
-            found[subflow["token"]].append(subflow["local"][0])
-        wanted = [f"10.0.{i}.1" for i in self.net.links]
-        return {t: sorted(found[t]) for t in tokens if sorted(found[t]) != wanted}
-
-    def assert_paths(self, total):
-        """Every live connection has its paths (a SYN may still be on its way), and no more."""
-        tokens = {c["token"] for c in self.net.client.connections() if c["state"] == "ESTAB"}
-        tap.equal(len(tokens), total, "live connections")
-        wait_until(lambda: not self.wrong_paths(tokens), 0.5, f"paths of {total} connections",
-                   lambda: list(self.wrong_paths(tokens).items())[:3])
-
-
-def seconds_until(predicate, limit, what, show=None):
-    begin = time.monotonic()
-    wait_until(predicate, limit, what, show)
-    return time.monotonic() - begin
-
-
-def usage(daemon):
-    """(KiB resident, seconds of CPU) of the daemon."""
-    pid = daemon.child.pid
-    status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    resident = int(status.partition("VmRSS:")[2].split()[0])
-    times = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return resident, (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+from hosts import Traffic, wait_until
+from stage import LONG, WATCHER, Stage, flows_of, seconds_until, usage
 
 
 # ---- lost events ----
@@ -185,11 +99,6 @@ def subflows_known(daemon):
     return daemon.json("status")["status"]["subflows"]
 
 
-def flows_of(host):
-    """The established subflows of ss as a set of (local, remote)."""
-    return {(s["local"], s["remote"]) for s in host.subflows()}
-
-
 def assert_same(got, wanted, what):
     wrong = [(got.get(token), wanted.get(token)) for token in got.keys() | wanted.keys()
              if got.get(token) != wanted.get(token)]
@@ -258,36 +167,6 @@ def cut_after():
         stage.assert_paths(total)
 
 
-# ---- silent ends ----
-
-
-@tap.test("/truth/silent/fastclosed-and-never-accepted-vanish-within-thirty-seconds", 60)
-def silent():
-    with Stage(clients=1, servers=1) as stage:
-        net = stage.net
-        other = Daemon(net.server, WATCHER, verbose=False)
-        stage.open(50)
-        deaf = Storm(net.server, "deaf", "0.0.0.0", 7000)
-        unheard = Storm(net.client, "client", "10.0.1.2", 7000)
-        unheard.order("knock", 10)
-        tap.equal(unheard.read()["connected"], 10, "connections nobody accepts")
-        for daemon in (stage.daemon, other):
-            wait_until(lambda d=daemon: len(d.connections()) == 60, 2, "60 connections",
-                       lambda d=daemon: len(d.connections()))
-        deaf.close()
-        stage.servers[0].end_all("abort")
-        tap.true(net.client.nstat()["MPFastcloseRx"] >= 50, "MP_FASTCLOSE came")
-        tap.equal(net.client.connections(), [], "MPTCP sockets that ss sees at the client")
-
-        def left():
-            return len(stage.daemon.connections()) + len(other.connections())
-
-        before = left()
-        seconds = seconds_until(lambda: left() == 0, 30.5, "no dead token is left", left)
-        tap.note(f"{before} dead tokens known, gone after {seconds:.1f} s")
-        tap.true(before > 0, "none ended silently")
-
-
 # ---- no growth ----
 
 
@@ -299,7 +178,7 @@ def short_lived():
         stage.done(2)
         seen = []
         for count in rows:
-            begin, (_, cpu), events = time.monotonic(), usage(stage.daemon), stage.status()["events"]
+            begin, cpu, events = time.monotonic(), usage(stage.daemon)[1], stage.status()["events"]
             stage.order("short", count)
             stage.done(count)
             wait_until(lambda: stage.status()["connections"] == 0, 5, "all forgotten")
