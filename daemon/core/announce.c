@@ -87,6 +87,14 @@ uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *conn
 	return next;
 }
 
+/* Was it refused for its id, which is another one now? An administrator's stays what it is. */
+static bool is_mended(struct engine *engine, struct connection *connection,
+		      const struct announced *announced, int error)
+{
+	return error == -EINVAL && announced->wanted_by != WANTED_BY_ADMIN &&
+	       engine_correct_id(engine, connection, &announced->addr, announced->id);
+}
+
 uint64_t engine_announce_wanted(struct engine *engine, struct connection *connection,
 				uint64_t now_ms)
 {
@@ -109,8 +117,10 @@ uint64_t engine_announce_wanted(struct engine *engine, struct connection *connec
 					  announced->id, announced->ifindex);
 		announced->sent = engine_command(engine, connection, "ANNOUNCE", r) == 0;
 		announced->forgotten &= !announced->sent;
-		announced->due_ms = announced->sent ? now_ms : now_ms + RETRY_MS;
-		next = now_ms + (announced->sent ? PACE_MS : RETRY_MS);
+		next = now_ms + PACE_MS;
+		if (r < 0 && !is_mended(engine, connection, announced, r))
+			next = now_ms + RETRY_MS;
+		announced->due_ms = announced->sent ? now_ms : next;
 	}
 	return next;
 }
@@ -141,14 +151,6 @@ void engine_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms
 	}
 }
 
-static struct announced *find_id(const struct connection *connection, uint8_t id)
-{
-	for (size_t i = 0; i < connection->n_announced; i++)
-		if (connection->announced[i].id == id)
-			return &connection->announced[i];
-	return NULL;
-}
-
 void engine_learn_announced(struct engine *engine, struct connection *connection)
 {
 	struct event_endpoint known[OWN_ADDRESSES_MAX];
@@ -162,7 +164,7 @@ void engine_learn_announced(struct engine *engine, struct connection *connection
 
 		if (!(known[i].flags & MPTCPD_FLAG_SIGNAL) || !known[i].id)
 			continue;
-		announced = find_id(connection, known[i].id);
+		announced = find(connection, &known[i].addr);
 		if (!announced) {
 			announced = connection_add_announced(connection);
 			if (!announced)

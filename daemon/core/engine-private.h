@@ -82,6 +82,13 @@ void engine_find_policy(struct engine *engine, struct connection *connection);
 
 /* The id to use for a local address in this connection. */
 uint8_t engine_local_id(const struct connection *connection, const struct mptcpd_addr *local);
+/*
+ * The kernel refused the address by this id: it may know it by another one, or another address by
+ * this one, from a time that we do not remember. Ask it, and set the id right in all that is to be
+ * tried again. Returns whether that changed anything.
+ */
+bool engine_correct_id(struct engine *engine, struct connection *connection,
+		       const struct mptcpd_addr *addr, uint8_t refused);
 /* The id the peer gave to its address, 0 for the initial one and for unknown ones. */
 uint8_t engine_remote_id(const struct connection *connection, const struct mptcpd_addr *remote);
 /* Make the wanted subflow. 0 or -errno, which is noted in it. */

@@ -77,6 +77,59 @@ uint8_t engine_remote_id(const struct connection *connection, const struct mptcp
 	return 0;
 }
 
+static bool is_taken(const struct event_endpoint *known, int n, uint8_t id)
+{
+	for (int i = 0; i < n; i++)
+		if (known[i].id == id)
+			return true;
+	return false;
+}
+
+/* The id by which the kernel knows the address, or one that it has no address for. */
+static uint8_t choose_id(const struct connection *connection, const struct event_endpoint *known,
+			 int n, const struct mptcpd_addr *addr, uint8_t id)
+{
+	for (int i = 0; i < n; i++)
+		if (known[i].id && addr_equal(&known[i].addr, addr))
+			return known[i].id;
+	if (!is_taken(known, n, id))
+		return id; /* it was refused for something else */
+	for (size_t tries = 0; tries < 254; tries++) {
+		if (!is_taken(known, n, id) && is_id_free(connection, id))
+			return id;
+		id = id == 1 ? 254 : id - 1;
+	}
+	return id;
+}
+
+bool engine_correct_id(struct engine *engine, struct connection *connection,
+		       const struct mptcpd_addr *addr, uint8_t refused)
+{
+	struct event_endpoint known[OWN_ADDRESSES_MAX];
+	int n = engine->ops->own_addresses(engine->kernel, connection->token, known,
+					   OWN_ADDRESSES_MAX);
+	uint8_t id = n > 0 ? choose_id(connection, known, n, addr, refused) : refused;
+
+	if (id == refused)
+		return false;
+	for (size_t i = 0; i < connection->n_announced; i++) {
+		struct announced *announced = &connection->announced[i];
+
+		if (!announced->sent && addr_equal(&announced->addr, addr))
+			announced->id = id;
+	}
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow->state == SUBFLOW_WANTED && !subflow->fixed_id &&
+		    same_local(subflow, addr)) {
+			subflow->local_id = id;
+			subflow->has_id = true;
+		}
+	}
+	return true;
+}
+
 /* ---- back-off ---- */
 
 /* splitmix64: small, and the same everywhere for the same seed. */
@@ -114,25 +167,6 @@ void engine_back_off(struct engine *engine, struct subflow *subflow, uint64_t no
 
 /* ---- commands ---- */
 
-/*
- * The kernel refused the address by the id it was given: it may know it by another one, from a time
- * that we do not remember.
- */
-static void learn_id(struct engine *engine, const struct connection *connection,
-		     struct subflow *subflow, const struct mptcpd_addr *local)
-{
-	struct event_endpoint known[OWN_ADDRESSES_MAX];
-	int n = engine->ops->own_addresses(engine->kernel, connection->token, known,
-					   OWN_ADDRESSES_MAX);
-
-	for (int i = 0; i < n; i++) {
-		if (known[i].id && addr_equal(&known[i].addr, local)) {
-			subflow->local_id = known[i].id;
-			subflow->has_id = true;
-		}
-	}
-}
-
 int engine_create(struct engine *engine, struct connection *connection, struct subflow *subflow,
 		  uint64_t now_ms)
 {
@@ -159,8 +193,8 @@ int engine_create(struct engine *engine, struct connection *connection, struct s
 		subflow->has_reset = false;
 		subflow->since_ms = now_ms;
 		engine_back_off(engine, subflow, now_ms);
-		if (r == -EINVAL && !subflow->fixed_id)
-			learn_id(engine, connection, subflow, &local);
+		if (r == -EINVAL)
+			engine_correct_id(engine, connection, &local, request.local_id);
 		else
 			engine_announce_again(connection, &local, now_ms);
 		return r;

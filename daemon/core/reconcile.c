@@ -390,6 +390,8 @@ static bool set_wanted_backup(struct engine *engine, struct connection *connecti
 
 	if (subflow->state != SUBFLOW_ESTABLISHED || subflow->gone)
 		return true;
+	if (subflow->backup_asked && engine->create_keeps_backup)
+		subflow->backup_asked = false;
 	if (subflow->backup_asked)
 		engine_look_at_backup(engine, connection, subflow);
 	if (subflow->wanted_by == WANTED_BY_NONE || subflow->want_backup == subflow->backup ||
