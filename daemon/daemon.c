@@ -19,7 +19,7 @@
 #include "notice.h"
 
 /* What one settle may take, so that the control socket and new events need not wait long. */
-#define BUDGET_MS 10
+#define BUDGET_MS 5
 
 uint64_t daemon_now_ms(void)
 {

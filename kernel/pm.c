@@ -113,14 +113,49 @@ static int check_flags(struct pm *pm, uint32_t flags)
 	return 0;
 }
 
+/* An endpoint that was refused, and what the table has instead. */
+struct refused {
+	const struct event_endpoint *endpoint;
+	bool has_addr, has_id;
+};
+
+static void on_present(void *data, const struct event *event)
+{
+	struct refused *refused = data;
+
+	if (event->type != EVENT_ENDPOINT)
+		return;
+	refused->has_addr |= addr_equal(&event->endpoint.addr, &refused->endpoint->addr);
+	refused->has_id |= event->endpoint.id == refused->endpoint->id;
+}
+
+/* Linux 6.1 answers EINVAL where later ones tell three reasons apart; this finds out which. */
+static int why_refused(struct pm *pm, const struct event_endpoint *endpoint)
+{
+	struct refused refused = {.endpoint = endpoint};
+	char text[sizeof(pm->socket.text)];
+	int r;
+
+	memcpy(text, pm->socket.text, sizeof(text));
+	r = pm_endpoints(pm, 0, on_present, &refused);
+	memcpy(pm->socket.text, text, sizeof(text));
+	if (r < 0)
+		return -EINVAL;
+	if (refused.has_id)
+		return -EBUSY;
+	return refused.has_addr ? -EEXIST : -ERANGE;
+}
+
 int pm_endpoint_add(struct pm *pm, const struct event_endpoint *endpoint)
 {
 	union codec_command command;
 	int r = check_flags(pm, endpoint->flags);
 
-	if (r < 0)
-		return r;
-	return request(pm, codec_add_addr(&command, pm->family.id, endpoint));
+	if (r == 0)
+		r = request(pm, codec_add_addr(&command, pm->family.id, endpoint));
+	if (r == -EINVAL && strstr(pm->socket.text, "too many addresses or duplicate one"))
+		r = why_refused(pm, endpoint);
+	return r;
 }
 
 int pm_endpoint_delete(struct pm *pm, const struct event_endpoint *endpoint)

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Test programs in Python: name a behaviour, print TAP, judge by exceptions."""
 
+import os
+import platform
 import signal
 import sys
 import time
 import traceback
 
 TESTS = []
+SLOW = float(os.environ.get("MPTCPD_SLOW", 1))  # so many times longer may anything take here
 
 
 class Skip(Exception):
@@ -42,6 +45,18 @@ def at_most(got, limit, what):
         raise AssertionError(f"{what}: got {got!r}, wanted at most {limit!r}")
 
 
+def kernel_before(major, minor):
+    """Is the running kernel older than that version?"""
+    found = platform.release().split("-")[0].split(".")
+    return (int(found[0]), int(found[1])) < (major, minor)
+
+
+def needs_kernel(major, minor, why):
+    """Skip where the kernel is older: it cannot do what the test is about."""
+    if kernel_before(major, minor):
+        raise Skip(f"Linux {platform.release()}: {why}")
+
+
 def note(text):
     """A line of diagnostics that is not a result."""
     for line in str(text).splitlines():
@@ -54,7 +69,7 @@ def _on_alarm(_number, _frame):
 
 def _run(number, name, seconds, function):
     signal.signal(signal.SIGALRM, _on_alarm)
-    signal.alarm(seconds)
+    signal.alarm(int(seconds * SLOW))
     begin = time.monotonic()
     try:
         function()

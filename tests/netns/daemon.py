@@ -11,6 +11,7 @@ import subprocess
 import threading
 
 from hosts import BUILD, wait_until
+from tap import SLOW
 
 MPTCPD = BUILD / "daemon/mptcpd"
 MPTCPCTL = BUILD / "ctl/mptcpctl"
@@ -101,10 +102,10 @@ class Daemon:
     def end(self, number=signal.SIGTERM):
         """Signal it, and return its exit code."""
         self.child.send_signal(number)
-        return self.child.wait(timeout=5)
+        return self.child.wait(timeout=5 * SLOW)
 
     def wait_exit(self, seconds=5):
-        return self.child.wait(timeout=seconds)
+        return self.child.wait(timeout=seconds * SLOW)
 
 
 class Monitor:

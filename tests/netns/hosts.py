@@ -10,11 +10,16 @@ import subprocess
 import tempfile
 import time
 
+from tap import SLOW, kernel_before
+
 BUILD = pathlib.Path(
     os.environ.get("MPTCPD_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build")
 )
 TRAFFIC = BUILD / "tests/netns/traffic"
 STORM = BUILD / "tests/netns/storm"
+# Such a kernel does not bind a subflow to the link that SUBFLOW_CREATE names: its user has to see
+# to it that packets leave by the link of their address.
+NEEDS_ROUTES_BY_SOURCE = kernel_before(6, 12)
 
 
 class Timeout(AssertionError):
@@ -23,7 +28,7 @@ class Timeout(AssertionError):
 
 def wait_until(predicate, seconds, what, show=None):
     """Ask until the answer is true, and return it; raise Timeout with what show() then tells."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * SLOW
     while True:
         answer = predicate()
         if answer:
@@ -91,10 +96,15 @@ class Host:
 
     def sysctl(self, name, value=None):
         """Read a sysctl of the namespace, or set it."""
+        words = ()
+        if name == "net.mptcp.path_manager" and kernel_before(6, 15):
+            name, words = "net.mptcp.pm_type", ("kernel", "userspace")
         path = "/proc/sys/" + name.replace(".", "/")
         if value is None:
-            return self.run("cat", path).stdout.strip()
-        self.run("sh", "-c", f'printf %s "$1" > {path}', "sh", value)
+            found = self.run("cat", path).stdout.strip()
+            return words[int(found)] if words else found
+        text = words.index(value) if words else value
+        self.run("sh", "-c", f'printf %s "$1" > {path}', "sh", text)
         return str(value)
 
     def counters(self):
@@ -104,6 +114,11 @@ class Host:
             link["ifname"]: (link["stats64"]["rx"]["bytes"], link["stats64"]["tx"]["bytes"])
             for link in links
         }
+
+    def links_not_up(self):
+        """The links that are down or have no carrier."""
+        links = json.loads(self.run("ip", "-json", "link", "show", "type", "veth").stdout or "[]")
+        return [link["ifname"] for link in links if link["operstate"] != "UP"]
 
     def nstat(self):
         """The MPTcpExt counters, by name."""
@@ -175,9 +190,10 @@ class Network:
     A context manager. When a test fails inside, what can be seen of both hosts is printed.
     """
 
-    def __init__(self, links=3, rate=None, note=print):
+    def __init__(self, links=3, rate=None, note=print, routes_by_source=False):
         self.links = range(1, links + 1)
         self.rate = rate  # as tc writes it, of each link and direction
+        self.routes_by_source = routes_by_source  # the client's first addresses have a table each
         self.note = note
         self.on_failure = []  # functions that return text
         self.temporary = tempfile.TemporaryDirectory(prefix="mptcpd-", dir="/run")
@@ -205,6 +221,9 @@ class Network:
                 host.sysctl(f"net.ipv4.conf.{kind}.rp_filter", 0)
         for i in self.links:
             self.wire(i, f"link{i}")
+            if self.routes_by_source:
+                for option, address in (("-4", f"10.0.{i}.1"), ("-6", f"2001:db8:{i}::1")):
+                    self.client.run("ip", option, "rule", "add", "from", address, "table", 100 + i)
         for i in self.links:
             self.up(i, self.server)
             self.up(i, self.client)
@@ -212,6 +231,12 @@ class Network:
                 for host in (self.client, self.server):
                     self.shape(host, i)
         self.server.ip("mptcp limits set subflow 8 add_addr_accepted 8")
+        self.await_carrier()
+
+    def await_carrier(self):
+        """What is up is connected: the kernel finds that out some time after `link set up`."""
+        for host in (self.client, self.server):
+            wait_until(lambda host=host: not host.links_not_up(), 5, "carrier", host.links_not_up)
 
     def wire(self, i, name):
         """Make a link, or make it again: with an index that none had before."""
@@ -248,6 +273,11 @@ class Network:
                 f"route replace default via 10.0.{i}.2 dev link{i} metric {100 + i}",
                 f"route replace ::/0 via 2001:db8:{i}::2 dev link{i} metric {100 + i}",
             ]
+            if self.routes_by_source:
+                lines += [
+                    f"route replace default via 10.0.{i}.2 dev link{i} table {100 + i}",
+                    f"route replace ::/0 via 2001:db8:{i}::2 dev link{i} table {100 + i}",
+                ]
         host.ip(*lines)
 
     def down(self, i, host=None):

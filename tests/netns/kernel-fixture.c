@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <netinet/in.h>
 #include <unistd.h>
 
@@ -39,12 +40,30 @@ void tear_down(struct fixture *f, const void *data)
 	g_array_unref(f->events);
 }
 
-void pump(struct fixture *f, gint64 deadline)
+gint64 deadline(void)
+{
+	const char *slow = g_getenv("MPTCPD_SLOW");
+
+	return g_get_monotonic_time() +
+	       (gint64)(5 * G_USEC_PER_SEC * (slow ? g_ascii_strtod(slow, NULL) : 1));
+}
+
+bool kernel_before(int major, int minor)
+{
+	struct utsname name;
+	int m, n;
+
+	g_assert_cmpint(uname(&name), ==, 0);
+	g_assert_cmpint(sscanf(name.release, "%d.%d", &m, &n), ==, 2);
+	return m < major || (m == major && n < minor);
+}
+
+void pump(struct fixture *f, gint64 until)
 {
 	int fds[KERNEL_FDS];
 	struct pollfd polls[KERNEL_FDS];
 	size_t n = kernel_fds(f->kernel, fds);
-	gint64 left = (deadline - g_get_monotonic_time()) / 1000;
+	gint64 left = (until - g_get_monotonic_time()) / 1000;
 
 	g_assert_cmpint(left, >, 0);
 	for (size_t i = 0; i < n; i++)
@@ -58,7 +77,7 @@ void pump(struct fixture *f, gint64 deadline)
 
 struct event wait_for(struct fixture *f, enum event_type type, uint32_t token)
 {
-	gint64 deadline = g_get_monotonic_time() + DEADLINE_US;
+	gint64 until = deadline();
 
 	for (;;) {
 		while (f->seen < f->events->len) {
@@ -67,7 +86,7 @@ struct event wait_for(struct fixture *f, enum event_type type, uint32_t token)
 			if (event.type == type && (token == 0 || event.token == token))
 				return event;
 		}
-		pump(f, deadline);
+		pump(f, until);
 	}
 }
 

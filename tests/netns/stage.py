@@ -67,7 +67,7 @@ class Stage:
         self.done(total)
 
     def joins(self):
-        return self.net.client.nstat()["MPJoinSynTx"]
+        return self.net.client.nstat()["MPJoinSynAckRx"]
 
     def status(self):
         return self.daemon.json("status")["status"]

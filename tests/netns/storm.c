@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Very many MPTCP connections, for the tests of what a storm of them does. They carry one byte.
+ * Very many MPTCP connections, for the tests of what a storm of them does.
  *
  *	storm server ADDRESS PORT
  *	storm plain ADDRESS PORT
  *	storm deaf ADDRESS PORT
  *	storm client ADDRESS PORT
  *
- * The server greets each connection, so that the client's side is fully established at once
- * (RFC 8684 section 3.1), and keeps it until the client closes. The plain one is the same without
+ * They carry a byte each way, so that the client's side is fully established at once (RFC 8684
+ * section 3.1). The client speaks first: what a server sends between the kernel's putting a
+ * connection into the accept queue and its completing the handshake may stay there for ever. The
+ * server keeps a connection until the client closes. The plain one is the same without
  * MPTCP: the client's connections fall back to TCP, and only their client's end takes one of the
  * kernel's tokens. The deaf one never accepts any.
  * The client obeys stdin, and says so on stdout, one JSON object a line:
@@ -144,7 +146,8 @@ static int connect_one(const struct address *address, bool wait_for_greeting)
 	char greeting;
 
 	if (connect(fd, (const struct sockaddr *)&address->storage, address->size) == 0 &&
-	    (!wait_for_greeting || recv(fd, &greeting, 1, 0) == 1))
+	    (!wait_for_greeting ||
+	     (send(fd, "?", 1, MSG_NOSIGNAL) == 1 && recv(fd, &greeting, 1, 0) == 1)))
 		return fd;
 	close(fd);
 	return -1;
@@ -230,7 +233,6 @@ static void accept_some(int epoll, int listener)
 	while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
 		is_open[fd] = true;
 		watch(epoll, fd);
-		(void)send(fd, "!", 1, MSG_NOSIGNAL);
 	}
 	if (errno != EAGAIN && errno != ECONNABORTED)
 		fail("accept");
@@ -241,6 +243,8 @@ static void on_readable(int fd)
 	char bytes[64];
 	ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
 
+	if (n > 0)
+		(void)send(fd, "!", 1, MSG_NOSIGNAL);
 	if (n > 0 || (n < 0 && errno == EAGAIN))
 		return;
 	close(fd);

@@ -356,7 +356,7 @@ static void endpoints_come_and_go(struct fixture *f, const void *data)
 	g_assert_cmpint(kernel_ops.endpoint_delete(f->kernel, &endpoint), ==, -EINVAL);
 	kernel_ops.snapshot(f->kernel, SNAPSHOT_ENDPOINTS);
 	for (;;) {
-		pump(f, g_get_monotonic_time() + DEADLINE_US);
+		pump(f, deadline());
 		event = g_array_index(f->events, struct event, f->events->len - 1);
 		if (event.type == EVENT_SNAPSHOT_END && f->seen < f->events->len)
 			break;

@@ -132,12 +132,14 @@ def subflow():
             "dev", "link3", "backup")
         wait_until(lambda: len(scene.joined()) == 2, 2, "two joins", scene.joined)
         joined = scene.joined()
-        tap.equal(joined["10.0.2.1"]["device"], "link2", "bound to the link of its address")
-        tap.equal(joined["10.0.3.1"]["device"], "link3", "bound to the link that was named")
+        regards = not tap.kernel_before(6, 12)  # an older SUBFLOW_CREATE ignores link and flags
+        devices = ["link2", "link3"] if regards else ["", ""]
+        tap.equal(joined["10.0.2.1"]["device"], devices[0], "bound to the link of its address")
+        tap.equal(joined["10.0.3.1"]["device"], devices[1], "bound to the link that was named")
         tap.equal(joined["10.0.3.1"]["local-id"], 7, "the id that was named")
         tap.true(joined["10.0.2.1"]["local-id"] not in (0, 7), f"a free id: {joined}")
         shown = {s["local"]["address"]: s for s in ctl_json(scene.client, "subflow")["subflows"]}
-        tap.equal([shown[f"10.0.{i}.1"]["backup"] for i in (1, 2, 3)], [False, False, True], "B")
+        tap.equal([shown[f"10.0.{i}.1"]["backup"] for i in (1, 2, 3)], [False, False, regards], "B")
         tap.equal(shown["10.0.2.1"]["origin"], None, "nobody knows who made it")
         ctl(scene.client, "subflow", "change", scene.token, "10.0.2.1", "10.0.2.2", "backup")
         wait_until(lambda: scene.net.server.nstat().get("MPPrioRx") == 1, 1, "an MP_PRIO")
@@ -158,7 +160,8 @@ def announce():
         wait_until(lambda: counters().get("AddAddr") == 1, 2, "ADD_ADDR at the server", counters)
         ctl(scene.client, "withdraw", scene.token, "id", "9")
         wait_until(lambda: counters().get("RmAddr") == 1, 2, "RM_ADDR at the server", counters)
-        tap.true("id 9" in ctl(scene.client, "withdraw", scene.token, "id", "9", code=1), "gone")
+        said = ctl(scene.client, "withdraw", scene.token, "id", "9", code=1)
+        tap.true("not found" in said, said)
 
 
 @tap.test("/direct/subflow/the-kernels-connections-are-not-ours")

@@ -263,6 +263,8 @@ class Wires:
 
 KINDS = [Wires.unplug, Wires.carrier, Wires.address, Wires.renewal, Wires.prefix, Wires.dad,
          Wires.rename, Wires.index, Wires.late]
+if tap.kernel_before(6, 2):
+    KINDS.remove(Wires.rename)  # it refuses to rename a link that is up
 
 
 @tap.test("/endpoints/follow/whatever-happens-to-a-link", 900)
@@ -297,6 +299,7 @@ def same_id():
         scene.net.down(2)
         scene.settle("down")
         scene.net.up(2, scene.client)
+        scene.net.await_carrier()
         scene.settle("up")
         tap.equal({e["address"]: e["id"] for e in endpoints(scene.client)}, ids, "ids")
 

@@ -43,7 +43,7 @@ def three_subflows():
         token = net.client.connections()[0]["token"]
         wait_until(lambda: len(net.client.subflows(token)) == 3, 2, "three subflows")
         tap.equal(net.by_link(net.client.subflows(token)), {1: 1, 2: 1, 3: 1}, "subflows by link")
-        tap.equal(net.client.nstat()["MPJoinSynTx"], 2, "MPJoinSynTx")
+        tap.equal(net.client.nstat()["MPJoinSynAckRx"], 2, "MPJoinSynAckRx")
         before = net.client.counters()
         for verb in ("upload", "download"):
             result = client.transfer(verb, 16 * MEGABYTE)

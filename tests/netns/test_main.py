@@ -2,6 +2,7 @@
 """mptcpd with the fullmesh policy on the real kernel: paths come, fail, and come back."""
 
 import pathlib
+import re
 import signal
 import sys
 
@@ -11,7 +12,7 @@ import sandbox
 import tap
 from capture import Capture
 from daemon import FULLMESH, Daemon, Monitor
-from hosts import Network, Traffic, wait_until
+from hosts import NEEDS_ROUTES_BY_SOURCE, Network, Traffic, wait_until
 
 MEGABYTE = 1 << 20
 GIGABYTE = 1 << 30
@@ -22,7 +23,7 @@ class Scene:
     """Two hosts, mptcpd on the client, a server that listens on every address."""
 
     def __init__(self, rate=None, config=FULLMESH, server="::"):
-        self.net = Network(rate=rate, note=tap.note)
+        self.net = Network(rate=rate, note=tap.note, routes_by_source=NEEDS_ROUTES_BY_SOURCE)
         self.config = config
         self.address = server
 
@@ -98,12 +99,14 @@ def no_more():
         for _ in range(20):
             client.transfer("download", 1000)
         tap.equal(len(scene.net.client.subflows(state=None)), 3, "subflows in any state")
-        tap.equal(scene.net.client.nstat()["MPJoinSynTx"], 2, "joins sent")
+        counters = scene.net.client.nstat()  # before Linux 6.12 it did not count what it sends
+        tap.equal(counters.get("MPJoinSynTx", counters["MPJoinSynAckRx"]), 2, "joins")
 
 
 @tap.test("/main/fullmesh/bytes-leave-by-all-three-links")
 def all_links_carry():
-    with Scene(rate="200mbit") as scene:
+    # a rate that the machine can reach, or the first links carry it all
+    with Scene(rate=f"{200 / tap.SLOW:.0f}mbit") as scene:
         client = scene.connect("10.0.1.2")
         scene.await_paths(EACH_ONCE, 1)
         before = scene.net.client.counters()
@@ -210,7 +213,11 @@ def backup():
         scene.connect("10.0.1.2")
         scene.await_paths(EACH_ONCE, 1)
         joins = sorted((syn["link"], syn["backup"]) for syn in capture.joins())
-        tap.equal(joins, [("link2", False), ("link3", True)], "B bits")
+        told_later = tap.kernel_before(6, 12)  # its SUBFLOW_CREATE ignores the flag
+        tap.equal(joins, [("link2", False), ("link3", not told_later)], "B bits")
+        if told_later:
+            counters = scene.net.server.nstat
+            wait_until(lambda: counters()["MPPrioRx"] == 1, 1, "an MP_PRIO", counters)
         shown = {s["interface"]: s["backup"] for s in scene.daemon.connections()[0]["subflows"]}
         tap.equal(shown, {"link1": False, "link2": False, "link3": True}, "what mptcpctl says")
 
@@ -276,7 +283,8 @@ def listings():
         tap.equal((status["connections"], status["subflows"], status["path-manager"]),
                   (1, 3, "userspace"), "status")
         tap.true(scene.token() in scene.daemon.ctl("connection"), "token in the listing")
-        tap.equal(scene.daemon.ctl(), scene.daemon.ctl("status"), "mptcpctl alone is status")
+        texts = [re.sub(r"\d+", "N", scene.daemon.ctl(*words)) for words in ([], ["status"])]
+        tap.equal(*texts, "mptcpctl alone is status")
         interfaces = scene.daemon.json("interface")["interfaces"]
         tap.true({"link1", "link2", "link3"} <= {i["name"] for i in interfaces if i["use"]},
                  f"interfaces: {interfaces}")
@@ -336,6 +344,7 @@ def adopt():
         scene.net.up(2, scene.net.client)
         scene.daemon = Daemon(scene.net.client)
         wait_until(lambda: len(scene.daemon.connections()) == 5, 2, "five connections adopted")
+        scene.await_paths({1: 5, 2: 5, 3: 5}, 2)
         assert_agrees(scene)
         intact(client.transfer("upload", MEGABYTE), 5 * MEGABYTE)
         scene.net.down(3)
