@@ -32,6 +32,7 @@ static int subflow_create(void *data, uint32_t token, const struct subflow_reque
 {
 	struct kernel *kernel = data;
 
+	pending_made(&kernel->pending);
 	return told_pm(kernel, pm_subflow_create(&kernel->pm, token, request));
 }
 
@@ -43,7 +44,8 @@ static int subflow_destroy(void *data, uint32_t token, const struct mptcpd_addr 
 	int r;
 
 	if (from.port == 0) {
-		r = diag_find_port(&kernel->diag, token, local, remote, &from.port);
+		r = pending_find_port(&kernel->pending, &kernel->diag, token, local, remote,
+				      &from.port);
 		if (r < 0)
 			return told(kernel, &kernel->diag, r);
 	}

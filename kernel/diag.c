@@ -77,47 +77,6 @@ int diag_measure(struct socket *socket, const struct mptcpd_addr *local,
 	return 0;
 }
 
-/* A pair of addresses whose local port is sought. */
-struct search {
-	uint32_t token;
-	const struct mptcpd_addr *local, *remote;
-	uint16_t port; /* 0: not found */
-};
-
-static int on_syn_sent(void *data, const void *message, size_t size)
-{
-	struct search *search = data;
-	struct event event;
-	int r = codec_diag_subflow(message, size, 0, &event);
-
-	if (r == 0 && event.token == search->token &&
-	    addr_equal_host(&event.subflow.local, search->local) &&
-	    addr_equal(&event.subflow.remote, search->remote))
-		search->port = event.subflow.local.port;
-	return r;
-}
-
-int diag_find_port(struct socket *socket, uint32_t token, const struct mptcpd_addr *local,
-		   const struct mptcpd_addr *remote, uint16_t *ret_port)
-{
-	union codec_command command;
-	struct search search = {.token = token, .local = local, .remote = remote};
-
-	/* An IPv4 pair of an IPv6 socket is in the other list. */
-	for (size_t i = 0; i < sizeof(families) && !search.port; i++) {
-		int r = socket_request(socket,
-				       codec_get_subflows(&command, families[i], CODEC_SYN_SENT),
-				       on_syn_sent, &search);
-
-		if (r < 0 && !(r == -ENOENT && families[i] == AF_INET6))
-			return r;
-	}
-	if (!search.port)
-		return -ESRCH;
-	*ret_port = search.port;
-	return 0;
-}
-
 /* Whom a dump goes to. */
 struct dump {
 	diag_on_event *on_event;
@@ -166,6 +125,23 @@ int diag_dump(struct socket *socket, diag_on_event *on_event, void *data)
 					   on_subflow, &dump);
 		/* A kernel without IPv6 */
 		if (r < 0 && !(r == -ENOENT && family == AF_INET6))
+			return r;
+	}
+	return 0;
+}
+
+int diag_dump_syn_sent(struct socket *socket, diag_on_event *on_event, void *data)
+{
+	union codec_command command;
+	struct dump dump = {.on_event = on_event, .data = data};
+
+	/* An IPv4 pair of an IPv6 socket is in the other list. */
+	for (size_t i = 0; i < sizeof(families); i++) {
+		int r = socket_request(socket,
+				       codec_get_subflows(&command, families[i], CODEC_SYN_SENT),
+				       on_subflow, &dump);
+
+		if (r < 0 && !(r == -ENOENT && families[i] == AF_INET6))
 			return r;
 	}
 	return 0;

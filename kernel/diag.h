@@ -15,13 +15,6 @@ int diag_check(struct socket *socket);
 /* Is there a connection of this token? 1 or 0, or -errno. */
 int diag_has_connection(struct socket *socket, uint32_t token);
 /*
- * The local port of a subflow that waits for its SYN-ACK, between `local` (its port does not
- * count) and `remote`. 0, -ESRCH if there is none, or -errno.
- */
-int diag_find_port(struct socket *socket, uint32_t token, const struct mptcpd_addr *local,
-		   const struct mptcpd_addr *remote, uint16_t *ret_port);
-
-/*
  * The subflow between these addresses, with their ports, as a record of a dump has it; `ifindex` is
  * what it is bound to, or 0. 0, -ENOENT if there is none, or -errno.
  */
@@ -36,6 +29,8 @@ int diag_measure(struct socket *socket, const struct mptcpd_addr *local,
 /* An EVENT_SNAPSHOT_CONNECTION for each connection, then an EVENT_SNAPSHOT_SUBFLOW for each subflow. */
 typedef void diag_on_event(void *data, const struct event *event);
 int diag_dump(struct socket *socket, diag_on_event *on_event, void *data);
+/* An EVENT_SNAPSHOT_SUBFLOW for each subflow that waits for its SYN-ACK. */
+int diag_dump_syn_sent(struct socket *socket, diag_on_event *on_event, void *data);
 
 /* Now, as measurements are stamped: milliseconds of CLOCK_BOOTTIME. */
 uint64_t diag_now_ms(void);

@@ -5,6 +5,7 @@
 
 #include "kernel.h"
 #include "listener.h"
+#include "pending.h"
 #include "pm.h"
 #include "snapshot.h"
 
@@ -17,6 +18,7 @@ struct kernel {
 	struct socket pm_events, link_events;
 	struct snapshot snapshots[SNAPSHOT_KINDS];
 	struct listeners listeners;
+	struct pending pending;
 	int wake; /* an eventfd: readable when a snapshot is to start or to end */
 	bool has_diag; /* connections can be dumped: asked once */
 	uint64_t deadline_ns;

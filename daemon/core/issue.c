@@ -232,6 +232,8 @@ int engine_destroy(struct engine *engine, struct connection *connection, struct 
 		subflow->gone = connection->has_gone = true;
 		return 0;
 	}
+	if (r == -EAGAIN)
+		return r; /* nothing was asked of the kernel yet */
 	r = engine_command(engine, connection, "SUBFLOW_DESTROY", r);
 	if (r == 0) {
 		model_set_subflow_state(&engine->model, subflow, SUBFLOW_CLOSING, now_ms);

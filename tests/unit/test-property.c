@@ -175,10 +175,10 @@ static void fail_next(uint32_t command, int error)
 static void step_trouble(void)
 {
 	/* All that kernel commands were seen to fail with. */
-	static const int errors[] = {EINVAL,	 ENOTCONN,   EADDRNOTAVAIL, ENODEV,
-				     EADDRINUSE, ESRCH,	     EEXIST,	    EBUSY,
-				     ERANGE,	 EOPNOTSUPP, EPERM,	    ENOMEM,
-				     ENOBUFS,	 ENOENT,     ETIMEDOUT,	    ENETUNREACH};
+	static const int errors[] = {EINVAL,	  ENOTCONN, EADDRNOTAVAIL, ENODEV, EADDRINUSE,
+				     ESRCH,	  EEXIST,   EBUSY,	   ERANGE, EOPNOTSUPP,
+				     EPERM,	  ENOMEM,   ENOBUFS,	   ENOENT, ETIMEDOUT,
+				     ENETUNREACH, EAGAIN};
 	uint32_t action = dice(6);
 
 	tell("trouble", action, 0);

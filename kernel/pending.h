@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Subflows that wait for their SYN-ACK: their local ports, which SUBFLOW_CREATE does not tell and
+ * SUBFLOW_DESTROY wants. To find one takes a dump of all sockets in SYN_SENT, which costs
+ * milliseconds however few there are; so one dump serves all questions of a quarter of a second.
+ */
+#ifndef KERNEL_PENDING_H
+#define KERNEL_PENDING_H
+
+#include "socket.h"
+
+struct pending {
+	struct event *subflows; /* owned, by token */
+	size_t n, room;
+	uint64_t taken_ms; /* 0: never */
+	bool outdated; /* a subflow was made since */
+};
+
+void pending_done(struct pending *pending);
+/* A SUBFLOW_CREATE was issued. */
+void pending_made(struct pending *pending);
+/*
+ * The local port of the subflow between `local` (its port does not count) and `remote`. `diag` is
+ * a socket for requests on NETLINK_SOCK_DIAG. 0; -ESRCH: there is none; -EAGAIN: it is too young
+ * for the last dump, and the next one is not due yet; or -errno.
+ */
+int pending_find_port(struct pending *pending, struct socket *diag, uint32_t token,
+		      const struct mptcpd_addr *local, const struct mptcpd_addr *remote,
+		      uint16_t *ret_port);
+
+#endif
