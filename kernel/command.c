@@ -32,7 +32,7 @@ static int subflow_create(void *data, uint32_t token, const struct subflow_reque
 {
 	struct kernel *kernel = data;
 
-	pending_made(&kernel->pending);
+	pending_outdate(&kernel->pending);
 	return told_pm(kernel, pm_subflow_create(&kernel->pm, token, request));
 }
 
@@ -41,15 +41,23 @@ static int subflow_destroy(void *data, uint32_t token, const struct mptcpd_addr 
 {
 	struct kernel *kernel = data;
 	struct mptcpd_addr from = *local;
+	bool is_pending = from.port == 0;
 	int r;
 
-	if (from.port == 0) {
+	if (is_pending) {
 		r = pending_find_port(&kernel->pending, &kernel->diag, token, local, remote,
 				      &from.port);
 		if (r < 0)
 			return told(kernel, &kernel->diag, r);
 	}
-	return told_pm(kernel, pm_subflow_destroy(&kernel->pm, token, &from, remote, mapped));
+	r = pm_subflow_destroy(&kernel->pm, token, &from, remote, mapped);
+	if (is_pending && r < 0) {
+		/* The port may have been that of an earlier one of the same pair. */
+		if (r == -ESRCH && kernel->pending.outdated)
+			r = -EAGAIN;
+		pending_outdate(&kernel->pending);
+	}
+	return told_pm(kernel, r);
 }
 
 static int subflow_backup(void *data, uint32_t token, const struct mptcpd_addr *local,

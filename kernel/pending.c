@@ -16,7 +16,7 @@ void pending_done(struct pending *pending)
 	*pending = (struct pending){0};
 }
 
-void pending_made(struct pending *pending)
+void pending_outdate(struct pending *pending)
 {
 	pending->outdated = true;
 }
@@ -75,15 +75,20 @@ static size_t first_of(const struct pending *pending, uint32_t token)
 	return low;
 }
 
-static uint16_t find(const struct pending *pending, uint32_t token, const struct mptcpd_addr *local,
+/* Its port, or 0. It is told once: the same pair may be asked for again, by another port then. */
+static uint16_t find(struct pending *pending, uint32_t token, const struct mptcpd_addr *local,
 		     const struct mptcpd_addr *remote)
 {
 	for (size_t i = first_of(pending, token);
 	     i < pending->n && pending->subflows[i].token == token; i++) {
-		const struct event_subflow *subflow = &pending->subflows[i].subflow;
+		struct event_subflow *subflow = &pending->subflows[i].subflow;
+		uint16_t port = subflow->local.port;
 
-		if (addr_equal_host(&subflow->local, local) && addr_equal(&subflow->remote, remote))
-			return subflow->local.port;
+		if (port == 0 || !addr_equal_host(&subflow->local, local) ||
+		    !addr_equal(&subflow->remote, remote))
+			continue;
+		subflow->local.port = 0;
+		return port;
 	}
 	return 0;
 }
@@ -93,22 +98,19 @@ int pending_find_port(struct pending *pending, struct socket *diag, uint32_t tok
 		      uint16_t *ret_port)
 {
 	uint64_t now_ms = diag_now_ms();
-	uint16_t port = find(pending, token, local, remote);
-	int r;
+	bool is_due = now_ms >= pending->taken_ms + INTERVAL_MS;
+	uint16_t port;
 
 	/* What was not in SYN_SENT then, and was not made since, is not in it now. */
-	if (!port && pending->taken_ms && !pending->outdated)
-		return -ESRCH;
-	if (!port && pending->taken_ms && now_ms < pending->taken_ms + INTERVAL_MS)
-		return -EAGAIN;
-	if (!port) {
-		r = take(pending, diag, now_ms);
+	if (!pending->taken_ms || (pending->outdated && is_due)) {
+		int r = take(pending, diag, now_ms);
+
 		if (r < 0)
 			return r;
-		port = find(pending, token, local, remote);
 	}
+	port = find(pending, token, local, remote);
 	if (!port)
-		return -ESRCH;
+		return pending->outdated ? -EAGAIN : -ESRCH;
 	*ret_port = port;
 	return 0;
 }

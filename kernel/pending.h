@@ -13,16 +13,16 @@ struct pending {
 	struct event *subflows; /* owned, by token */
 	size_t n, room;
 	uint64_t taken_ms; /* 0: never */
-	bool outdated; /* a subflow was made since */
+	bool outdated; /* one may be missing */
 };
 
 void pending_done(struct pending *pending);
-/* A SUBFLOW_CREATE was issued. */
-void pending_made(struct pending *pending);
+/* The last dump may lack one: a subflow was made, or could not be closed. */
+void pending_outdate(struct pending *pending);
 /*
- * The local port of the subflow between `local` (its port does not count) and `remote`. `diag` is
- * a socket for requests on NETLINK_SOCK_DIAG. 0; -ESRCH: there is none; -EAGAIN: it is too young
- * for the last dump, and the next one is not due yet; or -errno.
+ * The local port of the subflow between `local` (its port does not count) and `remote`, which is
+ * told once. `diag` is a socket for requests on NETLINK_SOCK_DIAG. 0; -ESRCH: there is none;
+ * -EAGAIN: it may be too young for the last dump, and the next one is not due yet; or -errno.
  */
 int pending_find_port(struct pending *pending, struct socket *diag, uint32_t token,
 		      const struct mptcpd_addr *local, const struct mptcpd_addr *remote,

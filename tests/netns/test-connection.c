@@ -215,6 +215,47 @@ static void subflow_lives_and_dies(struct fixture *f, const void *data)
 	g_assert_cmpint(sysctl_set_path_manager(PATH_MANAGER_KERNEL), ==, 0);
 }
 
+static int destroy(struct fixture *f, uint32_t token, const struct subflow_request *request)
+{
+	return kernel_ops.subflow_destroy(f->kernel, token, &request->local, &request->remote,
+					  false);
+}
+
+/* Until the next look at the SYNs in flight is due. */
+static int destroy_in_time(struct fixture *f, uint32_t token, const struct subflow_request *request)
+{
+	int r;
+
+	do
+		r = destroy(f, token, request);
+	while (r == -EAGAIN);
+	return r;
+}
+
+/* The port of one that is gone is never taken for that of the next; one look serves two. */
+static void check_next_ones(struct fixture *f, uint32_t token, struct subflow_request *request)
+{
+	struct subflow_request other = *request;
+
+	other.local = parse("10.1.0.2");
+	other.local_id = request->local_id + 1;
+	for (int round = 0; round < 3; round++) {
+		g_assert_cmpint(kernel_ops.subflow_create(f->kernel, token, request), ==, 0);
+		g_assert_cmpint(kernel_ops.subflow_create(f->kernel, token, &other), ==, 0);
+		g_assert_cmpint(destroy_in_time(f, token, request), ==, 0);
+		g_assert_cmpint(destroy(f, token, &other), ==, 0);
+	}
+	/* Destroyed by somebody else, who knows its port: a second look finds the new one. */
+	g_assert_cmpint(kernel_ops.subflow_create(f->kernel, token, request), ==, 0);
+	g_assert_cmpint(kernel_ops.subflow_create(f->kernel, token, &other), ==, 0);
+	g_assert_cmpint(destroy_in_time(f, token, &other), ==, 0); /* both were seen */
+	run("ss -K -t dst 10.1.0.9");
+	g_assert_cmpint(kernel_ops.subflow_create(f->kernel, token, request), ==, 0);
+	g_assert_cmpint(destroy_in_time(f, token, request), ==, 0);
+	g_assert_cmpint(destroy_in_time(f, token, request), ==, -ESRCH);
+	g_assert_cmpint(destroy_in_time(f, token, &other), ==, -ESRCH);
+}
+
 static void waiting_subflow_can_be_destroyed(struct fixture *f, const void *data)
 {
 	struct pair pair;
@@ -227,6 +268,7 @@ static void waiting_subflow_can_be_destroyed(struct fixture *f, const void *data
 	run("ip link set vb up");
 	run("ip link set va up");
 	run("ip addr add 10.1.0.1/24 dev va");
+	run("ip addr add 10.1.0.2/24 dev va");
 	/* A neighbour that swallows all packets. */
 	run("ip neigh add 10.1.0.9 lladdr 02:00:00:00:00:09 dev va");
 	index = if_nametoindex("va");
@@ -238,12 +280,9 @@ static void waiting_subflow_can_be_destroyed(struct fixture *f, const void *data
 	g_assert_true(event.subflow.syn_sent);
 	g_assert_cmpuint(event.subflow.ifindex, ==, create_regards_all() ? index : 0);
 	g_assert_cmpuint(request.local.port, ==, 0);
-	g_assert_cmpint(kernel_ops.subflow_destroy(f->kernel, pair.client_token, &request.local,
-						   &request.remote, false),
-			==, 0);
-	g_assert_cmpint(kernel_ops.subflow_destroy(f->kernel, pair.client_token, &request.local,
-						   &request.remote, false),
-			==, -ESRCH);
+	g_assert_cmpint(destroy(f, pair.client_token, &request), ==, 0);
+	g_assert_cmpint(destroy(f, pair.client_token, &request), ==, -ESRCH);
+	check_next_ones(f, pair.client_token, &request);
 	pair_close(f, &pair);
 	run("ip link del va");
 	g_assert_cmpint(sysctl_set_path_manager(PATH_MANAGER_KERNEL), ==, 0);
