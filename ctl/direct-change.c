@@ -81,11 +81,6 @@ static void note_id(struct ids *ids, const struct mptcpd_addr *addr, uint8_t id)
 	ids->is_used[id] = true;
 }
 
-static void on_id(void *data, const struct event *event)
-{
-	note_id(data, &event->endpoint.addr, event->endpoint.id);
-}
-
 /*
  * The id by which the connection knows the address, else a free one. The kernel gives ids by
  * itself too, to addresses the peer joins: those count up from 1, so ours come from the other end.
@@ -94,7 +89,9 @@ static uint8_t choose_id(struct direct *direct, const struct connection *connect
 			 const struct mptcpd_addr *local)
 {
 	struct ids ids = {.local = local, .found = -1};
+	struct event_endpoint known[255];
 	uint8_t id = 254;
+	int n;
 
 	if (addr_equal_host(local, &connection->local) && !local->port)
 		return 0;
@@ -106,7 +103,10 @@ static uint8_t choose_id(struct direct *direct, const struct connection *connect
 			note_id(&ids, &host, subflow->local_id);
 	}
 	/* The ids of addresses that are only announced; not every kernel tells them. */
-	kernel_list_ids(direct->kernel, connection->token, on_id, &ids);
+	n = kernel_ops.own_addresses(direct->kernel, connection->token, known,
+				     sizeof(known) / sizeof(known[0]));
+	for (int i = 0; i < n; i++)
+		note_id(&ids, &known[i].addr, known[i].id);
 	if (ids.found > 0)
 		return (uint8_t)ids.found;
 	while (id > 1 && ids.is_used[id])

@@ -300,9 +300,3 @@ int kernel_refresh_endpoints(struct kernel *kernel)
 	sink_mark(&kernel->sink, EVENT_SNAPSHOT_END, SNAPSHOT_ENDPOINTS);
 	return 0;
 }
-
-int kernel_list_ids(struct kernel *kernel, uint32_t token,
-		    void (*each)(void *data, const struct event *event), void *data)
-{
-	return told_pm(kernel, pm_endpoints(&kernel->pm, token, each, data));
-}

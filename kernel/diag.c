@@ -105,44 +105,35 @@ static int on_subflow(void *data, const void *message, size_t size)
 	return r;
 }
 
-int diag_dump(struct socket *socket, diag_on_event *on_event, void *data)
+/* IPv4 and IPv6, the latter where the kernel has it. `states` 0: connections, else subflows. */
+static int dump_families(struct socket *socket, uint32_t states, struct dump *dump)
 {
 	union codec_command command;
-	struct dump dump = {.on_event = on_event, .data = data};
-	int r;
 
-	for (size_t i = 0; i < 2 * sizeof(families); i++) {
-		uint8_t family = families[i % 2];
-
-		if (i < 2)
-			r = socket_request(socket,
-					   codec_get_connections(&command, family, CODEC_CONNECTED),
-					   on_connection, &dump);
-		else
-			r = socket_request(socket,
-					   codec_get_subflows(&command, family,
-							      CODEC_CONNECTED | CODEC_SYN_SENT),
-					   on_subflow, &dump);
-		/* A kernel without IPv6 */
-		if (r < 0 && !(r == -ENOENT && family == AF_INET6))
-			return r;
-	}
-	return 0;
-}
-
-int diag_dump_syn_sent(struct socket *socket, diag_on_event *on_event, void *data)
-{
-	union codec_command command;
-	struct dump dump = {.on_event = on_event, .data = data};
-
-	/* An IPv4 pair of an IPv6 socket is in the other list. */
 	for (size_t i = 0; i < sizeof(families); i++) {
-		int r = socket_request(socket,
-				       codec_get_subflows(&command, families[i], CODEC_SYN_SENT),
-				       on_subflow, &dump);
+		struct nlmsghdr *request =
+			states ? codec_get_subflows(&command, families[i], states)
+			       : codec_get_connections(&command, families[i], CODEC_CONNECTED);
+		int r = socket_request(socket, request, states ? on_subflow : on_connection, dump);
 
 		if (r < 0 && !(r == -ENOENT && families[i] == AF_INET6))
 			return r;
 	}
 	return 0;
+}
+
+int diag_dump(struct socket *socket, diag_on_event *on_event, void *data)
+{
+	struct dump dump = {.on_event = on_event, .data = data};
+	int r = dump_families(socket, 0, &dump);
+
+	return r < 0 ? r : dump_families(socket, CODEC_CONNECTED | CODEC_SYN_SENT, &dump);
+}
+
+int diag_dump_syn_sent(struct socket *socket, diag_on_event *on_event, void *data)
+{
+	struct dump dump = {.on_event = on_event, .data = data};
+
+	/* An IPv4 pair of an IPv6 socket is in the other list. */
+	return dump_families(socket, CODEC_SYN_SENT, &dump);
 }

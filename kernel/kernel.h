@@ -55,13 +55,6 @@ void kernel_start_budget(struct kernel *kernel, uint32_t ms);
  * before it returns. 0, or -errno and no END. One that was asked for is given up in its favour.
  */
 int kernel_refresh_endpoints(struct kernel *kernel);
-/*
- * Call `each` for every address that the connection uses and its id, which takes Linux 6.9 and the
- * userspace path manager. 0 or -errno; older kernels tell the endpoints instead.
- */
-int kernel_list_ids(struct kernel *kernel, uint32_t token,
-		    void (*each)(void *data, const struct event *event), void *data);
-
 /* What the kernel measured on a subflow now. As diag_measure(). */
 int kernel_measure(struct kernel *kernel, const struct mptcpd_addr *local,
 		   const struct mptcpd_addr *remote, uint32_t ifindex,
