@@ -331,7 +331,6 @@ bool connection_sweep(struct model *model, uint64_t now_ms, struct change *chang
 
 		if (n == SWEEP_STEP)
 			return true;
-
 		if (connection->gone || (connection->saved && !brief)) {
 			connection_free(model, connection); /* moves sweep_next on */
 			continue;

@@ -106,10 +106,13 @@ bool engine_correct_id(struct engine *engine, struct connection *connection,
 		       const struct mptcpd_addr *addr, uint8_t refused)
 {
 	struct event_endpoint known[OWN_ADDRESSES_MAX];
-	int n = engine->ops->own_addresses(engine->kernel, connection->token, known,
-					   OWN_ADDRESSES_MAX);
-	uint8_t id = n > 0 ? choose_id(connection, known, n, addr, refused) : refused;
+	uint8_t id;
+	int n;
 
+	if (refused == 0)
+		return false; /* the initial address has no other */
+	n = engine->ops->own_addresses(engine->kernel, connection->token, known, OWN_ADDRESSES_MAX);
+	id = n > 0 ? choose_id(connection, known, n, addr, refused) : refused;
 	if (id == refused)
 		return false;
 	for (size_t i = 0; i < connection->n_announced; i++) {
