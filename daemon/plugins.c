@@ -16,7 +16,7 @@
 #include "report.h"
 #include "value.h"
 
-/* Up to its last member of ABI 1: what is never missing. */
+/* Up to its last member of ABI 2: what is never missing. */
 #define SIZE_MIN (offsetof(struct mptcpd_plugin, plan_paths) + sizeof(void (*)(void)))
 #define NAME_SIZE 64
 

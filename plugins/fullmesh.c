@@ -145,6 +145,7 @@ static bool plan_next(struct mesh *mesh, struct source *source)
 		struct mptcpd_path path = {
 			.local = local->addr,
 			.flags = local->flags & MPTCPD_FLAG_BACKUP,
+			.ifindex = local->ifindex,
 		};
 
 		if (!remote || !mesh->view->routable(mesh->view, local, remote))

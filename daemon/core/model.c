@@ -267,3 +267,17 @@ struct local *model_find_local(const struct model *model, const struct mptcpd_ad
 		return find_double(model, &host);
 	return local;
 }
+
+bool model_is_usable_elsewhere(const struct model *model, const struct local *local)
+{
+	struct table_entry *entry = model->n_double_locals ? table_first(&model->locals) : NULL;
+
+	for (; entry; entry = table_next(entry)) {
+		struct local *other = table_owner(entry, struct local);
+
+		if (other != local && other->usability == USABLE &&
+		    addr_equal_host(&other->addr, &local->addr))
+			return true;
+	}
+	return false;
+}

@@ -277,6 +277,8 @@ struct interface *model_find_interface(const struct model *model, uint32_t ifind
 /* The usable one if there are several; else any; NULL: not ours. ifindex 0: on any interface. */
 struct local *model_find_local(const struct model *model, const struct mptcpd_addr *addr,
 			       uint32_t ifindex);
+/* Is its address usable on another interface, too? */
+bool model_is_usable_elsewhere(const struct model *model, const struct local *local);
 /* The first connection that came after `serial` (0: the first of all), for listings in pages. */
 struct connection *model_next_connection(const struct model *model, uint64_t serial);
 /* The one that came after this, NULL: it is the last. For loops: the above searches each time. */

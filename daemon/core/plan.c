@@ -25,11 +25,25 @@ static int refuse(struct plan *plan, int error, const struct mptcpd_addr *local,
 	return error;
 }
 
-static const struct local *find_usable(const struct plan *plan, const struct mptcpd_addr *addr)
+/* The address on this link, with ifindex 0 on any. -ENOTUNIQ: it is usable on several. */
+static int find_usable(const struct plan *plan, const struct mptcpd_addr *addr, uint32_t ifindex,
+		       const struct local **ret_local)
+{
+	const struct local *local = model_find_local(plan->model, addr, ifindex);
+
+	if (!local || local->usability != USABLE)
+		return -EADDRNOTAVAIL;
+	if (!ifindex && model_is_usable_elsewhere(plan->model, local))
+		return -ENOTUNIQ;
+	*ret_local = local;
+	return 0;
+}
+
+static bool is_usable(const struct plan *plan, const struct mptcpd_addr *addr)
 {
 	const struct local *local = model_find_local(plan->model, addr, 0);
 
-	return local && local->usability == USABLE ? local : NULL;
+	return local && local->usability == USABLE;
 }
 
 static bool is_in_plan(const struct plan *plan, const struct mptcpd_path *path)
@@ -37,7 +51,8 @@ static bool is_in_plan(const struct plan *plan, const struct mptcpd_path *path)
 	for (size_t i = 0; i < plan->n_paths; i++) {
 		const struct mptcpd_path *other = &plan->paths[i].path;
 
-		if (other->instance == path->instance && addr_equal(&other->local, &path->local) &&
+		if (other->instance == path->instance && other->ifindex == path->ifindex &&
+		    addr_equal(&other->local, &path->local) &&
 		    addr_equal(&other->remote, &path->remote))
 			return true;
 	}
@@ -60,22 +75,21 @@ static int check_path(const struct plan *plan, const struct mptcpd_path *path)
 static int add_path(struct mptcpd_plan *base, const struct mptcpd_path *path)
 {
 	struct plan *plan = plan_of(base);
-	const struct local *local = find_usable(plan, &path->local);
+	struct mptcpd_path wanted = *path;
+	const struct local *local;
 	int r = check_path(plan, path);
 
-	if (r == 0 && !local)
-		r = -EADDRNOTAVAIL;
+	if (r == 0)
+		r = find_usable(plan, &path->local, path->ifindex, &local);
 	if (r < 0)
 		return refuse(plan, r, &path->local, &path->remote);
-	if (is_in_plan(plan, path))
+	wanted.ifindex = local->interface->ifindex;
+	if (is_in_plan(plan, &wanted))
 		return -EEXIST;
 	if (plan->n_paths == MPTCPD_PLAN_MAX)
 		return refuse(plan, -ENOSPC, &path->local, &path->remote);
-	plan->paths[plan->n_paths++] = (struct plan_path){
-		.path = *path,
-		.ifindex = local->interface->ifindex,
-		.wanted_by = plan->plugin,
-	};
+	plan->paths[plan->n_paths++] =
+		(struct plan_path){.path = wanted, .wanted_by = plan->plugin};
 	return 0;
 }
 
@@ -88,7 +102,7 @@ static int add_announcement(struct mptcpd_plan *base, const struct mptcpd_announ
 	    addr_is_multicast(&ann->addr) || addr_is_loopback(&ann->addr) ||
 	    (ann->listen && !ann->addr.port))
 		return refuse(plan, -EINVAL, &ann->addr, &none);
-	if (ann->listen && !find_usable(plan, &ann->addr))
+	if (ann->listen && !is_usable(plan, &ann->addr))
 		return refuse(plan, -EADDRNOTAVAIL, &ann->addr, &none);
 	for (size_t i = 0; i < plan->n_announcements; i++)
 		if (addr_equal(&plan->announcements[i].announcement.addr, &ann->addr))
@@ -197,7 +211,7 @@ static int check_endpoint(const struct plan *plan, const struct mptcpd_endpoint 
 	    !are_endpoint_flags(endpoint))
 		return -EINVAL;
 	/* What is only announced may be the address of a NAT in front of us. */
-	if (endpoint->flags != MPTCPD_FLAG_SIGNAL && !find_usable(plan, &endpoint->addr))
+	if (endpoint->flags != MPTCPD_FLAG_SIGNAL && !is_usable(plan, &endpoint->addr))
 		return -EADDRNOTAVAIL;
 	return 0;
 }

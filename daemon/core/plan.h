@@ -11,8 +11,7 @@
 #include "model.h"
 
 struct plan_path {
-	struct mptcpd_path path;
-	uint32_t ifindex; /* of the local address */
+	struct mptcpd_path path; /* its ifindex is set */
 	uint8_t wanted_by; /* index in the stack */
 	bool matched; /* the engine's, while it compares */
 };

@@ -210,7 +210,7 @@ static void match_plan(struct engine *engine, struct connection *connection, uin
 		if (subflow->wanted_by != WANTED_BY_ADMIN)
 			subflow->wanted_by = want->wanted_by;
 		if (subflow->state == SUBFLOW_WANTED)
-			subflow->ifindex = want->ifindex;
+			subflow->ifindex = want->path.ifindex;
 	}
 }
 

@@ -17,6 +17,26 @@ static bool is_routable(const struct mptcpd_view *base, const struct mptcpd_loca
 	       route_exists(&engine->routes, local, remote);
 }
 
+static unsigned int flaws(const struct local *local)
+{
+	return (local->deprecated ? 2U : 0) | (local->secondary ? 1U : 0);
+}
+
+/* Of the usable ones of its link and family, is it the first among the best? */
+static bool is_preferred(const struct local *local)
+{
+	bool is_after = false;
+
+	for (const struct local *other = local->interface->locals; other; other = other->next) {
+		is_after |= other == local;
+		if (other != local && other->usability == USABLE &&
+		    other->addr.family == local->addr.family &&
+		    (flaws(other) < flaws(local) || (flaws(other) == flaws(local) && !is_after)))
+			return false;
+	}
+	return true;
+}
+
 static void add_local(struct engine *engine, const struct local *local)
 {
 	struct mptcpd_view *view = &engine->view.base;
@@ -37,6 +57,8 @@ static void add_local(struct engine *engine, const struct local *local)
 		.prefix = local->prefix,
 		.type = local->interface->type,
 		.deprecated = local->deprecated,
+		.temporary = local->temporary,
+		.preferred = is_preferred(local),
 		.secondary = local->secondary,
 		.announce = local->announce,
 	};

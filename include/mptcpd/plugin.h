@@ -27,7 +27,7 @@
 #include <mptcpd/types.h>
 
 /* Raised whenever a structure of this file changes; a plugin built for another one is refused. */
-#define MPTCPD_PLUGIN_ABI 1
+#define MPTCPD_PLUGIN_ABI 2
 
 /* The symbol looked up in the shared object. */
 #define MPTCPD_PLUGIN_SYMBOL "mptcpd_plugin"
@@ -61,15 +61,24 @@ struct mptcpd_value {
 	const char *string; /* lives as long as the started plugin */
 };
 
-/* One address of this host that may be used now. Only usable addresses are shown. */
+/*
+ * One address of this host on one link, that may be used now. Only usable addresses are shown. Two
+ * links may have the same address (two modems that hand it out): each is one of its own.
+ */
 struct mptcpd_local {
 	struct mptcpd_addr addr; /* port 0 */
-	uint32_t ifindex;
+	uint32_t ifindex; /* of its link */
 	uint32_t flags; /* MPTCPD_FLAG_*, from the configuration of its interface */
 	uint8_t prefix; /* length, bits */
 	uint8_t type; /* enum mptcpd_link_type */
 	char interface[MPTCPD_IFNAME_SIZE];
-	bool deprecated; /* IPv6: a preferred one is better */
+	bool deprecated; /* IPv6: its preferred lifetime is over, a fresh one is better */
+	bool temporary; /* IPv6: it hides the stable ones of its link (RFC 8981) */
+	/*
+	 * Of the addresses of its link and family, the one that the kernel itself would choose as
+	 * the source of a new connection. Each link has one for each family it has addresses of.
+	 */
+	bool preferred;
 	bool secondary; /* IPv4: not the first of its subnet */
 	/* What to announce in its place, behind 1:1 NAT; family 0: itself. Port 0: none. */
 	struct mptcpd_addr announce;
@@ -140,14 +149,16 @@ struct mptcpd_view {
 };
 
 /*
- * A wanted subflow. Two paths with the same local address and port, remote address and port, and
- * instance are the same path; the same pair with two instances is two parallel subflows.
+ * A wanted subflow. Two paths with the same link, local address and port, remote address and port,
+ * and instance are the same path; the same pair with two instances is two parallel subflows.
  */
 struct mptcpd_path {
 	struct mptcpd_addr local; /* port 0: any free one */
 	struct mptcpd_addr remote; /* with its port */
 	uint32_t flags; /* 0 or MPTCPD_FLAG_BACKUP */
 	uint8_t instance;
+	/* The link it leaves by: that of `local`. 0: the one that has the address, if only one has. */
+	uint32_t ifindex;
 };
 
 /* A wanted announcement (ADD_ADDR). */
@@ -179,7 +190,8 @@ struct mptcpd_plan {
 	size_t size; /* of this structure; members are only appended */
 	/*
 	 * Want a path. -EEXIST: it is in the plan already. -EADDRNOTAVAIL: the local address is not
-	 * one of ours or not usable. -EAFNOSUPPORT: the families differ. -EPERM: the peer's C flag.
+	 * one of ours, not on that link, or not usable. -ENOTUNIQ: several links have it, and the
+	 * path does not say which. -EAFNOSUPPORT: the families differ. -EPERM: the peer's C flag.
 	 * -ENOSPC: the plan is full. -EINVAL: no remote port, or unknown flags. All but the first
 	 * are also reported to the operator under the plugin's name.
 	 */
@@ -193,7 +205,10 @@ struct mptcpd_plan {
 		    const struct mptcpd_addr *remote);
 	/* Ask this plugin again not later than at_ms, though nothing may have changed. */
 	void (*ask_again)(struct mptcpd_plan *plan, uint64_t at_ms);
-	/* The paths so far: the i-th, NULL past the end; and take the i-th away (-ENOENT). */
+	/*
+	 * The paths so far, each with its link: the i-th, NULL past the end; and take the i-th away
+	 * (-ENOENT).
+	 */
 	const struct mptcpd_path *(*get_path)(struct mptcpd_plan *plan, size_t i);
 	int (*remove_path)(struct mptcpd_plan *plan, size_t i);
 	/* Set the flags of the i-th path. -ENOENT, -EINVAL. */

@@ -14,7 +14,8 @@ static void plan_pair(const struct mptcpd_view *view, const struct mptcpd_local 
 {
 	struct mptcpd_path path = {.local = local->addr,
 				   .remote = *remote,
-				   .flags = local->flags & MPTCPD_FLAG_BACKUP};
+				   .flags = local->flags & MPTCPD_FLAG_BACKUP,
+				   .ifindex = local->ifindex};
 
 	if (local->addr.family != remote->family || !view->routable(view, local, remote))
 		return;

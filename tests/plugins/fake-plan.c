@@ -98,7 +98,8 @@ static int add_path(struct mptcpd_plan *base, const struct mptcpd_path *path)
 	for (size_t i = 0; i < plan->n_paths; i++)
 		if (same(&plan->paths[i].local, &path->local, true) &&
 		    same(&plan->paths[i].remote, &path->remote, true) &&
-		    plan->paths[i].instance == path->instance)
+		    plan->paths[i].instance == path->instance &&
+		    plan->paths[i].ifindex == path->ifindex)
 			return -EEXIST;
 	if (plan->n_paths == MPTCPD_PLAN_MAX)
 		return refuse(plan, -ENOSPC);

@@ -189,7 +189,7 @@ static void test_not_ours(struct scene *scene, gconstpointer unused)
 	static const struct {
 		const char *name, *expected;
 	} cases[] = {
-		{"wrong-abi", "built for plugin ABI 2, this mptcpd has 1"},
+		{"wrong-abi", "built for plugin ABI 1, this mptcpd has 2"},
 		{"misnamed", "calls itself 'other', expected 'misnamed'"},
 		{"symbolless", "not a plugin: no symbol mptcpd_plugin"},
 		{"greedy", "wants 257 bytes of memory a connection, at most 256 are possible"},
