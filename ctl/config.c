@@ -122,7 +122,10 @@ static void show_text(struct showing *showing, const struct mptcpctl_config *con
 		if (!showing->group)
 			abort();
 	}
-	printf("%s = %s  # %s:%u\n", config->key, config->value, config->file, config->line);
+	printf("%s = %s  # %s", config->key, config->value, config->file);
+	if (config->line)
+		printf(":%u", config->line);
+	putchar('\n');
 }
 
 static int on_config(void *data, const struct mptcpctl_config *config)

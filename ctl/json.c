@@ -271,7 +271,7 @@ json_t *json_config(const struct mptcpctl_config *config)
 	json_put(object, "key", text(config->key));
 	json_put(object, "value", text(config->value));
 	json_put(object, "file", text(config->file));
-	json_put(object, "line", number(config->line));
+	json_put(object, "line", config->line ? number(config->line) : json_null());
 	return object;
 }
 

@@ -89,13 +89,6 @@ static void check_policy_name(struct report *faults, const struct ini_group *gro
 			   group->name, POLICY_NAME_MAX);
 }
 
-static void start_policy(struct config_loader *loader, const struct stack_setup *setup,
-			 struct policy *policy)
-{
-	policy->n_plugins = stack_start(setup, &policy->plugins, &loader->faults);
-	policy->memory_size = stack_lay_out(policy->plugins, policy->n_plugins);
-}
-
 void config_read_policy(struct config_loader *loader, const struct ini_group *group)
 {
 	struct rules *rules = &loader->config->rules;
@@ -125,27 +118,9 @@ void config_read_policy(struct config_loader *loader, const struct ini_group *gr
 			.own_keys = policy_keys,
 		};
 
-		start_policy(loader, &setup, policy);
+		policy->n_plugins = stack_start(&setup, &policy->plugins, &loader->faults);
+		policy->memory_size = stack_lay_out(policy->plugins, policy->n_plugins);
 	}
-}
-
-void config_add_default_policy(struct config_loader *loader)
-{
-	struct rules *rules = &loader->config->rules;
-	struct stack_setup setup = {
-		.kind = STACK_PATHS,
-		.directory = loader->setup->plugin_directory,
-		.plugins = "fullmesh",
-		.where = {"[policy:default] by default", 0},
-		.own_keys = policy_keys,
-	};
-	struct policy *policy;
-
-	if (rules->n_policies > 0 || rules->path_manager == PATH_MANAGER_KERNEL)
-		return;
-	policy = &rules->policies[rules->n_policies++];
-	policy->name = l_strdup("default");
-	start_policy(loader, &setup, policy);
 }
 
 static bool matches_all(const struct ini_group *group)

@@ -25,11 +25,8 @@ bool config_read_choice(struct report *report, const struct ini_key *key,
 			const struct config_word *words, uint32_t *ret_bits);
 
 void config_read_policy(struct config_loader *loader, const struct ini_group *group);
-/*
- * Where no policy is configured, connections that are ours to decide for get `fullmesh`. Under the
- * kernel's path manager there are none, and nothing is loaded.
- */
-void config_add_default_policy(struct config_loader *loader);
+/* Add to what the files say what holds besides, under this path manager. */
+void config_add_defaults(struct ini *ini, enum path_manager path_manager);
 /* Within one file only: a drop-in may mean to take the place of what is shipped. */
 void config_warn_unreachable(struct config_loader *loader);
 

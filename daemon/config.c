@@ -126,35 +126,26 @@ static void read_core(struct config_loader *loader, const struct ini_group *grou
 	}
 }
 
-/*
- * Without the group: plugin `endpoints` with flags `subflow`, for connections of the kernel's path
- * manager, and so not where that is not in charge.
- */
 static void read_endpoints(struct config_loader *loader, const struct ini_group *group)
 {
 	struct rules *rules = &loader->config->rules;
-	const struct ini_key *plugin = group ? ini_group_find(group, "plugin") : NULL;
-	const struct ini_key *flags = group ? ini_group_find(group, "flags") : NULL;
-	const struct ini_key *rejoin = group ? ini_group_find(group, "rejoin") : NULL;
+	const struct ini_key *plugin = ini_group_find(group, "plugin");
+	const struct ini_key *flags = ini_group_find(group, "flags");
+	const struct ini_key *rejoin = ini_group_find(group, "rejoin");
 	struct stack_setup setup = {
 		.kind = STACK_ENDPOINTS,
 		.directory = loader->setup->plugin_directory,
 		.group = group,
-		.plugins = plugin ? plugin->value : "endpoints",
-		.where = plugin	 ? plugin->where
-			 : group ? group->where
-				 : (struct where){"[endpoints] by default", 0},
+		.plugins = plugin->value,
+		.where = plugin->where,
 		.own_keys = endpoints_keys,
 	};
 	struct policy_plugin *plugins = NULL;
 	uint32_t eager = false;
 	size_t n;
 
-	if (!group && rules->path_manager == PATH_MANAGER_USERSPACE)
-		return;
-	if (flags)
-		read_flags(&loader->faults, flags, &rules->endpoint_flags);
-	if (rejoin && config_read_choice(&loader->faults, rejoin, rejoin_words, &eager))
+	read_flags(&loader->faults, flags, &rules->endpoint_flags);
+	if (config_read_choice(&loader->faults, rejoin, rejoin_words, &eager))
 		rules->rejoin_eager = eager;
 	n = stack_start(&setup, &plugins, &loader->faults);
 	if (n > 1)
@@ -276,16 +267,20 @@ static bool check_title(struct report *faults, const struct ini_group *group)
 static void read_groups(struct config_loader *loader)
 {
 	struct config *config = loader->config;
-	const struct ini_group *core = ini_find(&config->ini, "core", NULL);
-	size_t n = config->ini.n_groups + 1;
+	const struct ini_group *core = ini_find(&config->ini, "core", NULL), *endpoints;
+	size_t n;
 
-	config->rules.interfaces = l_new(struct interface_rule, n);
-	config->rules.policies = l_new(struct policy, n);
 	/* the path manager decides about defaults */
 	if (core)
 		read_core(loader, core);
-	read_endpoints(loader, ini_find(&config->ini, "endpoints", NULL));
-	for (size_t i = 0; i < config->ini.n_groups; i++) {
+	config_add_defaults(&config->ini, config->rules.path_manager);
+	n = config->ini.n_groups;
+	config->rules.interfaces = l_new(struct interface_rule, n);
+	config->rules.policies = l_new(struct policy, n);
+	endpoints = ini_find(&config->ini, "endpoints", NULL);
+	if (endpoints)
+		read_endpoints(loader, endpoints);
+	for (size_t i = 0; i < n; i++) {
 		const struct ini_group *group = &config->ini.groups[i];
 
 		if (!check_title(&loader->faults, group))
@@ -295,7 +290,6 @@ static void read_groups(struct config_loader *loader)
 		else if (strcmp(group->kind, "policy") == 0)
 			config_read_policy(loader, group);
 	}
-	config_add_default_policy(loader);
 	config_warn_unreachable(loader);
 }
 

@@ -75,6 +75,16 @@ static void add_key(struct ini_group *group, struct ini_key key)
 	group->keys[group->n_keys++] = key;
 }
 
+static struct ini_group *add_group(struct ini *ini, const char *kind, const char *name,
+				   struct where where)
+{
+	struct ini_group group = {.kind = l_strdup(kind), .name = l_strdup(name), .where = where};
+
+	ini->groups = l_realloc(ini->groups, (ini->n_groups + 1) * sizeof(*ini->groups));
+	ini->groups[ini->n_groups] = group;
+	return &ini->groups[ini->n_groups++];
+}
+
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t';
@@ -147,11 +157,7 @@ static void read_title(struct reader *reader, char *line)
 		return;
 	}
 	reader->skip_group = false;
-	reader->own.groups = l_realloc(reader->own.groups,
-				       (reader->own.n_groups + 1) * sizeof(*reader->own.groups));
-	reader->own.groups[reader->own.n_groups++] = (struct ini_group){.kind = l_strdup(kind),
-									.name = l_strdup(name),
-									.where = reader->where};
+	add_group(&reader->own, kind, name, reader->where);
 }
 
 static void read_key(struct reader *reader, char *line)
@@ -300,4 +306,21 @@ void ini_add(struct ini *ini, const char *file, const char *text, size_t size,
 		text = newline ? newline + 1 : end;
 	}
 	merge(ini, &reader.own);
+}
+
+void ini_add_default(struct ini *ini, const char *kind, const char *name, const char *key,
+		     const char *value)
+{
+	static const struct where nowhere = {INI_DEFAULT, 0};
+	struct ini_group *group = find_group(ini, kind, name);
+
+	if (group && ((name && group->where.line) || find_key(group, key)))
+		return;
+	if (!group)
+		group = add_group(ini, kind, name, nowhere);
+	add_key(group, (struct ini_key){
+			       .name = l_strdup(key),
+			       .value = l_strdup(value),
+			       .where = nowhere,
+		       });
 }

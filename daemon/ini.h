@@ -25,6 +25,9 @@
 #define INI_GROUPS_MAX 1024
 #define INI_KEYS_MAX 256
 
+/* Where that stands which no file says; without a line. */
+#define INI_DEFAULT "default"
+
 struct ini_key {
 	char *name, *value; /* value is never empty */
 	struct where where;
@@ -41,7 +44,7 @@ struct ini_group {
 struct ini {
 	struct ini_group *groups;
 	size_t n_groups;
-	char **files; /* read so far, in that order; every where.file points at one of them */
+	char **files; /* read so far, in that order; where.file is one of them, or INI_DEFAULT */
 	size_t n_files;
 };
 
@@ -54,6 +57,13 @@ void ini_done(struct ini *ini);
  */
 void ini_add(struct ini *ini, const char *file, const char *text, size_t size,
 	     struct report *report);
+
+/*
+ * What holds unless a file says otherwise, after all files. A group with a name counts as a whole:
+ * nothing is added to one that a file has. New groups come last.
+ */
+void ini_add_default(struct ini *ini, const char *kind, const char *name, const char *key,
+		     const char *value);
 
 /* NULL: there is none. `name` NULL: the group without a name. */
 const struct ini_group *ini_find(const struct ini *ini, const char *kind, const char *name);

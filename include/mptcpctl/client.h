@@ -182,8 +182,8 @@ struct mptcpctl_announcement {
 struct mptcpctl_config {
 	const char *group; /* "core", "policy:default" */
 	const char *key, *value;
-	const char *file;
-	uint32_t line;
+	const char *file; /* "default": none says it */
+	uint32_t line; /* 0: none */
 };
 
 /* What becomes of each path that one connection should have, or has. */
@@ -233,7 +233,7 @@ int mptcpctl_explain(struct mptcpctl *ctl, uint32_t token,
 					   const struct mptcpctl_explanation *explanation),
 		     void *data);
 
-/* The configuration in use, group by group; keys that are not set are not told. */
+/* The configuration in use, group by group, with what holds by default. */
 int mptcpctl_list_config(struct mptcpctl *ctl,
 			 int (*on_config)(void *data, const struct mptcpctl_config *config),
 			 void *data);

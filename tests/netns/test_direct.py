@@ -263,10 +263,15 @@ def config():
         daemon = Daemon(net.client)
         daemon.ctl("config", "check")
         shown = daemon.json("config", "show")["config"]
-        tap.equal([(c["group"], c["key"], c["value"], c["line"]) for c in shown],
-                  [("core", "path-manager", "userspace", 2),
-                   ("policy:default", "plugin", "fullmesh", 4)], "config show")
-        tap.equal({c["file"] for c in shown}, {str(daemon.config)}, "files")
+        lines = {(c["group"], c["key"]): (c["value"], c["file"], c["line"]) for c in shown}
+        ours = {key: line for key, line in lines.items() if line[1] != "default"}
+        tap.equal(ours, {("core", "path-manager"): ("userspace", str(daemon.config), 2),
+                         ("policy:default", "plugin"): ("fullmesh", str(daemon.config), 4)},
+                  "what the file says")
+        tap.equal(lines["interface:type:tunnel", "use"], ("no", "default", None), "a default")
+        text = daemon.ctl("config", "show")
+        for line in (f"path-manager = userspace  # {daemon.config}:2", "use = no  # default"):
+            tap.true(line in text.splitlines(), f"{line!r} in {text!r}")
         daemon.config.write_text("[core]\npath-manager = userspcae\n[cor]\n")
         for words in (("config", "check"), ("reload",)):
             said = daemon.ctl(*words, code=1)
@@ -274,7 +279,7 @@ def config():
                 tap.true(fault in said, f"{words}: {said!r}")
             tap.true(said.startswith(str(daemon.config)), f"{words}: {said!r}")
             tap.equal(len(said.splitlines()), 2 + (words == ("reload",)), f"lines of {said!r}")
-        tap.equal(len(daemon.json("config", "show")["config"]), 2, "the old one stays")
+        tap.equal(daemon.json("config", "show")["config"], shown, "the old one stays")
 
 
 @tap.test("/direct/daemon/interface-says-what-leads-nowhere")

@@ -7,15 +7,15 @@ static void test_default_policy(struct scene *scene, gconstpointer unused)
 {
 	/* it wants the shipped plugin, which this directory does not have */
 	refuse(scene, "[core]\npath-manager = userspace\n",
-	       "[policy:default] by default: @/plugins/fullmesh.so: no such plugin\n");
+	       "default: @/plugins/fullmesh.so: no such plugin\n");
 	refuse(scene, "[core]\npath-manager = unmanaged\n",
-	       "[policy:default] by default: @/plugins/fullmesh.so: no such plugin\n");
+	       "default: @/plugins/fullmesh.so: no such plugin\n");
 	/* and for the kernel's path manager there must be one for the endpoints */
 	g_assert_cmpint(unlink(scratch_path(scene->root, "plugins/endpoints.so")), ==, 0);
 	refuse(scene, "[core]\npath-manager = kernel\n",
-	       "[endpoints] by default: @/plugins/endpoints.so: no such plugin\n");
+	       "default: @/plugins/endpoints.so: no such plugin\n");
 	refuse(scene, "[endpoints]\nflags = subflow\n",
-	       "%s:1: @/plugins/endpoints.so: no such plugin\n");
+	       "default: @/plugins/endpoints.so: no such plugin\n");
 	load(scene, "[core]\npath-manager = userspace\n[policy:p]\nplugin = echo\n");
 	g_assert_cmpuint(scene->config->rules.n_policies, ==, 1);
 }

@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("MPTCPD_BUILD", ROOT / "build")).resolve()
 SLOW = os.environ.get("MPTCPD_SLOW", "10")
 NETNS = ROOT / "tests/netns"
-SCRIPTS = ("harness", "main", "restart", "direct", "endpoints", "truth")
+SCRIPTS = ("harness", "main", "links", "restart", "direct", "endpoints", "truth")
 PROGRAMS = ("test-kernel", "test-connection")
 BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "tests/netns/traffic", "tests/netns/storm",
          *(f"tests/netns/{program}" for program in PROGRAMS))
@@ -69,6 +69,7 @@ def make_image(kernel, programs):
     image.tree(BUILD / "plugins", ("*.so",))
     image.tree(ROOT / "tests", ("*.py",))
     image.tree(ROOT / "etc", ("*.conf",))
+    image.file(ROOT / "README.md")
     modules = Modules(kernel / "lib/modules").with_needed(MODULES)
     for name, content in modules.items():
         image.data(f"/modules/{name}.ko", content)
