@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a person does by hand to the kernel's path manager, in the words of `ip mptcp`. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "argument.h"
 #include "backend.h"
+#include "json.h"
 
 #define FLAGS_MAX 5
 
@@ -49,7 +52,7 @@ static int parse_option(int n_args, char **args, int *i, struct mptcpctl_endpoin
 	if (code != EXIT_DONE)
 		return code;
 	if (word[0] == 'i')
-		return argument_id(value, &request->id);
+		return argument_id(value, 1, &request->id);
 	if (word[0] == 'p')
 		return argument_port_number(value, &request->addr.port);
 	request->interface = value;
@@ -80,8 +83,8 @@ int ctl_endpoint_add(struct ctl *ctl, int n_args, char **args)
 
 /* ---- change and delete ---- */
 
-/* id N | ADDRESS, at the begin of `args`. `ret_n` is how many words that takes. */
-static int parse_which(int n_args, char **args, uint8_t *ret_id,
+/* id N | ADDRESS, at the begin of `args`; N from `min_id` up. `ret_n` is how many words that takes. */
+static int parse_which(int n_args, char **args, uint8_t min_id, uint8_t *ret_id,
 		       struct argument_address *ret_address, int *ret_n)
 {
 	const char *value;
@@ -94,7 +97,7 @@ static int parse_which(int n_args, char **args, uint8_t *ret_id,
 		code = argument_value(n_args, args, &i, &value);
 		*ret_address = (struct argument_address){0};
 		*ret_n = 2;
-		return code ? code : argument_id(value, ret_id);
+		return code ? code : argument_id(value, min_id, ret_id);
 	}
 	*ret_n = 1;
 	return argument_address(args[0], ARGUMENT_PORT_MAY, ret_address);
@@ -106,7 +109,7 @@ int ctl_endpoint_change(struct ctl *ctl, int n_args, char **args)
 	struct word_list set = {0}, clear = {0};
 	struct argument_address address;
 	uint8_t id;
-	int i, code = parse_which(n_args, args, &id, &address, &i);
+	int i, code = parse_which(n_args, args, 1, &id, &address, &i);
 
 	for (; code == EXIT_DONE && i < n_args; i++) {
 		if (is_one_of(args[i], names))
@@ -137,15 +140,92 @@ int ctl_endpoint_delete(struct ctl *ctl, int n_args, char **args)
 {
 	struct argument_address address;
 	uint8_t id;
-	int n, code = parse_which(n_args, args, &id, &address, &n);
+	int n, code = parse_which(n_args, args, 0, &id, &address, &n);
+	bool by_id = n == 2, initial = by_id && !id;
 
-	if (code == EXIT_DONE && id && n < n_args)
+	if (code == EXIT_DONE && initial && n == n_args)
+		code = ctl_usage("whose id 0? Expected id 0 ADDRESS");
+	if (code == EXIT_DONE && by_id && n < n_args)
 		code = argument_address(args[n++], ARGUMENT_PORT_MAY, &address);
 	if (code == EXIT_DONE && n < n_args)
 		code = ctl_usage("unexpected \"%s\"", args[n]);
 	if (code == EXIT_DONE)
 		code = backend_connect(ctl, false);
-	return code ? code : ctl_result(ctl, backend_endpoint_delete(ctl, id, &address.addr));
+	if (code != EXIT_DONE)
+		return code;
+	return ctl_result(ctl, initial ? backend_endpoint_delete_initial(ctl, &address.addr)
+				       : backend_endpoint_delete(ctl, id, &address.addr));
+}
+
+/* ---- flush ---- */
+
+/* What a flush will do, looked up before it. */
+struct census {
+	char (*addresses)[ADDR_TEXT_SIZE]; /* of the endpoints; owned */
+	size_t n_endpoints;
+	size_t n_cut_off; /* connections whose subflows all began on one of them */
+	bool known; /* all of that could be looked up */
+};
+
+static int count_endpoint(void *data, const struct mptcpctl_endpoint *endpoint)
+{
+	struct census *census = data;
+	size_t size = (census->n_endpoints + 1) * sizeof(*census->addresses);
+
+	census->addresses = realloc(census->addresses, size);
+	if (!census->addresses)
+		abort();
+	snprintf(census->addresses[census->n_endpoints++], ADDR_TEXT_SIZE, "%s",
+		 endpoint->addr.address ? endpoint->addr.address : "");
+	return 0;
+}
+
+static bool is_on_endpoint(const struct census *census, const struct mptcpctl_subflow *subflow)
+{
+	for (size_t i = 0; i < census->n_endpoints && subflow->local.address; i++)
+		if (strcmp(census->addresses[i], subflow->local.address) == 0)
+			return true;
+	return false;
+}
+
+/* Those of userspace path managers keep what they have. */
+static int count_connection(void *data, const struct mptcpctl_connection *connection)
+{
+	struct census *census = data;
+	size_t n = 0;
+
+	if (strcmp(connection->path_manager, "userspace") == 0)
+		return 0;
+	for (const struct mptcpctl_subflow *each = connection->subflows; each; each = each->next) {
+		if (strcmp(each->state, "established") != 0)
+			continue;
+		if (!is_on_endpoint(census, each))
+			return 0;
+		n++;
+	}
+	census->n_cut_off += n > 0;
+	return 0;
+}
+
+static void take_census(struct ctl *ctl, struct census *census)
+{
+	int r = backend_list_endpoints(ctl, count_endpoint, census);
+
+	if (r == 0 && census->n_endpoints > 0)
+		r = backend_list_connections(ctl, count_connection, census);
+	census->known = r == 0;
+}
+
+static void print_census(const struct ctl *ctl, const struct census *census)
+{
+	if (ctl->json)
+		json_print_wrapped("flush", json_flush(census->n_endpoints, census->known,
+						       census->n_cut_off));
+	else if (census->known)
+		printf("deleted %zu endpoints, connections with no subflow left: %zu\n",
+		       census->n_endpoints, census->n_cut_off);
+	else
+		printf("deleted all endpoints, connections with no subflow left: unknown\n");
 }
 
 int ctl_endpoint_flush(struct ctl *ctl, int n_args, char **args)
@@ -153,8 +233,16 @@ int ctl_endpoint_flush(struct ctl *ctl, int n_args, char **args)
 	int code =
 		n_args ? ctl_usage("unexpected \"%s\": endpoint flush takes no arguments", args[0])
 		       : backend_connect(ctl, false);
+	struct census census = {0};
 
-	return code ? code : ctl_result(ctl, backend_endpoint_flush(ctl));
+	if (code != EXIT_DONE)
+		return code;
+	take_census(ctl, &census);
+	code = ctl_result(ctl, backend_endpoint_flush(ctl));
+	if (code == EXIT_DONE)
+		print_census(ctl, &census);
+	free(census.addresses);
+	return code;
 }
 
 /* ---- limits ---- */

@@ -36,7 +36,7 @@ static int parse_options(int n_args, char **args, struct mptcpctl_subflow_reques
 		if (strcmp(args[i], "id") == 0) {
 			code = argument_value(n_args, args, &i, &value);
 			if (code == EXIT_DONE)
-				code = argument_id(value, &request->local_id);
+				code = argument_id(value, 1, &request->local_id);
 		} else if (strcmp(args[i], "dev") == 0) {
 			code = argument_value(n_args, args, &i, &request->interface);
 		} else if (strcmp(args[i], "backup") == 0) {
@@ -123,7 +123,7 @@ static int parse_announcement(int n_args, char **args, struct mptcpctl_addr *add
 		if (code != EXIT_DONE)
 			return code;
 		if (is_id)
-			code = argument_id(value, ret_id);
+			code = argument_id(value, 1, ret_id);
 		else if (is_port)
 			code = argument_port_number(value, &addr->port);
 		else
@@ -166,7 +166,7 @@ int ctl_withdraw(struct ctl *ctl, int n_args, char **args)
 		return ctl_usage("expected TOKEN id N");
 	code = argument_token(args[0], &token);
 	if (code == EXIT_DONE)
-		code = argument_id(args[2], &id);
+		code = argument_id(args[2], 0, &id);
 	if (code == EXIT_DONE && n_args > 3)
 		code = ctl_usage("unexpected \"%s\" after the id", args[3]);
 	if (code == EXIT_DONE)

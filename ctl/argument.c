@@ -45,10 +45,10 @@ int argument_number(const char *word, const char *what, uint32_t min, uint32_t m
 	return EXIT_DONE;
 }
 
-int argument_id(const char *word, uint8_t *ret_id)
+int argument_id(const char *word, uint8_t min, uint8_t *ret_id)
 {
 	uint32_t number = 0;
-	int code = argument_number(word, "address id", 1, 255, &number);
+	int code = argument_number(word, "address id", min, 255, &number);
 
 	*ret_id = (uint8_t)number;
 	return code;

@@ -25,8 +25,8 @@ int argument_address(const char *word, enum argument_port port,
 /* A number from `min` to `max`; `what` says of what. */
 int argument_number(const char *word, const char *what, uint32_t min, uint32_t max,
 		    uint32_t *ret_number);
-/* An address id, 1 to 255. */
-int argument_id(const char *word, uint8_t *ret_id);
+/* An address id, `min` (0: that of the initial address too) to 255. */
+int argument_id(const char *word, uint8_t min, uint8_t *ret_id);
 int argument_port_number(const char *word, uint16_t *ret_port);
 /* The word after args[*i], which is a keyword; `i` is then at that word. */
 int argument_value(int n_args, char **args, int *i, const char **ret_value);

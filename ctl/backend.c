@@ -106,6 +106,12 @@ int backend_endpoint_delete(struct ctl *ctl, uint8_t id, const struct mptcpctl_a
 			   : mptcpctl_endpoint_delete(ctl->client, id, addr);
 }
 
+int backend_endpoint_delete_initial(struct ctl *ctl, const struct mptcpctl_addr *addr)
+{
+	return ctl->direct ? direct_endpoint_delete_initial(ctl->direct, addr)
+			   : mptcpctl_endpoint_delete_initial(ctl->client, addr);
+}
+
 int backend_endpoint_flush(struct ctl *ctl)
 {
 	return ctl->direct ? direct_endpoint_flush(ctl->direct)

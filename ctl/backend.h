@@ -42,6 +42,7 @@ int backend_endpoint_add(struct ctl *ctl, const struct mptcpctl_endpoint_request
 int backend_endpoint_change(struct ctl *ctl, uint8_t id, const struct mptcpctl_addr *addr,
 			    const char *const *set, const char *const *clear);
 int backend_endpoint_delete(struct ctl *ctl, uint8_t id, const struct mptcpctl_addr *addr);
+int backend_endpoint_delete_initial(struct ctl *ctl, const struct mptcpctl_addr *addr);
 int backend_endpoint_flush(struct ctl *ctl);
 int backend_limits_set(struct ctl *ctl, const struct mptcpctl_limits *limits);
 

@@ -26,6 +26,7 @@ struct ctl {
 	bool terminal; /* stdout is one: headers and colour */
 	bool colour;
 	unsigned long wanted_id; /* of the endpoint to list, 0: all */
+	size_t n_found; /* endpoints listed so far */
 	const char *array; /* name of the JSON array being written */
 	size_t n_items; /* … and what it has so far */
 	struct columns columns;
@@ -54,6 +55,8 @@ int ctl_connect(struct ctl *ctl);
 bool ctl_is_socket_named(const struct ctl *ctl);
 /* Say what is wrong with the arguments, on stderr. Returns EXIT_USAGE. */
 int ctl_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Say why it did not work, on stderr. Returns EXIT_FAILED. */
+int ctl_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The exit code for the result of a libmptcpctl or backend function; explains it on stderr. */
 int ctl_result(struct ctl *ctl, int r);
 /* "f1aceb40" or "0xf1aceb40". 0, or -EINVAL. */

@@ -270,17 +270,16 @@ int direct_endpoint_delete(struct direct *direct, uint8_t id, const struct mptcp
 		     : direct_told(direct, kernel_ops.endpoint_delete(direct->kernel, &endpoint));
 }
 
+int direct_endpoint_delete_initial(struct direct *direct, const struct mptcpctl_addr *addr)
+{
+	const struct event_endpoint initial = {.addr = parse(addr)};
+
+	return direct_told(direct, kernel_ops.endpoint_delete(direct->kernel, &initial));
+}
+
 int direct_endpoint_flush(struct direct *direct)
 {
-	const struct endpoint *endpoint;
-	int r = direct_load(direct, SNAPSHOT_ENDPOINTS);
-
-	for (endpoint = direct->model.endpoints; r == 0 && endpoint; endpoint = endpoint->next) {
-		struct event_endpoint each = {.addr = endpoint->addr, .id = endpoint->id};
-
-		r = direct_told(direct, kernel_ops.endpoint_delete(direct->kernel, &each));
-	}
-	return r;
+	return direct_told(direct, kernel_ops.endpoint_flush(direct->kernel));
 }
 
 int direct_limits_set(struct direct *direct, const struct mptcpctl_limits *limits)

@@ -44,6 +44,7 @@ int direct_endpoint_add(struct direct *direct, const struct mptcpctl_endpoint_re
 int direct_endpoint_change(struct direct *direct, uint8_t id, const struct mptcpctl_addr *addr,
 			   const char *const *set, const char *const *clear);
 int direct_endpoint_delete(struct direct *direct, uint8_t id, const struct mptcpctl_addr *addr);
+int direct_endpoint_delete_initial(struct direct *direct, const struct mptcpctl_addr *addr);
 int direct_endpoint_flush(struct direct *direct);
 int direct_limits_set(struct direct *direct, const struct mptcpctl_limits *limits);
 

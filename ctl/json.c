@@ -25,6 +25,15 @@ void json_print(json_t *value)
 	json_decref(value);
 }
 
+void json_print_wrapped(const char *name, json_t *value)
+{
+	json_t *object = json_object();
+
+	json_put(object, name, value);
+	json_print(object);
+	putchar('\n');
+}
+
 json_t *json_token(uint32_t token)
 {
 	return json_sprintf("%x", token);
@@ -161,6 +170,15 @@ json_t *json_limits(const struct mptcpctl_limits *limits)
 
 	json_put(object, "subflows", number(limits->subflows));
 	json_put(object, "add-addr-accepted", number(limits->add_addr_accepted));
+	return object;
+}
+
+json_t *json_flush(size_t n_endpoints, bool known, size_t n_cut_off)
+{
+	json_t *object = json_object();
+
+	json_put(object, "endpoints", number(n_endpoints));
+	json_put(object, "connections-without-subflows", known ? number(n_cut_off) : json_null());
 	return object;
 }
 

@@ -15,6 +15,8 @@ json_t *json_interface(const struct mptcpctl_interface *interface);
 json_t *json_policy(const struct mptcpctl_policy *policy);
 json_t *json_explanation(const struct mptcpctl_explanation *explanation);
 json_t *json_config(const struct mptcpctl_config *config);
+/* What `endpoint flush` did; `n_cut_off` connections have no subflow left, if that is known. */
+json_t *json_flush(size_t n_endpoints, bool known, size_t n_cut_off);
 json_t *json_event(const struct mptcpctl_event *event);
 
 /* Set a key; takes over `value`. Running out of memory aborts. */
@@ -23,5 +25,7 @@ void json_put(json_t *object, const char *key, json_t *value);
 json_t *json_token(uint32_t token);
 /* Write it on one line and free it; no newline. */
 void json_print(json_t *value);
+/* The same as {"NAME":VALUE}, with a newline. */
+void json_print_wrapped(const char *name, json_t *value);
 
 #endif

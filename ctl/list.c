@@ -45,15 +45,6 @@ int ctl_end_array(struct ctl *ctl, int r)
 	return EXIT_DONE;
 }
 
-static void print_wrapped(const char *name, json_t *value)
-{
-	json_t *object = json_object();
-
-	json_put(object, name, value);
-	json_print(object);
-	putchar('\n');
-}
-
 static void begin_columns(struct ctl *ctl, const char *const *headers, size_t n)
 {
 	if (!ctl->json)
@@ -67,7 +58,7 @@ static int on_status(void *data, const struct mptcpctl_status *status)
 	struct ctl *ctl = data;
 
 	if (ctl->json)
-		print_wrapped("status", json_status(status));
+		json_print_wrapped("status", json_status(status));
 	else
 		text_status(ctl, status);
 	return 0;
@@ -160,6 +151,7 @@ static int on_endpoint(void *data, const struct mptcpctl_endpoint *endpoint)
 		ctl_print_item(ctl, json_endpoint(endpoint));
 	else
 		text_endpoint_row(&ctl->columns, endpoint);
+	ctl->n_found++;
 	return 0;
 }
 
@@ -185,7 +177,7 @@ static int parse_wanted_id(int n_args, char **args, unsigned long *ret_id)
 int ctl_endpoint(struct ctl *ctl, int n_args, char **args)
 {
 	static const char *const headers[] = {"ID", "ADDRESS", "INTERFACE", "FLAGS", "OWNER"};
-	int code = parse_wanted_id(n_args, args, &ctl->wanted_id);
+	int r, code = parse_wanted_id(n_args, args, &ctl->wanted_id);
 
 	if (code == EXIT_DONE)
 		code = backend_connect(ctl, false);
@@ -193,7 +185,10 @@ int ctl_endpoint(struct ctl *ctl, int n_args, char **args)
 		return code;
 	begin_columns(ctl, headers, 5);
 	ctl_begin_array(ctl, "endpoints");
-	return ctl_end_array(ctl, backend_list_endpoints(ctl, on_endpoint, ctl));
+	r = backend_list_endpoints(ctl, on_endpoint, ctl);
+	if (r == 0 && ctl->wanted_id && !ctl->n_found)
+		return ctl_fail("no endpoint with id %lu", ctl->wanted_id);
+	return ctl_end_array(ctl, r);
 }
 
 static int on_limits(void *data, const struct mptcpctl_limits *limits)
@@ -201,7 +196,7 @@ static int on_limits(void *data, const struct mptcpctl_limits *limits)
 	struct ctl *ctl = data;
 
 	if (ctl->json)
-		print_wrapped("limits", json_limits(limits));
+		json_print_wrapped("limits", json_limits(limits));
 	else
 		printf("subflows %" PRIu32 " add_addr_accepted %" PRIu32 "\n", limits->subflows,
 		       limits->add_addr_accepted);

@@ -34,6 +34,18 @@ int ctl_usage(const char *format, ...)
 	return EXIT_USAGE;
 }
 
+int ctl_fail(const char *format, ...)
+{
+	va_list args;
+
+	fputs("mptcpctl: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return EXIT_FAILED;
+}
+
 int ctl_result(struct ctl *ctl, int r)
 {
 	const char *words;

@@ -243,12 +243,19 @@ static int change_endpoint(sd_bus_message *m, struct bus *bus, sd_bus_error *err
 static int delete_endpoint(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 {
 	struct event_endpoint endpoint = {0};
+	bool initial = false;
 	int r = read_endpoint(m, &endpoint, error);
 
 	if (r >= 0)
-		r = bus_read_no_options(m, error);
+		r = bus_read_option(m, "initial", &initial, error);
 	if (r < 0)
 		return r;
+	if (initial && (endpoint.id || !endpoint.addr.family))
+		return bus_invalid(error, "\"initial\" goes with id 0 and an address");
+	if (initial) {
+		r = engine_endpoint_delete_initial(bus->setup.engine, &endpoint.addr);
+		return answer(m, bus, r, "no such endpoint", error);
+	}
 	bus_refresh(bus);
 	if (!model_find_endpoint(engine_model(bus->setup.engine), endpoint.id, &endpoint.addr))
 		return answer(m, bus, -ENOENT, "no such endpoint", error);

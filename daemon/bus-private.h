@@ -157,7 +157,11 @@ int bus_read_maybe_addr(sd_bus_message *m, const char *what, struct mptcpd_addr 
 int bus_read_interface(sd_bus_message *m, const struct bus *bus, uint32_t *ret_ifindex,
 		       sd_bus_error *error);
 int bus_read_flags(sd_bus_message *m, uint32_t *ret_flags, sd_bus_error *error);
-/* Options of later versions: whoever sends one means it, so it must not be overlooked. */
+/*
+ * The one option, a boolean, that the method has, or none: others may be of later versions, and
+ * whoever sends one means it, so it must not be overlooked.
+ */
+int bus_read_option(sd_bus_message *m, const char *name, bool *ret_value, sd_bus_error *error);
 int bus_read_no_options(sd_bus_message *m, sd_bus_error *error);
 
 #endif

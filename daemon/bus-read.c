@@ -51,17 +51,28 @@ int bus_read_addr(sd_bus_message *m, const char *what, bool needs_port,
 	return 0;
 }
 
-int bus_read_no_options(sd_bus_message *m, sd_bus_error *error)
+int bus_read_option(sd_bus_message *m, const char *name, bool *ret_value, sd_bus_error *error)
 {
 	const char *key;
-	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+	int value, r = sd_bus_message_enter_container(m, 'a', "{sv}");
 
-	if (r >= 0)
-		r = sd_bus_message_enter_container(m, 'e', "sv");
-	if (r <= 0)
-		return r;
-	r = sd_bus_message_read(m, "s", &key);
-	return r < 0 ? r : bus_invalid(error, "unknown option \"%s\"", key);
+	while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+		r = sd_bus_message_read(m, "s", &key);
+		if (r < 0)
+			return r;
+		if (!name || strcmp(key, name) != 0)
+			return bus_invalid(error, "unknown option \"%s\"", key);
+		if (sd_bus_message_read(m, "v", "b", &value) < 0)
+			return bus_invalid(error, "option \"%s\" is no boolean", key);
+		*ret_value = value;
+		r = sd_bus_message_exit_container(m);
+	}
+	return r;
+}
+
+int bus_read_no_options(sd_bus_message *m, sd_bus_error *error)
+{
+	return bus_read_option(m, NULL, NULL, error);
 }
 
 int bus_read_interface(sd_bus_message *m, const struct bus *bus, uint32_t *ret_ifindex,

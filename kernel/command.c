@@ -170,6 +170,13 @@ static int endpoint_flags(void *data, const struct event_endpoint *endpoint)
 	return told_pm(kernel, pm_endpoint_flags(&kernel->pm, endpoint));
 }
 
+static int endpoint_flush(void *data)
+{
+	struct kernel *kernel = data;
+
+	return told_pm(kernel, pm_endpoint_flush(&kernel->pm));
+}
+
 static int limits_set(void *data, const struct event_limits *limits)
 {
 	struct kernel *kernel = data;
@@ -250,6 +257,7 @@ const struct kernel_ops kernel_ops = {
 	.endpoint_add = endpoint_add,
 	.endpoint_delete = endpoint_delete,
 	.endpoint_flags = endpoint_flags,
+	.endpoint_flush = endpoint_flush,
 	.limits_set = limits_set,
 	.listen = listen_on,
 	.unlisten = unlisten,

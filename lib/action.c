@@ -152,6 +152,17 @@ MPTCPCTL_EXPORT int mptcpctl_endpoint_delete(struct mptcpctl *ctl, uint8_t id,
 	return handle_call(ctl, m, r, NULL);
 }
 
+MPTCPCTL_EXPORT int mptcpctl_endpoint_delete_initial(struct mptcpctl *ctl,
+						     const struct mptcpctl_addr *addr)
+{
+	sd_bus_message *m = NULL;
+	int r = new_endpoint_call(ctl, "DeleteEndpoint", 0, addr, &m);
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "a{sv}", 1, "initial", "b", 1);
+	return handle_call(ctl, m, r, NULL);
+}
+
 MPTCPCTL_EXPORT int mptcpctl_endpoint_flush(struct mptcpctl *ctl)
 {
 	sd_bus_message *m = NULL;

@@ -59,14 +59,24 @@ int engine_endpoint_delete(struct engine *engine, const struct event_endpoint *e
 	return r;
 }
 
+int engine_endpoint_delete_initial(struct engine *engine, const struct mptcpd_addr *addr)
+{
+	struct event_endpoint initial = {.addr = *addr};
+
+	return engine_command(engine, NULL, "DEL_ADDR",
+			      engine->ops->endpoint_delete(engine->kernel, &initial));
+}
+
 int engine_endpoint_flush(struct engine *engine, uint64_t now_ms)
 {
-	int r = 0;
+	int r = engine_command(engine, NULL, "FLUSH_ADDRS",
+			       engine->ops->endpoint_flush(engine->kernel));
 
 	while (r == 0 && engine->model.endpoints) {
-		struct event_endpoint is = {.id = engine->model.endpoints->id};
+		struct event_endpoint is = {.addr = engine->model.endpoints->addr,
+					    .id = engine->model.endpoints->id};
 
-		r = engine_endpoint_delete(engine, &is, now_ms);
+		engine_learn_endpoint(engine, EVENT_ENDPOINT_GONE, &is, now_ms);
 	}
 	return r;
 }

@@ -134,6 +134,9 @@ int engine_endpoint_change(struct engine *engine, const struct event_endpoint *e
 			   uint64_t now_ms);
 int engine_endpoint_delete(struct engine *engine, const struct event_endpoint *endpoint,
 			   uint64_t now_ms);
+/* No endpoint: connections that began on the address lose it and what began on it (DEL_ADDR id 0). */
+int engine_endpoint_delete_initial(struct engine *engine, const struct mptcpd_addr *addr);
+/* In one command, FLUSH_ADDRS. */
 int engine_endpoint_flush(struct engine *engine, uint64_t now_ms);
 /* UINT32_MAX leaves a limit as it is. */
 int engine_limits_set(struct engine *engine, const struct event_limits *limits, uint64_t now_ms);

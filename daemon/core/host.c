@@ -300,13 +300,15 @@ static int apply_endpoint(struct model *model, const struct event_endpoint *even
 
 	if (!event->addr.family)
 		return -EINVAL;
-	for (link = &model->endpoints; *link && (*link)->id != event->id; link = &(*link)->next)
+	for (link = &model->endpoints; *link && (*link)->id < event->id; link = &(*link)->next)
 		;
 	endpoint = *link;
-	if (!endpoint) {
-		endpoint = *link = calloc(1, sizeof(*endpoint));
+	if (!endpoint || endpoint->id != event->id) {
+		endpoint = calloc(1, sizeof(*endpoint));
 		if (!endpoint)
 			abort();
+		endpoint->next = *link;
+		*link = endpoint;
 		change->type = CHANGE_ENDPOINT_ADDED;
 	} else if (!addr_equal(&endpoint->addr, &event->addr) || endpoint->flags != event->flags ||
 		   endpoint->ifindex != event->ifindex) {

@@ -225,7 +225,7 @@ struct model {
 	struct table connections, interfaces, locals;
 	size_t n_double_locals; /* addresses that several interfaces have */
 	size_t n_usable_v4, n_usable_v6; /* of locals, those that are USABLE */
-	struct endpoint *endpoints;
+	struct endpoint *endpoints; /* by id */
 	struct event_limits limits;
 	bool limits_known;
 	enum path_manager path_manager;

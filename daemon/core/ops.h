@@ -82,8 +82,11 @@ struct kernel_ops {
 
 	/* The kernel's own path manager: endpoints and limits. */
 	int (*endpoint_add)(void *kernel, const struct event_endpoint *endpoint); /* id 0: any */
+	/* id 0: no endpoint but the address as the initial one of connections; they lose it. */
 	int (*endpoint_delete)(void *kernel, const struct event_endpoint *endpoint);
 	int (*endpoint_flags)(void *kernel, const struct event_endpoint *endpoint);
+	/* All of them in one act: no join from one that is left, and ids begin at 1 again. */
+	int (*endpoint_flush)(void *kernel);
 	int (*limits_set)(void *kernel, const struct event_limits *limits);
 
 	/* Keep a listening MPTCP socket on addr (which has a port); let it go when asked as often. */

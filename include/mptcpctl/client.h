@@ -214,7 +214,7 @@ int mptcpctl_list_interfaces(struct mptcpctl *ctl,
 			     int (*on_interface)(void *data,
 						 const struct mptcpctl_interface *interface),
 			     void *data);
-/* Those of the kernel's own path manager. */
+/* Those of the kernel's own path manager, by id. */
 int mptcpctl_list_endpoints(struct mptcpctl *ctl,
 			    int (*on_endpoint)(void *data,
 					       const struct mptcpctl_endpoint *endpoint),
@@ -272,7 +272,10 @@ int mptcpctl_subflow_change(struct mptcpctl *ctl, uint32_t token, const struct m
  */
 int mptcpctl_announce(struct mptcpctl *ctl, uint32_t token, const struct mptcpctl_addr *addr,
 		      uint8_t id, const char *interface);
-/* Take it back (RM_ADDR, section 3.4.2): the peer closes what uses it. -ENOENT: no such id. */
+/*
+ * Take it back (RM_ADDR, section 3.4.2): the peer closes what uses it. Id 0 is the address the
+ * connection began on. -ENOENT: no such id.
+ */
 int mptcpctl_withdraw(struct mptcpctl *ctl, uint32_t token, uint8_t id);
 
 struct mptcpctl_endpoint_request {
@@ -291,8 +294,17 @@ int mptcpctl_endpoint_add(struct mptcpctl *ctl, const struct mptcpctl_endpoint_r
  */
 int mptcpctl_endpoint_change(struct mptcpctl *ctl, uint8_t id, const struct mptcpctl_addr *addr,
 			     const char *const *set, const char *const *clear);
+/* The kernel closes every subflow that began on its address, the initial ones of connections too. */
 int mptcpctl_endpoint_delete(struct mptcpctl *ctl, uint8_t id, const struct mptcpctl_addr *addr);
-/* Delete all of them. */
+/*
+ * Delete no endpoint: connections that began on this address tell their peers that it is gone
+ * (RM_ADDR of id 0) and close what began on it.
+ */
+int mptcpctl_endpoint_delete_initial(struct mptcpctl *ctl, const struct mptcpctl_addr *addr);
+/*
+ * Delete all of them in one act: the kernel joins from none that would be left for a moment. It
+ * closes every subflow that began on one of them, the initial ones of connections too.
+ */
 int mptcpctl_endpoint_flush(struct mptcpctl *ctl);
 /* UINT32_MAX leaves a limit as it is. */
 int mptcpctl_limits_set(struct mptcpctl *ctl, const struct mptcpctl_limits *limits);

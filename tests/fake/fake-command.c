@@ -24,6 +24,7 @@ static void tell(const struct fake_record *record, int result)
 		[FAKE_ENDPOINT_ADD] = "endpoint add",
 		[FAKE_ENDPOINT_DELETE] = "endpoint delete",
 		[FAKE_ENDPOINT_FLAGS] = "endpoint flags",
+		[FAKE_ENDPOINT_FLUSH] = "endpoint flush",
 		[FAKE_LIMITS] = "limits",
 	};
 	char local[ADDR_TEXT_SIZE] = "-", remote[ADDR_TEXT_SIZE] = "-";
@@ -415,6 +416,7 @@ const struct kernel_ops fake_ops = {
 	.endpoint_add = fake_endpoint_add,
 	.endpoint_delete = fake_endpoint_delete,
 	.endpoint_flags = fake_endpoint_flags,
+	.endpoint_flush = fake_endpoint_flush,
 	.limits_set = fake_limits_set,
 	.listen = listen_on,
 	.unlisten = unlisten,

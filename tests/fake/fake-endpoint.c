@@ -111,9 +111,10 @@ int fake_endpoint_delete(void *kernel, const struct event_endpoint *endpoint)
 {
 	struct fake_kernel *fake = kernel;
 	struct event_endpoint *there = endpoint->id ? find_id(fake, endpoint->id) : NULL;
-	int r = answer(fake, FAKE_ENDPOINT_DELETE, endpoint, there ? 0 : -EINVAL);
+	bool is_initial = !endpoint->id && endpoint->addr.family;
+	int r = answer(fake, FAKE_ENDPOINT_DELETE, endpoint, there || is_initial ? 0 : -EINVAL);
 
-	if (r == 0)
+	if (r == 0 && there)
 		*there = (struct event_endpoint){0};
 	return r;
 }
@@ -126,6 +127,17 @@ int fake_endpoint_flags(void *kernel, const struct event_endpoint *endpoint)
 
 	if (r == 0)
 		there->flags = endpoint->flags;
+	return r;
+}
+
+int fake_endpoint_flush(void *kernel)
+{
+	struct fake_kernel *fake = kernel;
+	struct event_endpoint nothing = {0};
+	int r = answer(fake, FAKE_ENDPOINT_FLUSH, &nothing, 0);
+
+	for (size_t i = 0; r == 0 && i < FAKE_ENDPOINTS; i++)
+		fake->endpoints[i] = nothing;
 	return r;
 }
 

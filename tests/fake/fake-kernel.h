@@ -32,6 +32,7 @@ enum fake_command {
 	FAKE_ENDPOINT_ADD,
 	FAKE_ENDPOINT_DELETE,
 	FAKE_ENDPOINT_FLAGS,
+	FAKE_ENDPOINT_FLUSH,
 	FAKE_LIMITS,
 	FAKE_COMMANDS,
 };
@@ -147,6 +148,7 @@ int fake_answer_command(struct fake_kernel *fake, const struct fake_record *reco
 int fake_endpoint_add(void *kernel, const struct event_endpoint *endpoint);
 int fake_endpoint_delete(void *kernel, const struct event_endpoint *endpoint);
 int fake_endpoint_flags(void *kernel, const struct event_endpoint *endpoint);
+int fake_endpoint_flush(void *kernel);
 int fake_limits_set(void *kernel, const struct event_limits *limits);
 
 /* Hand all queued events, and the snapshots asked for, to the engine. */

@@ -97,6 +97,11 @@ static int on_endpoint_flags(void *kernel, const struct event_endpoint *endpoint
 	return note_endpoint(kernel, "flags", endpoint);
 }
 
+static int on_endpoint_flush(void *kernel)
+{
+	return note_endpoint(kernel, "flush", &(struct event_endpoint){0});
+}
+
 static int on_limits(void *kernel, const struct event_limits *limits)
 {
 	struct scene *scene = kernel;
@@ -152,6 +157,7 @@ static const struct kernel_ops ops = {
 	.endpoint_add = on_endpoint_add,
 	.endpoint_delete = on_endpoint_delete,
 	.endpoint_flags = on_endpoint_flags,
+	.endpoint_flush = on_endpoint_flush,
 	.limits_set = on_limits,
 	.listen = on_listen,
 	.unlisten = on_unlisten,

@@ -134,6 +134,10 @@ static void client_changes_endpoint(struct scene *scene)
 	g_assert_cmpint(mptcpctl_endpoint_delete(ctl, 4, &right), ==, 0);
 	g_assert_cmpstr(scene->command, ==, "delete");
 	g_assert_cmpuint(scene->endpoint.id, ==, 4);
+	g_assert_cmpint(mptcpctl_endpoint_delete_initial(ctl, &wrong), ==, 0);
+	g_assert_cmpuint(scene->endpoint.id, ==, 0);
+	g_assert_cmpuint(scene->endpoint.addr.ip[3], ==, 2);
+	g_assert_cmpint(mptcpctl_endpoint_delete_initial(ctl, NULL), ==, -EINVAL);
 	mptcpctl_free(ctl);
 }
 
@@ -167,6 +171,7 @@ static void client_flushes(struct scene *scene)
 	g_assert_cmpuint(n, ==, 1);
 	g_assert_cmpuint(scene->n_refreshes, ==, 1);
 	g_assert_cmpint(mptcpctl_endpoint_flush(ctl), ==, 0);
+	g_assert_cmpstr(scene->command, ==, "flush");
 	g_assert_cmpint(mptcpctl_list_endpoints(ctl, count_endpoint, &n), ==, 0);
 	g_assert_cmpuint(n, ==, 1);
 	g_assert_cmpint(mptcpctl_limits_set(ctl, &limits), ==, 0);

@@ -157,6 +157,7 @@ static void test_subflow(struct scene **scene, gconstpointer data)
 static void client_host(struct scene *scene)
 {
 	json_t *json = run_json(scene, "interface --json"), *item;
+	g_autofree char *out = NULL, *err = NULL;
 
 	item = json_array_get(array_of(json, "interfaces", 2), 0);
 	expect_keys(item, "name:s index:n carrier:b use:b flags:a addresses:a default-route:o");
@@ -172,9 +173,9 @@ static void client_host(struct scene *scene)
 	g_assert_cmpuint(json_array_size(json_object_get(item, "flags")), ==, 2);
 	json_decref(json);
 
-	json = run_json(scene, "endpoint id 5 --json");
-	array_of(json, "endpoints", 0);
-	json_decref(json);
+	g_assert_cmpint(run(scene, false, "endpoint id 5 --json", &out, &err), ==, 1);
+	g_assert_cmpstr(out, ==, "");
+	g_assert_cmpstr(err, ==, "mptcpctl: no endpoint with id 5\n");
 
 	json = run_json(scene, "limits --json");
 	expect_keys(json_object_get(json, "limits"), "subflows:n add-addr-accepted:n");
@@ -312,7 +313,7 @@ static void test_monitor(struct scene **scene, gconstpointer data)
 
 static void client_changes_host(struct scene *scene)
 {
-	g_autofree char *shown = NULL, *checked = NULL, *reloaded = NULL;
+	g_autofree char *shown = NULL, *checked = NULL, *reloaded = NULL, *flushed = NULL;
 
 	g_assert_cmpint(run(scene, false, "announce 1 10.0.1.1 id 9 port 99", NULL, NULL), ==, 0);
 	g_assert_cmpuint(scene->announced.port, ==, 99);
@@ -326,7 +327,15 @@ static void client_changes_host(struct scene *scene)
 	g_assert_cmpint(run(scene, false, "endpoint add 10.0.0.1 dev eth1 laminar", NULL, NULL), ==,
 			0);
 	g_assert_cmpuint(scene->endpoint.flags, ==, MPTCPD_FLAG_LAMINAR);
-	g_assert_cmpint(run(scene, false, "endpoint flush", NULL, NULL), ==, 0);
+	g_assert_cmpint(run(scene, false, "endpoint delete id 0 10.0.0.1", NULL, NULL), ==, 0);
+	g_assert_cmpuint(scene->endpoint.id, ==, 0);
+	g_assert_cmpuint(scene->endpoint.addr.family, ==, AF_INET);
+	g_assert_cmpint(run(scene, false, "endpoint flush --json", &flushed, NULL), ==, 0);
+	g_assert_cmpstr(scene->command, ==, "flush");
+	g_assert_cmpstr(flushed, ==,
+			"{\"flush\":{\"endpoints\":0,\"connections-without-subflows\":0}}\n");
+	g_assert_cmpint(run(scene, false, "withdraw 1 id 0", NULL, NULL), ==, 0);
+	g_assert_cmpuint(scene->withdrawn_id, ==, 0);
 	g_assert_cmpint(run(scene, false, "limits set subflows 5", NULL, NULL), ==, 0);
 	g_assert_cmpuint(scene->limits.subflows, ==, 5);
 	g_assert_cmpint(run(scene, false, "config", &shown, NULL), ==, 0);

@@ -87,6 +87,8 @@ static void test_usage_endpoint(void)
 	expect("endpoint change id 4 nobackup backup", 2, "exclude each other");
 	expect("endpoint delete id 4 1.2.3.4 x", 2, "\"x\"");
 	expect("endpoint delete id -1", 2, "\"-1\"");
+	expect("endpoint delete id 0", 2, "id 0 ADDRESS");
+	expect("endpoint change id 0 backup", 2, "1 to 255");
 	expect("endpoint flush all", 2, "\"all\"");
 	expect("limits get", 2, "\"get\"");
 	expect("limits set", 2, "nothing to set");

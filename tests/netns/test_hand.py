@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a person does by hand is done as the kernel's own tool does it, with mptcpd and without."""
+
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import sandbox
+import tap
+from daemon import MPTCPCTL, Daemon
+from hosts import Network, Traffic, wait_until
+
+# An mptcpd that does nothing by itself.
+KERNEL = "[core]\npath-manager = kernel\n"
+IDLE = "[core]\npath-manager = unmanaged\n[interface:*]\nuse = no\n"
+
+
+class Scene:
+    """Two hosts and a connection between them, mptcpctl with or without mptcpd on the client."""
+
+    def __init__(self, mode, path_manager, config=IDLE):
+        self.net = Network(note=tap.note)
+        self.mode, self.path_manager, self.config = mode, path_manager, config
+
+    def __enter__(self):
+        net = self.net.__enter__()
+        try:
+            self.client, self.server = net.client, net.server
+            net.client.sysctl("net.mptcp.path_manager", self.path_manager)
+            self.socket = ()
+            if self.mode == "daemon":
+                daemon = Daemon(net.client, self.config)
+                net.on_failure[:] = [lambda: "mptcpd's log:\n" + daemon.text()[-4000:]]
+                self.socket = ("--socket", str(daemon.runtime / "control"))
+        except BaseException:
+            self.net.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def __exit__(self, *exception):
+        return self.net.__exit__(*exception)
+
+    def connect(self, address="10.0.1.2"):
+        Traffic(self.server, "server", "::", 5000)
+        Traffic(self.client, "client", address, 5000)
+        return self.client.connections()[0]["token"]
+
+    def ctl(self, *argv, code=0):
+        done = self.client.run(MPTCPCTL, *self.socket, *argv, check=False)
+        tap.equal(done.returncode, code, f"exit of mptcpctl {' '.join(argv)} ({done.stderr})")
+        return done.stdout if code == 0 else done.stderr
+
+    def json(self, *argv):
+        return json.loads(self.ctl("--json", *argv))
+
+    def joined(self, token):
+        return [s["local"][0] for s in self.client.subflows(token)]
+
+
+def with_and_without(name):
+    """Decorator: a test for each of the two."""
+
+    def register(function):
+        for mode in ("direct", "daemon"):
+            tap.test(f"/hand/{name}/{mode}")(lambda mode=mode: function(mode))
+        return function
+
+    return register
+
+
+@with_and_without("flush/is-one-act")
+def flush(mode):
+    with Scene(mode, "kernel") as scene:
+        scene.client.ip("mptcp limits set subflow 2 add_addr_accepted 0",
+                        *(f"address add 10.0.{2 + i % 2}.{10 + i}/24 dev link{2 + i % 2}"
+                          for i in range(8)),
+                        *(f"mptcp endpoint add 10.0.{2 + i % 2}.{10 + i} subflow"
+                          for i in range(8)))
+        token = scene.connect()
+        wait_until(lambda: len(scene.joined(token)) == 3, 3, "two joins")
+        before = scene.client.nstat()
+        tap.equal(scene.json("endpoint", "flush"),
+                  {"flush": {"endpoints": 8, "connections-without-subflows": 0}}, "the answer")
+        wait_until(lambda: len(scene.joined(token)) == 1, 3, "the initial subflow alone is left")
+        tap.equal(scene.json("endpoint"), {"endpoints": []}, "all gone")
+        after = scene.client.nstat()
+        tap.equal({k: after[k] - before[k] for k in ("MPJoinSynTx", "RmAddrTx")},
+                  {"MPJoinSynTx": 0, "RmAddrTx": 0}, "joins and withdrawals")
+        scene.ctl("endpoint", "add", "10.0.1.1", "subflow")
+        tap.equal([e["id"] for e in scene.json("endpoint")["endpoints"]], [1], "ids begin anew")
+        said = scene.ctl("endpoint", "flush")
+        tap.equal(said, "deleted 1 endpoints, connections with no subflow left: 1\n", "in words")
+        wait_until(lambda: not scene.joined(token), 3, "the initial subflow is closed too")
+
+
+@tap.test("/hand/flush/mptcpd-leaves-it-so")
+def flush_stays():
+    with Scene("daemon", "kernel", KERNEL) as scene:
+        def ids():
+            return [e["id"] for e in scene.json("endpoint")["endpoints"]]
+
+        wait_until(lambda: len(ids()) == 6, 3, "an endpoint for each address", ids)
+        scene.ctl("endpoint", "flush")
+        tap.equal(ids(), [], "flushed")
+        scene.client.ip("address add 10.0.3.77/24 dev link3", "route del default dev link3")
+        wait_until(lambda: any(a["address"] == "10.0.3.77" for i in scene.json("interface")
+                               ["interfaces"] for a in i["addresses"]), 3, "mptcpd looked again")
+        tap.equal([e for e in scene.json("endpoint")["endpoints"]
+                   if e["address"] != "10.0.3.77"], [], "still flushed")
+
+
+@with_and_without("endpoint/by-id-and-sorted")
+def by_id(mode):
+    with Scene(mode, "kernel") as scene:
+        for number in (7, 3, 200, 5):
+            scene.ctl("endpoint", "add", f"10.9.0.{number}", "id", str(number))
+        tap.equal([e["id"] for e in scene.json("endpoint")["endpoints"]], [3, 5, 7, 200], "order")
+        for words in (("endpoint", "id", "77"), ("--json", "endpoint", "id", "77")):
+            done = scene.client.run(MPTCPCTL, *scene.socket, *words, check=False)
+            tap.equal((done.returncode, done.stdout, done.stderr),
+                      (1, "", "mptcpctl: no endpoint with id 77\n"), f"{words}")
+        tap.true("no such endpoint" in scene.ctl("endpoint", "delete", "id", "77", code=1), "delete")
+        tap.true("whose id 0" in scene.ctl("endpoint", "delete", "id", "0", code=2), "id 0")
+
+
+@with_and_without("endpoint/delete-of-id-0-withdraws-the-initial-address")
+def delete_initial(mode):
+    with Scene(mode, "kernel") as scene:
+        scene.client.ip("mptcp limits set subflow 2", "mptcp endpoint add 10.0.2.1 id 9 subflow")
+        token = scene.connect()
+        wait_until(lambda: len(scene.joined(token)) == 2, 3, "a join")
+        scene.ctl("endpoint", "delete", "id", "0", "10.0.9.9")
+        tap.equal(len(scene.joined(token)), 2, "nobody began there")
+        scene.ctl("endpoint", "delete", "id", "0", "10.0.1.1")
+        wait_until(lambda: scene.joined(token) == ["10.0.2.1"], 3, "the initial one is closed")
+        wait_until(lambda: scene.server.nstat()["RmAddr"] == 1, 3, "RM_ADDR at the server")
+        tap.equal([e["id"] for e in scene.json("endpoint")["endpoints"]], [9], "endpoints stay")
+
+
+@with_and_without("withdraw/of-id-0")
+def withdraw_initial(mode):
+    with Scene(mode, "userspace") as scene:
+        token = scene.connect()
+        scene.ctl("subflow", "add", token, "10.0.2.1", "10.0.1.2:5000")
+        wait_until(lambda: len(scene.joined(token)) == 2, 3, "a join")
+        scene.ctl("withdraw", token, "id", "0")
+        wait_until(lambda: scene.server.nstat()["RmAddr"] == 1, 3, "RM_ADDR at the server")
+        wait_until(lambda: scene.joined(token) == ["10.0.2.1"], 3, "the peer closes it")
+
+
+if __name__ == "__main__":
+    try:
+        sandbox.enter()
+    except sandbox.Unavailable as reason:
+        print(f"TAP version 13\n1..0 # SKIP {reason}")
+        sys.exit(0)
+    tap.main()
