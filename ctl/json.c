@@ -99,6 +99,7 @@ json_t *json_status(const struct mptcpctl_status *status)
 	json_put(object, "commands", number(status->commands));
 	json_put(object, "command-errors", number(status->command_errors));
 	json_put(object, "plans-refused", number(status->plans_refused));
+	json_put(object, "announcements-refused", number(status->announcements_refused));
 	json_put(object, "uptime-ms", number(status->uptime_ms));
 	json_put(object, "plugins", strings(status->plugins));
 	json_put(object, "config", strings(status->config));

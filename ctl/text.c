@@ -77,8 +77,10 @@ void text_status(struct ctl *ctl, const struct mptcpctl_status *status)
 	       ", resyncs %" PRIu64 "\n",
 	       status->events, status->events_lost, status->events_bad, status->malformed,
 	       status->resyncs);
-	printf("  commands %" PRIu64 ", errors %" PRIu64 ", plan entries refused %" PRIu64 "\n",
-	       status->commands, status->command_errors, status->plans_refused);
+	printf("  commands %" PRIu64 ", errors %" PRIu64 ", plan entries refused %" PRIu64
+	       ", announcements refused %" PRIu64 "\n",
+	       status->commands, status->command_errors, status->plans_refused,
+	       status->announcements_refused);
 	printf("  plugins %s\n", join(status->plugins, text, sizeof(text)));
 	for (size_t i = 0; status->config && status->config[i]; i++)
 		printf("  config %s\n", status->config[i]);

@@ -98,6 +98,9 @@ static int append_counters(sd_bus_message *m, const struct bus *bus)
 		r = bus_append_extra(m, "events-bad", "t", counters->events_bad);
 	if (r >= 0)
 		r = bus_append_extra(m, "plans-refused", "t", counters->plans_refused);
+	if (r >= 0)
+		r = bus_append_extra(m, "announcements-refused", "t",
+				     counters->announcements_refused);
 	if (r >= 0 && bus->setup.malformed)
 		r = bus_append_extra(m, "malformed", "t", bus->setup.malformed(bus->setup.data));
 	return r < 0 ? r : sd_bus_message_close_container(m);

@@ -29,7 +29,7 @@ static struct kind *find_kind(const struct notice *notice, const char *who)
 	for (size_t i = 0; i < L_ARRAY_SIZE(kinds); i++) {
 		struct kind *kind = &kinds[i];
 
-		if (kind->who[0] && kind->type == notice->type && kind->error == notice->error &&
+		if (kind->logged_ms && kind->type == notice->type && kind->error == notice->error &&
 		    strncmp(kind->who, who, sizeof(kind->who) - 1) == 0)
 			return kind;
 		if (kind->logged_ms < oldest->logged_ms)
@@ -93,6 +93,10 @@ void notice_log(const struct notice *notice, uint64_t now_ms)
 		l_warn("no place for endpoint %s: the kernel takes %d",
 		       addr_format(&notice->local, local), notice->error);
 		return;
+	case NOTICE_ANNOUNCEMENT_REFUSED:
+		l_warn("connection %x: the peer announces %s, which is not used: %s%s",
+		       notice->token, addr_format(&notice->remote, remote), notice->text, more);
+		break;
 	case NOTICE_COMMAND_FAILED:
 		l_warn("%s%s failed: %s%s%s%s", who, about, strerror(-notice->error),
 		       notice->text[0] ? ": " : "", notice->text, more);

@@ -62,6 +62,7 @@ mptcpctl_get_status(struct mptcpctl *ctl,
 		{"events-bad", 't', &status.events_bad},
 		{"plans-refused", 't', &status.plans_refused},
 		{"malformed", 't', &status.malformed},
+		{"announcements-refused", 't', &status.announcements_refused},
 	};
 	int r = fetch(ctl, "GetStatus", &reader.m);
 
@@ -72,7 +73,7 @@ mptcpctl_get_status(struct mptcpctl *ctl,
 		    &status.events_lost, &status.resyncs, &status.commands, &status.command_errors);
 	status.plugins = reader_strings(&reader);
 	status.config = reader_strings(&reader);
-	reader_keys(&reader, keys, 4);
+	reader_keys(&reader, keys, 5);
 	if (reader.error == 0)
 		r = on_status(data, &status);
 	return handle_finish(ctl, &reader, r);

@@ -92,6 +92,15 @@ bool addr_is_multicast(const struct mptcpd_addr *addr)
 	return addr->family == AF_INET ? addr->ip[0] >= 224 : addr->ip[0] == 0xff;
 }
 
+bool addr_is_reserved(const struct mptcpd_addr *addr)
+{
+	static const uint8_t zero[12];
+
+	if (addr->family == AF_INET)
+		return addr->ip[0] == 0 || addr->ip[0] >= 240;
+	return memcmp(addr->ip, zero, sizeof(zero)) == 0;
+}
+
 static int parse_host(const char *text, struct mptcpd_addr *ret_addr)
 {
 	uint8_t ip[16];

@@ -27,6 +27,8 @@ bool addr_is_loopback(const struct mptcpd_addr *addr);
 bool addr_is_link_local(const struct mptcpd_addr *addr);
 bool addr_is_unique_local(const struct mptcpd_addr *addr); /* fc00::/7 */
 bool addr_is_multicast(const struct mptcpd_addr *addr);
+/* 0.0.0.0/8, 240.0.0.0/4 with the broadcast address; ::/96, which once held IPv4 addresses */
+bool addr_is_reserved(const struct mptcpd_addr *addr);
 
 /*
  * Read "10.0.0.1", "10.0.0.1:80", "::1" or "[::1]:80". Returns 0, or -EINVAL. Without a port the

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "addr.h"
+#include "peer.h"
 #include "saved.h"
 #include "subflow.h"
 
@@ -80,6 +80,21 @@ struct announced *connection_add_announced(struct connection *connection)
 void connection_remove_announced(struct connection *connection, struct announced *announced)
 {
 	*announced = connection->announced[--connection->n_announced];
+}
+
+struct mptcpd_peer_address *connection_add_peer(struct connection *connection)
+{
+	if (connection->n_peers == ROOM_MAX)
+		return NULL;
+	if (connection->n_peers == connection->room_peers)
+		connection->peers = grow(connection->peers, &connection->room_peers,
+					 sizeof(*connection->peers));
+	return &connection->peers[connection->n_peers++];
+}
+
+void connection_remove_peer(struct connection *connection, struct mptcpd_peer_address *peer)
+{
+	*peer = connection->peers[--connection->n_peers];
 }
 
 /* ---- making and ending connections ---- */
@@ -225,73 +240,6 @@ static int apply_created(struct model *model, struct connection *connection,
 	return 0;
 }
 
-/* ---- the peer's addresses ---- */
-
-static struct mptcpd_peer_address *find_peer(struct connection *connection, uint8_t id)
-{
-	for (size_t i = 0; i < connection->n_peers; i++)
-		if (connection->peers[i].id == id)
-			return &connection->peers[i];
-	return NULL;
-}
-
-struct mptcpd_peer_address *connection_peer(struct connection *connection, uint8_t id)
-{
-	struct mptcpd_peer_address *peer = find_peer(connection, id);
-
-	if (peer)
-		return peer;
-	if (connection->n_peers == ROOM_MAX)
-		return NULL;
-	if (connection->n_peers == connection->room_peers)
-		connection->peers = grow(connection->peers, &connection->room_peers,
-					 sizeof(*connection->peers));
-	return &connection->peers[connection->n_peers++];
-}
-
-static int apply_announced(struct model *model, struct connection *connection,
-			   const struct event_peer_address *event, struct change *change)
-{
-	struct mptcpd_peer_address *peer = find_peer(connection, event->id);
-
-	if (!event->addr.family)
-		return -EINVAL;
-	if (peer && addr_equal(&peer->addr, &event->addr))
-		return 0; /* ADD_ADDR is sent again until it was echoed */
-	peer = connection_peer(connection, event->id);
-	if (!peer)
-		return 0;
-	*peer = (struct mptcpd_peer_address){.addr = event->addr, .id = event->id};
-	if (addr_equal(&event->addr, &connection->remote))
-		connection->remote_removed = false;
-	connection->touched = model->mark;
-	change->type = CHANGE_ADDRESS_ANNOUNCED;
-	connection_describe(connection, change);
-	change->remote = event->addr;
-	change->remote_id = event->id;
-	return 0;
-}
-
-static int apply_removed(struct model *model, struct connection *connection,
-			 const struct event_peer_address *event, struct change *change)
-{
-	struct mptcpd_peer_address *peer = find_peer(connection, event->id);
-
-	change->remote_id = event->id;
-	connection->touched = model->mark;
-	if (event->id == 0 && !connection->remote_removed) {
-		connection->remote_removed = true;
-		change->type = CHANGE_ADDRESS_REMOVED;
-		connection_describe(connection, change);
-	} else if (peer) {
-		change->type = CHANGE_ADDRESS_REMOVED;
-		connection_describe(connection, change);
-		change->remote = peer->addr;
-		*peer = connection->peers[--connection->n_peers];
-	}
-	return 0;
-}
-
 /* ---- snapshot records ---- */
 
 static int apply_snapshot_connection(struct model *model, struct connection *connection,
@@ -383,9 +331,9 @@ static int apply(struct model *model, struct connection *connection, const struc
 	case EVENT_SUBFLOW_PRIORITY:
 		return subflow_apply_priority(model, connection, &event->subflow, change);
 	case EVENT_ADDRESS_ANNOUNCED:
-		return apply_announced(model, connection, &event->peer_address, change);
+		return peer_apply_announced(model, connection, &event->peer_address, change);
 	case EVENT_ADDRESS_REMOVED:
-		return apply_removed(model, connection, &event->peer_address, change);
+		return peer_apply_removed(model, connection, &event->peer_address, change);
 	case EVENT_SNAPSHOT_SUBFLOW:
 		return subflow_apply_snapshot(model, connection, &event->subflow, now_ms, change);
 	default:

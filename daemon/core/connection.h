@@ -19,8 +19,9 @@ void connection_describe(const struct connection *connection, struct change *cha
 struct connection *connection_find(const struct model *model, uint32_t token);
 struct connection *connection_add(struct model *model, uint32_t token);
 void connection_free(struct model *model, struct connection *connection);
-/* The record of the peer's address with this id, made if it is new; NULL: there are too many. */
-struct mptcpd_peer_address *connection_peer(struct connection *connection, uint8_t id);
+/* For peer.c: room for an address of the peer; NULL: there are 255 already. */
+struct mptcpd_peer_address *connection_add_peer(struct connection *connection);
+void connection_remove_peer(struct connection *connection, struct mptcpd_peer_address *peer);
 /* Free all. */
 void connection_done(struct model *model);
 

@@ -52,6 +52,7 @@ struct engine {
 	size_t room_locals;
 	struct plan plan;
 	struct mptcpd_subflow seen[256];
+	struct mptcpd_peer_address peers[256];
 	struct route_cache routes;
 };
 

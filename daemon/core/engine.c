@@ -228,6 +228,20 @@ static void snapshot_failed(struct engine *engine, const struct change *change, 
 		engine->observer.on_notice(engine->observer.data, &notice);
 }
 
+static void tell_refused(struct engine *engine, const struct change *change)
+{
+	struct notice notice = {
+		.type = NOTICE_ANNOUNCEMENT_REFUSED,
+		.token = change->token,
+		.text = change->refused,
+		.remote = change->remote,
+	};
+
+	engine->counters.announcements_refused++;
+	if (engine->observer.on_notice)
+		engine->observer.on_notice(engine->observer.data, &notice);
+}
+
 static void handle_change(struct engine *engine, struct change *change, uint64_t now_ms)
 {
 	bool is_new = change->type != CHANGE_NONE || change->established;
@@ -255,6 +269,8 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		engine->counters.events_lost++;
 		engine->resync[change->snapshot].lost = true;
 	}
+	if (change->refused)
+		tell_refused(engine, change);
 	if (change->type == CHANGE_SNAPSHOT_FAILED)
 		snapshot_failed(engine, change, now_ms);
 	if (change->type == CHANGE_RESYNCED) {

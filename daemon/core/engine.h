@@ -22,6 +22,7 @@ enum notice_type {
 	NOTICE_PLAN_REFUSED, /* plugin, error: one entry of its plan; local and remote */
 	NOTICE_ENDPOINT_FOREIGN, /* local: somebody else's endpoint has an address we want */
 	NOTICE_ENDPOINTS_FULL, /* local: finds no place in the kernel's table; error: its size */
+	NOTICE_ANNOUNCEMENT_REFUSED, /* remote, text: the peer announced what cannot be its own */
 	NOTICE_COMMAND_FAILED, /* command, error, text: not one that races and retries explain */
 };
 
@@ -72,6 +73,7 @@ struct engine_setup {
 
 struct engine_counters {
 	uint64_t events, events_lost, events_bad, resyncs, commands, command_errors, plans_refused;
+	uint64_t announcements_refused; /* of peers */
 };
 
 struct engine *engine_new(const struct engine_setup *setup);

@@ -146,7 +146,7 @@ struct connection {
 	uint32_t saved_slot; /* the observer's: where it is saved, 0: nowhere */
 	uint64_t serial; /* grows with each new connection: the cursor of listings */
 	struct subflow *subflows; /* owned, n_subflows of room_subflows */
-	struct mptcpd_peer_address *peers; /* owned */
+	struct mptcpd_peer_address *peers; /* owned; ids from 1 up, as remote_removed is of id 0 */
 	struct announced *announced; /* owned */
 	void *memory; /* owned: of the policy's plugins; until policy_known, a struct saved_memory */
 	const struct policy *policy; /* NULL: not looked for yet, or none matches */
@@ -218,6 +218,7 @@ struct change {
 	bool resync; /* the model met something it cannot know: a snapshot of `snapshot` is due */
 	bool returned; /* an interface that was down or without carrier works again */
 	bool after_loss; /* RESYNCED: because events were lost, and not by routine */
+	const char *refused; /* why an announced address is not used, in words; NULL: it may be */
 	char policy[32]; /* of the connection, cut */
 };
 

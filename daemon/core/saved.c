@@ -7,6 +7,7 @@
 
 #include "addr.h"
 #include "connection.h"
+#include "peer.h"
 
 /* More than any stack of plugins can ask for. */
 #define MEMORY_MAX 65536
@@ -99,17 +100,6 @@ static int apply_connection(struct model *model, uint32_t token,
 	return 0;
 }
 
-static int apply_peer(struct connection *connection, const struct event_peer_address *event)
-{
-	struct mptcpd_peer_address *peer =
-		event->addr.family ? connection_peer(connection, event->id) : NULL;
-
-	if (!peer)
-		return -EINVAL;
-	*peer = (struct mptcpd_peer_address){.addr = event->addr, .id = event->id};
-	return 0;
-}
-
 static int apply_subflow(struct connection *connection, const struct event_saved_subflow *event)
 {
 	struct subflow *subflow;
@@ -177,7 +167,7 @@ int saved_apply(struct model *model, const struct event *event)
 		return -EINVAL;
 	switch ((int)event->type) {
 	case EVENT_SAVED_PEER:
-		return apply_peer(connection, &event->peer_address);
+		return peer_keep(connection, &event->peer_address);
 	case EVENT_SAVED_SUBFLOW:
 		return apply_subflow(connection, &event->saved_subflow);
 	case EVENT_SAVED_ANNOUNCED:

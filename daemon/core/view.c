@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine-private.h"
+#include "peer.h"
 
 static bool is_routable(const struct mptcpd_view *base, const struct mptcpd_local *seen,
 			const struct mptcpd_addr *remote)
@@ -109,6 +110,17 @@ static uint8_t state_for_plugins(enum subflow_state state)
 	return MPTCPD_SUBFLOW_CLOSING;
 }
 
+/* Those that are none to connect to are seen by no policy. */
+static size_t add_peers(struct engine *engine, const struct connection *connection)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < connection->n_peers; i++)
+		if (!peer_refusal(&engine->model, connection, &connection->peers[i].addr))
+			engine->peers[n++] = connection->peers[i];
+	return n;
+}
+
 struct mptcpd_connection engine_view_connection(struct engine *engine,
 						const struct connection *connection)
 {
@@ -141,8 +153,8 @@ struct mptcpd_connection engine_view_connection(struct engine *engine,
 		.remote_removed = connection->remote_removed,
 		.local = connection->local,
 		.remote = connection->remote,
-		.peer_addresses = connection->peers,
-		.n_peer_addresses = connection->n_peers,
+		.peer_addresses = engine->peers,
+		.n_peer_addresses = add_peers(engine, connection),
 		.subflows = engine->seen,
 		.n_subflows = n,
 		.memory = connection->memory,

@@ -154,6 +154,8 @@ struct mptcpctl_status {
 	uint64_t events, events_lost, events_bad, malformed, resyncs;
 	uint64_t commands, command_errors, plans_refused;
 	uint64_t uptime_ms;
+	uint64_t
+		announcements_refused; /* addresses that peers announced and that cannot be theirs */
 };
 
 struct mptcpctl_path {

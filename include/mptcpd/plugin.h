@@ -84,7 +84,10 @@ struct mptcpd_local {
 	struct mptcpd_addr announce;
 };
 
-/* An address of the peer: announced by ADD_ADDR (RFC 8684 section 3.4.1). */
+/*
+ * An address of the peer: announced by ADD_ADDR (RFC 8684 section 3.4.1). Only those that can be
+ * its own are shown: loopback, link-local, multicast, reserved and our own addresses are not.
+ */
 struct mptcpd_peer_address {
 	struct mptcpd_addr
 		addr; /* the port is the announced one, else that of the initial subflow */
@@ -122,7 +125,10 @@ struct mptcpd_connection {
 	 * Such a path in a plan is refused.
 	 */
 	bool deny_join_id0;
-	/* The peer withdrew its initial address (RM_ADDR of id 0). Do not plan paths to it. */
+	/*
+	 * The peer withdrew its initial address (RM_ADDR of id 0). Do not plan paths to it, unless
+	 * it is among peer_addresses: announced anew, by another id.
+	 */
 	bool remote_removed;
 	struct mptcpd_addr local, remote; /* of the initial subflow */
 	const struct mptcpd_peer_address *peer_addresses;

@@ -13,6 +13,7 @@ static void on_notice(void *data, const struct notice *notice)
 	struct scene *scene = data;
 
 	scene->n_failures += notice->type == NOTICE_COMMAND_FAILED;
+	scene->n_disbelieved += notice->type == NOTICE_ANNOUNCEMENT_REFUSED;
 	if (notice->type != NOTICE_PLAN_REFUSED)
 		return;
 	scene->n_refusals++;

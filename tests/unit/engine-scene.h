@@ -16,7 +16,8 @@ struct scene {
 	struct kernel_ops ops; /* what the engine calls: those of the fake, or a test's own */
 	struct engine *engine;
 	uint64_t now_ms;
-	size_t n_refusals, n_failures; /* notices: plan entries refused, commands failed */
+	size_t n_refusals, n_failures; /* notices: plan entries refused, commands failed, */
+	size_t n_disbelieved; /* and announcements of peers refused */
 	size_t n_changes[CHANGE_RESYNCED + 1];
 	unsigned int n_asked; /* by scene_ask() */
 };

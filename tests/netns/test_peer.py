@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""mptcpd and a peer that cannot be trusted, or that thinks otherwise: on the real kernel."""
+
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import sandbox
+import tap
+from capture import Capture
+from daemon import FULLMESH, MPTCPCTL, Daemon, Monitor
+from hosts import NEEDS_ROUTES_BY_SOURCE, Network, Traffic, unmap, wait_until
+
+IPV4, IPV6 = "10.0.{}.{}", "2001:db8:{}::{}"
+CLIENT, SERVER = 1, 2
+
+
+class Scene:
+    """Links, mptcpd on the client, a server that listens on every address, one connection.
+
+    What the server does about paths is up to the test: `path_manager` is the one it has, without
+    mptcpd unless `server` is the configuration for one.
+    """
+
+    def __init__(self, form, links=3, config=FULLMESH, path_manager="kernel", server=None):
+        self.net = Network(links=links, note=tap.note, routes_by_source=NEEDS_ROUTES_BY_SOURCE)
+        self.form = form
+        self.config = config
+        self.server_config = server
+        self.path_manager = path_manager
+
+    def __enter__(self):
+        net = self.net.__enter__()
+        try:
+            self.client, self.server = net.client, net.server
+            self.server.sysctl("net.mptcp.path_manager", self.path_manager)
+            self.daemon = self.start(self.client, self.config)
+            self.other = self.start(self.server, self.server_config)
+            self.capture = Capture(self.client)
+            Traffic(self.server, "server", "::", 5000)
+            self.traffic = Traffic(self.client, "client", self.address(1, SERVER), 5000)
+            tap.equal(self.traffic.hello, {"connected": 1, "mptcp": 1}, "connections")
+            self.token = self.client.connections()[0]["token"]
+        except BaseException:
+            net.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def start(self, host, config):
+        if config is None:
+            return None
+        daemon = Daemon(host, config)
+        self.net.on_failure.append(lambda: f"{host.name}'s log:\n" + daemon.text()[-4000:])
+        return daemon
+
+    def __exit__(self, *exception):
+        return self.net.__exit__(*exception)
+
+    def address(self, link, number):
+        return self.form.format(link, number)
+
+    def seen(self, link, number):
+        """As ss shows it."""
+        return unmap(self.address(link, number))
+
+    def pairs(self):
+        """The client's established subflows: {(local address, remote address)}."""
+        return {(s["local"][0], s["remote"][0]) for s in self.client.subflows(self.token)}
+
+    def mesh(self, remotes=(1,)):
+        return {(self.seen(i, CLIENT), self.seen(j, SERVER))
+                for i in self.net.links for j in remotes}
+
+    def await_pairs(self, wanted, seconds=3):
+        wait_until(lambda: self.pairs() == wanted, seconds, f"subflows {wanted}", self.pairs)
+
+    def say(self, verb, *argv):
+        """The server's own tool, where it has no mptcpd: `announce` and `withdraw`."""
+        self.server.run(MPTCPCTL, verb, self.server.connections()[0]["token"], *argv)
+
+    def ip(self, *argv):
+        """`ip mptcp endpoint` of the server, whose path manager is the kernel's."""
+        self.server.run("ip", "mptcp", "endpoint", *argv)
+
+    def delete(self, address):
+        found = json.loads(self.server.run("ip", "-json", "mptcp", "endpoint").stdout)
+        self.ip("delete", "id", *[str(e["id"]) for e in found if e["address"] == address])
+
+    def refused(self):
+        return self.daemon.json("status")["status"]["announcements-refused"]
+
+    def flows(self):
+        return {(s["local"], s["remote"]) for s in self.client.subflows(self.token)}
+
+
+# ---- addresses that cannot be the peer's ----
+
+
+def refuses(form, addresses):
+    with Scene(form, path_manager="userspace") as scene:
+        scene.await_pairs(scene.mesh())
+        flows = scene.flows()
+        watch = Monitor(scene.daemon)
+        for number, address in enumerate(addresses):
+            scene.say("announce", address, "id", 100 + number)
+            watch.wait({"event": "address-announced", "remote-id": 100 + number})
+        # one that is good, last: what was to come of the others has come when its paths are there
+        scene.say("announce", scene.address(2, SERVER), "id", 99)
+        scene.await_pairs(scene.mesh((1, 2)))
+        tried = {syn["target"] for syn in scene.capture.joins()}
+        tap.equal(tried, {scene.seen(1, SERVER), scene.seen(2, SERVER)}, "MP_JOINs sent to")
+        tap.equal(scene.refused(), len(addresses), "announcements refused, in JSON")
+        tap.true(f"announcements refused {len(addresses)}" in scene.daemon.ctl("status"), "in text")
+        told = [line for line in scene.daemon.lines() if "the peer announces" in line]
+        tap.equal(len(told), 1, f"told once: {told}")
+        tap.true(flows <= scene.flows(), "what was there before is there")
+
+
+@tap.test("/peer/refused/addresses-that-cannot-be-its-own-ipv4")
+def refuses_ipv4():
+    refuses(IPV4, ["127.0.0.1", "0.0.0.0", "169.254.7.7", "224.0.0.1", "255.255.255.255",
+                   "240.0.0.1", "0.1.2.3", "10.0.1.255", "10.0.2.1"])
+
+
+@tap.test("/peer/refused/addresses-that-cannot-be-its-own-ipv6")
+def refuses_ipv6():
+    refuses(IPV6, ["::1", "::", "fe80::7", "ff02::1", "::7f00:1", "2001:db8:2::1"])
+
+
+@tap.test("/peer/refused/ipv4-addresses-in-ipv6-clothes")
+def refuses_mapped():
+    refuses("::ffff:10.0.{}.{}", ["::ffff:127.0.0.1", "::ffff:169.254.7.7", "::ffff:10.0.2.1"])
+
+
+# ---- the initial address, withdrawn and offered ----
+
+
+def withdrawn_twice(form):
+    tap.needs_kernel(6, 12, "its server does not announce the initial address by id 0")
+    with Scene(form) as scene:
+        first = scene.address(1, SERVER)
+        scene.ip("add", scene.address(2, SERVER), "dev", "link2", "signal")
+        scene.ip("add", first, "dev", "link1", "signal")
+        scene.await_pairs(scene.mesh((1, 2)))
+        watch = Monitor(scene.daemon)
+        for count in (1, 2):
+            scene.delete(first)
+            watch.wait({"event": "address-removed", "remote-id": 0}, count=count)
+            scene.await_pairs(scene.mesh((2,)))
+            scene.ip("add", first, "dev", "link1", "signal")
+            watch.wait({"event": "address-announced"}, count=count)
+            scene.await_pairs(scene.mesh((1, 2)))
+        scene.delete(first)
+        watch.wait({"event": "address-removed", "remote-id": 0}, count=3)
+        scene.await_pairs(scene.mesh((2,)))
+
+
+@tap.test("/peer/initial/withdrawn-and-offered-again-and-again-ipv4")
+def withdrawn_twice_ipv4():
+    withdrawn_twice(IPV4)
+
+
+@tap.test("/peer/initial/withdrawn-and-offered-again-and-again-ipv6")
+def withdrawn_twice_ipv6():
+    withdrawn_twice(IPV6)
+
+
+if __name__ == "__main__":
+    try:
+        sandbox.enter()
+    except sandbox.Unavailable as reason:
+        print(f"TAP version 13\n1..0 # SKIP {reason}")
+        sys.exit(0)
+    tap.main()
