@@ -116,6 +116,7 @@ void config_read_policy(struct config_loader *loader, const struct ini_group *gr
 			.plugins = key->value,
 			.where = key->where,
 			.own_keys = policy_keys,
+			.calls = &loader->config->calls,
 		};
 
 		policy->n_plugins = stack_start(&setup, &policy->plugins, &loader->faults);

@@ -139,6 +139,7 @@ static void read_endpoints(struct config_loader *loader, const struct ini_group 
 		.plugins = plugin->value,
 		.where = plugin->where,
 		.own_keys = endpoints_keys,
+		.calls = &loader->config->calls,
 	};
 	struct policy_plugin *plugins = NULL;
 	uint32_t eager = false;
@@ -154,7 +155,7 @@ static void read_endpoints(struct config_loader *loader, const struct ini_group 
 		rules->endpoints = plugins[0];
 		l_free(plugins);
 	} else {
-		stack_stop(plugins, n);
+		stack_stop(plugins, n, setup.calls);
 	}
 }
 
@@ -299,6 +300,8 @@ int config_load(const struct config_setup *setup, struct config **ret_config, ch
 	struct rules *rules = &loader.config->rules;
 	bool good;
 
+	loader.config->calls =
+		(struct calls){.guard = setup->guard, .retry = setup->retry, .place = setup->place};
 	rules->path_manager = PATH_MANAGER_KERNEL;
 	rules->manage_path_manager = true;
 	rules->endpoint_flags = MPTCPD_FLAG_SUBFLOW;
@@ -333,12 +336,15 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < rules->n_interfaces; i++)
 		l_free(rules->interfaces[i].match);
 	for (size_t i = 0; i < rules->n_policies; i++) {
-		stack_stop(rules->policies[i].plugins, rules->policies[i].n_plugins);
+		stack_stop(rules->policies[i].plugins, rules->policies[i].n_plugins,
+			   &config->calls);
 		l_free(rules->policies[i].name);
 		l_free(rules->policies[i].match.interface);
 	}
 	if (rules->endpoints.plugin)
-		stack_stop(l_memdup(&rules->endpoints, sizeof(rules->endpoints)), 1);
+		stack_stop(l_memdup(&rules->endpoints, sizeof(rules->endpoints)), 1,
+			   &config->calls);
+	calls_done(&config->calls);
 	l_free(rules->interfaces);
 	l_free(rules->policies);
 	l_free(config->warnings);

@@ -6,6 +6,7 @@
 #ifndef DAEMON_CONFIG_H
 #define DAEMON_CONFIG_H
 
+#include "calls.h"
 #include "ini.h"
 #include "rules.h"
 
@@ -13,11 +14,15 @@ struct config_setup {
 	const char *file; /* the only file; NULL: the layered default */
 	const char *plugin_directory;
 	const char *root; /* NULL, or what goes before /etc, /run and /usr/lib */
+	struct guard *guard; /* as of struct calls; must outlive the configuration */
+	bool retry;
+	char *place;
 };
 
 struct config {
 	struct rules rules;
 	struct ini ini; /* as layered: every group and key with its file and line; files in order */
+	struct calls calls; /* its plugins by their ids */
 	char *warnings; /* one a line, "" none */
 };
 

@@ -1,110 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugins.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <ell/ell.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "auto.h"
-#include "report.h"
 #include "value.h"
 
 /* Up to its last member of ABI 2: what is never missing. */
 #define SIZE_MIN (offsetof(struct mptcpd_plugin, plan_paths) + sizeof(void (*)(void)))
-#define NAME_SIZE 64
 
 struct loaded {
 	struct loaded *next;
 	const struct mptcpd_plugin *plugin;
-	void *handle;
-	dev_t device;
-	ino_t inode;
+	void *handle; /* NULL: a stand-in */
 	/*
-	 * Kept open: the dynamic linker knows the object as /proc/self/fd/N and would hand it out
-	 * again for another file under the same number.
+	 * Its descriptor is kept open: the dynamic linker knows the object as /proc/self/fd/N and
+	 * would hand it out again for another file under the same number.
 	 */
-	int fd;
+	struct image image;
+	struct mptcpd_plugin stand_in;
 	unsigned int n_users;
 };
 
 static struct loaded *all_loaded;
-
-static bool is_name(const char *name, const char *letters)
-{
-	size_t size = strlen(name);
-
-	return size > 0 && size < NAME_SIZE && strspn(name, letters) == size;
-}
-
-/* NULL: only root or this user can change it; else what speaks against it. */
-static char *distrust(const struct stat *st)
-{
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return l_strdup_printf("belongs to user %u, expected root or user %u",
-				       (unsigned int)st->st_uid, (unsigned int)geteuid());
-	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return l_strdup_printf("writable by others (mode %04o)",
-				       (unsigned int)st->st_mode & 07777);
-	return NULL;
-}
-
-static int open_directory(const char *path, int *ret_fd, char **ret_reason)
-{
-	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), err;
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		err = -errno;
-		*ret_reason = l_strdup_printf("cannot be opened: %s", strerror(-err));
-		if (fd >= 0)
-			close(fd);
-		return err;
-	}
-	*ret_reason = distrust(&st);
-	if (*ret_reason) {
-		close(fd);
-		return -EPERM;
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
-/* Open the file and look at what was opened. */
-static int open_file(int directory_fd, const char *file, int *ret_fd, struct stat *ret_st,
-		     char **ret_reason)
-{
-	int fd = openat(directory_fd, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), err;
-
-	if (fd < 0 || fstat(fd, ret_st) < 0) {
-		err = -errno;
-		*ret_reason = err == -ELOOP ? l_strdup("a symbolic link, expected a regular file")
-			      : err == -ENOENT
-				      ? l_strdup("no such plugin")
-				      : l_strdup_printf("cannot be opened: %s", strerror(-err));
-		if (fd >= 0)
-			close(fd);
-		return err;
-	}
-	if (!S_ISREG(ret_st->st_mode)) {
-		*ret_reason = l_strdup("not a regular file");
-		close(fd);
-		return -EPERM;
-	}
-	*ret_reason = distrust(ret_st);
-	if (*ret_reason) {
-		close(fd);
-		return -EPERM;
-	}
-	*ret_fd = fd;
-	return 0;
-}
 
 int plugins_parse_setting(const struct mptcpd_setting *setting, const char *text,
 			  struct mptcpd_value *ret_value, char **ret_expected)
@@ -157,6 +80,14 @@ int plugins_parse_setting(const struct mptcpd_setting *setting, const char *text
 	return 0;
 }
 
+static bool is_setting_name(const char *name)
+{
+	size_t size = strlen(name);
+
+	return size > 0 && size < IMAGE_NAME_SIZE &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == size;
+}
+
 /* NULL: the table makes sense; else what does not. */
 static char *distrust_settings(const struct mptcpd_plugin *plugin)
 {
@@ -168,8 +99,7 @@ static char *distrust_settings(const struct mptcpd_plugin *plugin)
 		AUTO(l_free) char *expected = NULL;
 		struct mptcpd_value value;
 
-		if (!setting->name ||
-		    !is_name(setting->name, "abcdefghijklmnopqrstuvwxyz0123456789-"))
+		if (!setting->name || !is_setting_name(setting->name))
 			return l_strdup_printf("its setting number %zu has no proper name", i + 1);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(plugin->settings[j].name, setting->name) == 0)
@@ -229,131 +159,88 @@ static char *linker_message(const char *proc_path)
 	return l_strdup(text);
 }
 
-/* Takes the descriptor over if it succeeds. */
-static int load(int fd, const struct stat *st, const char *name, struct loaded **ret_loaded,
-		char **ret_reason)
+/* 0, or -ENOEXEC and the reason. */
+static int open_object(const struct image *image, void **ret_handle,
+		       const struct mptcpd_plugin **ret_plugin, char **ret_reason)
 {
 	const struct mptcpd_plugin *plugin;
-	struct loaded *loaded;
 	char proc_path[32];
 	void *handle;
 
-	snprintf(proc_path, sizeof(proc_path), "/proc/self/fd/%d", fd);
+	snprintf(proc_path, sizeof(proc_path), "/proc/self/fd/%d", image->fd);
 	handle = dlopen(proc_path, RTLD_NOW | RTLD_LOCAL);
 	if (!handle) {
 		*ret_reason = linker_message(proc_path);
 		return -ENOEXEC;
 	}
 	plugin = dlsym(handle, MPTCPD_PLUGIN_SYMBOL);
-	*ret_reason = distrust_plugin(plugin, name);
+	*ret_reason = distrust_plugin(plugin, image->name);
 	if (*ret_reason) {
 		dlclose(handle);
 		return -ENOEXEC;
 	}
-	loaded = l_new(struct loaded, 1);
-	*loaded = (struct loaded){
-		.next = all_loaded,
-		.plugin = plugin,
-		.handle = handle,
-		.device = st->st_dev,
-		.inode = st->st_ino,
-		.fd = fd,
-	};
-	all_loaded = loaded;
-	*ret_loaded = loaded;
+	*ret_handle = handle;
+	*ret_plugin = plugin;
 	return 0;
 }
 
-static struct loaded *find_loaded(const struct stat *st)
+static struct loaded *find_loaded(const struct image *image)
 {
 	for (struct loaded *loaded = all_loaded; loaded; loaded = loaded->next)
-		if (loaded->device == st->st_dev && loaded->inode == st->st_ino)
+		if (loaded->handle && loaded->image.checksum == image->checksum &&
+		    loaded->image.size == image->size &&
+		    strcmp(loaded->image.name, image->name) == 0)
 			return loaded;
 	return NULL;
 }
 
-static int load_file(int directory_fd, const char *file, const char *name,
-		     struct loaded **ret_loaded, char **ret_reason)
+static struct loaded *add_loaded(void)
 {
-	struct loaded *loaded;
-	struct stat st;
-	int fd = -1, err;
+	struct loaded *loaded = l_new(struct loaded, 1);
 
-	err = open_file(directory_fd, file, &fd, &st, ret_reason);
-	if (err < 0)
-		return err;
-	loaded = find_loaded(&st);
-	if (!loaded) {
-		err = load(fd, &st, name, ret_loaded, ret_reason);
-		if (err < 0)
-			close(fd);
-		return err;
-	}
-	close(fd);
-	/* one file under two names */
-	*ret_reason = distrust_plugin(loaded->plugin, name);
-	if (*ret_reason)
-		return -ENOEXEC;
-	*ret_loaded = loaded;
-	return 0;
+	loaded->next = all_loaded;
+	loaded->n_users = 1;
+	all_loaded = loaded;
+	return loaded;
 }
 
-/* The plugin there whose name is most like this one, as the end of a sentence; "" if none is. */
-static char *suggest(const char *directory, const char *name)
+int plugins_load(struct image *image, const struct mptcpd_plugin **ret_plugin, char **ret_why)
 {
-	DIR *dir = opendir(directory);
-	char **names = l_strv_new();
-	const char *nearest;
-	const struct dirent *entry;
-	char *text;
-
-	while (dir && (entry = readdir(dir))) {
-		AUTO(l_free) char *stem = l_strdup(entry->d_name);
-
-		if (!l_str_has_suffix(stem, ".so"))
-			continue;
-		stem[strlen(stem) - 3] = '\0';
-		names = l_strv_append(names, stem);
-	}
-	if (dir)
-		closedir(dir);
-	nearest = report_nearest(name, (const char *const *)names);
-	text = nearest ? l_strdup_printf("; did you mean '%s'?", nearest) : l_strdup("");
-	l_strv_free(names);
-	return text;
-}
-
-int plugins_load(const char *directory, const char *name, const struct mptcpd_plugin **ret_plugin,
-		 char **ret_why)
-{
+	struct loaded *loaded = find_loaded(image);
+	const struct mptcpd_plugin *plugin = NULL;
 	AUTO(l_free) char *reason = NULL;
-	struct loaded *loaded = NULL;
-	int directory_fd = -1, err;
-	char file[NAME_SIZE + 3];
+	void *handle = NULL;
+	int err;
 
-	if (!is_name(name, "abcdefghijklmnopqrstuvwxyz0123456789_-")) {
-		*ret_why = l_strdup_printf(
-			"'%s' is not a plugin name, expected letters a-z, digits, - and _", name);
-		return -EINVAL;
+	if (loaded) {
+		image_done(image);
+		loaded->n_users++;
+		*ret_plugin = loaded->plugin;
+		return 0;
 	}
-	err = open_directory(directory, &directory_fd, &reason);
+	err = open_object(image, &handle, &plugin, &reason);
 	if (err < 0) {
-		*ret_why = l_strdup_printf("%s: %s", directory, reason);
+		*ret_why = l_strdup_printf("%s: %s", image->path, reason);
+		image_done(image);
 		return err;
 	}
-	snprintf(file, sizeof(file), "%s.so", name);
-	err = load_file(directory_fd, file, name, &loaded, &reason);
-	close(directory_fd);
-	if (err < 0) {
-		AUTO(l_free) char *hint = err == -ENOENT ? suggest(directory, name) : NULL;
-
-		*ret_why =
-			l_strdup_printf("%s/%s: %s%s", directory, file, reason, hint ? hint : "");
-		return err;
-	}
-	loaded->n_users++;
-	*ret_plugin = loaded->plugin;
+	loaded = add_loaded();
+	loaded->plugin = plugin;
+	loaded->handle = handle;
+	loaded->image = *image;
+	*ret_plugin = plugin;
 	return 0;
+}
+
+const struct mptcpd_plugin *plugins_stand_in(struct image *image)
+{
+	struct loaded *loaded = add_loaded();
+
+	loaded->image = *image;
+	loaded->stand_in.name = loaded->image.name;
+	loaded->stand_in.summary = "";
+	loaded->plugin = &loaded->stand_in;
+	return loaded->plugin;
 }
 
 void plugins_unload(const struct mptcpd_plugin *plugin)
@@ -366,8 +253,9 @@ void plugins_unload(const struct mptcpd_plugin *plugin)
 		if (--loaded->n_users > 0)
 			return;
 		*link = loaded->next;
-		dlclose(loaded->handle);
-		close(loaded->fd);
+		if (loaded->handle)
+			dlclose(loaded->handle);
+		image_done(&loaded->image);
 		l_free(loaded);
 		return;
 	}

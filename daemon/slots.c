@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "checksum.h"
+
 /* The file grows by so many at once. */
 #define STEP 8192
 /* A file with more is none of ours: a gigabyte. */
@@ -62,24 +64,14 @@ static size_t parts_of(size_t size)
 	return size ? (size + BYTES - 1) / BYTES : 1;
 }
 
-/* FNV-1a: each byte changes it. */
-uint64_t slots_checksum(uint64_t start, const void *bytes, size_t size)
-{
-	const uint8_t *byte = bytes;
-
-	while (size-- > 0)
-		start = (start ^ *byte++) * 0x100000001b3U;
-	return start;
-}
-
 static uint64_t checksum(const struct slot *head, const void *bytes)
 {
-	uint64_t sum = SLOTS_CHECKSUM_START;
+	uint64_t sum = CHECKSUM_START;
 
-	sum = slots_checksum(sum, &head->generation, sizeof(head->generation));
-	sum = slots_checksum(sum, &head->key, sizeof(head->key));
-	sum = slots_checksum(sum, &head->size, sizeof(head->size));
-	return slots_checksum(sum, bytes, head->size);
+	sum = checksum_add(sum, &head->generation, sizeof(head->generation));
+	sum = checksum_add(sum, &head->key, sizeof(head->key));
+	sum = checksum_add(sum, &head->size, sizeof(head->size));
+	return checksum_add(sum, bytes, head->size);
 }
 
 /* ---- the file ---- */

@@ -53,9 +53,6 @@ int slots_put(struct slots *slots, uint32_t key, const void *bytes, size_t size,
 /* Free the record. */
 void slots_drop(struct slots *slots, uint32_t slot);
 
-/* 64 bits that change with every byte. */
-uint64_t slots_checksum(uint64_t start, const void *bytes, size_t size);
-#define SLOTS_CHECKSUM_START 0xcbf29ce484222325U
 /* Nothing that the program stores after it is stored before, or the other way round. */
 #define slots_barrier() __asm__ __volatile__("" ::: "memory")
 

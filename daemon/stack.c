@@ -11,6 +11,7 @@
 /* One plugin while its group is read. */
 struct member {
 	const struct mptcpd_plugin *plugin;
+	uint64_t id;
 	struct mptcpd_value values[PLUGINS_SETTINGS_MAX];
 	const struct ini_key *set_by[PLUGINS_SETTINGS_MAX]; /* NULL: its default */
 };
@@ -20,13 +21,54 @@ struct stack {
 	struct report *report;
 	struct member members[STACK_MAX];
 	size_t n_members;
+	bool has_aside; /* a stand-in is among them, of whose settings nothing is known */
 };
+
+/* Does it have the function that this stack is for? */
+static void check_kind(struct stack *stack, const struct mptcpd_plugin *plugin)
+{
+	const struct stack_setup *setup = stack->setup;
+
+	if (setup->kind == STACK_PATHS && !plugin->plan_paths)
+		report_add(stack->report, setup->where,
+			   "plugin '%s' plans no paths, expected one for [policy:…]", plugin->name);
+	if (setup->kind == STACK_ENDPOINTS && !plugin->plan_endpoints)
+		report_add(stack->report, setup->where,
+			   "plugin '%s' plans no endpoints, expected one for [endpoints]",
+			   plugin->name);
+}
+
+/* Takes the image over. */
+static void load_image(struct stack *stack, struct image *image)
+{
+	const struct stack_setup *setup = stack->setup;
+	struct member *member = &stack->members[stack->n_members];
+	AUTO(l_free) char *why = NULL;
+	int err;
+
+	member->id = calls_add(setup->calls, setup->group, setup->where, image);
+	if (calls_is_aside(setup->calls, member->id)) {
+		member->plugin = plugins_stand_in(image);
+		stack->has_aside = true;
+		stack->n_members++;
+		return;
+	}
+	calls_enter(setup->calls, GUARD_LOAD, member->id);
+	err = plugins_load(image, &member->plugin, &why);
+	calls_leave(setup->calls);
+	if (err < 0) {
+		report_add(stack->report, setup->where, "%s", why);
+		return;
+	}
+	stack->n_members++;
+	check_kind(stack, member->plugin);
+}
 
 static void load_member(struct stack *stack, const char *name)
 {
 	const struct stack_setup *setup = stack->setup;
-	const struct mptcpd_plugin *plugin = NULL;
 	AUTO(l_free) char *why = NULL;
+	struct image image;
 
 	for (size_t i = 0; i < stack->n_members; i++)
 		if (strcmp(stack->members[i].plugin->name, name) == 0) {
@@ -37,17 +79,10 @@ static void load_member(struct stack *stack, const char *name)
 		report_add(stack->report, setup->where, "more than %d plugins", STACK_MAX);
 		return;
 	}
-	if (plugins_load(setup->directory, name, &plugin, &why) < 0) {
+	if (image_read(setup->directory, name, &image, &why) < 0)
 		report_add(stack->report, setup->where, "%s", why);
-		return;
-	}
-	stack->members[stack->n_members++].plugin = plugin;
-	if (setup->kind == STACK_PATHS && !plugin->plan_paths)
-		report_add(stack->report, setup->where,
-			   "plugin '%s' plans no paths, expected one for [policy:…]", name);
-	if (setup->kind == STACK_ENDPOINTS && !plugin->plan_endpoints)
-		report_add(stack->report, setup->where,
-			   "plugin '%s' plans no endpoints, expected one for [endpoints]", name);
+	else
+		load_image(stack, &image);
 }
 
 static void load_members(struct stack *stack)
@@ -145,7 +180,7 @@ static void read_setting(struct stack *stack, const struct ini_key *key)
 	}
 	if (found)
 		set(stack, found, place, key);
-	else
+	else if (!stack->has_aside) /* it may be one of theirs */
 		report_unknown_key(stack, key);
 }
 
@@ -171,25 +206,45 @@ static void read_settings(struct stack *stack)
 	}
 }
 
+static void unload(const struct calls *calls, const struct member *member)
+{
+	calls_enter(calls, GUARD_STOP, member->id);
+	plugins_unload(member->plugin);
+	calls_leave(calls);
+}
+
+static int start_member(const struct calls *calls, const struct member *member, void **ret_data)
+{
+	int r = 0;
+
+	if (!member->plugin->start)
+		return 0;
+	calls_enter(calls, GUARD_START, member->id);
+	r = member->plugin->start(member->values, ret_data);
+	calls_leave(calls);
+	return r < 0 ? r : -r;
+}
+
 /* Start them in order; on failure tell which, and stop those before it. */
 static size_t start_members(struct stack *stack, struct policy_plugin **ret_plugins)
 {
 	struct policy_plugin *plugins = l_new(struct policy_plugin, stack->n_members);
+	const struct calls *calls = stack->setup->calls;
 
 	for (size_t i = 0; i < stack->n_members; i++) {
-		const struct mptcpd_plugin *plugin = stack->members[i].plugin;
-		int err = 0;
+		const struct member *member = &stack->members[i];
+		int err;
 
-		plugins[i].plugin = plugin;
-		if (plugin->start)
-			err = plugin->start(stack->members[i].values, &plugins[i].data);
+		plugins[i].plugin = member->plugin;
+		plugins[i].id = member->id;
+		err = start_member(calls, member, &plugins[i].data);
 		if (err == 0)
 			continue;
 		report_add(stack->report, stack->setup->where, "plugin '%s' does not start: %s",
-			   plugin->name, strerror(err < 0 ? -err : err));
+			   member->plugin->name, strerror(-err));
 		for (size_t j = i; j < stack->n_members; j++)
-			plugins_unload(stack->members[j].plugin);
-		stack_stop(plugins, i);
+			unload(calls, &stack->members[j]);
+		stack_stop(plugins, i, calls);
 		return 0;
 	}
 	*ret_plugins = plugins;
@@ -211,16 +266,18 @@ size_t stack_start(const struct stack_setup *setup, struct policy_plugin **ret_p
 	if (report->n_faults == 0)
 		return start_members(stack, ret_plugins);
 	for (size_t i = 0; i < stack->n_members; i++)
-		plugins_unload(stack->members[i].plugin);
+		unload(setup->calls, &stack->members[i]);
 	return 0;
 }
 
-void stack_stop(struct policy_plugin *plugins, size_t n_plugins)
+void stack_stop(struct policy_plugin *plugins, size_t n_plugins, const struct calls *calls)
 {
 	for (size_t i = 0; i < n_plugins; i++) {
+		calls_enter(calls, GUARD_STOP, plugins[i].id);
 		if (plugins[i].plugin->stop)
 			plugins[i].plugin->stop(plugins[i].data);
 		plugins_unload(plugins[i].plugin);
+		calls_leave(calls);
 	}
 	l_free(plugins);
 }

@@ -5,6 +5,7 @@
 #ifndef DAEMON_STACK_H
 #define DAEMON_STACK_H
 
+#include "calls.h"
 #include "ini.h"
 #include "rules.h"
 
@@ -24,15 +25,16 @@ struct stack_setup {
 	const char *plugins; /* their names, a list */
 	struct where where; /* of that list */
 	const char *const *own_keys; /* of the group that are no settings; ends with NULL */
+	struct calls *calls;
 };
 
 /*
- * Load, configure and start them. Returns their number, 0 if anything was reported, now or before:
- * then none is left started. The array is to be freed by stack_stop().
+ * Load, configure and start them, but for those that are set aside: a stand-in is in their place.
+ * Returns their number, 0 if anything was reported, now or before: then none is left started. The array is to be freed by stack_stop().
  */
 size_t stack_start(const struct stack_setup *setup, struct policy_plugin **ret_plugins,
 		   struct report *report);
-void stack_stop(struct policy_plugin *plugins, size_t n_plugins);
+void stack_stop(struct policy_plugin *plugins, size_t n_plugins, const struct calls *calls);
 /* Give each its place in the memory of a connection; returns what they need together. */
 size_t stack_lay_out(struct policy_plugin *plugins, size_t n_plugins);
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "checksum.h"
 #include "slots.h"
 #include "state-record.h"
 
@@ -81,11 +82,11 @@ static struct host_copy *host_copy(const struct state *state, uint64_t generatio
 
 static uint64_t host_checksum(const struct host_copy *copy, uint64_t generation)
 {
-	uint64_t sum = SLOTS_CHECKSUM_START;
+	uint64_t sum = CHECKSUM_START;
 
-	sum = slots_checksum(sum, &generation, sizeof(generation));
-	sum = slots_checksum(sum, &copy->size, sizeof(copy->size));
-	return slots_checksum(sum, copy->bytes, copy->size);
+	sum = checksum_add(sum, &generation, sizeof(generation));
+	sum = checksum_add(sum, &copy->size, sizeof(copy->size));
+	return checksum_add(sum, copy->bytes, copy->size);
 }
 
 static bool is_whole(const struct host_copy *copy)

@@ -25,7 +25,8 @@ static void match(struct engine *engine, struct connection *connection, uint64_t
 	for (size_t i = 0; i < connection->n_announced; i++) {
 		struct announced *announced = &connection->announced[i];
 
-		announced->wanted = announced->wanted_by == WANTED_BY_ADMIN || announced->adopted;
+		announced->wanted = announced->wanted_by == WANTED_BY_ADMIN || announced->adopted ||
+				    connection->set_aside;
 		if (announced->wanted && announced->saved_listening && !announced->listening)
 			announced->listening = engine->ops->listen(engine->kernel, &announced->addr,
 								   announced->ifindex) == 0;

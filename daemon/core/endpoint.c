@@ -223,6 +223,13 @@ static bool is_foreign(const struct engine *engine, const struct owned *owned)
 	return there && !owned->present && !(there->flags & MPTCPD_FLAG_IMPLICIT);
 }
 
+static void call_plugin(struct engine *engine, const struct policy_plugin *plugin)
+{
+	guard_enter(engine->guard, GUARD_PLAN_ENDPOINTS, plugin->id, 0, engine->view.base.now_ms);
+	plugin->plugin->plan_endpoints(plugin->data, &engine->view.base, &engine->plan.base);
+	guard_leave(engine->guard);
+}
+
 static void ask_plugin(struct engine *engine)
 {
 	const struct policy_plugin *plugin = &engine->rules->endpoints;
@@ -230,8 +237,7 @@ static void ask_plugin(struct engine *engine)
 	plan_init(&engine->plan, &engine->model, NULL);
 	if (plugin->plugin && plugin->plugin->plan_endpoints &&
 	    engine->model.path_manager != PATH_MANAGER_USERSPACE)
-		plugin->plugin->plan_endpoints(plugin->data, &engine->view.base,
-					       &engine->plan.base);
+		call_plugin(engine, plugin);
 	if (engine->plan.n_refusals)
 		engine_tell_refusals(engine, NULL);
 }
@@ -385,6 +391,10 @@ void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms)
 	endpoints->dirty = false;
 	if (!endpoints->known)
 		return;
+	if (guard_is_aside(engine->guard, engine->rules->endpoints.id, 0)) {
+		endpoints->due_ms = UINT64_MAX; /* what it made last stays */
+		return;
+	}
 	if (endpoints->full && !engine->resync[SNAPSHOT_ENDPOINTS].wanted &&
 	    !engine->model.snapshot[SNAPSHOT_ENDPOINTS].open) {
 		/* Some may have gone since, and some may have come from others. */

@@ -21,6 +21,8 @@ struct engine {
 	void *kernel;
 	struct engine_observer observer;
 	struct engine_counters counters;
+	struct guard *guard;
+	struct guard own_guard; /* where nobody else keeps one */
 	uint64_t random; /* state of the jitter's generator */
 
 	/* what to look at */

@@ -95,6 +95,7 @@ struct engine *engine_new(const struct engine_setup *setup)
 	engine->ops = setup->ops;
 	engine->kernel = setup->kernel;
 	engine->observer = setup->observer;
+	engine->guard = setup->guard ? setup->guard : &engine->own_guard;
 	engine->random = setup->seed;
 	engine->generation = 1;
 	engine->endpoints.due_ms = UINT64_MAX;
@@ -324,6 +325,7 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 	for (; connection; connection = connection_next(connection)) {
 		connection->policy = NULL;
 		connection->policy_known = false;
+		connection->set_aside = false;
 		free(connection->memory);
 		connection->memory = NULL;
 		engine_find_policy(engine, connection);

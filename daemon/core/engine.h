@@ -10,6 +10,7 @@
 #ifndef CORE_ENGINE_H
 #define CORE_ENGINE_H
 
+#include "guard.h"
 #include "model.h"
 #include "ops.h"
 
@@ -68,6 +69,11 @@ struct engine_setup {
 	const struct kernel_ops *ops;
 	void *kernel;
 	struct engine_observer observer;
+	/*
+	 * Where calls into plugins are marked, and which plugins are set aside. It must outlive the
+	 * engine. NULL: nobody looks, and none is.
+	 */
+	struct guard *guard;
 	uint64_t seed; /* of the jitter in back-off */
 };
 

@@ -137,6 +137,7 @@ struct connection {
 	bool has_gone : 1; /* one of its subflows is */
 	bool ids_unknown : 1; /* older than this life of ours, which has no record of it */
 	bool saved : 1; /* known from an earlier life only, until a snapshot shows it */
+	bool set_aside : 1; /* its policy is: nothing is made for it, and nothing closed */
 	uint8_t n_subflows, room_subflows;
 	uint8_t n_peers, room_peers;
 	uint8_t n_announced, room_announced;

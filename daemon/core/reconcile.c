@@ -25,6 +25,15 @@ static bool is_kept_apart(const struct local *start)
 			 start->usability == USABLE_NOT_CONFIGURED);
 }
 
+/* Whatever one of the stack is set aside for: without it the others could open what it forbids. */
+static bool is_set_aside(const struct engine *engine, const struct policy *policy, uint32_t token)
+{
+	for (size_t i = 0; i < policy->n_plugins; i++)
+		if (guard_is_aside(engine->guard, policy->plugins[i].id, token))
+			return true;
+	return false;
+}
+
 void engine_find_policy(struct engine *engine, struct connection *connection)
 {
 	const struct local *local;
@@ -38,6 +47,10 @@ void engine_find_policy(struct engine *engine, struct connection *connection)
 		connection->policy = rules_for_connection(engine->rules, connection->side,
 							  &connection->local, &connection->remote,
 							  local ? local->interface->name : "");
+	connection->set_aside =
+		connection->policy && is_set_aside(engine, connection->policy, connection->token);
+	if (connection->set_aside)
+		connection->policy = NULL;
 	saved_take_memory(connection);
 }
 
@@ -112,8 +125,11 @@ static void ask_policy(struct engine *engine, struct connection *connection)
 		seen.memory = connection->memory
 				      ? (uint8_t *)connection->memory + plugin->memory_offset
 				      : NULL;
+		guard_enter(engine->guard, GUARD_PLAN_PATHS, plugin->id, connection->token,
+			    engine->view.base.now_ms);
 		plugin->plugin->plan_paths(plugin->data, &engine->view.base, &seen,
 					   &engine->plan.base);
+		guard_leave(engine->guard);
 	}
 	connection->ask_ms = engine->plan.ask_ms;
 	/* Whatever a plugin asks for: never a tight loop. */
@@ -277,9 +293,10 @@ static bool lacks_route(struct engine *engine, const struct subflow *subflow)
 	       !route_exists(&engine->routes, local, &subflow->remote);
 }
 
-static bool should_close(struct engine *engine, const struct subflow *subflow, bool has_good)
+static bool should_close(struct engine *engine, const struct connection *connection,
+			 const struct subflow *subflow, bool has_good)
 {
-	if (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_CLOSING)
+	if (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_CLOSING || connection->set_aside)
 		return false;
 	if (subflow->forbidden)
 		return true;
@@ -336,7 +353,8 @@ static bool close_unwanted(struct engine *engine, struct connection *connection,
 		struct subflow *subflow = &connection->subflows[i];
 		int r = 0;
 
-		if (!should_close(engine, subflow, has_good) && !is_dropped(&engine->plan, subflow))
+		if (!should_close(engine, connection, subflow, has_good) &&
+		    !is_dropped(&engine->plan, subflow))
 			continue;
 		if (subflow->state == SUBFLOW_ESTABLISHED && has_good && is_lost(engine, subflow))
 			r = withdraw_lost(engine, connection, subflow);

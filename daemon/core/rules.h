@@ -39,11 +39,12 @@ struct interface_rule {
 	bool rp_filter_loose; /* loosen a strict rp_filter while in use; else leave it */
 };
 
-/* One plugin of a policy, started. */
+/* One plugin of a policy, started; one that is set aside for all has no function. */
 struct policy_plugin {
 	const struct mptcpd_plugin *plugin;
 	void *data; /* the plugin's own */
 	size_t memory_offset; /* of its memory in the connection's */
+	uint64_t id; /* for guard.h */
 };
 
 /* One [policy:…] group; the first in order whose matches all hold decides. */

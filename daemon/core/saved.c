@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "checksum.h"
 #include "connection.h"
 #include "peer.h"
 
@@ -14,28 +15,18 @@
 
 /* ---- memory of policies ---- */
 
-/* FNV-1a */
-static uint64_t hash(uint64_t h, const void *bytes, size_t size)
-{
-	const uint8_t *at = bytes;
-
-	while (size-- > 0)
-		h = (h ^ *at++) * 0x100000001b3U;
-	return h;
-}
-
 uint64_t saved_layout(const struct policy *policy)
 {
 	uint64_t size = policy->memory_size;
-	uint64_t h = hash(0xcbf29ce484222325U, policy->name, strlen(policy->name) + 1);
+	uint64_t h = checksum_add(CHECKSUM_START, policy->name, strlen(policy->name) + 1);
 
-	h = hash(h, &size, sizeof(size));
+	h = checksum_add(h, &size, sizeof(size));
 	for (size_t i = 0; i < policy->n_plugins; i++) {
 		const struct policy_plugin *plugin = &policy->plugins[i];
 		uint64_t offset = plugin->memory_offset;
 
-		h = hash(h, plugin->plugin->name, strlen(plugin->plugin->name) + 1);
-		h = hash(h, &offset, sizeof(offset));
+		h = checksum_add(h, plugin->plugin->name, strlen(plugin->plugin->name) + 1);
+		h = checksum_add(h, &offset, sizeof(offset));
 	}
 	return h;
 }

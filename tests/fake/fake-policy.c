@@ -60,10 +60,17 @@ static void plan_extras(struct mptcpd_plan *plan)
 		plan->ask_again(plan, fake_policy.ask_ms);
 }
 
+static void tell_asked(void)
+{
+	if (fake_policy.on_asked)
+		fake_policy.on_asked(fake_policy.on_asked_data);
+}
+
 static void plan_paths(void *data, const struct mptcpd_view *view,
 		       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
 {
 	fake_policy.n_asked++;
+	tell_asked();
 	if (fake_policy.refuses_rules)
 		plan_refused(connection, plan);
 	plan_extras(plan);
@@ -84,6 +91,7 @@ static void plan_endpoints(void *data, const struct mptcpd_view *view, struct mp
 	static const struct mptcpd_addr world;
 	uint32_t n = 0;
 
+	tell_asked();
 	for (size_t i = 0; i < view->n_locals; i++) {
 		const struct mptcpd_local *local = &view->locals[i];
 		struct mptcpd_endpoint endpoint = {.addr = local->addr,
@@ -105,7 +113,7 @@ static const struct mptcpd_plugin plugin = {
 	.plan_endpoints = plan_endpoints,
 };
 
-static struct policy_plugin stack[] = {{.plugin = &plugin}};
+static struct policy_plugin stack[] = {{.plugin = &plugin, .id = FAKE_POLICY_ID}};
 static char policy_name[] = "all", backup_match[] = "backup*", never_match[] = "never*";
 static struct policy policies[] = {{.name = policy_name, .plugins = stack, .n_plugins = 1}};
 static struct interface_rule interfaces[] = {
@@ -122,7 +130,7 @@ struct rules fake_rules = {
 	.n_interfaces = 2,
 	.policies = policies,
 	.n_policies = 1,
-	.endpoints = {.plugin = &plugin},
+	.endpoints = {.plugin = &plugin, .id = FAKE_POLICY_ID},
 	.endpoint_flags = MPTCPD_FLAG_SUBFLOW,
 };
 

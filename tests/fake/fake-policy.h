@@ -15,7 +15,12 @@ struct fake_policy {
 	struct mptcpd_addr dropped_local, dropped_remote; /* once */
 	uint64_t ask_ms;
 	size_t n_asked;
+	void (*on_asked)(void *data); /* NULL: nothing is done then */
+	void *on_asked_data;
 };
+
+/* By which it is known to struct guard. */
+#define FAKE_POLICY_ID 0x1234u
 
 extern struct fake_policy fake_policy;
 extern struct rules fake_rules;

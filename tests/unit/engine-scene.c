@@ -28,6 +28,7 @@ void scene_start(struct scene *scene)
 		.ops = &scene->ops,
 		.kernel = scene->fake,
 		.observer = {.on_change = on_change, .on_notice = on_notice, .data = scene},
+		.guard = &scene->guard,
 		.seed = 1,
 	});
 }

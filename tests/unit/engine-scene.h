@@ -15,6 +15,7 @@ struct scene {
 	struct fake_kernel *fake;
 	struct kernel_ops ops; /* what the engine calls: those of the fake, or a test's own */
 	struct engine *engine;
+	struct guard guard;
 	uint64_t now_ms;
 	size_t n_refusals, n_failures; /* notices: plan entries refused, commands failed, */
 	size_t n_disbelieved; /* and announcements of peers refused */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <ell/ell.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <unistd.h>
 
@@ -31,12 +32,21 @@ static void install(struct scene *scene, const char *name, const char *as, mode_
 	scratch_copy(scene->directory, to, from, mode);
 }
 
+static int try_load(const char *directory, const char *name,
+		    const struct mptcpd_plugin **ret_plugin, char **ret_why)
+{
+	struct image image;
+	int err = image_read(directory, name, &image, ret_why);
+
+	return err < 0 ? err : plugins_load(&image, ret_plugin, ret_why);
+}
+
 static const struct mptcpd_plugin *load(struct scene *scene, const char *name)
 {
 	const struct mptcpd_plugin *plugin = NULL;
 	char *why = NULL;
 
-	if (plugins_load(scene->directory, name, &plugin, &why) < 0)
+	if (try_load(scene->directory, name, &plugin, &why) < 0)
 		g_error("%s", why);
 	return plugin;
 }
@@ -49,10 +59,19 @@ static void refuse(struct scene *scene, const char *name, int error, const char 
 	const struct mptcpd_plugin *plugin = NULL;
 	char *why = NULL;
 
-	g_assert_cmpint(plugins_load(scene->directory, name, &plugin, &why), ==, error);
+	g_assert_cmpint(try_load(scene->directory, name, &plugin, &why), ==, error);
 	g_assert_cmpstr(why, ==, message);
 	g_assert_null(plugin);
 	l_free(why);
+}
+
+/* It is the same program, of other bytes. */
+static void append(struct scene *scene, const char *file)
+{
+	int fd = open(scratch_path(scene->directory, file), O_WRONLY | O_APPEND);
+
+	g_assert_cmpint(write(fd, "x", 1), ==, 1);
+	g_assert_cmpint(close(fd), ==, 0);
 }
 
 static void test_loads(struct scene *scene, gconstpointer unused)
@@ -79,6 +98,7 @@ static void test_replaced_file(struct scene *scene, gconstpointer unused)
 	old = load(scene, "echo");
 	g_assert_cmpint(unlink(scratch_path(scene->directory, "echo.so")), ==, 0);
 	install(scene, "echo", "echo", 0644);
+	append(scene, "echo.so");
 	install(scene, "twin", "twin", 0644);
 	new = load(scene, "echo");
 	other = load(scene, "twin");
@@ -91,6 +111,84 @@ static void test_replaced_file(struct scene *scene, gconstpointer unused)
 	g_assert_cmpstr(new->name, ==, "echo");
 	plugins_unload(new);
 	plugins_unload(other);
+}
+
+static void test_written_over(struct scene *scene, gconstpointer unused)
+{
+	g_autofree char *twin = g_strdup_printf("%s/twin.so", fixtures);
+	g_autofree char *bytes = NULL;
+	const struct mptcpd_plugin *plugin, *again;
+	const char *path;
+	gsize size;
+	int fd;
+
+	install(scene, "echo", "echo", 0644);
+	path = scratch_path(scene->directory, "echo.so");
+	plugin = load(scene, "echo");
+	/* as `cp` does it: the same inode, empty first */
+	g_assert_true(g_file_get_contents(twin, &bytes, &size, NULL));
+	fd = open(path, O_WRONLY | O_TRUNC);
+	g_assert_cmpint(fd, >=, 0);
+	g_assert_cmpstr(plugin->settings[0].help, ==, "help");
+	again = NULL;
+	refuse(scene, "echo", -ENOEXEC, "file too short");
+	g_assert_cmpint(write(fd, bytes, size / 2), ==, size / 2);
+	g_assert_cmpstr(plugin->name, ==, "echo");
+	g_assert_cmpint(close(fd), ==, 0);
+	install(scene, "echo", "echo", 0644);
+	append(scene, "echo.so");
+	again = load(scene, "echo");
+	g_assert_true(again != plugin);
+	plugins_unload(plugin);
+	g_assert_cmpstr(again->name, ==, "echo");
+	plugins_unload(again);
+}
+
+static void test_cut_off(struct scene *scene, gconstpointer unused)
+{
+	const char *path;
+	struct stat st;
+
+	install(scene, "echo", "echo", 0644);
+	path = scratch_path(scene->directory, "echo.so");
+	g_assert_cmpint(stat(path, &st), ==, 0);
+	/* every length is refused with words, or loads as what it is without its section headers */
+	for (off_t size = st.st_size - 1; size >= 0; size -= 1 + size / 64) {
+		const struct mptcpd_plugin *plugin = NULL;
+		char *why = NULL;
+
+		g_assert_cmpint(truncate(path, size), ==, 0);
+		if (try_load(scene->directory, "echo", &plugin, &why) == 0)
+			plugins_unload(plugin);
+		else
+			g_assert_nonnull(strstr(why, "echo.so: "));
+		l_free(why);
+	}
+	install(scene, "echo", "echo", 0644);
+	g_assert_cmpint(truncate(path, 4096), ==, 0);
+	refuse(scene, "echo", -ENOEXEC, "cut off after 4096 bytes");
+}
+
+static void test_too_long(struct scene *scene, gconstpointer unused)
+{
+	install(scene, "echo", "echo", 0644);
+	g_assert_cmpint(truncate(scratch_path(scene->directory, "echo.so"), 1 << 30), ==, 0);
+	refuse(scene, "echo", -EFBIG, "1073741824 bytes, at most 16777216 are possible");
+}
+
+/* What runs cannot be changed, by whoever finds the descriptor. */
+static void test_sealed(struct scene *scene, gconstpointer unused)
+{
+	struct image image;
+	char *why = NULL;
+
+	install(scene, "echo", "echo", 0644);
+	g_assert_cmpint(image_read(scene->directory, "echo", &image, &why), ==, 0);
+	g_assert_cmpint(write(image.fd, "x", 1), ==, -1);
+	g_assert_cmpint(errno, ==, EPERM);
+	g_assert_cmpint(ftruncate(image.fd, 0), ==, -1);
+	g_assert_cmpint(errno, ==, EPERM);
+	image_done(&image);
 }
 
 static void test_missing(struct scene *scene, gconstpointer unused)
@@ -110,8 +208,7 @@ static void test_bad_names(struct scene *scene, gconstpointer unused)
 					names[i]);
 		char *why = NULL;
 
-		g_assert_cmpint(plugins_load(scene->directory, names[i], &plugin, &why), ==,
-				-EINVAL);
+		g_assert_cmpint(try_load(scene->directory, names[i], &plugin, &why), ==, -EINVAL);
 		g_assert_cmpstr(why, ==, expected);
 		l_free(why);
 	}
@@ -148,7 +245,7 @@ static void test_writable_directory(struct scene *scene, gconstpointer unused)
 
 	install(scene, "echo", "echo", 0644);
 	g_assert_cmpint(chmod(scene->directory, 0777), ==, 0);
-	g_assert_cmpint(plugins_load(scene->directory, "echo", &plugin, &why), ==, -EPERM);
+	g_assert_cmpint(try_load(scene->directory, "echo", &plugin, &why), ==, -EPERM);
 	g_assert_cmpstr(why, ==, expected);
 	l_free(why);
 }
@@ -158,7 +255,7 @@ static void test_missing_directory(struct scene *scene, gconstpointer unused)
 	const struct mptcpd_plugin *plugin = NULL;
 	char *why = NULL;
 
-	g_assert_cmpint(plugins_load("/nonexistent", "echo", &plugin, &why), ==, -ENOENT);
+	g_assert_cmpint(try_load("/nonexistent", "echo", &plugin, &why), ==, -ENOENT);
 	g_assert_cmpstr(why, ==, "/nonexistent: cannot be opened: No such file or directory");
 	l_free(why);
 }
@@ -221,7 +318,7 @@ static void test_undefined(struct scene *scene, gconstpointer unused)
 	char *why = NULL;
 
 	install(scene, "undefined", "undefined", 0644);
-	g_assert_cmpint(plugins_load(scene->directory, "undefined", &plugin, &why), ==, -ENOEXEC);
+	g_assert_cmpint(try_load(scene->directory, "undefined", &plugin, &why), ==, -ENOEXEC);
 	g_assert_nonnull(strstr(why, "undefined.so: undefined symbol: mptcpd_nowhere_defined"));
 	l_free(why);
 }
@@ -248,6 +345,10 @@ int main(int argc, char **argv)
 	fixtures = argv[1];
 	ADD("loads-and-counts", test_loads);
 	ADD("replaced-file-is-loaded-anew", test_replaced_file);
+	ADD("file-written-over-in-place-changes-nothing-loaded", test_written_over);
+	ADD("cut-off-file-is-refused", test_cut_off);
+	ADD("too-long-file-is-refused", test_too_long);
+	ADD("what-is-loaded-is-sealed", test_sealed);
 	ADD("missing-is-refused", test_missing);
 	ADD("names-that-are-paths-are-refused", test_bad_names);
 	ADD("writable-by-others-is-refused", test_writable);
