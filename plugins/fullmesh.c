@@ -82,6 +82,11 @@ static void collect_remotes(struct mesh *mesh, const struct mptcpd_connection *c
 	}
 }
 
+static bool can_have(const struct mptcpd_connection *connection, uint8_t family)
+{
+	return family == AF_INET || !connection->ipv4_only;
+}
+
 static void add_source(struct mesh *mesh, const struct mptcpd_local *local)
 {
 	struct source *source = &mesh->sources[mesh->n_sources];
@@ -109,6 +114,7 @@ static void collect_sources(struct mesh *mesh, const struct mptcpd_connection *c
 			const struct mptcpd_local *local = &view->locals[i];
 
 			if ((local->flags & MPTCPD_FLAG_SUBFLOW) &&
+			    can_have(connection, local->addr.family) &&
 			    same_host(&local->addr, &connection->local) == initial)
 				add_source(mesh, local);
 		}
@@ -171,7 +177,7 @@ static void plan_announcements(const struct mptcpd_view *view,
 		};
 
 		if ((local->flags & MPTCPD_FLAG_SIGNAL) &&
-		    local->addr.family == connection->local.family &&
+		    can_have(connection, announcement.addr.family) &&
 		    !same_host(&announcement.addr, &connection->local))
 			plan->add_announcement(plan, &announcement);
 	}

@@ -151,6 +151,11 @@ void connection_done(struct model *model)
 		connection_free(model, table_owner(entry, struct connection));
 }
 
+bool connection_is_ipv4_only(const struct connection *connection)
+{
+	return connection->local.family == AF_INET && !connection->mapped;
+}
+
 void connection_describe(const struct connection *connection, struct change *change)
 {
 	change->token = connection->token;

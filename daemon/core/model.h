@@ -308,6 +308,8 @@ struct announced *connection_add_announced(struct connection *connection);
 void connection_remove_announced(struct connection *connection, struct announced *announced);
 /* Is it in the kernel, as far as we know? (pending, established or closing) */
 bool subflow_is_seen(const struct subflow *subflow);
+/* Can it have no subflow of IPv6? Those of IPv4 all can have. */
+bool connection_is_ipv4_only(const struct connection *connection);
 /* How many established subflows it has. */
 size_t connection_count_established(const struct connection *connection);
 

@@ -65,7 +65,8 @@ static int check_path(const struct plan *plan, const struct mptcpd_path *path)
 
 	if (!connection || !path->remote.port || (path->flags & ~(uint32_t)MPTCPD_FLAG_BACKUP))
 		return -EINVAL;
-	if (path->local.family != path->remote.family)
+	if (path->local.family != path->remote.family ||
+	    (path->local.family != AF_INET && connection_is_ipv4_only(connection)))
 		return -EAFNOSUPPORT;
 	if (connection->deny_join_id0 && addr_equal(&path->remote, &connection->remote))
 		return -EPERM;

@@ -158,5 +158,6 @@ struct mptcpd_connection engine_view_connection(struct engine *engine,
 		.subflows = engine->seen,
 		.n_subflows = n,
 		.memory = connection->memory,
+		.ipv4_only = connection_is_ipv4_only(connection),
 	};
 }

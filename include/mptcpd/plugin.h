@@ -137,6 +137,11 @@ struct mptcpd_connection {
 	size_t n_subflows;
 	/* mptcpd_plugin.memory_size bytes, zero at first, kept for this plugin over restarts. */
 	void *memory;
+	/*
+	 * The socket is one of IPv4: a path of IPv6 is refused, and the peer has no use for such an
+	 * address. One of IPv6 can have subflows of both families.
+	 */
+	bool ipv4_only;
 };
 
 /* What all plans of one moment see. */
@@ -197,7 +202,8 @@ struct mptcpd_plan {
 	/*
 	 * Want a path. -EEXIST: it is in the plan already. -EADDRNOTAVAIL: the local address is not
 	 * one of ours, not on that link, or not usable. -ENOTUNIQ: several links have it, and the
-	 * path does not say which. -EAFNOSUPPORT: the families differ. -EPERM: the peer's C flag.
+	 * path does not say which. -EAFNOSUPPORT: the families differ, or the connection cannot have
+	 * that one. -EPERM: the peer's C flag.
 	 * -ENOSPC: the plan is full. -EINVAL: no remote port, or unknown flags. All but the first
 	 * are also reported to the operator under the plugin's name.
 	 */

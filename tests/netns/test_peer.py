@@ -21,12 +21,15 @@ class Scene:
     """Links, mptcpd on the client, a server that listens on every address, one connection.
 
     What the server does about paths is up to the test: `path_manager` is the one it has, without
-    mptcpd unless `server` is the configuration for one.
+    mptcpd unless `server` is the configuration for one. Without `config` the client has the kernel's
+    own path manager, which accepts what is announced.
     """
 
-    def __init__(self, form, links=3, config=FULLMESH, path_manager="kernel", server=None):
+    def __init__(self, form, links=3, config=FULLMESH, path_manager="kernel", server=None,
+                 listen="::"):
         self.net = Network(links=links, note=tap.note, routes_by_source=NEEDS_ROUTES_BY_SOURCE)
         self.form = form
+        self.listen = listen
         self.config = config
         self.server_config = server
         self.path_manager = path_manager
@@ -39,7 +42,8 @@ class Scene:
             self.daemon = self.start(self.client, self.config)
             self.other = self.start(self.server, self.server_config)
             self.capture = Capture(self.client)
-            Traffic(self.server, "server", "::", 5000)
+            Traffic(self.server, "server", self.listen, 5000)
+            self.client.ip("mptcp limits set subflow 8 add_addr_accepted 8")
             self.traffic = Traffic(self.client, "client", self.address(1, SERVER), 5000)
             tap.equal(self.traffic.hello, {"connected": 1, "mptcp": 1}, "connections")
             self.token = self.client.connections()[0]["token"]
@@ -165,6 +169,55 @@ def withdrawn_twice_ipv4():
 @tap.test("/peer/initial/withdrawn-and-offered-again-and-again-ipv6")
 def withdrawn_twice_ipv6():
     withdrawn_twice(IPV6)
+
+
+# ---- announcements of both families ----
+
+SIGNAL = FULLMESH + "[interface:link*]\nflags = signal\n"
+
+
+def announced(scene):
+    """What the server has announced, as its mptcpd tells it."""
+    (connection,) = scene.other.connections()
+    return {a["address"] for a in connection["announced"]}
+
+
+def families(form, clients, known, others=(IPV4, IPV6), listen="::"):
+    for config in clients:
+        with Scene(form, links=2, config=config, server=SIGNAL, listen=listen) as scene:
+            first = scene.seen(1, SERVER)
+            wanted = {other.format(i, SERVER) for other in others for i in (1, 2)} - {first}
+            wait_until(lambda: announced(scene) == wanted, 3, f"announced: {wanted}",
+                       lambda: announced(scene))
+            wanted = {other.format(i, SERVER) for other in known for i in (1, 2)} | {first}
+            wait_until(lambda: {remote for _, remote in scene.pairs()} == wanted, 3,
+                       f"joins to {wanted}", scene.pairs)
+            status = scene.other.json("status")["status"]
+            tap.equal((status["command-errors"], status["plans-refused"]), (0, 0), "errors")
+            if scene.daemon:
+                status = scene.daemon.json("status")["status"]
+                tap.equal((status["command-errors"], status["plans-refused"]), (0, 0),
+                          "the client's errors")
+
+
+@tap.test("/peer/families/ipv6-connection-is-offered-ipv4-too")
+def families_ipv6():
+    families(IPV6, (FULLMESH, None), (IPV4, IPV6))
+
+
+@tap.test("/peer/families/ipv4-connection-of-ipv6-sockets-is-offered-ipv6-too")
+def families_mapped():
+    families("::ffff:10.0.{}.{}", (FULLMESH, None), (IPV4, IPV6))
+
+
+@tap.test("/peer/families/ipv4-client-of-an-ipv6-server-uses-ipv4-alone")
+def families_ipv4():
+    families(IPV4, (FULLMESH, None), (IPV4,))
+
+
+@tap.test("/peer/families/ipv4-server-offers-ipv4-alone")
+def families_ipv4_server():
+    families(IPV4, (FULLMESH, None), (IPV4,), others=(IPV4,), listen="0.0.0.0")
 
 
 if __name__ == "__main__":

@@ -100,6 +100,15 @@ static void test_mixed(struct scene *scene, gconstpointer unused)
 	assert_paths(scene, A ">" PEER " " B ">" PEER " " A6 ">" PEER6);
 }
 
+static void test_ipv4_only(struct scene *scene, gconstpointer unused)
+{
+	scene->connection.ipv4_only = true;
+	fake_view_add(&scene->view, A6, MPTCPD_FLAG_SUBFLOW);
+	announce(scene, PEER6);
+	plan(scene);
+	assert_paths(scene, A ">" PEER " " B ">" PEER);
+}
+
 static void test_initial_first(struct scene *scene, gconstpointer unused)
 {
 	connect_pair(scene, B ":40000", PEER);
@@ -241,6 +250,30 @@ static void test_server_announces(struct scene *scene, gconstpointer unused)
 	g_assert_false(scene->plan.announcements[0].listen);
 }
 
+static size_t count_announced(struct scene *scene, const char *local, const char *remote,
+			      bool ipv4_only)
+{
+	fake_view_init(&scene->view);
+	fake_view_add(&scene->view, A, MPTCPD_FLAG_SIGNAL);
+	fake_view_add(&scene->view, B, MPTCPD_FLAG_SIGNAL);
+	fake_view_add(&scene->view, A6, MPTCPD_FLAG_SIGNAL);
+	fake_view_add(&scene->view, B6, MPTCPD_FLAG_SIGNAL);
+	scene->connection.side = MPTCPD_SIDE_SERVER;
+	scene->connection.ipv4_only = ipv4_only;
+	connect_pair(scene, local, remote);
+	fake_plan_init(&scene->plan, &scene->connection);
+	plan(scene);
+	return scene->plan.n_announcements;
+}
+
+static void test_server_announces_both(struct scene *scene, gconstpointer unused)
+{
+	g_assert_cmpuint(count_announced(scene, "[" A6 "]:80", PEER6, false), ==, 3);
+	g_assert_cmpuint(count_announced(scene, A ":80", PEER, false), ==, 3);
+	g_assert_cmpuint(count_announced(scene, A ":80", PEER, true), ==, 1);
+	g_assert_cmpint(scene->plan.announcements[0].addr.family, ==, AF_INET);
+}
+
 static void test_unknown_side(struct scene *scene, gconstpointer unused)
 {
 	scene->connection.side = MPTCPD_SIDE_UNKNOWN;
@@ -281,6 +314,7 @@ int main(int argc, char **argv)
 	ADD("each-address-to-each", test_pairs);
 	ADD("each-address-to-each-v6", test_pairs_v6);
 	ADD("families-do-not-mix", test_mixed);
+	ADD("ipv4-socket-gets-no-ipv6", test_ipv4_only);
 	ADD("initial-pair-comes-first", test_initial_first);
 	ADD("initial-link-gone-is-left-out", test_initial_link_gone);
 	ADD("address-without-subflow-flag-is-left-out", test_no_flag);
@@ -296,6 +330,7 @@ int main(int argc, char **argv)
 	ADD("paths-of-other-plugins-count", test_stacked);
 	ADD("server-makes-none-unless-told", test_server);
 	ADD("server-announces-what-has-the-flag", test_server_announces);
+	ADD("server-announces-both-families-where-of-use", test_server_announces_both);
 	ADD("unknown-side-makes-none", test_unknown_side);
 	ADD("only-where-routes-lead", test_routes);
 	ADD("no-route-no-path", test_no_route_at_all);
