@@ -195,13 +195,13 @@ static int append_flags(sd_bus_message *m, uint32_t flags)
 static enum usability judge(const struct model *model, const struct local *local)
 {
 	const struct interface *interface = local->interface;
-	bool routed = local->addr.family == AF_INET ? interface->route_v4 : interface->route_v6;
 
 	if (local->usability != USABLE)
 		return local->usability;
 	if (interface->usability != USABLE)
 		return interface->usability;
-	return model->path_manager == PATH_MANAGER_KERNEL && !routed ? USABLE_NOT_ROUTED : USABLE;
+	return model->path_manager == PATH_MANAGER_KERNEL && !local->leads_out ? USABLE_NOT_ROUTED
+									       : USABLE;
 }
 
 static int append_locals(sd_bus_message *m, const struct model *model,

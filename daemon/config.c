@@ -163,7 +163,7 @@ static void read_endpoints(struct config_loader *loader, const struct ini_group 
 static void read_interface_match(struct report *report, const struct ini_group *group,
 				 struct interface_rule *rule)
 {
-	const char *names[MPTCPD_LINK_VLAN + 2];
+	const char *names[LINK_TYPES + 1];
 	const char *match = group->name;
 
 	if (strncmp(match, "type:", 5) == 0) {
@@ -173,9 +173,9 @@ static void read_interface_match(struct report *report, const struct ini_group *
 		rule->type = (uint8_t)type;
 		if (type >= 0)
 			return;
-		for (int i = 0; i <= MPTCPD_LINK_VLAN; i++)
+		for (int i = 0; i < LINK_TYPES; i++)
 			names[i] = link_type_name((enum mptcpd_link_type)i);
-		names[MPTCPD_LINK_VLAN + 1] = NULL;
+		names[LINK_TYPES] = NULL;
 		report_add_unknown(report, group->where, "type of interface", match + 5, names);
 		return;
 	}

@@ -34,15 +34,18 @@ static bool is_one_of(const char *word, const char *const *words)
 /* By the name of its driver's kind first: every kind of Ethernet has ARPHRD_ETHER. */
 static uint8_t link_type(uint16_t hardware, const char *kind)
 {
-	static const char *const tunnels[] = {"tun",	   "gre",	"gretap",    "erspan",
-					      "ipip",	   "sit",	"vti",	     "ip6tnl",
-					      "ip6gre",	   "ip6gretap", "ip6erspan", "vti6",
-					      "wireguard", "xfrm",	"vxlan",     "geneve",
-					      "gtp",	   "bareudp",	"ovpn",	     NULL};
+	static const char *const tunnels[] = {"gre",	   "gretap",	"erspan", "ipip",
+					      "sit",	   "vti",	"ip6tnl", "ip6gre",
+					      "ip6gretap", "ip6erspan", "vti6",	  "wireguard",
+					      "xfrm",	   "vxlan",	"geneve", "gtp",
+					      "bareudp",   "ovpn",	NULL};
 	static const char *const vlans[] = {"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", NULL};
 	static const char *const bonds[] = {"bond", "team", NULL};
 	static const char *const wwans[] = {"wwan", "rmnet", NULL};
 
+	/* One driver for both: a tap has Ethernet frames, and so neighbours. */
+	if (strcmp(kind, "tun") == 0)
+		return hardware == ARPHRD_ETHER ? MPTCPD_LINK_TAP : MPTCPD_LINK_TUNNEL;
 	if (is_one_of(kind, tunnels))
 		return MPTCPD_LINK_TUNNEL;
 	if (is_one_of(kind, vlans))
@@ -233,6 +236,22 @@ int codec_link_event(const void *message, size_t size, struct event *ret_event)
 	return r;
 }
 
+/* An address in a route, which is left out where it is all zeroes. */
+static int decode_route_addr(const struct nlattr *attr, uint8_t family, struct mptcpd_addr *ret)
+{
+	static const uint8_t zero[16];
+	bool mapped;
+
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	if (!attr) {
+		*ret = family == AF_INET ? addr_v4(zero, 0) : addr_v6(zero, 0);
+		return 0;
+	}
+	return codec_addr(family == AF_INET ? attr : NULL, family == AF_INET6 ? attr : NULL, 0, ret,
+			  &mapped);
+}
+
 int codec_route(const void *message, size_t size, struct codec_route *ret_route)
 {
 	const struct nlattr *attrs[RTA_VIA + 1];
@@ -240,11 +259,19 @@ int codec_route(const void *message, size_t size, struct codec_route *ret_route)
 	struct codec_route route = {0};
 
 	if (codec_message(message, size, sizeof(*info), attrs, RTA_VIA) < 0 ||
-	    codec_ifindex(attrs[RTA_OIF], &route.ifindex) < 0)
+	    codec_ifindex(attrs[RTA_OIF], &route.ifindex) < 0 ||
+	    decode_route_addr(attrs[RTA_DST], info->rtm_family, &route.net) < 0 ||
+	    (attrs[RTA_PREFSRC] &&
+	     decode_route_addr(attrs[RTA_PREFSRC], info->rtm_family, &route.source) < 0) ||
+	    info->rtm_dst_len > (info->rtm_family == AF_INET ? 32 : 128))
 		return -EBADMSG;
 	if (((const struct nlmsghdr *)message)->nlmsg_type != RTM_NEWROUTE)
 		return CODEC_UNKNOWN;
 	route.type = info->rtm_type;
+	route.protocol = info->rtm_protocol;
+	route.prefix = info->rtm_dst_len;
+	if (info->rtm_flags & RTM_F_CLONED)
+		route.net = (struct mptcpd_addr){0};
 	/* Next hops in a list all have one. */
 	route.gateway = attrs[RTA_GATEWAY] || attrs[RTA_VIA] || attrs[RTA_MULTIPATH];
 	*ret_route = route;
@@ -286,6 +313,16 @@ struct nlmsghdr *codec_get_route(void *buffer, const struct mptcpd_addr *local, 
 	}
 	if (ifindex)
 		mnl_attr_put_u32(nlh, RTA_OIF, ifindex);
+	return nlh;
+}
+
+struct nlmsghdr *codec_get_routes(void *buffer, uint8_t family)
+{
+	struct nlmsghdr *nlh = put_header(buffer, RTM_GETROUTE, NLM_F_DUMP, sizeof(struct rtmsg));
+	struct rtmsg *route = mnl_nlmsg_get_payload(nlh);
+
+	route->rtm_family = family;
+	route->rtm_type = RTN_UNICAST;
 	return nlh;
 }
 

@@ -118,10 +118,14 @@ struct nlmsghdr *codec_subflow_destroy(void *buffer, uint16_t family, uint32_t t
  */
 int codec_link_event(const void *message, size_t size, struct event *ret_event);
 
-/* What a route query answered. */
+/* A route, as a query was answered or as it was dumped. */
 struct codec_route {
+	struct mptcpd_addr net; /* family 0: neither IPv4 nor IPv6, or a copy for one destination */
+	struct mptcpd_addr source; /* that it prefers; family 0: none */
 	uint32_t ifindex; /* 0: several next hops */
+	uint8_t prefix; /* of net */
 	uint8_t type; /* RTN_* */
+	uint8_t protocol; /* RTPROT_*: who made it */
 	bool gateway;
 };
 
@@ -136,6 +140,9 @@ struct nlmsghdr *codec_get_addresses(void *buffer);
  */
 struct nlmsghdr *codec_get_route(void *buffer, const struct mptcpd_addr *local, uint32_t ifindex,
 				 const struct mptcpd_addr *remote);
+
+/* A dump of the unicast routes of all tables, on a socket with socket_filter(). */
+struct nlmsghdr *codec_get_routes(void *buffer, uint8_t family);
 
 /* An entry of the neighbour tables (ARP, NDP): only those that were sought in vain. */
 struct codec_neighbour {

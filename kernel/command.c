@@ -139,7 +139,10 @@ static int route(void *data, const struct mptcpd_addr *local, uint32_t ifindex,
 {
 	struct kernel *kernel = data;
 
-	return told(kernel, &kernel->links, link_route(&kernel->links, local, ifindex, remote));
+	struct ways *ways = &kernel->ways[local->family == AF_INET6];
+
+	return told(kernel, &kernel->links,
+		    link_route(&kernel->links, ways, local, ifindex, remote));
 }
 
 static int link_returned(void *data, uint32_t ifindex)

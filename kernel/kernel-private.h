@@ -8,6 +8,7 @@
 #include "pending.h"
 #include "pm.h"
 #include "snapshot.h"
+#include "ways.h"
 
 struct kernel {
 	struct sink sink;
@@ -19,6 +20,7 @@ struct kernel {
 	struct snapshot snapshots[SNAPSHOT_KINDS];
 	struct listeners listeners;
 	struct pending pending;
+	struct ways ways[2]; /* of IPv4 and IPv6 */
 	int wake; /* an eventfd: readable when a snapshot is to start or to end */
 	bool has_diag; /* connections can be dumped: asked once */
 	uint64_t deadline_ns;

@@ -237,6 +237,8 @@ static int dispatch_pm(struct kernel *kernel)
 
 static int dispatch_links(struct kernel *kernel)
 {
+	for (size_t i = 0; i < 2; i++)
+		ways_forget(&kernel->ways[i]);
 	return dispatch_events(kernel, &kernel->link_events, link_event, SNAPSHOT_HOST);
 }
 

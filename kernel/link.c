@@ -123,11 +123,20 @@ static int route_v4(struct socket *socket, const struct mptcpd_addr *local, uint
 
 	if (r == 0 && route.type == RTN_UNICAST)
 		return ROUTE_UNICAST;
-	if (r < 0 && !means_no_route(r))
-		return r;
-	/* Is the peer a neighbour elsewhere? Then a SYN bound to this link looks for it here too. */
-	route = (struct codec_route){0};
-	r = socket_request(socket, codec_get_route(&command, NULL, 0, remote), on_route, &route);
+	return r < 0 && !means_no_route(r) ? r : ROUTE_NONE;
+}
+
+/*
+ * IPv4: is the peer a neighbour on another interface? Then a SYN bound to this link looks for it
+ * here too.
+ */
+static int route_on_link(struct socket *socket, uint32_t ifindex, const struct mptcpd_addr *remote)
+{
+	union codec_command command;
+	struct codec_route route = {0};
+	int r = socket_request(socket, codec_get_route(&command, NULL, 0, remote), on_route,
+			       &route);
+
 	if (r == 0 && route.type == RTN_UNICAST && !route.gateway && route.ifindex != ifindex)
 		return ROUTE_ON_LINK;
 	return r < 0 && !means_no_route(r) ? r : ROUTE_NONE;
@@ -176,22 +185,55 @@ static struct mptcpd_addr somewhere(uint8_t family)
 	return family == AF_INET ? addr_v4(ip4, 0) : addr_v6(ip6, 0);
 }
 
-int link_route(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,
-	       const struct mptcpd_addr *remote)
+static int look_up(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,
+		   const struct mptcpd_addr *remote)
 {
-	struct mptcpd_addr probe;
+	return local->family == AF_INET ? route_v4(socket, local, ifindex, remote)
+					: route_v6(local, ifindex, remote);
+}
+
+/* Does this source get anywhere beyond its own link? */
+static int route_beyond(struct socket *socket, struct ways *ways, const struct mptcpd_addr *local,
+			uint32_t ifindex)
+{
+	int r = ways_learn(ways, local->family);
+
+	for (size_t i = 0; i < ways->n && r >= 0; i++) {
+		const struct way *way = &ways->list[i];
+
+		if ((way->ifindex && way->ifindex != ifindex) ||
+		    (way->prefix && addr_in_prefix(local, &way->net, way->prefix) && !way->gateway))
+			continue;
+		for (int far = 1; far >= 0; far--) {
+			struct mptcpd_addr probe = way_probe(way, far);
+
+			r = look_up(socket, local, ifindex, &probe);
+			if (r == ROUTE_UNICAST)
+				return ROUTE_SITE;
+		}
+	}
+	return r < 0 ? r : ROUTE_NONE;
+}
+
+int link_route(struct socket *socket, struct ways *ways, const struct mptcpd_addr *local,
+	       uint32_t ifindex, const struct mptcpd_addr *remote)
+{
+	struct mptcpd_addr world;
+	int r;
 
 	if ((local->family != AF_INET && local->family != AF_INET6) || ifindex == 0)
 		return -EINVAL;
 	if (remote->family == 0) {
-		probe = somewhere(local->family);
-		remote = &probe;
+		world = somewhere(local->family);
+		r = look_up(socket, local, ifindex, &world);
+		return r == ROUTE_NONE ? route_beyond(socket, ways, local, ifindex) : r;
 	}
 	if (remote->family != local->family)
 		return -EAFNOSUPPORT;
-	if (local->family == AF_INET6)
-		return route_v6(local, ifindex, remote);
-	return route_v4(socket, local, ifindex, remote);
+	r = look_up(socket, local, ifindex, remote);
+	if (r == ROUTE_NONE && local->family == AF_INET)
+		r = route_on_link(socket, ifindex, remote);
+	return r;
 }
 
 /* More are left to time out by themselves. */

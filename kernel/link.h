@@ -4,6 +4,7 @@
 #define KERNEL_LINK_H
 
 #include "socket.h"
+#include "ways.h"
 
 /* Join all groups that tell of links, addresses, routes and rules. 0 or -errno. */
 int link_join(struct socket *socket);
@@ -15,11 +16,11 @@ int link_join(struct socket *socket);
 int link_event(const void *message, size_t size, struct event *ret_event);
 
 /*
- * As `route` of struct kernel_ops. `socket` is one for requests on NETLINK_ROUTE. Asks the routing
- * tables; no packet is sent.
+ * As `route` of struct kernel_ops. `socket` is one for requests on NETLINK_ROUTE, `ways` those of
+ * local's family. Asks the routing tables; no packet is sent.
  */
-int link_route(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,
-	       const struct mptcpd_addr *remote);
+int link_route(struct socket *socket, struct ways *ways, const struct mptcpd_addr *local,
+	       uint32_t ifindex, const struct mptcpd_addr *remote);
 
 /*
  * Forget the neighbours that were sought in vain on this link. `socket` as above. 0 or -errno.

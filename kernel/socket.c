@@ -69,6 +69,15 @@ int socket_join(struct socket *socket, uint32_t group)
 	return 0;
 }
 
+int socket_filter(struct socket *socket)
+{
+	int on = 1;
+
+	return setsockopt(socket->fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) < 0
+		       ? -errno
+		       : 0;
+}
+
 int socket_send(struct socket *socket, struct nlmsghdr *request)
 {
 	request->nlmsg_seq = ++socket->seq;

@@ -31,6 +31,11 @@ int socket_open(struct socket *socket, int bus, enum socket_mode mode);
 void socket_close(struct socket *socket);
 /* As large a receive buffer as may be had, so that bursts of events fit. */
 void socket_grow(struct socket *socket);
+/*
+ * Have dumps leave out what does not fit the header of the request, and requests that are not
+ * understood refused. 0 or -errno.
+ */
+int socket_filter(struct socket *socket);
 /* Join a multicast group. -EPERM: CAP_NET_ADMIN is missing. */
 int socket_join(struct socket *socket, uint32_t group);
 

@@ -35,7 +35,8 @@ struct engine {
 	bool host_dirty; /* the view is out of date */
 	bool host_known; /* the first snapshot of the host is complete */
 	uint64_t host_due_ms; /* not before: routes may change hundreds of times a second */
-	uint32_t generation; /* of the view; connections remember with which they were planned */
+	/* Of the view, 1: none was made yet; connections remember with which they were planned. */
+	uint32_t generation;
 
 	struct {
 		bool wanted;

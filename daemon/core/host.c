@@ -15,6 +15,7 @@ static const char *const usability_texts[] = {
 	[USABLE_NOT_CARRIER] = "no carrier",
 	[USABLE_NOT_LOOPBACK] = "loopback",
 	[USABLE_NOT_CONFIGURED] = "use = no",
+	[USABLE_NOT_TUNNEL] = "tap with a default route beside another link's: taken for a tunnel",
 	[USABLE_NOT_MEMBER] = "member of a bridge or bond",
 	[USABLE_NOT_TENTATIVE] = "tentative: duplicate address detection is not done",
 	[USABLE_NOT_LINK_LOCAL] = "link-local address",
@@ -46,7 +47,9 @@ static enum usability judge_interface(const struct model *model, const struct in
 	if (interface->type == MPTCPD_LINK_LOOPBACK)
 		return USABLE_NOT_LOOPBACK;
 	if (rule && rule->use == USE_NO)
-		return USABLE_NOT_CONFIGURED;
+		return interface->as_tunnel && rule->by_type && rule->type == MPTCPD_LINK_TUNNEL
+			       ? USABLE_NOT_TUNNEL
+			       : USABLE_NOT_CONFIGURED;
 	if (is_member(model, interface) && !(rule && rule->use == USE_YES))
 		return USABLE_NOT_MEMBER;
 	if (!interface->up)
@@ -84,17 +87,21 @@ static bool judge_local(struct model *model, struct local *local)
 {
 	const struct interface *interface = local->interface;
 	const struct interface_rule *rule =
-		rules_for_address(model->rules, interface->name, interface->type, &local->addr);
+		rules_for_address(model->rules, interface->name, interface->type,
+				  interface->as_tunnel, &local->addr);
 	enum usability before = local->usability;
 	uint32_t flags_before = local->flags;
+	bool forced_before = local->forced;
 
 	local->usability = judge_interface(model, interface, rule);
 	if (local->usability == USABLE)
 		local->usability = judge_address(local, rule);
 	*count_of_usable(model, local) += (local->usability == USABLE) - (before == USABLE);
 	local->flags = rule && rule->has_flags ? rule->flags : model->rules->endpoint_flags;
+	local->forced = rule && rule->use == USE_YES;
 	local->announce = rule ? rule->announce : (struct mptcpd_addr){0};
-	return before != local->usability || flags_before != local->flags;
+	return before != local->usability || flags_before != local->flags ||
+	       forced_before != local->forced;
 }
 
 static bool judge(struct model *model, struct interface *interface)
@@ -102,7 +109,8 @@ static bool judge(struct model *model, struct interface *interface)
 	enum usability before = interface->usability;
 	bool differs = false;
 
-	interface->rule = rules_for_interface(model->rules, interface->name, interface->type);
+	interface->rule = rules_for_interface(model->rules, interface->name, interface->type,
+					      interface->as_tunnel);
 	interface->usability = judge_interface(model, interface, interface->rule);
 	for (struct local *local = interface->locals; local; local = local->next)
 		differs |= judge_local(model, local);
@@ -123,6 +131,15 @@ static void describe_interface(const struct interface *interface, struct change 
 {
 	change->ifindex = interface->ifindex;
 	snprintf(change->interface, sizeof(change->interface), "%s", interface->name);
+}
+
+void model_take_for_tunnel(struct model *model, struct interface *interface, bool as_tunnel,
+			   struct change *ret_change)
+{
+	*ret_change = (struct change){.type = CHANGE_INTERFACE_CHANGED, .host = true};
+	interface->as_tunnel = as_tunnel;
+	judge(model, interface);
+	describe_interface(interface, ret_change);
 }
 
 static bool has_link_changed(const struct interface *interface, const struct event_link *link)

@@ -20,6 +20,7 @@ enum usability {
 	USABLE_NOT_CARRIER, /* … or has no carrier */
 	USABLE_NOT_LOOPBACK,
 	USABLE_NOT_CONFIGURED, /* use = no */
+	USABLE_NOT_TUNNEL, /* … because it is a tap that is taken for a tunnel */
 	USABLE_NOT_MEMBER, /* member of a bridge or bond */
 	USABLE_NOT_TENTATIVE, /* duplicate address detection is not done, or failed */
 	USABLE_NOT_LINK_LOCAL,
@@ -44,6 +45,8 @@ struct local {
 	uint8_t prefix;
 	bool tentative, temporary, deprecated, host_scope, secondary;
 	enum usability usability;
+	bool forced; /* its rule says use = yes: that routes lead out is taken for granted */
+	bool leads_out; /* as far as asked; only for the endpoints of the kernel's path manager */
 	struct mptcpd_addr announce; /* from its rule; family 0: none */
 };
 
@@ -55,7 +58,8 @@ struct interface {
 	const struct interface_rule *rule; /* NULL: none matches */
 	uint8_t type; /* enum mptcpd_link_type */
 	bool up, carrier, point_to_point, rp_filter_strict;
-	bool route_v4, route_v6; /* a route out exists, as far as asked */
+	bool route_v4, route_v6; /* a default route leads out of it, as far as asked */
+	bool as_tunnel; /* a tap that has one beside another link: what rules say of tunnels holds */
 	enum usability usability; /* of the interface as a whole */
 	char name[MPTCPD_IFNAME_SIZE];
 };
@@ -266,6 +270,10 @@ int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
 bool model_sweep(struct model *model, uint64_t now_ms, struct change *ret_change);
 /* Are there things to sweep? */
 bool model_is_sweeping(const struct model *model);
+
+/* Is this interface taken for a tunnel from now on? Looks at its rules again. */
+void model_take_for_tunnel(struct model *model, struct interface *interface, bool as_tunnel,
+			   struct change *ret_change);
 
 /* New rules: look again which interfaces and addresses count. Policies are the engine's to renew. */
 void model_set_rules(struct model *model, const struct rules *rules);

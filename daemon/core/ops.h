@@ -26,6 +26,8 @@ enum route {
 	 * kernel will look for it on this link too (two hosts joined by several cables).
 	 */
 	ROUTE_ON_LINK = 3,
+	/* Of the world at large: no route leads everywhere, but some lead beyond the link. */
+	ROUTE_SITE = 4,
 };
 
 /* MPTCP_PM_CMD_SUBFLOW_CREATE. */
@@ -70,7 +72,7 @@ struct kernel_ops {
 	int (*withdraw)(void *kernel, uint32_t token, uint8_t id);
 	/* Which path manager has the connection? enum probe, or -errno. */
 	int (*probe)(void *kernel, uint32_t token);
-	/* enum route, or -errno. `remote` of family 0 stands for a global address of local's family. */
+	/* enum route, or -errno. `remote` of family 0 stands for the world at large. */
 	int (*route)(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
 		     const struct mptcpd_addr *remote);
 	/*

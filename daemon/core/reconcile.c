@@ -21,8 +21,9 @@
  */
 static bool is_kept_apart(const struct local *start)
 {
-	return start && (start->usability == USABLE_NOT_LOOPBACK ||
-			 start->usability == USABLE_NOT_CONFIGURED);
+	return start &&
+	       (start->usability == USABLE_NOT_LOOPBACK ||
+		start->usability == USABLE_NOT_CONFIGURED || start->usability == USABLE_NOT_TUNNEL);
 }
 
 /* Whatever one of the stack is set aside for: without it the others could open what it forbids. */
@@ -39,7 +40,7 @@ void engine_find_policy(struct engine *engine, struct connection *connection)
 	const struct local *local;
 
 	if (connection->policy_known || connection->side == MPTCPD_SIDE_UNKNOWN ||
-	    !connection->local.family || !engine->host_known)
+	    !connection->local.family || engine->generation == 1)
 		return;
 	local = model_find_local(&engine->model, &connection->local, 0);
 	connection->policy_known = true;

@@ -47,6 +47,7 @@ static bool has_neighbours(const struct interface *interface)
 	case MPTCPD_LINK_BOND:
 	case MPTCPD_LINK_VETH:
 	case MPTCPD_LINK_VLAN:
+	case MPTCPD_LINK_TAP:
 		return !interface->point_to_point;
 	case MPTCPD_LINK_OTHER:
 	case MPTCPD_LINK_LOOPBACK:
@@ -59,8 +60,8 @@ static bool has_neighbours(const struct interface *interface)
 	return false;
 }
 
-bool route_exists(struct route_cache *cache, const struct local *local,
-		  const struct mptcpd_addr *remote)
+static enum route look_up(struct route_cache *cache, const struct local *local,
+			  const struct mptcpd_addr *remote)
 {
 	uint32_t ifindex = local->interface->ifindex;
 	struct route_verdict *verdict =
@@ -76,6 +77,27 @@ bool route_exists(struct route_cache *cache, const struct local *local,
 		verdict->generation = cache->generation;
 		verdict->verdict = (uint8_t)(r < 0 ? ROUTE_NONE : r);
 	}
-	return verdict->verdict == ROUTE_UNICAST ||
-	       (verdict->verdict == ROUTE_ON_LINK && has_neighbours(local->interface));
+	return (enum route)verdict->verdict;
+}
+
+bool route_exists(struct route_cache *cache, const struct local *local,
+		  const struct mptcpd_addr *remote)
+{
+	switch (look_up(cache, local, remote)) {
+	case ROUTE_UNICAST:
+	case ROUTE_SITE:
+		return true;
+	case ROUTE_ON_LINK:
+		return has_neighbours(local->interface);
+	case ROUTE_NONE:
+		break;
+	}
+	return false;
+}
+
+bool route_is_default(struct route_cache *cache, const struct local *local)
+{
+	static const struct mptcpd_addr world;
+
+	return look_up(cache, local, &world) == ROUTE_UNICAST;
 }

@@ -33,5 +33,7 @@ void route_cache_flush(struct route_cache *cache);
  */
 bool route_exists(struct route_cache *cache, const struct local *local,
 		  const struct mptcpd_addr *remote);
+/* Does a default route, or what amounts to one, lead out of its interface? */
+bool route_is_default(struct route_cache *cache, const struct local *local);
 
 #endif

@@ -12,18 +12,17 @@ static const char *const link_types[] = {
 	[MPTCPD_LINK_WWAN] = "wwan",	     [MPTCPD_LINK_PPP] = "ppp",
 	[MPTCPD_LINK_TUNNEL] = "tunnel",     [MPTCPD_LINK_BRIDGE] = "bridge",
 	[MPTCPD_LINK_BOND] = "bond",	     [MPTCPD_LINK_VETH] = "veth",
-	[MPTCPD_LINK_VLAN] = "vlan",
+	[MPTCPD_LINK_VLAN] = "vlan",	     [MPTCPD_LINK_TAP] = "tap",
 };
-#define N_LINK_TYPES (sizeof(link_types) / sizeof(link_types[0]))
 
 const char *link_type_name(enum mptcpd_link_type type)
 {
-	return type < N_LINK_TYPES ? link_types[type] : link_types[MPTCPD_LINK_OTHER];
+	return type < LINK_TYPES ? link_types[type] : link_types[MPTCPD_LINK_OTHER];
 }
 
 int link_type_from_name(const char *name)
 {
-	for (size_t i = 0; i < N_LINK_TYPES; i++)
+	for (size_t i = 0; i < LINK_TYPES; i++)
 		if (strcmp(link_types[i], name) == 0)
 			return (int)i;
 	return -1;
@@ -31,7 +30,8 @@ int link_type_from_name(const char *name)
 
 /* addr NULL: the interface as such, which no prefix matches. */
 static const struct interface_rule *find(const struct rules *rules, const char *name,
-					 enum mptcpd_link_type type, const struct mptcpd_addr *addr)
+					 enum mptcpd_link_type type, bool as_tunnel,
+					 const struct mptcpd_addr *addr)
 {
 	for (size_t i = 0; i < rules->n_interfaces; i++) {
 		const struct interface_rule *rule = &rules->interfaces[i];
@@ -40,7 +40,8 @@ static const struct interface_rule *find(const struct rules *rules, const char *
 		if (rule->net.family)
 			matches = addr && addr_in_prefix(addr, &rule->net, rule->prefix);
 		else if (rule->by_type)
-			matches = rule->type == type;
+			matches = rule->type == type ||
+				  (as_tunnel && rule->type == MPTCPD_LINK_TUNNEL);
 		else
 			matches = fnmatch(rule->match, name, 0) == 0;
 		if (matches)
@@ -50,16 +51,16 @@ static const struct interface_rule *find(const struct rules *rules, const char *
 }
 
 const struct interface_rule *rules_for_interface(const struct rules *rules, const char *name,
-						 enum mptcpd_link_type type)
+						 enum mptcpd_link_type type, bool as_tunnel)
 {
-	return find(rules, name, type, NULL);
+	return find(rules, name, type, as_tunnel, NULL);
 }
 
 const struct interface_rule *rules_for_address(const struct rules *rules, const char *name,
-					       enum mptcpd_link_type type,
+					       enum mptcpd_link_type type, bool as_tunnel,
 					       const struct mptcpd_addr *addr)
 {
-	return find(rules, name, type, addr);
+	return find(rules, name, type, as_tunnel, addr);
 }
 
 static bool port_matches(uint16_t port, uint16_t min, uint16_t max)

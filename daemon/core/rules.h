@@ -76,17 +76,23 @@ struct rules {
 	bool rejoin_eager; /* renew an endpoint though other subflows of it are well */
 };
 
-/* The rule for an interface by its name and type; NULL: none matches. Prefix rules are skipped. */
+/*
+ * The rule for an interface by its name and type; NULL: none matches. Prefix rules are skipped.
+ * `as_tunnel`: rules for tunnels are for it too.
+ */
 const struct interface_rule *rules_for_interface(const struct rules *rules, const char *name,
-						 enum mptcpd_link_type type);
+						 enum mptcpd_link_type type, bool as_tunnel);
 /* The same for one address on it, prefix rules included, in file order. */
 const struct interface_rule *rules_for_address(const struct rules *rules, const char *name,
-					       enum mptcpd_link_type type,
+					       enum mptcpd_link_type type, bool as_tunnel,
 					       const struct mptcpd_addr *addr);
 /* The policy of a connection, `interface` being that of its initial subflow or "". NULL: none. */
 const struct policy *rules_for_connection(const struct rules *rules, enum mptcpd_side side,
 					  const struct mptcpd_addr *local,
 					  const struct mptcpd_addr *remote, const char *interface);
+
+/* How many types of link there are. */
+#define LINK_TYPES (MPTCPD_LINK_TAP + 1)
 
 /* Names as the configuration and JSON write them ("wifi"), and back (-1: unknown). */
 const char *link_type_name(enum mptcpd_link_type type);

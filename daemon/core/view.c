@@ -6,6 +6,15 @@
 #include "engine-private.h"
 #include "peer.h"
 
+/* A remote of family 0: anywhere. */
+static bool leads_to(struct engine *engine, const struct local *local,
+		     const struct mptcpd_addr *remote)
+{
+	if (!remote->family && local->forced)
+		return true;
+	return route_exists(&engine->routes, local, remote);
+}
+
 static bool is_routable(const struct mptcpd_view *base, const struct mptcpd_local *seen,
 			const struct mptcpd_addr *remote)
 {
@@ -15,7 +24,7 @@ static bool is_routable(const struct mptcpd_view *base, const struct mptcpd_loca
 	if (!local || local->usability != USABLE)
 		return false;
 	return (!remote->family || local->addr.family == remote->family) &&
-	       route_exists(&engine->routes, local, remote);
+	       leads_to(engine, local, remote);
 }
 
 static unsigned int flaws(const struct local *local)
@@ -66,32 +75,88 @@ static void add_local(struct engine *engine, const struct local *local)
 	memcpy(seen->interface, local->interface->name, sizeof(seen->interface));
 }
 
-/* Does a route lead out of the interface at all, for this family? */
-static bool has_way_out(struct engine *engine, const struct interface *interface, uint8_t family)
+/* Also of links that are not used: what others do tells whether a tap is a tunnel. */
+static bool has_default_route(struct engine *engine, const struct interface *interface,
+			      uint8_t family)
 {
-	static const struct mptcpd_addr world;
-
 	for (const struct local *local = interface->locals; local; local = local->next)
-		if (local->addr.family == family && local->usability == USABLE)
-			return route_exists(&engine->routes, local, &world);
+		if (local->addr.family == family &&
+		    (local->usability == USABLE || local->usability == USABLE_NOT_TUNNEL ||
+		     local->usability == USABLE_NOT_CONFIGURED))
+			return route_is_default(&engine->routes, local);
 	return false;
+}
+
+static bool is_default(const struct interface *interface)
+{
+	return interface->route_v4 || interface->route_v6;
+}
+
+static bool has_other_default(const struct engine *engine, const struct interface *tap)
+{
+	struct table_entry *entry;
+
+	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
+		const struct interface *other = table_owner(entry, struct interface);
+
+		if (other != tap && other->type != MPTCPD_LINK_TUNNEL && is_default(other))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A tap is the link of a container, or a VPN's tunnel, and nothing in it tells which. But what has
+ * no other way out is no tunnel, and a VPN that takes everything in leaves by another link.
+ */
+static void judge_tap(struct engine *engine, struct interface *tap)
+{
+	bool as_tunnel = is_default(tap) && has_other_default(engine, tap);
+	struct change change;
+
+	if (as_tunnel == tap->as_tunnel)
+		return;
+	model_take_for_tunnel(&engine->model, tap, as_tunnel, &change);
+	engine_tell(engine, &change);
+}
+
+static void look_at_routes(struct engine *engine)
+{
+	struct table_entry *entry;
+
+	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
+		struct interface *interface = table_owner(entry, struct interface);
+
+		interface->route_v4 = has_default_route(engine, interface, AF_INET);
+		interface->route_v6 = has_default_route(engine, interface, AF_INET6);
+	}
+	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
+		struct interface *interface = table_owner(entry, struct interface);
+
+		if (interface->type == MPTCPD_LINK_TAP)
+			judge_tap(engine, interface);
+	}
 }
 
 void engine_update_view(struct engine *engine, uint64_t now_ms)
 {
+	static const struct mptcpd_addr world;
 	struct table_entry *entry;
 
 	engine->view.base = (struct mptcpd_view){.size = sizeof(engine->view.base),
 						 .now_ms = now_ms,
 						 .routable = is_routable};
+	look_at_routes(engine);
 	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
 		struct interface *interface = table_owner(entry, struct interface);
 
-		interface->route_v4 = has_way_out(engine, interface, AF_INET);
-		interface->route_v6 = has_way_out(engine, interface, AF_INET6);
-		for (const struct local *local = interface->locals; local; local = local->next)
-			if (local->usability == USABLE)
-				add_local(engine, local);
+		for (struct local *local = interface->locals; local; local = local->next) {
+			if (local->usability != USABLE)
+				continue;
+			add_local(engine, local);
+			local->leads_out =
+				engine->rules->endpoints.plugin && leads_to(engine, local, &world);
+		}
 	}
 	engine->view.base.locals = engine->locals;
 }

@@ -152,7 +152,8 @@ struct mptcpd_view {
 	size_t n_locals;
 	/*
 	 * Is there a unicast route from this local address, out of its interface, to `remote`?
-	 * A remote of family 0 stands for the world at large: does its interface lead anywhere?
+	 * A remote of family 0 stands for the world at large: does its interface lead anywhere, or
+	 * is it to be used all the same (use = yes)?
 	 * Asked of the kernel once and remembered until routes, rules or addresses change.
 	 */
 	bool (*routable)(const struct mptcpd_view *view, const struct mptcpd_local *local,

@@ -81,6 +81,7 @@ enum mptcpd_link_type {
 	MPTCPD_LINK_BOND, /* bond and team */
 	MPTCPD_LINK_VETH,
 	MPTCPD_LINK_VLAN, /* vlan, macvlan, ipvlan */
+	MPTCPD_LINK_TAP, /* an Ethernet device with a program behind it */
 };
 
 #endif

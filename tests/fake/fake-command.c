@@ -346,10 +346,11 @@ static int route(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex
 	struct fake_kernel *fake = kernel;
 	struct event_link *link = fake_find_link(fake, ifindex);
 
+	enum route route = link ? fake->routes[link - fake->links] : ROUTE_NONE;
+
 	(void)local;
-	(void)remote;
 	fake->counts[FAKE_ROUTE]++;
-	return link && fake->routed[link - fake->links] ? ROUTE_UNICAST : ROUTE_NONE;
+	return route == ROUTE_SITE && remote->family ? ROUTE_UNICAST : route;
 }
 
 static int snapshot(void *kernel, enum snapshot_kind kind)

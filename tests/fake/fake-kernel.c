@@ -72,7 +72,7 @@ void fake_link(struct fake_kernel *fake, uint32_t ifindex, const char *name, boo
 	if (!link) {
 		link = fake_find_link(fake, 0);
 		g_assert_nonnull(link);
-		fake->routed[link - fake->links] = true;
+		fake->routes[link - fake->links] = ROUTE_UNICAST;
 	}
 	*link = (struct event_link){.ifindex = ifindex,
 				    .type = MPTCPD_LINK_ETHERNET,
@@ -133,7 +133,14 @@ void fake_address_gone(struct fake_kernel *fake, uint32_t ifindex, const char *a
 
 void fake_route(struct fake_kernel *fake, uint32_t ifindex, bool routed)
 {
-	fake->routed[fake_find_link(fake, ifindex) - fake->links] = routed;
+	fake->routes[fake_find_link(fake, ifindex) - fake->links] =
+		routed ? ROUTE_UNICAST : ROUTE_NONE;
+	queue(fake, &(struct event){.type = EVENT_ROUTES});
+}
+
+void fake_site(struct fake_kernel *fake, uint32_t ifindex)
+{
+	fake->routes[fake_find_link(fake, ifindex) - fake->links] = ROUTE_SITE;
 	queue(fake, &(struct event){.type = EVENT_ROUTES});
 }
 

@@ -74,7 +74,7 @@ struct fake_connection {
 
 struct fake_kernel {
 	struct event_link links[FAKE_LINKS]; /* ifindex 0: unused */
-	bool routed[FAKE_LINKS]; /* do routes lead out of it? */
+	enum route routes[FAKE_LINKS]; /* what each leads to: everywhere, if not told otherwise */
 	struct event_local locals[FAKE_LOCALS]; /* family 0: unused */
 	struct fake_connection connections[FAKE_CONNECTIONS];
 	struct event_endpoint endpoints[FAKE_ENDPOINTS]; /* id 0: unused */
@@ -114,6 +114,8 @@ void fake_link_gone(struct fake_kernel *fake, uint32_t ifindex);
 void fake_address(struct fake_kernel *fake, uint32_t ifindex, const char *address);
 void fake_address_gone(struct fake_kernel *fake, uint32_t ifindex, const char *address);
 void fake_route(struct fake_kernel *fake, uint32_t ifindex, bool routed);
+/* Its routes lead to a site alone: the world is not there, but any remote is. */
+void fake_site(struct fake_kernel *fake, uint32_t ifindex);
 
 /* Applications and peers act. Addresses as "10.0.0.1:1000". */
 struct fake_connection *fake_connect(struct fake_kernel *fake, uint32_t token,

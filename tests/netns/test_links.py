@@ -10,31 +10,46 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import sandbox
 import tap
-from daemon import FULLMESH, Daemon
+from daemon import Daemon, Monitor
 from hosts import NEEDS_ROUTES_BY_SOURCE, Network, Traffic, wait_until
 from judge import table
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-KERNEL = "[core]\npath-manager = kernel\n"
 USERSPACE = "[core]\npath-manager = userspace\n"
 ADDRESSES = ("10.0.{}.{}", "2001:db8:{}::{}")  # of a link, and of a host on it
 
-# A device has a carrier while a program has it open.
-HOLD = """
-import fcntl, struct, sys
-device = open("/dev/net/tun", "r+b", buffering=0)
-fcntl.ioctl(device, 0x400454ca, struct.pack("16sH", sys.argv[1].encode(), int(sys.argv[2])))
+# Devices have a carrier while a program has them open. This one carries the frames of one to the
+# other, which is in another namespace, if two are named.
+PROGRAM = """
+import ctypes, fcntl, os, select, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+devices = []
+for namespace, name, flags in zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3]):
+    if libc.setns(os.open("/run/netns/" + namespace, os.O_RDONLY), 0x40000000) != 0:
+        sys.exit(f"setns: {os.strerror(ctypes.get_errno())}")
+    devices.append(os.open("/dev/net/tun", os.O_RDWR))
+    fcntl.ioctl(devices[-1], 0x400454ca, struct.pack("16sH", name.encode(), int(flags)))
 print("held", flush=True)
-sys.stdin.read()
+while True:
+    for device in select.select(devices, [], [])[0]:
+        frame = os.read(device, 65536)
+        for other in devices:
+            if other != device:
+                try:
+                    os.write(other, frame)
+                except OSError:
+                    pass  # it is down
 """
 
 
-def hold(host, name, mode):
-    """A tun or tap device that has a carrier as long as the host lives."""
-    child = host.start("/usr/bin/python3", "-c", HOLD, name, 0x1001 if mode == "tun" else 0x1002,
-                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    tap.equal(child.stdout.readline(), "held\n", "the device")
-    host.ip(f"link set {name} up")
+def hold(mode, *places):
+    """A tun or tap device on each (host, name), with a carrier as long as the hosts live."""
+    words = [word for host, name in places
+             for word in (host.name, name, 0x1001 if mode == "tun" else 0x1002)]
+    child = places[0][0].start("/usr/bin/python3", "-c", PROGRAM, *words, stdout=subprocess.PIPE)
+    tap.equal(child.stdout.readline(), "held\n", "the devices")
+    for host, name in places:
+        host.ip(f"link set {name} up")
 
 
 def readme():
@@ -78,6 +93,11 @@ class Scene:
         tap.equal(client.hello, {"connected": 1, "mptcp": 1}, "a connection")
         return client
 
+    def await_table(self, wanted, seconds=1):
+        """Wait for endpoints {(address, device)}."""
+        wait_until(lambda: table(self.client) == wanted, seconds, f"endpoints {wanted}",
+                   lambda: table(self.client))
+
     def await_sources(self, wanted, seconds=1):
         wait_until(lambda: self.sources() == sorted(wanted), seconds, f"subflows from {wanted}",
                    self.sources)
@@ -88,7 +108,7 @@ class Scene:
 
 def vpn(scene):
     """A tunnel that leads everywhere, as a VPN makes it."""
-    hold(scene.client, "tun0", "tun")
+    hold("tun", (scene.client, "tun0"))
     scene.client.ip("address add 10.8.0.1/24 dev tun0",
                     "address add 2001:db8:88::1/64 dev tun0 nodad",
                     "route add default dev tun0 metric 50", "route add ::/0 dev tun0 metric 50")
@@ -133,8 +153,7 @@ def no_endpoint():
                         "route add default via 172.17.0.2 dev docker0 metric 700")
         scene.start("")
         wanted = {(pattern.format(i, 1), f"link{i}") for i in (1, 2) for pattern in ADDRESSES}
-        wait_until(lambda: table(scene.client) == wanted, 1, f"{wanted}",
-                   lambda: table(scene.client))
+        scene.await_table(wanted)
         tap.equal(scene.addresses()["172.17.0.1"], "use = no", "docker0")
 
 
@@ -156,6 +175,213 @@ def inside_vpn():
             policies = {c["local"]["address"]: c["policy"] for c in scene.daemon.connections()}
             tap.equal(policies, {inside.format(1): None, pattern.format(1, 1): "default"},
                       "policies")
+
+
+# ---- taps ----
+
+TAP_ROUTES = ("route add default via 10.7.0.2 dev tap0 metric 500",
+              "route add ::/0 via 2001:db8:77::2 dev tap0 metric 500")
+TAP = {("10.7.0.1", "tap0"), ("2001:db8:77::1", "tap0")}
+LINK1 = {("10.0.1.1", "link1"), ("2001:db8:1::1", "link1")}
+TAKEN = "tap with a default route beside another link's: taken for a tunnel"
+
+
+def add_tap(scene, *more):
+    """tap0, as it is in a container or made by a VPN."""
+    places = [(scene.client, "tap0"), (scene.net.server, "tap0")]
+    hold("tap", *places)
+    for host, number in zip((scene.client, scene.net.server), (1, 2)):
+        host.ip(f"address add 10.7.0.{number}/24 dev tap0",
+                f"address add 2001:db8:77::{number}/64 dev tap0 nodad")
+    scene.client.ip(*more)
+
+
+def no_defaults(scene):
+    scene.client.ip(*(f"route del default dev link{i} metric {100 + i}" for i in scene.net.links),
+                    *(f"route del ::/0 dev link{i} metric {100 + i}" for i in scene.net.links))
+
+
+@tap.test("/links/tap/a-containers-own-is-used-like-ethernet")
+def own_tap():
+    for config in ("", "[interface:type:tunnel]\nuse = no\n"):
+        with Scene(links=1) as scene:
+            no_defaults(scene)
+            add_tap(scene, *TAP_ROUTES)
+            scene.start(config)
+            scene.await_table(TAP)
+            shown = {i["name"]: i for i in scene.daemon.json("interface")["interfaces"]}["tap0"]
+            tap.equal((shown["type"], shown["use"], shown["reason"]), ("tap", True, None), "tap0")
+
+
+@tap.test("/links/tap/carries-subflows")
+def tap_carries():
+    for pattern, far in zip(ADDRESSES, ("10.7.0.{}", "2001:db8:77::{}")):
+        with Scene(links=1) as scene:
+            no_defaults(scene)
+            add_tap(scene, "route add 10.0.0.0/16 via 10.7.0.2 dev tap0 metric 500",
+                    "route add 2001:db8::/48 via 2001:db8:77::2 dev tap0 metric 500")
+            # a joiner is reached by the address of the other link
+            scene.client.ip("route add 2001:db8:1::2/128 via 2001:db8:77::2 dev tap0 metric 5000")
+            scene.start(USERSPACE)
+            scene.connect(pattern.format(1, 2))
+            scene.await_sources([pattern.format(1, 1), far.format(1)])
+
+
+@tap.test("/links/tap/one-with-a-default-route-beside-another-is-taken-for-a-tunnel")
+def tap_is_vpn():
+    with Scene(links=1) as scene:
+        add_tap(scene)
+        scene.start("")
+        scene.await_table(LINK1)
+        monitor = Monitor(scene.daemon)
+        scene.client.ip(*TAP_ROUTES)
+        monitor.wait({"event": "interface-changed"})
+        tap.equal(scene.addresses()["10.7.0.1"], TAKEN, "why")
+        tap.equal(table(scene.client), LINK1, "endpoints")
+        no_defaults(scene)  # all there is now goes by the tap, whatever it is
+        scene.await_table(TAP)
+        scene.net.up(1, scene.client)
+        scene.await_table(LINK1)
+
+
+@tap.test("/links/tap/one-that-is-configured-is-used-all-the-same")
+def tap_configured():
+    for group in ("[interface:tap0]\nuse = yes\n", "[interface:type:tap]\nflags = subflow\n",
+                  "[interface:10.7.0.0/24]\nuse = yes\n[interface:2001:db8:77::/64]\n"):
+        with Scene(links=1) as scene:
+            add_tap(scene, *TAP_ROUTES)
+            scene.start(group)
+            scene.await_table(LINK1 | TAP)
+
+
+@tap.test("/links/tap/a-connection-inside-a-vpn-of-taps-stays-inside")
+def tap_kept_apart():
+    for far in ("10.7.0.{}", "2001:db8:77::{}"):
+        with Scene(links=2) as scene:
+            add_tap(scene, *TAP_ROUTES)
+            scene.start(USERSPACE)
+            scene.connect(far.format(2))
+            scene.connect("10.0.1.2")
+            scene.await_sources([far.format(1), "10.0.1.1", "10.0.2.1"])
+
+
+# ---- a route out, for the endpoints of the kernel's path manager ----
+
+
+def links(*numbers):
+    return {(pattern.format(i, 1), f"link{i}") for i in numbers for pattern in ADDRESSES}
+
+
+def v4(*numbers):
+    return {(f"10.0.{i}.1", f"link{i}") for i in numbers}
+
+
+def v6(*numbers):
+    return {(f"2001:db8:{i}::1", f"link{i}") for i in numbers}
+
+
+@tap.test("/links/route/direct-links-alone-count-with-use-yes-only")
+def direct():
+    with Scene() as scene:
+        no_defaults(scene)
+        scene.start("")
+        tap.equal(set(scene.addresses()[f"10.0.{i}.1"] for i in (1, 2, 3)),
+                  {"no route leads out from it"}, "why")
+        tap.equal(table(scene.client), set(), "endpoints")
+        scene.daemon.config.write_text("[interface:link[12]]\nuse = yes\n")
+        scene.daemon.ctl("reload")
+        scene.await_table(links(1, 2))
+        tap.equal([scene.addresses()[f"10.0.{i}.1"] for i in (1, 2)], [None, None], "why")
+        shown = {i["name"]: i for i in scene.daemon.json("interface")["interfaces"]}
+        tap.equal(shown["link1"]["default-route"], {"ipv4": False, "ipv6": False}, "default route")
+        scene.daemon.config.write_text("[interface:2001:db8::/32]\nuse = yes\n")
+        scene.daemon.ctl("reload")
+        scene.await_table(v6(1, 2, 3))
+
+
+@tap.test("/links/route/a-site-is-a-way-out")
+def site():
+    with Scene() as scene:
+        no_defaults(scene)
+        scene.start("")
+        tap.equal(table(scene.client), set(), "endpoints at first")
+        scene.client.ip("route add 10.0.0.0/8 via 10.0.1.2 dev link1")
+        scene.await_table(v4(1))
+        scene.client.ip("route add 2001:db8:4000::/36 via 2001:db8:2::2 dev link2")
+        scene.await_table(v4(1) | v6(2))
+        scene.client.ip("route add 2000::/3 via 2001:db8:3::2 dev link3",
+                        "route add 192.168.0.0/16 via 10.0.3.2 dev link3 src 10.0.3.1")
+        scene.await_table(v4(1, 3) | v6(2, 3))
+        scene.client.ip("route del 10.0.0.0/8", "route del 2000::/3")
+        scene.await_table(v4(3) | v6(2))
+        scene.client.ip("route add 172.20.0.0/16 nexthop via 10.0.1.2 dev link1 "
+                        "nexthop via 10.0.2.2 dev link2")
+        scene.await_table(v4(1, 2, 3) | v6(2))
+        tap.equal(scene.addresses()["10.0.2.1"], None, "why")
+
+
+@tap.test("/links/route/a-unique-local-site-is-a-way-out")
+def unique_local():
+    with Scene(links=2) as scene:
+        no_defaults(scene)
+        scene.client.ip("address add fd12:0:0:1::1/64 dev link1 nodad",
+                        "route add fd12::/48 via 2001:db8:1::2 dev link1")
+        scene.start("[interface:fd00::/8]\naddresses = unique-local\n")
+        scene.await_table(v6(1) | {("fd12:0:0:1::1", "link1")})
+
+
+@tap.test("/links/route/rules-by-source-count")
+def by_source():
+    with Scene() as scene:
+        no_defaults(scene)
+        scene.client.ip("route add 10.64.0.0/10 via 10.0.2.2 dev link2 table 77",
+                        "route add 2001:db8:4000::/36 via 2001:db8:2::2 dev link2 table 77",
+                        "route add 10.64.0.0/10 via 10.0.3.2 dev link3 table 78")
+        scene.start("")
+        tap.equal(table(scene.client), set(), "endpoints at first")
+        scene.client.run("ip", "rule", "add", "from", "10.0.2.1", "table", 77)
+        scene.client.run("ip", "rule", "add", "from", "10.0.1.1", "table", 78)
+        scene.await_table(v4(2))
+        scene.client.run("ip", "-6", "rule", "add", "from", "2001:db8:2::1", "table", 77)
+        scene.await_table(v4(2) | v6(2))
+        scene.client.run("ip", "rule", "del", "from", "10.0.2.1", "table", 77)
+        scene.await_table(v6(2))
+
+
+@tap.test("/links/route/what-leads-nowhere-is-no-way-out")
+def nowhere():
+    with Scene() as scene:
+        no_defaults(scene)
+        scene.start("")
+        scene.client.ip("route add blackhole 10.64.0.0/10", "route add unreachable default",
+                        "route add unreachable ::/0 metric 9", "route add prohibit 172.16.0.0/12",
+                        "route add blackhole 2001:db8:4000::/36",
+                        "link add br-site type bridge", "link set br-site up",
+                        "link add inside0 type veth peer name inside1",
+                        "link set inside0 master br-site up", "link set inside1 up",
+                        "address add 172.18.0.1/16 dev br-site",
+                        "address add 2001:db8:18::1/64 dev br-site nodad",
+                        "route add 10.0.2.77 dev link2",  # a neighbour
+                        "route add 10.64.0.0/10 via 10.0.1.2 dev link1 metric 7")
+        wait_until(lambda: "172.18.0.1" in scene.addresses(), 1, "the bridge is known")
+        tap.equal(table(scene.client), set(), "endpoints")
+        scene.client.ip("route del blackhole 10.64.0.0/10")
+        scene.await_table(v4(1))
+        scene.client.ip("route replace blackhole 10.64.0.0/10 metric 3")
+        scene.await_table(set())
+        tap.equal(scene.addresses()["172.18.0.1"], "no route leads out from it", "the bridge")
+
+
+@tap.test("/links/route/a-single-host-is-a-way-out-where-nothing-else-is")
+def single_host():
+    with Scene(links=2) as scene:
+        no_defaults(scene)
+        scene.client.ip("route add 10.64.0.1 via 10.0.1.2 dev link1",
+                        "route add 2001:db8:4000::1 via 2001:db8:1::2 dev link1")
+        scene.start("")
+        scene.await_table(links(1))
+        vpn(scene)  # all goes in by the tunnel, which itself goes by link1
+        scene.await_table(set())
 
 
 if __name__ == "__main__":

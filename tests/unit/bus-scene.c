@@ -305,7 +305,8 @@ struct scene *scene_new(bool system_bus)
 	scene_link(scene, 2, "eth2");
 	scene_local(scene, 2, "10.0.1.1");
 	scene_snapshot(scene, EVENT_SNAPSHOT_END);
-	engine_settle(scene->engine, scene->now_ms);
+	while (engine_settle(scene->engine, scene->now_ms) == scene->now_ms)
+		;
 	return scene;
 }
 

@@ -300,6 +300,8 @@ static void link_types(void)
 	g_assert_cmpint(type_of(ARPHRD_ETHER, "macvlan"), ==, MPTCPD_LINK_VLAN);
 	g_assert_cmpint(type_of(ARPHRD_ETHER, "never-heard-of"), ==, MPTCPD_LINK_ETHERNET);
 	g_assert_cmpint(type_of(ARPHRD_NONE, "tun"), ==, MPTCPD_LINK_TUNNEL);
+	g_assert_cmpint(type_of(ARPHRD_ETHER, "tun"), ==, MPTCPD_LINK_TAP);
+	g_assert_cmpint(type_of(ARPHRD_ETHER, "gretap"), ==, MPTCPD_LINK_TUNNEL);
 	g_assert_cmpint(type_of(ARPHRD_NONE, "wireguard"), ==, MPTCPD_LINK_TUNNEL);
 	g_assert_cmpint(type_of(ARPHRD_SIT, NULL), ==, MPTCPD_LINK_TUNNEL);
 	g_assert_cmpint(type_of(ARPHRD_PPP, "ppp"), ==, MPTCPD_LINK_PPP);

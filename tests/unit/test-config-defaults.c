@@ -5,7 +5,7 @@
 static const struct interface_rule *rule_for(struct scene *scene, const char *name,
 					     enum mptcpd_link_type type)
 {
-	return rules_for_interface(&scene->config->rules, name, type);
+	return rules_for_interface(&scene->config->rules, name, type, false);
 }
 
 /* What holds for the interfaces of a laptop, a router and a server, where no group says anything. */

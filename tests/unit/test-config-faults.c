@@ -93,7 +93,7 @@ static void test_value_faults(struct scene *scene, gconstpointer unused)
 	       "[interface:type:wify]\n[interface:10.8.0.0/33]\n[interface:an-interface-name]\n"
 	       "[interface:a]\nflags = signal fullmesh\nrp-filter = strict\n",
 	       "%s:1: unknown type of interface 'wify', expected other, loopback, ethernet, wifi, "
-	       "wwan, ppp, tunnel, bridge, bond, veth or vlan; did you mean 'wifi'?\n"
+	       "wwan, ppp, tunnel, bridge, bond, veth, vlan or tap; did you mean 'wifi'?\n"
 	       "%s:2: bad prefix '10.8.0.0/33', expected one like 10.8.0.0/16 or fd00::/8\n"
 	       "%s:3: no interface is called 'an-interface-name', expected a name of at most 15 "
 	       "characters\n"

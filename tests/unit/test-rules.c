@@ -36,11 +36,23 @@ static void test_interface_order(void)
 	struct interface_rule list[] = {by_name(wwan), by_type(MPTCPD_LINK_WIFI), by_name(all)};
 	struct rules rules = {.interfaces = list, .n_interfaces = 3};
 
-	g_assert_true(rules_for_interface(&rules, "wwan0", MPTCPD_LINK_WIFI) == &list[0]);
-	g_assert_true(rules_for_interface(&rules, "wwan9", MPTCPD_LINK_WIFI) == &list[1]);
-	g_assert_true(rules_for_interface(&rules, "wwan", MPTCPD_LINK_WWAN) == &list[2]);
+	g_assert_true(rules_for_interface(&rules, "wwan0", MPTCPD_LINK_WIFI, false) == &list[0]);
+	g_assert_true(rules_for_interface(&rules, "wwan9", MPTCPD_LINK_WIFI, false) == &list[1]);
+	g_assert_true(rules_for_interface(&rules, "wwan", MPTCPD_LINK_WWAN, false) == &list[2]);
 	rules.n_interfaces = 2;
-	g_assert_null(rules_for_interface(&rules, "eth0", MPTCPD_LINK_ETHERNET));
+	g_assert_null(rules_for_interface(&rules, "eth0", MPTCPD_LINK_ETHERNET, false));
+}
+
+static void test_interface_as_tunnel(void)
+{
+	struct interface_rule list[] = {by_type(MPTCPD_LINK_TUNNEL), by_type(MPTCPD_LINK_TAP)};
+	struct rules rules = {.interfaces = list, .n_interfaces = 2};
+
+	g_assert_true(rules_for_interface(&rules, "tap0", MPTCPD_LINK_TAP, false) == &list[1]);
+	g_assert_true(rules_for_interface(&rules, "tap0", MPTCPD_LINK_TAP, true) == &list[0]);
+	list[0].type = MPTCPD_LINK_TAP;
+	list[1].type = MPTCPD_LINK_TUNNEL;
+	g_assert_true(rules_for_interface(&rules, "tap0", MPTCPD_LINK_TAP, true) == &list[0]);
 }
 
 static void test_interface_prefix(void)
@@ -52,13 +64,17 @@ static void test_interface_prefix(void)
 	struct mptcpd_addr inside = addr("10.8.3.4"), outside = addr("10.9.3.4"),
 			   inside6 = addr("fd12::1");
 
-	g_assert_true(rules_for_address(&rules, "tun0", MPTCPD_LINK_TUNNEL, &inside) == &list[0]);
-	g_assert_true(rules_for_address(&rules, "eth0", MPTCPD_LINK_OTHER, &inside) == &list[0]);
-	g_assert_true(rules_for_address(&rules, "eth0", MPTCPD_LINK_OTHER, &inside6) == &list[1]);
-	g_assert_true(rules_for_address(&rules, "eth0", MPTCPD_LINK_OTHER, &outside) == &list[2]);
-	g_assert_null(rules_for_address(&rules, "tun0", MPTCPD_LINK_TUNNEL, &outside));
+	g_assert_true(rules_for_address(&rules, "tun0", MPTCPD_LINK_TUNNEL, false, &inside) ==
+		      &list[0]);
+	g_assert_true(rules_for_address(&rules, "eth0", MPTCPD_LINK_OTHER, false, &inside) ==
+		      &list[0]);
+	g_assert_true(rules_for_address(&rules, "eth0", MPTCPD_LINK_OTHER, false, &inside6) ==
+		      &list[1]);
+	g_assert_true(rules_for_address(&rules, "eth0", MPTCPD_LINK_OTHER, false, &outside) ==
+		      &list[2]);
+	g_assert_null(rules_for_address(&rules, "tun0", MPTCPD_LINK_TUNNEL, false, &outside));
 	/* the interface as such has no address to match */
-	g_assert_true(rules_for_interface(&rules, "eth0", MPTCPD_LINK_OTHER) == &list[2]);
+	g_assert_true(rules_for_interface(&rules, "eth0", MPTCPD_LINK_OTHER, false) == &list[2]);
 }
 
 /* Does a policy alone match a client's connection 10.0.1.1:4000 -> 192.0.2.1:80 over eth0? */
@@ -169,7 +185,7 @@ static void test_policy_order(void)
 
 static void test_type_names(void)
 {
-	for (int type = MPTCPD_LINK_OTHER; type <= MPTCPD_LINK_VLAN; type++)
+	for (int type = MPTCPD_LINK_OTHER; type < LINK_TYPES; type++)
 		g_assert_cmpint(link_type_from_name(link_type_name((enum mptcpd_link_type)type)),
 				==, type);
 	g_assert_cmpstr(link_type_name(MPTCPD_LINK_WIFI), ==, "wifi");
@@ -182,6 +198,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/rules/interface/first-match-decides", test_interface_order);
 	g_test_add_func("/rules/interface/prefix-matches-addresses-only", test_interface_prefix);
+	g_test_add_func("/rules/interface/as-tunnel", test_interface_as_tunnel);
 	g_test_add_func("/rules/policy/side", test_policy_sides);
 	g_test_add_func("/rules/policy/addresses", test_policy_addresses);
 	g_test_add_func("/rules/policy/ports", test_policy_ports);

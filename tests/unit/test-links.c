@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which links count: by where their routes lead, and by what that says of the links themselves. */
+#include "engine-scene.h"
+
+static char type_tunnel[] = "type:tunnel", name_eth2[] = "eth2";
+static struct interface_rule list[] = {
+	{.match = name_eth2, .use = USE_AUTO},
+	{.match = type_tunnel, .by_type = true, .type = MPTCPD_LINK_TUNNEL, .use = USE_NO},
+};
+
+/* Tunnels are not used, and eth2 as told. */
+static void set_rules(struct scene *scene, struct rules *rules, enum use use)
+{
+	list[0].use = use;
+	*rules = fake_rules;
+	rules->interfaces = list;
+	rules->n_interfaces = 2;
+	engine_set_rules(scene->engine, rules, scene->now_ms);
+	scene_later(scene, 50);
+}
+
+static const struct local *local(struct scene *scene, uint32_t i)
+{
+	g_autofree char *text = g_strdup_printf("10.0.%u.1", i);
+	struct mptcpd_addr addr = fake_addr(text);
+
+	return model_find_local(engine_model(scene->engine), &addr, i);
+}
+
+/* eth3 is a tap from now on. */
+static void tap(struct scene *scene)
+{
+	fake_find_link(scene->fake, 3)->type = MPTCPD_LINK_TAP;
+	engine_event(scene->engine,
+		     &(struct event){.type = EVENT_LINK, .link = *fake_find_link(scene->fake, 3)},
+		     scene->now_ms);
+	fake_route(scene->fake, 3, true);
+	scene_later(scene, 50);
+}
+
+static void use_yes_lifts_the_route(struct scene *scene, gconstpointer data)
+{
+	struct rules rules;
+
+	set_rules(scene, &rules, USE_AUTO);
+	fake_route(scene->fake, 2, false);
+	scene_later(scene, 50);
+	g_assert_false(local(scene, 2)->leads_out);
+	set_rules(scene, &rules, USE_YES);
+	g_assert_true(local(scene, 2)->leads_out);
+	g_assert_false(local(scene, 2)->interface->route_v4);
+	/* but a subflow needs a real one */
+	scene_client(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 1);
+	set_rules(scene, &rules, USE_AUTO);
+	g_assert_false(local(scene, 2)->leads_out);
+}
+
+static void a_site_is_no_default_route(struct scene *scene, gconstpointer data)
+{
+	fake_site(scene->fake, 2);
+	scene_later(scene, 50);
+	g_assert_true(local(scene, 2)->leads_out);
+	g_assert_false(local(scene, 2)->interface->route_v4);
+	g_assert_true(local(scene, 1)->interface->route_v4);
+	scene_client(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 2);
+}
+
+static void a_tap_alone_is_a_link(struct scene *scene, gconstpointer data)
+{
+	struct rules rules;
+
+	fake_route(scene->fake, 1, false);
+	fake_site(scene->fake, 2);
+	set_rules(scene, &rules, USE_AUTO);
+	tap(scene);
+	g_assert_cmpint(local(scene, 3)->usability, ==, USABLE);
+	g_assert_true(local(scene, 3)->leads_out);
+}
+
+static void a_tap_beside_another_is_a_tunnel(struct scene *scene, gconstpointer data)
+{
+	struct rules rules;
+	size_t n;
+
+	set_rules(scene, &rules, USE_AUTO);
+	n = scene->n_changes[CHANGE_INTERFACE_CHANGED];
+	tap(scene);
+	g_assert_cmpint(local(scene, 3)->usability, ==, USABLE_NOT_TUNNEL);
+	g_assert_cmpint(local(scene, 3)->interface->usability, ==, USABLE_NOT_TUNNEL);
+	g_assert_cmpuint(scene->n_changes[CHANGE_INTERFACE_CHANGED], ==, n + 2);
+	g_assert_true(local(scene, 3)->interface->route_v4);
+	scene_client(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 1); /* eth2 alone */
+	/* a site of its own, as a VPN to an office has: ordinary */
+	fake_site(scene->fake, 3);
+	scene_later(scene, 50);
+	g_assert_cmpint(local(scene, 3)->usability, ==, USABLE);
+	fake_route(scene->fake, 3, true);
+	scene_later(scene, 50);
+	g_assert_cmpint(local(scene, 3)->usability, ==, USABLE_NOT_TUNNEL);
+	/* and when the others lead nowhere any more, this is what there is */
+	fake_route(scene->fake, 1, false);
+	fake_route(scene->fake, 2, false);
+	scene_later(scene, 50);
+	g_assert_cmpint(local(scene, 3)->usability, ==, USABLE);
+}
+
+static void what_begins_on_such_a_tap_gets_no_policy(struct scene *scene, gconstpointer data)
+{
+	struct rules rules;
+
+	set_rules(scene, &rules, USE_AUTO);
+	tap(scene);
+	fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_CLIENT, "10.0.3.1:1000", SCENE_SERVER);
+	fake_establish(scene->fake, SCENE_TOKEN);
+	scene_run(scene);
+	g_assert_null(scene_connection(scene)->policy);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 0);
+}
+
+static void a_later_life_knows_before_it_decides(struct scene *scene, gconstpointer data)
+{
+	struct rules rules;
+
+	set_rules(scene, &rules, USE_AUTO);
+	fake_find_link(scene->fake, 3)->type = MPTCPD_LINK_TAP;
+	fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_CLIENT, "10.0.3.1:1000", SCENE_SERVER);
+	fake_establish(scene->fake, SCENE_TOKEN);
+	fake_rules.interfaces = list;
+	scene_start(scene);
+	scene_later(scene, 1000);
+	g_assert_nonnull(scene_connection(scene));
+	g_assert_null(scene_connection(scene)->policy);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 0);
+}
+
+#undef ADD
+#define ADD(name, func)                                                                            \
+	g_test_add("/links/" name, struct scene, NULL, scene_set_up, func, scene_tear_down)
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	ADD("use-yes-lifts-the-route-out", use_yes_lifts_the_route);
+	ADD("a-site-is-a-way-out-and-no-default-route", a_site_is_no_default_route);
+	ADD("tap/alone-is-a-link", a_tap_alone_is_a_link);
+	ADD("tap/beside-another-is-a-tunnel", a_tap_beside_another_is_a_tunnel);
+	ADD("tap/what-begins-there-gets-no-policy", what_begins_on_such_a_tap_gets_no_policy);
+	ADD("tap/a-later-life-knows-before-it-decides", a_later_life_knows_before_it_decides);
+	return g_test_run();
+}
