@@ -88,7 +88,7 @@ static int add_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 		return bus_invalid(error,
 				   "the local and the remote address are of different families");
 	request.flags = backup ? MPTCPD_FLAG_BACKUP : 0;
-	r = engine_subflow_add(bus->setup.engine, token, &request, bus_now_ms());
+	r = engine_subflow_add(bus->setup.engine, token, &request, loop_now_ms());
 	return answer_connection(m, bus, token, r, "no such subflow", error);
 }
 
@@ -106,7 +106,7 @@ static int delete_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *erro
 		r = bus_read_no_options(m, error);
 	if (r < 0)
 		return r;
-	r = engine_subflow_delete(bus->setup.engine, token, &local, &remote, bus_now_ms());
+	r = engine_subflow_delete(bus->setup.engine, token, &local, &remote, loop_now_ms());
 	return answer_connection(m, bus, token, r, "the connection has no such subflow", error);
 }
 
@@ -126,7 +126,7 @@ static int change_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *erro
 		r = bus_read_no_options(m, error);
 	if (r < 0)
 		return r;
-	r = engine_subflow_change(bus->setup.engine, token, &local, &remote, backup, bus_now_ms());
+	r = engine_subflow_change(bus->setup.engine, token, &local, &remote, backup, loop_now_ms());
 	return answer_connection(m, bus, token, r, "the connection has no such subflow", error);
 }
 
@@ -151,7 +151,7 @@ static int announce(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 		return r;
 	if (!id)
 		return bus_invalid(error, "the address id is 0, expected 1 to 255");
-	r = engine_announce(bus->setup.engine, token, &addr, id, ifindex, bus_now_ms());
+	r = engine_announce(bus->setup.engine, token, &addr, id, ifindex, loop_now_ms());
 	if (r == -EEXIST)
 		return failed(error, "the connection uses this id for another address", r);
 	return answer_connection(m, bus, token, r, "no such address", error);
@@ -170,7 +170,7 @@ static int withdraw(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 		return r;
 	snprintf(missing, sizeof(missing), "connection %x announces no address with id %u", token,
 		 id);
-	r = engine_withdraw(bus->setup.engine, token, id, bus_now_ms());
+	r = engine_withdraw(bus->setup.engine, token, id, loop_now_ms());
 	return answer_connection(m, bus, token, r, missing, error);
 }
 
@@ -204,7 +204,7 @@ static int add_endpoint(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 		r = bus_read_no_options(m, error);
 	if (r < 0)
 		return r;
-	r = engine_endpoint_add(bus->setup.engine, &endpoint, bus_now_ms());
+	r = engine_endpoint_add(bus->setup.engine, &endpoint, loop_now_ms());
 	if (r == 0)
 		bus_refresh(bus); /* which id it got */
 	return answer(m, bus, r, "no such endpoint", error);
@@ -236,7 +236,7 @@ static int change_endpoint(sd_bus_message *m, struct bus *bus, sd_bus_error *err
 					   .flags = (found->flags | set) & ~clear,
 					   .ifindex = found->ifindex,
 					   .id = found->id};
-	r = engine_endpoint_change(bus->setup.engine, &endpoint, bus_now_ms());
+	r = engine_endpoint_change(bus->setup.engine, &endpoint, loop_now_ms());
 	return answer(m, bus, r, "no such endpoint", error);
 }
 
@@ -259,7 +259,7 @@ static int delete_endpoint(sd_bus_message *m, struct bus *bus, sd_bus_error *err
 	bus_refresh(bus);
 	if (!model_find_endpoint(engine_model(bus->setup.engine), endpoint.id, &endpoint.addr))
 		return answer(m, bus, -ENOENT, "no such endpoint", error);
-	r = engine_endpoint_delete(bus->setup.engine, &endpoint, bus_now_ms());
+	r = engine_endpoint_delete(bus->setup.engine, &endpoint, loop_now_ms());
 	return answer(m, bus, r, "no such endpoint", error);
 }
 
@@ -270,7 +270,7 @@ static int flush_endpoints(sd_bus_message *m, struct bus *bus, sd_bus_error *err
 	if (r < 0)
 		return r;
 	bus_refresh(bus);
-	r = engine_endpoint_flush(bus->setup.engine, bus_now_ms());
+	r = engine_endpoint_flush(bus->setup.engine, loop_now_ms());
 	return answer(m, bus, r, "no such endpoint", error);
 }
 
@@ -284,7 +284,7 @@ static int set_limits(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 	if (r < 0)
 		return r;
 	bus_refresh(bus);
-	r = engine_limits_set(bus->setup.engine, &limits, bus_now_ms());
+	r = engine_limits_set(bus->setup.engine, &limits, loop_now_ms());
 	return answer(m, bus, r, "no limits", error);
 }
 

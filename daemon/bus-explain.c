@@ -292,7 +292,7 @@ int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error)
 	if (r < 0)
 		return r;
 	filling.m = reply;
-	engine_explain(engine, token, bus_now_ms(), on_path, &filling);
+	engine_explain(engine, token, loop_now_ms(), on_path, &filling);
 	r = filling.error;
 	if (r >= 0)
 		r = sd_bus_message_close_container(reply);

@@ -93,7 +93,7 @@ static int append_counters(sd_bus_message *m, const struct bus *bus)
 	int r = sd_bus_message_open_container(m, 'a', "{sv}");
 
 	if (r >= 0)
-		r = bus_append_extra(m, "uptime-ms", "t", bus_now_ms() - bus->setup.start_ms);
+		r = bus_append_extra(m, "uptime-ms", "t", loop_now_ms() - bus->setup.start_ms);
 	if (r >= 0)
 		r = bus_append_extra(m, "events-bad", "t", counters->events_bad);
 	if (r >= 0)

@@ -18,8 +18,6 @@
 
 /* Signals of one slice. */
 #define SLICE 512
-/* Subscribers on the system bus. */
-#define TRACK_MAX 64
 
 static const char *event_name(enum change_type type)
 {
@@ -286,7 +284,7 @@ bool monitor_slice(struct bus *bus)
 
 /* ---- who is told ---- */
 
-static void start_telling(struct peer *peer)
+void monitor_start(struct peer *peer)
 {
 	struct bus *bus = peer->bus;
 
@@ -317,39 +315,4 @@ void monitor_forget(struct peer *peer)
 	bus->ring = NULL;
 	bus->n_ring = 0;
 	bus->overflow = false;
-}
-
-static int on_nobody_left(sd_bus_track *track, void *data)
-{
-	monitor_forget(data);
-	return 0;
-}
-
-int bus_method_subscribe(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	struct peer *peer = data;
-	int r = 0;
-
-	if (peer->system && !peer->track)
-		r = sd_bus_track_new(peer->sd, &peer->track, on_nobody_left, peer);
-	if (r >= 0 && peer->system && sd_bus_track_count(peer->track) >= TRACK_MAX)
-		return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
-					"too many programs monitor already");
-	if (r >= 0 && peer->system)
-		r = sd_bus_track_add_sender(peer->track, m);
-	if (r < 0)
-		return r;
-	start_telling(peer);
-	return sd_bus_reply_method_return(m, "");
-}
-
-int bus_method_unsubscribe(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	struct peer *peer = data;
-
-	if (!peer->system)
-		monitor_forget(peer);
-	else if (peer->track)
-		sd_bus_track_remove_sender(peer->track, m);
-	return sd_bus_reply_method_return(m, "");
 }

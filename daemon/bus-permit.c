@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define POLKIT_NAME "org.freedesktop.PolicyKit1"
@@ -17,9 +18,16 @@
 /* Time for a person to find and type a password. */
 #define INTERACTION_US (120 * UINT64_C(1000000))
 
+/* A call that waits for an answer about who made it, or about whether he may. */
 struct waiting {
-	struct bus *bus;
-	sd_bus_message *m; /* the change */
+	struct waiting *next;
+	struct peer *peer;
+	sd_bus_message *m; /* the call, owned */
+	sd_bus_slot *slot; /* of the question, owned */
+	int (*on_answer)(struct waiting *waiting, sd_bus_message *answer, sd_bus_error *error);
+	bus_caller_func *then;
+	uid_t uid; /* who made it; BUS_UID_UNKNOWN while that is being asked */
+	size_t size; /* what it takes */
 };
 
 static int refuse(sd_bus_error *error, const char *text)
@@ -29,117 +37,179 @@ static int refuse(sd_bus_error *error, const char *text)
 
 static const char only_root[] = "only root and the user that runs mptcpd may change this";
 
-static void free_waiting(void *data)
+static int refuse_more(sd_bus_error *error)
 {
-	struct waiting *waiting = data;
+	return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
+				"too many calls wait for permission already");
+}
 
-	waiting->bus->n_waiting--;
+/* ---- waiting ---- */
+
+static void waiting_free(struct waiting *waiting)
+{
+	struct waiting **link = &waiting->peer->waiting;
+
+	while (*link != waiting)
+		link = &(*link)->next;
+	*link = waiting->next;
+	sd_bus_slot_unref(waiting->slot);
 	sd_bus_message_unref(waiting->m);
 	free(waiting);
 }
 
-/* Send a question about a change; takes over neither. */
-static int ask(struct bus *bus, sd_bus_message *change, sd_bus_message *question,
-	       sd_bus_message_handler_t on_answer, uint64_t timeout_us)
+void bus_forget_waiting(struct peer *peer)
 {
-	struct waiting *waiting = calloc(1, sizeof(*waiting));
-	sd_bus_slot *slot;
+	while (peer->waiting)
+		waiting_free(peer->waiting);
+}
+
+static int on_answer(sd_bus_message *answer, void *data, sd_bus_error *unused)
+{
+	struct waiting *waiting = data;
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	int r = waiting->on_answer(waiting, answer, &error);
+
+	if (r < 0)
+		sd_bus_reply_method_errno(waiting->m, r, &error);
+	sd_bus_error_free(&error);
+	waiting_free(waiting);
+	return 1;
+}
+
+/* Send a question about a call; takes over neither. The call is answered when it is. */
+static int ask(struct peer *peer, const struct waiting *about, sd_bus_message *question,
+	       uint64_t timeout_us)
+{
+	struct waiting *waiting = malloc(sizeof(*waiting));
 	int r;
 
 	if (!waiting)
 		abort();
-	waiting->bus = bus;
-	waiting->m = sd_bus_message_ref(change);
-	bus->n_waiting++;
-	r = sd_bus_call_async(sd_bus_message_get_bus(change), &slot, question, on_answer, waiting,
-			      timeout_us);
-	if (r < 0) {
-		free_waiting(waiting);
-		return r;
-	}
-	sd_bus_slot_set_destroy_callback(slot, free_waiting);
-	sd_bus_slot_set_floating(slot, 1);
-	sd_bus_slot_unref(slot);
-	return 1;
+	*waiting = *about;
+	waiting->peer = peer;
+	waiting->next = peer->waiting;
+	peer->waiting = waiting;
+	sd_bus_message_ref(waiting->m);
+	r = sd_bus_call_async(peer->sd, &waiting->slot, question, on_answer, waiting, timeout_us);
+	if (r < 0)
+		waiting_free(waiting);
+	return r < 0 ? r : 1;
 }
 
-/* Answer the change itself with what came of it. */
-static int conclude(const struct waiting *waiting, int r, sd_bus_error *error)
+/* ---- who is it? ---- */
+
+static int on_caller(struct waiting *waiting, sd_bus_message *answer, sd_bus_error *error)
 {
-	if (r < 0)
-		r = sd_bus_reply_method_errno(waiting->m, r, error);
-	sd_bus_error_free(error);
+	uint32_t uid;
+
+	if (sd_bus_message_is_method_error(answer, NULL) ||
+	    sd_bus_message_read(answer, "u", &uid) < 0)
+		uid = BUS_UID_UNKNOWN;
+	return waiting->then(waiting->peer, waiting->m, uid, error);
+}
+
+/* Nobody knows yet who it is, so each sender has its share, and root's is not taken by others. */
+static bool may_wait_for_caller(const struct peer *peer, sd_bus_message *m, size_t size)
+{
+	const char *sender = sd_bus_message_get_sender(m);
+	size_t all = size, own = size;
+
+	for (const struct waiting *each = peer->waiting; each; each = each->next) {
+		if (each->uid != BUS_UID_UNKNOWN)
+			continue;
+		all += each->size;
+		if (strcmp(sd_bus_message_get_sender(each->m), sender) == 0)
+			own += each->size;
+	}
+	return all <= BUS_UNKNOWN_MAX && own <= BUS_UNKNOWN_SENDER;
+}
+
+int bus_ask_caller(struct peer *peer, sd_bus_message *m, bus_caller_func *then, sd_bus_error *error)
+{
+	struct waiting about = {.m = m,
+				.on_answer = on_caller,
+				.then = then,
+				.uid = BUS_UID_UNKNOWN,
+				.size = sizeof(about) + BUS_MESSAGE_COST + peer->intake.fed};
+	sd_bus_message *question = NULL;
+	int r;
+
+	if (!may_wait_for_caller(peer, m, about.size))
+		return refuse_more(error);
+	r = sd_bus_message_new_method_call(peer->sd, &question, "org.freedesktop.DBus",
+					   "/org/freedesktop/DBus", "org.freedesktop.DBus",
+					   "GetConnectionUnixUser");
+	if (r >= 0)
+		r = sd_bus_message_append(question, "s", sd_bus_message_get_sender(m));
+	if (r >= 0)
+		r = ask(peer, &about, question, 0);
+	sd_bus_message_unref(question);
 	return r;
 }
 
-static int on_polkit(sd_bus_message *answer, void *data, sd_bus_error *unused)
+bool bus_is_privileged(uid_t uid)
 {
-	const struct waiting *waiting = data;
-	sd_bus_error error = SD_BUS_ERROR_NULL;
-	int authorized = 0, challenge = 0, r;
+	/* The overflow uid is what those of other user namespaces look like, whoever we run as. */
+	return uid == 0 || (uid == geteuid() && uid != BUS_UID_OVERFLOW);
+}
+
+/* ---- may he? ---- */
+
+static int on_polkit(struct waiting *waiting, sd_bus_message *answer, sd_bus_error *error)
+{
+	int authorized = 0, challenge = 0;
 
 	if (!sd_bus_message_is_method_error(answer, NULL) &&
 	    sd_bus_message_enter_container(answer, 'r', "bba{ss}") > 0)
 		sd_bus_message_read(answer, "bb", &authorized, &challenge);
 	if (authorized)
-		r = bus_change_run(waiting->m, waiting->bus, &error);
-	else if (challenge)
-		r = refuse(&error, "polkit asks for authentication first, and nobody was there to "
-				   "give it");
-	else
-		r = refuse(&error, only_root);
-	return conclude(waiting, r, &error);
+		return bus_change_run(waiting->m, waiting->peer->bus, error);
+	if (challenge)
+		return refuse(error, "polkit asks for authentication first, and nobody was there "
+				     "to give it");
+	return refuse(error, only_root);
 }
 
-static int ask_polkit(struct bus *bus, sd_bus_message *change)
+static bool may_wait_for_polkit(const struct peer *peer, uid_t uid)
 {
-	sd_bus_message *question = NULL;
-	bool interactive = sd_bus_message_get_allow_interactive_authorization(change) > 0;
-	int r = sd_bus_message_new_method_call(sd_bus_message_get_bus(change), &question,
-					       POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
-					       "CheckAuthorization");
+	size_t all = 0, own = 0;
 
+	for (const struct waiting *each = peer->waiting; each; each = each->next) {
+		all += each->uid != BUS_UID_UNKNOWN;
+		own += each->uid == uid;
+	}
+	return all < BUS_WAITING_MAX && own < BUS_WAITING_USER;
+}
+
+static int ask_polkit(struct peer *peer, sd_bus_message *change, uid_t uid, sd_bus_error *error)
+{
+	struct waiting about = {.m = change, .on_answer = on_polkit, .uid = uid};
+	bool interactive = sd_bus_message_get_allow_interactive_authorization(change) > 0;
+	sd_bus_message *question = NULL;
+	int r;
+
+	if (!may_wait_for_polkit(peer, uid))
+		return refuse_more(error);
+	r = sd_bus_message_new_method_call(peer->sd, &question, POLKIT_NAME, POLKIT_PATH,
+					   POLKIT_INTERFACE, "CheckAuthorization");
 	if (r >= 0)
 		r = sd_bus_message_append(question, "(sa{sv})sa{ss}us", "system-bus-name", 1,
 					  "name", "s", sd_bus_message_get_sender(change),
 					  bus_change_action(change), 0,
 					  interactive ? POLKIT_ALLOW_INTERACTION : 0, "");
 	if (r >= 0)
-		r = ask(bus, change, question, on_polkit, interactive ? INTERACTION_US : 0);
+		r = ask(peer, &about, question, interactive ? INTERACTION_US : 0);
 	sd_bus_message_unref(question);
 	return r;
 }
 
-static int on_caller(sd_bus_message *answer, void *data, sd_bus_error *unused)
+static int decide(struct peer *peer, sd_bus_message *change, uid_t uid, sd_bus_error *error)
 {
-	const struct waiting *waiting = data;
-	sd_bus_error error = SD_BUS_ERROR_NULL;
-	uint32_t uid;
-	int r;
-
-	if (sd_bus_message_is_method_error(answer, NULL) ||
-	    sd_bus_message_read(answer, "u", &uid) < 0)
-		r = refuse(&error, only_root); /* it has left the bus */
-	else if (uid == 0 || uid == geteuid())
-		r = bus_change_run(waiting->m, waiting->bus, &error);
-	else
-		r = ask_polkit(waiting->bus, waiting->m);
-	return conclude(waiting, r, &error);
-}
-
-static int ask_for_caller(struct bus *bus, sd_bus_message *change)
-{
-	sd_bus_message *question = NULL;
-	int r = sd_bus_message_new_method_call(sd_bus_message_get_bus(change), &question,
-					       "org.freedesktop.DBus", "/org/freedesktop/DBus",
-					       "org.freedesktop.DBus", "GetConnectionUnixUser");
-
-	if (r >= 0)
-		r = sd_bus_message_append(question, "s", sd_bus_message_get_sender(change));
-	if (r >= 0)
-		r = ask(bus, change, question, on_caller, 0);
-	sd_bus_message_unref(question);
-	return r;
+	if (uid == BUS_UID_UNKNOWN)
+		return refuse(error, only_root); /* it has left the bus */
+	if (bus_is_privileged(uid))
+		return bus_change_run(change, peer->bus, error);
+	return ask_polkit(peer, change, uid, error);
 }
 
 int bus_method_change(sd_bus_message *m, void *data, sd_bus_error *error)
@@ -148,11 +218,7 @@ int bus_method_change(sd_bus_message *m, void *data, sd_bus_error *error)
 
 	if (!bus_change_action(m))
 		return bus_change_run(m, peer->bus, error); /* it changes nothing */
-	if (!peer->system)
-		return peer->privileged ? bus_change_run(m, peer->bus, error)
-					: refuse(error, only_root);
-	if (peer->bus->n_waiting >= BUS_WAITING_MAX)
-		return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
-					"too many changes wait for permission already");
-	return ask_for_caller(peer->bus, m);
+	if (peer->system)
+		return bus_ask_caller(peer, m, decide, error);
+	return peer->privileged ? bus_change_run(m, peer->bus, error) : refuse(error, only_root);
 }

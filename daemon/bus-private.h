@@ -5,16 +5,16 @@
 
 #include <systemd/sd-bus.h>
 
+#include "bus-intake.h"
 #include "bus.h"
+#include "loop.h"
 #include "wire.h"
 
-struct l_idle;
-struct l_io;
-struct l_timeout;
-
-/* Clients of the private socket: all of them, those without rights, and those of one such user. */
-#define BUS_PEERS_MAX 64
-#define BUS_PEERS_UNPRIVILEGED 48
+/*
+ * Clients of the private socket without rights: all of them, and those of one user. Others are not
+ * counted.
+ */
+#define BUS_PEERS_MAX 48
 #define BUS_PEERS_USER 16
 
 /* While this many messages wait to be sent to a client, its requests wait too. */
@@ -30,27 +30,39 @@ struct l_timeout;
 #define BUS_PAGE 128
 #define BUS_PAGE_RECORDS 512
 
-/* Changes that wait for the answer whether their caller may. */
+/* Changes that wait for polkit's answer: all of them, and those of one user. */
 #define BUS_WAITING_MAX 64
+#define BUS_WAITING_USER 8
+/*
+ * Bytes of calls that wait until it is known who made them: all of them, and those of one
+ * connection of the system bus, which gives a user 256. A message takes so much more than it has.
+ */
+#define BUS_UNKNOWN_MAX (8u << 20)
+#define BUS_UNKNOWN_SENDER (32u << 10)
+#define BUS_MESSAGE_COST 1024
+/* Those of one user who monitor over the system bus. */
+#define BUS_SUBSCRIBERS_USER 16
+
+#define BUS_UID_UNKNOWN UINT32_MAX
+#define BUS_UID_OVERFLOW 65534
 
 /* One connection of ours that speaks D-Bus: to a client, or to the system bus. */
 struct peer {
 	struct bus *bus;
 	struct peer *next;
 	sd_bus *sd; /* owned */
-	struct l_io *io;
-	int fd; /* our own copy, what io watches */
-	struct l_timeout *timeout;
-	sd_bus_track *track; /* of the system bus: who subscribed */
+	struct intake intake;
+	struct loop_source source; /* the intake's descriptor */
+	struct loop_timer timer; /* what is due first, with sd-bus or the intake */
+	struct loop_task task; /* has work without its descriptor being ready */
+	struct subscriber *subscribers; /* of the system bus; owned */
+	struct waiting *waiting; /* calls over the system bus; owned */
 	uid_t uid; /* of the client, as our user namespace sees it */
 	bool system; /* the system bus */
 	bool privileged; /* may change things; false for the system bus as a whole */
 	bool subscribed;
 	bool lagging; /* changes were dropped since it was last told one */
-	bool again; /* has work without its descriptor being ready */
 	bool dead; /* to be freed from the loop */
-	bool want_write; /* its write handler is set */
-	bool want_read;
 };
 
 struct remembered {
@@ -60,32 +72,33 @@ struct remembered {
 
 struct bus {
 	struct bus_setup setup;
-	int listen_fd;
-	struct l_io *listen_io;
-	struct l_timeout *accept_again; /* after running out of descriptors */
-	struct l_timeout *system_again; /* to look for the system bus */
+	struct loop_source listen; /* its descriptor is owned */
+	struct loop_timer accept_again; /* after running out of descriptors */
+	struct loop_timer system_again; /* to look for the system bus */
 	unsigned int system_again_s; /* how long it was last set to */
-	struct l_idle *idle;
+	struct loop_task task; /* tells changes, frees the dead */
 	struct peer *peers; /* owned */
 	/* Changes not told yet, the oldest at `tail`. NULL while nobody monitors. */
 	struct remembered *ring;
 	size_t tail, n_ring;
 	size_t n_subscribed;
-	size_t n_waiting;
 	uint64_t errors_before; /* failed commands, before the change that runs now */
 	bool overflow; /* the ring was full and has been emptied */
 	char socket_path[108];
 };
 
-/* Milliseconds of CLOCK_BOOTTIME. */
-uint64_t bus_now_ms(void);
 /* Have the model know endpoints and limits as they are now, whoever changed them. */
 void bus_refresh(struct bus *bus);
 /* Have the loop come back to us: work is left. */
 void bus_kick(struct bus *bus);
 
-/* Takes over `sd`. Puts the vtable on it and joins it to the loop. 0 or -errno. */
-int peer_new(struct bus *bus, sd_bus *sd, struct peer **ret_peer);
+/* Look for the system bus, and when there is none again from time to time. */
+void system_look(struct bus *bus);
+/* It is gone: look for it again later. */
+void system_look_later(struct bus *bus);
+
+/* Takes over the descriptor, of a client or (`system`) of the system bus. 0 or -errno. */
+int peer_new(struct bus *bus, int fd, bool system, struct peer **ret_peer);
 void peer_free(struct peer *peer);
 /* Process a bounded slice of what it has to say. */
 void peer_service(struct peer *peer);
@@ -124,9 +137,14 @@ int bus_method_policies(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_config(sd_bus_message *m, void *data, sd_bus_error *error);
 
-/* Monitoring, bus-monitor.c. */
+/* Who monitors, bus-subscribe.c. */
 int bus_method_subscribe(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_unsubscribe(sd_bus_message *m, void *data, sd_bus_error *error);
+/* Without a word: the connection goes. */
+void bus_forget_subscribers(struct peer *peer);
+
+/* Monitoring, bus-monitor.c: the peer is told what changes from now on. */
+void monitor_start(struct peer *peer);
 /* The peer goes, or wants no more. */
 void monitor_forget(struct peer *peer);
 /* Tell all that is remembered, at once: what the model is now is then what readers were told. */
@@ -138,6 +156,14 @@ void monitor_caught_up(struct peer *peer);
 
 /* All methods that change something, bus-permit.c: asks who calls, then runs the right one. */
 int bus_method_change(sd_bus_message *m, void *data, sd_bus_error *error);
+bool bus_is_privileged(uid_t uid);
+/* `uid` is BUS_UID_UNKNOWN if it has left the bus. Answers the call, or returns an error. */
+typedef int bus_caller_func(struct peer *peer, sd_bus_message *m, uid_t uid, sd_bus_error *error);
+/* Ask the system bus who made this call, and go on when it has answered. Returns as a method. */
+int bus_ask_caller(struct peer *peer, sd_bus_message *m, bus_caller_func *then,
+		   sd_bus_error *error);
+/* The connection goes: those that wait get no answer. */
+void bus_forget_waiting(struct peer *peer);
 /* What this call asks for, bus-change.c. Answers it, or returns an error. */
 int bus_change_run(sd_bus_message *m, struct bus *bus, sd_bus_error *error);
 /* The polkit action it needs. */

@@ -4,7 +4,7 @@
  * socket `control` of the runtime directory and, if wanted, on the system bus.
  *
  * An observer of the engine and a door to it: it reads the model, remembers changes for those who
- * monitor, and passes on what an administrator asks for. It decides nothing. Needs ell's loop.
+ * monitor, and passes on what an administrator asks for. It decides nothing.
  */
 #ifndef DAEMON_BUS_H
 #define DAEMON_BUS_H
@@ -14,6 +14,10 @@
 #include "engine.h"
 
 struct bus;
+struct loop;
+
+/* Descriptors that are kept for clients that may change something. A client takes four. */
+#define BUS_DESCRIPTORS 64
 
 /* Called for each setting of a policy; the strings need to live during the call only. */
 typedef void (*bus_setting_func)(void *each_data, const char *key, const char *value);
@@ -24,6 +28,7 @@ typedef void (*bus_config_func)(void *each_data, const char *group, const char *
 /* Pointers must stay valid as long as the bus, unless said otherwise. Callbacks may be NULL. */
 struct bus_setup {
 	struct engine *engine;
+	struct loop *loop;
 	const char *runtime_directory; /* claimed by bus_claim() */
 	const char *version;
 	uint64_t start_ms; /* when the daemon started, CLOCK_BOOTTIME */

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The door: what clients of the control socket and SIGHUP ask of the daemon. */
+/* The door: what clients of the control socket, and SIGHUP, ask of the daemon. */
 #include "daemon.h"
 
-#include <signal.h>
+#include <ell/ell.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
-#include <unistd.h>
 
 /* Take a new configuration, or keep the old one and say why. */
 static int reload(void *data, char *text, size_t size)
@@ -31,7 +29,7 @@ static int reload(void *data, char *text, size_t size)
 		return r;
 	}
 	daemon_log_lines(config->warnings, false);
-	engine_set_rules(daemon->engine, &config->rules, daemon_now_ms());
+	engine_set_rules(daemon->engine, &config->rules, loop_now_ms());
 	daemon->config = config;
 	daemon->host_changed = true;
 	config_free(old);
@@ -75,14 +73,10 @@ static const char *config_file(void *data, size_t i)
 	return i < daemon->config->ini.n_files ? daemon->config->ini.files[i] : NULL;
 }
 
-static bool on_hangup(struct l_io *io, void *data)
+void daemon_hang_up(struct daemon *daemon)
 {
-	struct daemon *daemon = data;
-	struct signalfd_siginfo info;
 	char text[1024];
 
-	if (read(l_io_get_fd(io), &info, sizeof(info)) != sizeof(info))
-		return true;
 	/* While starting up, READY=1 is not ours to say. */
 	if (daemon->ready)
 		sd_notify(0, "RELOADING=1");
@@ -90,19 +84,6 @@ static bool on_hangup(struct l_io *io, void *data)
 		l_info("configuration read again");
 	if (daemon->ready)
 		sd_notify(0, "READY=1");
-	return true;
-}
-
-/* ell catches SIGINT and SIGTERM; SIGHUP, which is number 1, it refuses. */
-void daemon_catch_hangup(struct daemon *daemon)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	daemon->hangup = l_io_new(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-	l_io_set_close_on_destroy(daemon->hangup, true);
-	l_io_set_read_handler(daemon->hangup, on_hangup, daemon, NULL);
 }
 
 static uint64_t malformed(void *data)
@@ -124,7 +105,7 @@ static void refresh(void *data)
 {
 	struct daemon *daemon = data;
 
-	daemon->now_ms = daemon_now_ms();
+	daemon->now_ms = loop_now_ms();
 	if (kernel_refresh_endpoints(daemon->kernel) == 0)
 		daemon_settle(daemon);
 }
@@ -160,9 +141,10 @@ int daemon_open_door(struct daemon *daemon)
 {
 	struct bus_setup setup = {
 		.engine = daemon->engine,
+		.loop = &daemon->loop,
 		.runtime_directory = daemon->runtime_directory,
 		.version = MPTCPD_VERSION,
-		.start_ms = daemon_now_ms(),
+		.start_ms = loop_now_ms(),
 		.data = daemon,
 		.settle = daemon_settle_soon,
 		.reload = reload,

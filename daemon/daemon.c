@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The loop: what comes in, when the engine settles, start and stop. */
+/* What comes in, when the engine settles, start and stop. */
 #include "daemon.h"
 
 #include <errno.h>
@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fdstore.h"
@@ -20,57 +20,21 @@
 
 /* What one settle may take, so that the control socket and new events need not wait long. */
 #define BUDGET_MS 5
-
-uint64_t daemon_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
+/* What it opens itself: sockets, files, plugins, a file or two for a moment. */
+#define OWN_DESCRIPTORS 64
 
 /* ---- settling ---- */
 
-static void on_timer(struct l_timeout *timer, void *data)
+static void on_due(void *data)
 {
-	struct daemon *daemon = data;
-
-	daemon->settle_at_ms = UINT64_MAX;
-	daemon_settle(daemon);
-}
-
-static bool on_again(struct l_io *io, void *data)
-{
-	uint64_t count;
-
-	if (read(l_io_get_fd(io), &count, sizeof(count)) == sizeof(count))
-		daemon_settle(data);
-	return true;
+	daemon_settle(data);
 }
 
 void daemon_settle_soon(void *data)
 {
 	struct daemon *daemon = data;
-	uint64_t one = 1;
 
-	/* It cannot fail: the counter would have to be full. */
-	if (write(l_io_get_fd(daemon->again), &one, sizeof(one)) < 0)
-		l_error("eventfd: %s", strerror(errno));
-}
-
-static void set_timer(struct daemon *daemon, uint64_t at_ms, uint64_t now)
-{
-	uint64_t delay = at_ms - now + 1; /* the clock is cut to milliseconds: never too early */
-
-	if (at_ms == daemon->settle_at_ms)
-		return;
-	daemon->settle_at_ms = at_ms;
-	if (delay > 3600 * 1000)
-		delay = 3600 * 1000;
-	if (daemon->timer)
-		l_timeout_modify_ms(daemon->timer, delay);
-	else
-		daemon->timer = l_timeout_create_ms(delay, on_timer, daemon, NULL);
+	loop_put_first(&daemon->loop, &daemon->again);
 }
 
 /* The native protocol; ell's own writer leaves out who speaks. */
@@ -112,7 +76,7 @@ static void look_at_rp_filter(struct daemon *daemon)
 
 void daemon_settle(struct daemon *daemon)
 {
-	uint64_t now = daemon_now_ms();
+	uint64_t now = loop_now_ms();
 	uint64_t next;
 
 	kernel_start_budget(daemon->kernel, BUDGET_MS);
@@ -124,7 +88,7 @@ void daemon_settle(struct daemon *daemon)
 		daemon_settle_soon(daemon);
 		return;
 	}
-	set_timer(daemon, next, now);
+	loop_set_timer(&daemon->loop, &daemon->timer, next);
 	if (daemon->ready && !daemon->all_settled) {
 		daemon->all_settled = true;
 		fdstore_settle(daemon->kernel);
@@ -140,24 +104,21 @@ static void on_event(void *data, const struct event *event)
 	engine_event(daemon->engine, event, daemon->now_ms);
 }
 
-static bool on_readable(struct l_io *io, void *data)
+static void on_netlink(void *data, int fd, uint32_t events)
 {
 	struct daemon *daemon = data;
-	struct epoll_event ready[KERNEL_FDS];
-	int n = epoll_wait(l_io_get_fd(io), ready, KERNEL_FDS, 0), r = 0;
+	int r;
 
-	daemon->now_ms = daemon_now_ms(); /* once for all: there may be hundreds of events */
-	for (int i = 0; i < n && r >= 0; i++)
-		r = kernel_dispatch(daemon->kernel, ready[i].data.fd);
-	if (r < 0) {
-		l_error("netlink: %s; giving up, so that whoever started mptcpd can start it anew",
-			strerror(-r));
-		daemon->status = EXIT_FAILURE;
-		l_main_quit();
-		return false;
+	daemon->now_ms = loop_now_ms(); /* once for all: there may be hundreds of events */
+	r = kernel_dispatch(daemon->kernel, fd);
+	if (r >= 0) {
+		daemon_settle(daemon);
+		return;
 	}
-	daemon_settle(daemon);
-	return true;
+	l_error("netlink: %s; giving up, so that whoever started mptcpd can start it anew",
+		strerror(-r));
+	daemon->status = EXIT_FAILURE;
+	loop_quit(&daemon->loop);
 }
 
 static void on_change(void *data, const struct change *change)
@@ -176,7 +137,43 @@ static void on_change(void *data, const struct change *change)
 
 static void on_notice(void *data, const struct notice *notice)
 {
-	notice_log(notice, daemon_now_ms());
+	notice_log(notice, loop_now_ms());
+}
+
+/* Those that come before the loop runs wait for it: what was set must be put back. */
+static void hold_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigprocmask(SIG_BLOCK, set, NULL);
+}
+
+static void on_signal(void *data, int fd, uint32_t events)
+{
+	struct daemon *daemon = data;
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		daemon_hang_up(daemon);
+	else
+		loop_quit(&daemon->loop);
+}
+
+static int watch_signals(struct daemon *daemon)
+{
+	sigset_t set;
+	int fd;
+
+	hold_signals(&set);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	daemon->signals = (struct loop_source){.on_ready = on_signal, .data = daemon, .fd = fd};
+	return loop_watch(&daemon->loop, &daemon->signals, LOOP_FIRST, EPOLLIN);
 }
 
 /* ---- start and stop ---- */
@@ -231,24 +228,35 @@ static int claim(struct daemon *daemon)
 	return EXIT_SUCCESS;
 }
 
-/* ell stops watching what reports an error, as ENOBUFS is: an epoll instance never does. */
 static int watch_kernel(struct daemon *daemon)
 {
-	int fds[KERNEL_FDS], epoll = epoll_create1(EPOLL_CLOEXEC), r = 0;
+	int fds[KERNEL_FDS], r = 0;
 	size_t n = kernel_fds(daemon->kernel, fds);
 
-	if (epoll < 0)
-		return -errno;
 	for (size_t i = 0; i < n && r == 0; i++) {
-		struct epoll_event event = {.events = EPOLLIN, .data.fd = fds[i]};
-
-		if (epoll_ctl(epoll, EPOLL_CTL_ADD, fds[i], &event) < 0)
-			r = -errno;
+		daemon->netlink[i] =
+			(struct loop_source){.on_ready = on_netlink, .data = daemon, .fd = fds[i]};
+		r = loop_watch(&daemon->loop, &daemon->netlink[i], LOOP_FIRST, EPOLLIN);
 	}
-	daemon->netlink = l_io_new(epoll);
-	l_io_set_close_on_destroy(daemon->netlink, true);
-	l_io_set_read_handler(daemon->netlink, on_readable, daemon, NULL);
 	return r;
+}
+
+/* Before anything is touched: without them what was set could not even be put back. */
+static int check_descriptors(struct daemon *daemon)
+{
+	const int needed = OWN_DESCRIPTORS + BUS_DESCRIPTORS;
+	int next = dup(daemon->loop.fd);
+	struct rlimit limit;
+
+	if (next >= 0)
+		close(next);
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	    (next >= 0 && limit.rlim_cur >= (rlim_t)(next + needed)))
+		return EXIT_SUCCESS;
+	l_error("at most %llu descriptors may be open, which is too few: mptcpd needs %d beside "
+		"those it was started with; raise the limit (ulimit -n, LimitNOFILE=)",
+		(unsigned long long)limit.rlim_cur, needed);
+	return EXIT_FAILURE;
 }
 
 static int start(struct daemon *daemon)
@@ -266,6 +274,8 @@ static int start(struct daemon *daemon)
 	int r;
 	char why[256];
 
+	daemon->timer = (struct loop_timer){.on_due = on_due, .data = daemon};
+	daemon->again = (struct loop_task){.run = on_due, .data = daemon};
 	daemon_open_state(daemon);
 	if (kernel_new(on_event, daemon, &daemon->kernel, why) < 0)
 		return fail("mptcpd cannot work here", why);
@@ -276,17 +286,16 @@ static int start(struct daemon *daemon)
 	l_getrandom(&setup.seed, sizeof(setup.seed));
 	setup.kernel = daemon->kernel;
 	daemon->engine = engine_new(&setup);
-	daemon->now_ms = daemon_now_ms();
+	daemon->now_ms = loop_now_ms();
 	daemon_load_state(daemon, on_event);
+	r = watch_kernel(daemon);
+	if (r == 0)
+		r = watch_signals(daemon);
+	if (r < 0)
+		return fail("epoll", strerror(-r));
 	r = daemon_open_door(daemon);
 	if (r < 0)
 		return fail("control socket", strerror(-r));
-	r = watch_kernel(daemon);
-	if (r < 0)
-		return fail("epoll", strerror(-r));
-	daemon->again = l_io_new(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-	l_io_set_close_on_destroy(daemon->again, true);
-	l_io_set_read_handler(daemon->again, on_again, daemon, NULL);
 	daemon_settle(daemon);
 	return EXIT_SUCCESS;
 }
@@ -294,77 +303,62 @@ static int start(struct daemon *daemon)
 static void stop(struct daemon *daemon)
 {
 	sd_notify(0, "STOPPING=1");
-	l_io_destroy(daemon->netlink);
-	l_io_destroy(daemon->again);
-	l_timeout_remove(daemon->timer);
-	l_timeout_remove(daemon->watchdog);
-	l_io_destroy(daemon->hangup);
 	bus_free(daemon->bus);
 	daemon->bus = NULL;
 	if (daemon->kernel)
 		fdstore_stop(daemon->kernel);
 	if (daemon->engine) {
-		daemon->now_ms = daemon_now_ms();
+		daemon->now_ms = loop_now_ms();
 		kernel_refresh_endpoints(daemon->kernel); /* what others changed stays */
-		engine_leave(daemon->engine, daemon_now_ms());
+		engine_leave(daemon->engine, loop_now_ms());
 	}
 	engine_free(daemon->engine);
 	rpfilter_free(daemon->rpfilter);
 	daemon_restore_path_manager(daemon);
 	state_close(daemon->state);
+	for (size_t i = 0; i < KERNEL_FDS; i++)
+		loop_unwatch(&daemon->netlink[i]);
 	kernel_free(daemon->kernel);
+	loop_done(&daemon->loop);
+	if (daemon->signals.fd >= 0)
+		close(daemon->signals.fd);
 	config_free(daemon->config);
 	if (daemon->claimed)
 		close(daemon->claim);
 }
 
-static void on_watchdog(struct l_timeout *watchdog, void *data)
+static void on_watchdog(void *data)
 {
 	struct daemon *daemon = data;
 	uint64_t usec = 0;
 
+	if (sd_watchdog_enabled(0, &usec) <= 0)
+		return;
 	sd_notify(0, "WATCHDOG=1");
-	if (sd_watchdog_enabled(0, &usec) > 0)
-		l_timeout_modify_ms(daemon->watchdog, usec / 2000);
-}
-
-static void on_signal(uint32_t number, void *data)
-{
-	l_main_quit();
-}
-
-/* Those that come before the loop runs wait for it: what was set must be put back. */
-static void hold_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	loop_set_timer(&daemon->loop, &daemon->watchdog, loop_now_ms() + usec / 2000);
 }
 
 int daemon_run(struct daemon *daemon)
 {
-	uint64_t usec = 0;
-	int status;
+	int status, r = loop_init(&daemon->loop);
+	sigset_t set;
 
-	hold_signals();
-	status = load_config(daemon);
+	if (r < 0)
+		return fail("epoll", strerror(-r));
+	daemon->signals.fd = -1;
+	hold_signals(&set);
+	status = check_descriptors(daemon);
+	if (status == EXIT_SUCCESS)
+		status = load_config(daemon);
 	if (status == EXIT_SUCCESS)
 		status = claim(daemon);
-	if (status == EXIT_SUCCESS && !l_main_init())
-		status = fail("main loop", "cannot start");
 	if (status == EXIT_SUCCESS)
 		status = start(daemon);
 	if (status == EXIT_SUCCESS) {
-		if (sd_watchdog_enabled(0, &usec) > 0)
-			daemon->watchdog =
-				l_timeout_create_ms(usec / 2000, on_watchdog, daemon, NULL);
-		daemon_catch_hangup(daemon);
-		l_main_run_with_signal(on_signal, daemon);
-		status = daemon->status;
+		daemon->watchdog = (struct loop_timer){.on_due = on_watchdog, .data = daemon};
+		on_watchdog(daemon);
+		r = loop_run(&daemon->loop);
+		status = r < 0 ? fail("epoll", strerror(-r)) : daemon->status;
 	}
 	stop(daemon);
 	return status;

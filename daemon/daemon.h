@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The daemon as a whole: kernel, engine, configuration, bus and state, wired together on ell's
- * loop. For main.c and the files of the same noun; it decides nothing about paths.
+ * The daemon as a whole: kernel, engine, configuration, bus and state, wired together on one loop.
+ * For main.c and the files of the same noun; it decides nothing about paths.
  */
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
@@ -12,6 +12,7 @@
 #include "config.h"
 #include "engine.h"
 #include "kernel.h"
+#include "loop.h"
 #include "rpfilter.h"
 #include "state.h"
 
@@ -27,13 +28,12 @@ struct daemon {
 	struct state *state; /* NULL: nothing survives a restart */
 	struct bus *bus;
 	struct rpfilter *rpfilter;
-	struct l_io *netlink; /* an epoll instance: readable when any of the kernel's is */
-	struct l_timeout *timer, *watchdog;
-	struct l_io *hangup; /* a signalfd */
-	struct l_io
-		*again; /* an eventfd: readable when work is left, after all else had its turn */
+	struct loop loop;
+	struct loop_source netlink[KERNEL_FDS]; /* the first one tells of connections */
+	struct loop_source signals; /* a signalfd, owned */
+	struct loop_timer timer, watchdog;
+	struct loop_task again; /* work is left, after all else had its turn */
 	uint64_t now_ms; /* as of what is being read now */
-	uint64_t settle_at_ms; /* what the timer is set to */
 	enum path_manager path_manager_before; /* UNKNOWN: not changed */
 	enum path_manager path_manager_set; /* by us; UNKNOWN: never */
 	bool host_changed; /* since the last look at rp_filter */
@@ -47,7 +47,6 @@ int daemon_run(struct daemon *daemon);
 
 /* ---- daemon.c: the loop ---- */
 
-uint64_t daemon_now_ms(void);
 /* Let the engine do what is due, and tell those who monitor. */
 void daemon_settle(struct daemon *daemon);
 /* The same, after all else that is ready had its turn. `data` is the struct daemon. */
@@ -59,8 +58,8 @@ void daemon_log_lines(const char *text, bool is_error);
 
 /* Serve the control socket. 0 or -errno. */
 int daemon_open_door(struct daemon *daemon);
-/* SIGHUP reads the configuration again. */
-void daemon_catch_hangup(struct daemon *daemon);
+/* SIGHUP: read the configuration again. */
+void daemon_hang_up(struct daemon *daemon);
 
 /* ---- daemon-keep.c: what is put back, and what survives a restart ---- */
 

@@ -79,7 +79,6 @@ int main(int argc, char **argv)
 	struct daemon daemon = {
 		.config_setup.plugin_directory = MPTCPD_PLUGIN_DIR,
 		.runtime_directory = "/run/mptcpd",
-		.settle_at_ms = UINT64_MAX,
 	};
 	bool check = false;
 	int option;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus-scene.h"
 
-#include <ell/ell.h>
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -295,7 +294,8 @@ struct scene *scene_new(bool system_bus)
 				       .kernel = scene,
 				       .observer = {.on_change = on_change, .data = scene},
 				       .seed = 1});
-	g_assert_true(l_main_init());
+	g_assert_cmpint(loop_init(&scene->loop), ==, 0);
+	setup.loop = &scene->loop;
 	setup.engine = scene->engine;
 	setup.runtime_directory = scene->directory;
 	g_assert_cmpint(bus_new(&setup, &scene->bus), ==, 0);
@@ -315,7 +315,7 @@ void scene_free(struct scene *scene)
 	bus_free(scene->bus);
 	g_assert_false(g_file_test(scene->socket, G_FILE_TEST_EXISTS));
 	engine_free(scene->engine);
-	l_main_exit();
+	loop_done(&scene->loop);
 	g_assert_no_errno(g_rmdir(scene->directory));
 	g_free(scene->directory);
 	g_free(scene->socket);
@@ -347,19 +347,18 @@ static gpointer run_client(gpointer data)
 	return NULL;
 }
 
-static bool on_asked(struct l_io *io, void *data)
+static void on_asked(void *data, int fd, uint32_t events)
 {
 	uint64_t n;
 
 	g_assert_cmpint(read(threads.asked, &n, sizeof(n)), ==, sizeof(n));
 	if (!threads.work.action) {
 		threads.ended = true;
-		return true;
+		return;
 	}
 	threads.work.action(threads.scene, threads.work.number);
 	n = 1;
 	g_assert_cmpint(write(threads.done, &n, sizeof(n)), ==, sizeof(n));
-	return true;
 }
 
 void scene_do(struct scene *scene, void (*action)(struct scene *scene, uint32_t number),
@@ -374,7 +373,7 @@ void scene_do(struct scene *scene, void (*action)(struct scene *scene, uint32_t 
 
 void scene_run(struct scene *scene, void (*client)(struct scene *scene))
 {
-	struct l_io *io;
+	struct loop_source source = {.on_ready = on_asked};
 	GThread *thread;
 
 	threads.scene = scene;
@@ -382,13 +381,13 @@ void scene_run(struct scene *scene, void (*client)(struct scene *scene))
 	threads.ended = false;
 	threads.asked = eventfd(0, EFD_CLOEXEC);
 	threads.done = eventfd(0, EFD_CLOEXEC);
-	io = l_io_new(threads.asked);
-	l_io_set_read_handler(io, on_asked, NULL, NULL);
+	source.fd = threads.asked;
+	g_assert_cmpint(loop_watch(&scene->loop, &source, LOOP_REST, EPOLLIN), ==, 0);
 	thread = g_thread_new("client", run_client, NULL);
 	while (!threads.ended)
-		l_main_iterate(l_main_prepare());
+		g_assert_cmpint(loop_turn(&scene->loop), ==, 0);
 	g_thread_join(thread);
-	l_io_destroy(io);
+	loop_unwatch(&source);
 	close(threads.asked);
 	close(threads.done);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A daemon in little for the tests of the control plane: an engine on a kernel that says yes to
- * everything, a bus on a socket in a temporary directory, and ell's loop. The client under test
+ * everything, a bus on a socket in a temporary directory, and a loop. The client under test
  * runs in a thread of its own and has the loop's thread do things by scene_do().
  */
 #ifndef TESTS_BUS_SCENE_H
@@ -10,12 +10,14 @@
 #include <glib.h>
 
 #include "bus.h"
+#include "loop.h"
 
 struct scene {
 	char *directory;
 	char *socket;
 	struct engine *engine;
 	struct bus *bus;
+	struct loop loop;
 	uint64_t now_ms;
 	unsigned int n_created, n_destroyed, n_reloads; /* what the kernel was told */
 	unsigned int n_refreshes, n_checks;

@@ -102,6 +102,7 @@ static void client_is_served(struct scene *scene)
 static void test_stale_socket(struct scene **scene, gconstpointer data)
 {
 	struct bus_setup setup = {.engine = (*scene)->engine,
+				  .loop = &(*scene)->loop,
 				  .runtime_directory = (*scene)->directory,
 				  .version = "1"};
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
