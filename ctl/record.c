@@ -73,15 +73,24 @@ static void measure(struct kernel *kernel, const struct subflow *subflow, uint32
 	record->bytes_received = measured.bytes_received;
 }
 
+/* The application's own is bound to nothing: among several links with its address, routing decides. */
+static uint32_t find_ifindex(const struct model *model, struct kernel *kernel,
+			     const struct subflow *subflow)
+{
+	const struct local *local = model_sole_local(model, &subflow->local);
+	int r;
+
+	if (subflow->ifindex || local)
+		return subflow->ifindex ? subflow->ifindex : local->interface->ifindex;
+	r = kernel_ops.egress(kernel, &subflow->local, &subflow->remote);
+	return r > 0 && model_find_local(model, &subflow->local, (uint32_t)r) ? (uint32_t)r : 0;
+}
+
 static void fill_subflow(const struct model *model, struct kernel *kernel,
 			 const struct subflow *subflow, struct subflow_node *node)
 {
-	const struct local *local = model_find_local(model, &subflow->local, 0);
-	uint32_t ifindex = subflow->ifindex;
+	uint32_t ifindex = find_ifindex(model, kernel, subflow);
 
-	/* The application's own is bound to nothing: what has its address. */
-	if (!ifindex && local)
-		ifindex = local->interface->ifindex;
 	node->subflow = (struct mptcpctl_subflow){
 		.local = record_addr(&subflow->local, node->local),
 		.remote = record_addr(&subflow->remote, node->remote),

@@ -65,8 +65,8 @@ static int append_measure(sd_bus_message *m, const struct bus *bus, uint32_t tok
 	struct mptcpd_measure measure;
 	int r;
 
-	if (!bus->setup.measure || bus->setup.measure(bus->setup.data, token, &subflow->local,
-						      &subflow->remote, &measure) < 0)
+	if (!bus->setup.measure ||
+	    bus->setup.measure(bus->setup.data, token, subflow, &measure) < 0)
 		return 0;
 	r = bus_append_extra(m, "rtt-us", "u", measure.rtt_us);
 	if (r >= 0)
@@ -74,15 +74,6 @@ static int append_measure(sd_bus_message *m, const struct bus *bus, uint32_t tok
 	if (r >= 0)
 		r = bus_append_extra(m, "bytes-received", "t", measure.bytes_received);
 	return r < 0 ? r : bus_append_extra(m, "retransmits", "u", measure.retransmits);
-}
-
-/* What it is bound to, else what has its address: the application's own is bound to nothing. */
-static const char *subflow_interface(const struct model *model, const struct subflow *subflow)
-{
-	const struct local *local =
-		subflow->ifindex ? NULL : model_find_local(model, &subflow->local, 0);
-
-	return local ? local->interface->name : model_interface_name(model, subflow->ifindex);
 }
 
 static int append_subflow(sd_bus_message *m, const struct bus *bus, uint32_t token,
@@ -99,7 +90,7 @@ static int append_subflow(sd_bus_message *m, const struct bus *bus, uint32_t tok
 	if (r >= 0)
 		r = sd_bus_message_append(m, "yy", subflow->local_id, subflow->remote_id);
 	if (r >= 0)
-		r = bus_append_text(m, subflow_interface(model, subflow));
+		r = bus_append_text(m, model_interface_name(model, subflow->ifindex));
 	if (r >= 0)
 		r = sd_bus_message_append(m, "sbbbss", subflow_state_name(subflow->state),
 					  subflow->initial, subflow->backup, subflow->peer_backup,
@@ -207,15 +198,20 @@ static enum usability judge(const struct model *model, const struct local *local
 static int append_locals(sd_bus_message *m, const struct model *model,
 			 const struct interface *interface)
 {
-	char text[ADDR_TEXT_SIZE];
+	char text[ADDR_TEXT_SIZE], reason[128];
 	int r = sd_bus_message_open_container(m, 'a', WIRE_LOCAL);
 
 	for (const struct local *local = interface->locals; r >= 0 && local; local = local->next) {
 		enum usability usability = judge(model, local);
+		const struct interface *elsewhere = NULL;
 
+		snprintf(reason, sizeof(reason), "%s", usability_text(usability));
+		if (usability == USABLE && model->path_manager == PATH_MANAGER_KERNEL)
+			elsewhere = model_endpoint_elsewhere(model, local);
+		if (elsewhere)
+			snprintf(reason, sizeof(reason), SAME_ADDRESS_TEXT, elsewhere->name);
 		r = sd_bus_message_append(m, WIRE_LOCAL, addr_format_host(&local->addr, text),
-					  local->prefix, usability == USABLE,
-					  usability_text(usability), 0);
+					  local->prefix, !*reason, reason, 0);
 	}
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }

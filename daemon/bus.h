@@ -46,8 +46,8 @@ struct bus_setup {
 	/* Ask the kernel for its endpoints and limits now. */
 	void (*refresh)(void *data);
 	/* What was measured on this subflow; 0, or -errno: nothing was. Must not block. */
-	int (*measure)(void *data, uint32_t token, const struct mptcpd_addr *local,
-		       const struct mptcpd_addr *remote, struct mptcpd_measure *ret_measure);
+	int (*measure)(void *data, uint32_t token, const struct subflow *subflow,
+		       struct mptcpd_measure *ret_measure);
 	/* Netlink messages that were not what they should be, so far. */
 	uint64_t (*malformed)(void *data);
 	/* The kernel's own words on the last failed command, or "". */

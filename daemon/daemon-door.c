@@ -111,13 +111,12 @@ static void refresh(void *data)
 }
 
 /* Which interface the subflow is bound to is part of its address, for the kernel. */
-static int measure(void *data, uint32_t token, const struct mptcpd_addr *local,
-		   const struct mptcpd_addr *remote, struct mptcpd_measure *ret_measure)
+static int measure(void *data, uint32_t token, const struct subflow *subflow,
+		   struct mptcpd_measure *ret_measure)
 {
 	struct daemon *daemon = data;
-	const struct local *here = model_find_local(engine_model(daemon->engine), local, 0);
 
-	return kernel_measure(daemon->kernel, local, remote, here ? here->interface->ifindex : 0,
+	return kernel_measure(daemon->kernel, &subflow->local, &subflow->remote, subflow->ifindex,
 			      ret_measure);
 }
 

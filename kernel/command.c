@@ -145,6 +145,13 @@ static int route(void *data, const struct mptcpd_addr *local, uint32_t ifindex,
 		    link_route(&kernel->links, ways, local, ifindex, remote));
 }
 
+static int egress(void *data, const struct mptcpd_addr *local, const struct mptcpd_addr *remote)
+{
+	struct kernel *kernel = data;
+
+	return told(kernel, &kernel->links, link_egress(&kernel->links, local, remote));
+}
+
 static int link_returned(void *data, uint32_t ifindex)
 {
 	struct kernel *kernel = data;
@@ -256,6 +263,7 @@ const struct kernel_ops kernel_ops = {
 	.withdraw = withdraw,
 	.probe = probe,
 	.route = route,
+	.egress = egress,
 	.link_returned = link_returned,
 	.endpoint_add = endpoint_add,
 	.endpoint_delete = endpoint_delete,

@@ -236,6 +236,22 @@ int link_route(struct socket *socket, struct ways *ways, const struct mptcpd_add
 	return r;
 }
 
+int link_egress(struct socket *socket, const struct mptcpd_addr *local,
+		const struct mptcpd_addr *remote)
+{
+	union codec_command command;
+	struct codec_route route = {0};
+	int r;
+
+	if ((local->family != AF_INET && local->family != AF_INET6) ||
+	    remote->family != local->family)
+		return -EINVAL;
+	r = socket_request(socket, codec_get_route(&command, local, 0, remote), on_route, &route);
+	if (r < 0)
+		return means_no_route(r) ? 0 : r;
+	return route.type == RTN_UNICAST ? (int)route.ifindex : 0;
+}
+
 /* More are left to time out by themselves. */
 #define NEIGHBOURS_MAX 64
 

@@ -22,6 +22,10 @@ int link_event(const void *message, size_t size, struct event *ret_event);
 int link_route(struct socket *socket, struct ways *ways, const struct mptcpd_addr *local,
 	       uint32_t ifindex, const struct mptcpd_addr *remote);
 
+/* As `egress` of struct kernel_ops. `socket` as above. */
+int link_egress(struct socket *socket, const struct mptcpd_addr *local,
+		const struct mptcpd_addr *remote);
+
 /*
  * Forget the neighbours that were sought in vain on this link. `socket` as above. 0 or -errno.
  */

@@ -94,14 +94,23 @@ static void add_source(struct mesh *mesh, const struct mptcpd_local *local)
 
 	if (mesh->n_sources == ADDRESSES_MAX)
 		return;
-	for (size_t i = 0; i < mesh->n_sources; i++) {
-		/* one address on two links is one path */
-		if (same_host(&mesh->sources[i].local->addr, &local->addr))
-			return;
+	for (size_t i = 0; i < mesh->n_sources; i++)
 		rank += mesh->sources[i].local->addr.family == local->addr.family;
-	}
 	*source = (struct source){.local = local, .first = rank};
 	mesh->n_sources++;
+}
+
+/* Is it the address of the initial subflow, and on its link, if others have the same? */
+static bool is_start(const struct mptcpd_connection *connection, const struct mptcpd_local *local)
+{
+	const struct mptcpd_subflow *subflow = connection->subflows;
+
+	if (!same_host(&local->addr, &connection->local))
+		return false;
+	for (size_t i = 0; i < connection->n_subflows; i++, subflow++)
+		if (subflow->initial && subflow->ifindex)
+			return subflow->ifindex == local->ifindex;
+	return true;
 }
 
 /* Those that may be a source; that of the initial subflow first. */
@@ -115,7 +124,7 @@ static void collect_sources(struct mesh *mesh, const struct mptcpd_connection *c
 
 			if ((local->flags & MPTCPD_FLAG_SUBFLOW) &&
 			    can_have(connection, local->addr.family) &&
-			    same_host(&local->addr, &connection->local) == initial)
+			    is_start(connection, local) == initial)
 				add_source(mesh, local);
 		}
 }

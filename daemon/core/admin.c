@@ -44,9 +44,12 @@ static struct subflow *find_subflow(struct connection *connection, const struct 
 	return found;
 }
 
-/* A wish the administrator banned before is lifted, one that exists beside is another instance. */
-static struct subflow *find_or_add(struct connection *connection,
-				   const struct subflow_request *request)
+/*
+ * A wish the administrator banned before is lifted, one that exists beside is another instance. The
+ * same pair on another link is another path.
+ */
+static struct subflow *find_or_add(const struct model *model, struct connection *connection,
+				   const struct subflow_request *request, uint32_t ifindex)
 {
 	struct subflow *subflow;
 	uint8_t instance = 0;
@@ -55,7 +58,9 @@ static struct subflow *find_or_add(struct connection *connection,
 		subflow = &connection->subflows[i];
 		if (subflow->gone || subflow->asked_port != request->local.port ||
 		    !addr_equal_host(&subflow->local, &request->local) ||
-		    !addr_equal(&subflow->remote, &request->remote))
+		    !addr_equal(&subflow->remote, &request->remote) ||
+		    (subflow->ifindex != ifindex &&
+		     model_find_local(model, &subflow->local, subflow->ifindex)))
 			continue;
 		if (!subflow_is_seen(subflow))
 			return subflow;
@@ -81,19 +86,22 @@ static void undo_add(struct connection *connection, struct subflow *subflow,
 int engine_subflow_add(struct engine *engine, uint32_t token, const struct subflow_request *request,
 		       uint64_t now_ms)
 {
-	const struct local *local =
-		model_find_local(&engine->model, &request->local, request->ifindex);
+	const struct local *local;
 	struct connection *connection;
 	struct subflow *subflow, before;
 	int r = find_connection(engine, token, &connection);
 
 	if (r < 0)
 		return r;
-	if (!local)
-		return -EADDRNOTAVAIL;
 	if (request->local.family != request->remote.family || !request->remote.port)
 		return -EINVAL;
-	subflow = find_or_add(connection, request);
+	/* Without a link it is made where an unbound one would be. */
+	local = request->ifindex
+			? model_find_local(&engine->model, &request->local, request->ifindex)
+			: engine_find_link(engine, &request->local, &request->remote, 0);
+	if (!local)
+		return -EADDRNOTAVAIL;
+	subflow = find_or_add(&engine->model, connection, request, local->interface->ifindex);
 	if (!subflow)
 		return -ENOSPC;
 	before = *subflow;

@@ -197,7 +197,7 @@ static void add_initial(struct model *model, struct connection *connection, uint
 	subflow->mapped = connection->mapped;
 	subflow->initial = subflow->origin_known = true;
 	subflow->origin = MPTCPD_ORIGIN_APPLICATION;
-	local = model_find_local(model, &connection->local, 0);
+	local = model_sole_local(model, &connection->local);
 	subflow->ifindex = local ? local->interface->ifindex : 0;
 	model_set_subflow_state(model, subflow, SUBFLOW_ESTABLISHED, now_ms);
 }

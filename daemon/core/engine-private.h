@@ -46,6 +46,7 @@ struct engine {
 	} resync[SNAPSHOT_KINDS];
 	struct endpoints endpoints;
 	bool create_keeps_backup; /* this kernel's SUBFLOW_CREATE was seen to honour the flag */
+	bool creates_unbound; /* … and seen to ignore the link */
 	size_t n_sweeps_left; /* brief ones, until a full one */
 	uint64_t sweep_due_ms; /* next look for what ended without an event */
 
@@ -108,6 +109,31 @@ void engine_look_at_backup(struct engine *engine, const struct connection *conne
 			   struct subflow *subflow);
 /* It failed: when is it tried next? Sets due_ms and attempts. */
 void engine_back_off(struct engine *engine, struct subflow *subflow, uint64_t now_ms);
+
+/* ---- match.c ---- */
+
+/* Did a policy make it? Not: somebody who is not known. */
+bool engine_is_policys(const struct subflow *subflow);
+/* Each path of the plan just made finds the record that serves it, or gets a new one. */
+void engine_match_plan(struct engine *engine, struct connection *connection, uint64_t now_ms);
+
+/* ---- place.c ---- */
+
+/*
+ * The link of an unbound socket: the one that has the local address, among several the one that
+ * routing chooses, or, if that has not got it, the one it was on before (0: not known). One that
+ * failed keeps what was on it. NULL: the address is not ours.
+ */
+const struct local *engine_find_link(struct engine *engine, const struct mptcpd_addr *local,
+				     const struct mptcpd_addr *remote, uint32_t before);
+/* Find out on which link each of its unbound subflows is now. */
+void engine_place(struct engine *engine, struct connection *connection);
+/* The same, and name the link in a change that is about one of them. */
+void engine_place_change(struct engine *engine, struct connection *connection,
+			 struct change *change);
+/* Would a subflow made from this address leave by its link? Before Linux 6.12 routing decides. */
+bool engine_can_bind(struct engine *engine, const struct local *local,
+		     const struct mptcpd_addr *remote);
 
 /* ---- view.c ---- */
 

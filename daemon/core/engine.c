@@ -127,16 +127,6 @@ const struct engine_counters *engine_counters(const struct engine *engine)
 	return &engine->counters;
 }
 
-size_t engine_count_policy(const struct engine *engine, const struct policy *policy)
-{
-	struct connection *connection = model_next_connection(&engine->model, 0);
-	size_t n = 0;
-
-	for (; connection; connection = connection_next(connection))
-		n += connection->policy == policy;
-	return n;
-}
-
 /* ---- facts in ---- */
 
 void engine_tell(struct engine *engine, const struct change *change)
@@ -250,6 +240,8 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		is_new && change->token ? model_find_connection(&engine->model, change->token)
 					: NULL;
 
+	if (connection && engine->model.n_double_locals)
+		engine_place_change(engine, connection, change);
 	if (connection) {
 		engine_find_policy(engine, connection);
 		if (connection->policy && !change->policy[0])

@@ -106,8 +106,6 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 
 const struct model *engine_model(const struct engine *engine);
 const struct engine_counters *engine_counters(const struct engine *engine);
-/* Connections that `policy` decides for. */
-size_t engine_count_policy(const struct engine *engine, const struct policy *policy);
 
 /*
  * What an administrator does by hand. 0 or -errno, with the kernel's words in error_text():

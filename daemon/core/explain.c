@@ -51,7 +51,8 @@ static void append(char *text, size_t size, const char *more, const char *name)
 static void explain_error(const struct engine *engine, const struct subflow *subflow,
 			  struct explain_path *path)
 {
-	const struct local *local = model_find_local(&engine->model, &subflow->local, 0);
+	const struct local *local =
+		model_find_local(&engine->model, &subflow->local, subflow->ifindex);
 
 	subflow_error_text(subflow, path->error, sizeof(path->error));
 	if (!local)
@@ -92,6 +93,36 @@ static void explain(const struct engine *engine, const struct connection *connec
 	path->next_try_ms = subflow->due_ms > now_ms ? subflow->due_ms - now_ms : 0;
 }
 
+/* Under the kernel's path manager: links that are no endpoint because another one has their address. */
+static void explain_doubles(const struct engine *engine, const struct connection *connection,
+			    void (*on_path)(void *data, const struct explain_path *path),
+			    void *data)
+{
+	const struct model *model = &engine->model;
+	const struct endpoint *endpoint = model->n_double_locals ? model->endpoints : NULL;
+
+	for (; endpoint; endpoint = endpoint->next) {
+		const struct local *local = NULL;
+
+		while ((local = model_next_local(model, &endpoint->addr, local))) {
+			const struct interface *there = model_endpoint_elsewhere(model, local);
+			struct explain_path path = {
+				.local = local->addr,
+				.remote = connection->remote,
+				.state = EXPLAIN_UNWANTED,
+			};
+
+			if (!there || local->usability != USABLE ||
+			    local->addr.family != connection->remote.family)
+				continue;
+			snprintf(path.interface, sizeof(path.interface), "%s",
+				 local->interface->name);
+			snprintf(path.error, sizeof(path.error), SAME_ADDRESS_TEXT, there->name);
+			on_path(data, &path);
+		}
+	}
+}
+
 int engine_explain(const struct engine *engine, uint32_t token, uint64_t now_ms,
 		   void (*on_path)(void *data, const struct explain_path *path), void *data)
 {
@@ -106,5 +137,7 @@ int engine_explain(const struct engine *engine, uint32_t token, uint64_t now_ms,
 		explain(engine, connection, &connection->subflows[i], now_ms, &path);
 		on_path(data, &path);
 	}
+	if (connection->path_manager == PATH_MANAGER_KERNEL)
+		explain_doubles(engine, connection, on_path, data);
 	return 0;
 }

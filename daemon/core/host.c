@@ -355,6 +355,18 @@ struct endpoint *model_find_endpoint(const struct model *model, uint8_t id,
 	return NULL;
 }
 
+const struct interface *model_endpoint_elsewhere(const struct model *model,
+						 const struct local *local)
+{
+	const struct endpoint *endpoint =
+		model->n_double_locals ? model_find_endpoint(model, 0, &local->addr) : NULL;
+	const struct local *there = NULL;
+
+	if (endpoint && endpoint->ifindex && endpoint->ifindex != local->interface->ifindex)
+		there = model_find_local(model, &local->addr, endpoint->ifindex);
+	return there ? there->interface : NULL;
+}
+
 static void free_endpoint(struct model *model, struct endpoint **link, struct change *change)
 {
 	struct endpoint *endpoint = *link;

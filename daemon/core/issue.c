@@ -214,6 +214,7 @@ int engine_create(struct engine *engine, struct connection *connection, struct s
 			  7;
 	subflow->origin_known = true;
 	subflow->failed = subflow->stale = false;
+	subflow->bound = true;
 	model_set_subflow_state(&engine->model, subflow, SUBFLOW_PENDING, now_ms);
 	return 0;
 }

@@ -230,54 +230,47 @@ const char *model_interface_name(const struct model *model, uint32_t ifindex)
 	return interface ? interface->name : "";
 }
 
-/* Several interfaces have it: prefer one where it may be used. */
-static struct local *find_double(const struct model *model, const struct mptcpd_addr *host)
+struct local *model_next_local(const struct model *model, const struct mptcpd_addr *addr,
+			       const struct local *after)
 {
-	struct local *found = NULL;
+	struct mptcpd_addr host = addr_host(addr);
 	struct table_entry *entry;
 
-	for (entry = table_first(&model->locals); entry; entry = table_next(entry)) {
-		struct local *local = table_owner(entry, struct local);
+	if (model->n_double_locals == 0)
+		return after ? NULL
+			     : table_owner(table_find(&model->locals, &host, sizeof(host)),
+					   struct local);
+	for (entry = after ? table_next(&after->entry) : table_first(&model->locals); entry;
+	     entry = table_next(entry))
+		if (addr_equal_host(&table_owner(entry, struct local)->addr, &host))
+			return table_owner(entry, struct local);
+	return NULL;
+}
 
-		if (!addr_equal_host(&local->addr, host))
-			continue;
-		if (local->usability == USABLE)
-			return local;
-		found = local;
-	}
-	return found;
+struct local *model_sole_local(const struct model *model, const struct mptcpd_addr *addr)
+{
+	struct local *local = model_next_local(model, addr, NULL);
+
+	return local && !model_next_local(model, addr, local) ? local : NULL;
 }
 
 struct local *model_find_local(const struct model *model, const struct mptcpd_addr *addr,
 			       uint32_t ifindex)
 {
-	struct mptcpd_addr host = addr_host(addr);
-	struct local *local;
+	struct local *local = NULL, *found = NULL;
 
 	if (ifindex) {
 		struct interface *interface = model_find_interface(model, ifindex);
 
 		for (local = interface ? interface->locals : NULL; local; local = local->next)
-			if (addr_equal_host(&local->addr, &host))
+			if (addr_equal_host(&local->addr, addr))
 				return local;
 		return NULL;
 	}
-	local = table_owner(table_find(&model->locals, &host, sizeof(host)), struct local);
-	if (local && local->usability != USABLE && model->n_double_locals)
-		return find_double(model, &host);
-	return local;
-}
-
-bool model_is_usable_elsewhere(const struct model *model, const struct local *local)
-{
-	struct table_entry *entry = model->n_double_locals ? table_first(&model->locals) : NULL;
-
-	for (; entry; entry = table_next(entry)) {
-		struct local *other = table_owner(entry, struct local);
-
-		if (other != local && other->usability == USABLE &&
-		    addr_equal_host(&other->addr, &local->addr))
-			return true;
+	while ((local = model_next_local(model, addr, local))) {
+		found = local;
+		if (local->usability == USABLE)
+			break;
 	}
-	return false;
+	return found;
 }

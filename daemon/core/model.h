@@ -81,7 +81,8 @@ struct subflow {
 	struct mptcpd_addr local, remote; /* local.port: as seen, or 0 */
 	uint64_t since_ms; /* when it got into its state */
 	uint64_t due_ms; /* WANTED: next try */
-	uint32_t ifindex; /* bound to; 0: unknown */
+	/* Bound to, or to be; of an unbound one, where it was found last. 0: not known. */
+	uint32_t ifindex;
 	uint32_t touched; /* mark of the last event or snapshot record that named it */
 	uint16_t asked_port; /* the local port asked for, 0: ephemeral */
 	uint8_t instance;
@@ -93,6 +94,8 @@ struct subflow {
 	enum subflow_state state : 3;
 	enum mptcpd_origin origin : 3;
 	bool initial : 1, mapped : 1, backup : 1, peer_backup : 1;
+	bool bound : 1; /* to ifindex, and to nothing else by routing */
+	bool left_unbound : 1; /* the kernel did not bind it, though it was asked to */
 	bool has_reset : 1;
 	bool refused : 1; /* the last failure was the peer's refusal */
 	bool forbidden : 1; /* a plan forbids it */
@@ -287,8 +290,14 @@ struct interface *model_find_interface(const struct model *model, uint32_t ifind
 /* The usable one if there are several; else any; NULL: not ours. ifindex 0: on any interface. */
 struct local *model_find_local(const struct model *model, const struct mptcpd_addr *addr,
 			       uint32_t ifindex);
-/* Is its address usable on another interface, too? */
-bool model_is_usable_elsewhere(const struct model *model, const struct local *local);
+/*
+ * The interfaces that have the address, one after the other: the next after this, NULL the first.
+ * Several are rare, and cost a walk over all addresses.
+ */
+struct local *model_next_local(const struct model *model, const struct mptcpd_addr *addr,
+			       const struct local *after);
+/* The only interface's; NULL: none has the address, or several have it. */
+struct local *model_sole_local(const struct model *model, const struct mptcpd_addr *addr);
 /* The first connection that came after `serial` (0: the first of all), for listings in pages. */
 struct connection *model_next_connection(const struct model *model, uint64_t serial);
 /* The one that came after this, NULL: it is the last. For loops: the above searches each time. */
@@ -299,6 +308,12 @@ struct connection *connection_next(const struct connection *connection);
  */
 struct endpoint *model_find_endpoint(const struct model *model, uint8_t id,
 				     const struct mptcpd_addr *addr);
+/*
+ * The kernel takes an address once: the link that is its endpoint in place of this one, NULL: there
+ * is no other.
+ */
+const struct interface *model_endpoint_elsewhere(const struct model *model,
+						 const struct local *local);
 /* The interface's name, or "" for none or unknown. */
 const char *model_interface_name(const struct model *model, uint32_t ifindex);
 

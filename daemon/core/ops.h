@@ -76,6 +76,12 @@ struct kernel_ops {
 	int (*route)(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
 		     const struct mptcpd_addr *remote);
 	/*
+	 * The interface by which the packets of a socket that is bound to none get from `local` to
+	 * `remote`, as the routing tables say now: its index; 0: none, or several in turn; -errno.
+	 */
+	int (*egress)(void *kernel, const struct mptcpd_addr *local,
+		      const struct mptcpd_addr *remote);
+	/*
 	 * A link has its carrier again: forget the neighbours that were sought there in vain. Sockets
 	 * that said good-bye meanwhile left such searches behind, which would hold the first SYNs back
 	 * for a second.

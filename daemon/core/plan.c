@@ -29,12 +29,13 @@ static int refuse(struct plan *plan, int error, const struct mptcpd_addr *local,
 static int find_usable(const struct plan *plan, const struct mptcpd_addr *addr, uint32_t ifindex,
 		       const struct local **ret_local)
 {
-	const struct local *local = model_find_local(plan->model, addr, ifindex);
+	const struct local *local = model_find_local(plan->model, addr, ifindex), *other = NULL;
 
 	if (!local || local->usability != USABLE)
 		return -EADDRNOTAVAIL;
-	if (!ifindex && model_is_usable_elsewhere(plan->model, local))
-		return -ENOTUNIQ;
+	while (!ifindex && (other = model_next_local(plan->model, addr, other)))
+		if (other != local && other->usability == USABLE)
+			return -ENOTUNIQ;
 	*ret_local = local;
 	return 0;
 }
@@ -217,6 +218,14 @@ static int check_endpoint(const struct plan *plan, const struct mptcpd_endpoint 
 	return 0;
 }
 
+/* On this link, too? */
+static bool is_present(const struct model *model, const struct mptcpd_endpoint *endpoint)
+{
+	const struct endpoint *there = model_find_endpoint(model, 0, &endpoint->addr);
+
+	return there && there->ifindex == endpoint->ifindex;
+}
+
 static int add_endpoint(struct mptcpd_plan *base, const struct mptcpd_endpoint *endpoint)
 {
 	static const struct mptcpd_addr none;
@@ -225,9 +234,14 @@ static int add_endpoint(struct mptcpd_plan *base, const struct mptcpd_endpoint *
 
 	if (r < 0)
 		return refuse(plan, r, &endpoint->addr, &none);
-	for (size_t i = 0; i < plan->n_endpoints; i++)
-		if (addr_equal(&plan->endpoints[i].addr, &endpoint->addr))
-			return -EEXIST;
+	for (size_t i = 0; i < plan->n_endpoints; i++) {
+		if (!addr_equal(&plan->endpoints[i].addr, &endpoint->addr))
+			continue;
+		/* The kernel takes an address once. Of several links it stays with that it is on. */
+		if (is_present(plan->model, endpoint))
+			plan->endpoints[i] = *endpoint;
+		return -EEXIST;
+	}
 	if (plan->n_endpoints == MPTCPD_PLAN_MAX)
 		return refuse(plan, -ENOSPC, &endpoint->addr, &none);
 	plan->endpoints[plan->n_endpoints++] = *endpoint;

@@ -35,6 +35,15 @@ static bool is_set_aside(const struct engine *engine, const struct policy *polic
 	return false;
 }
 
+/* Where its initial subflow was seen last, 0: not known. */
+static uint32_t initial_ifindex(const struct connection *connection)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (connection->subflows[i].initial)
+			return connection->subflows[i].ifindex;
+	return 0;
+}
+
 void engine_find_policy(struct engine *engine, struct connection *connection)
 {
 	const struct local *local;
@@ -42,7 +51,8 @@ void engine_find_policy(struct engine *engine, struct connection *connection)
 	if (connection->policy_known || connection->side == MPTCPD_SIDE_UNKNOWN ||
 	    !connection->local.family || engine->generation == 1)
 		return;
-	local = model_find_local(&engine->model, &connection->local, 0);
+	local = engine_find_link(engine, &connection->local, &connection->remote,
+				 initial_ifindex(connection));
 	connection->policy_known = true;
 	if (!is_kept_apart(local))
 		connection->policy = rules_for_connection(engine->rules, connection->side,
@@ -142,103 +152,10 @@ static void ask_policy(struct engine *engine, struct connection *connection)
 
 /* ---- wanted against seen ---- */
 
-static bool is_policys(const struct subflow *subflow)
-{
-	return subflow->origin == MPTCPD_ORIGIN_POLICY && subflow->origin_known;
-}
-
-/* How well does this record serve the wanted path? 0: not at all. */
-static int serve_score(const struct subflow *subflow, const struct mptcpd_path *path)
-{
-	bool same_identity =
-		subflow->instance == path->instance && subflow->asked_port == path->local.port;
-
-	if (subflow->gone || (subflow->state == SUBFLOW_CLOSING && !subflow->banned) ||
-	    !addr_equal_host(&subflow->local, &path->local) ||
-	    !addr_equal(&subflow->remote, &path->remote))
-		return 0;
-	if (subflow->state == SUBFLOW_CLOSING)
-		return 5; /* an administrator closed it: nothing is to take its place */
-	if (subflow->state == SUBFLOW_WANTED)
-		return same_identity ? 1 : 0;
-	if (subflow->stale || (path->local.port && path->local.port != subflow->local.port &&
-			       path->local.port != subflow->asked_port))
-		return 0;
-	/* What no plan may close serves first, or it would be there beside one that is made for it. */
-	if (!is_policys(subflow) && subflow->instance == path->instance)
-		return 4;
-	return same_identity ? 3 : 2;
-}
-
-static struct subflow *find_server(const struct connection *connection,
-				   const struct mptcpd_path *path, const bool taken[256])
-{
-	struct subflow *best = NULL;
-	int best_score = 0;
-
-	for (size_t i = 0; i < connection->n_subflows; i++) {
-		int score = taken[i] ? 0 : serve_score(&connection->subflows[i], path);
-
-		if (score > best_score) {
-			best = &connection->subflows[i];
-			best_score = score;
-		}
-	}
-	return best;
-}
-
-static struct subflow *add_wanted(struct connection *connection, const struct plan_path *want,
-				  uint64_t now_ms)
-{
-	struct subflow *subflow = connection_add_subflow(connection);
-
-	if (!subflow)
-		return NULL;
-	subflow->local = want->path.local;
-	subflow->remote = want->path.remote;
-	subflow->asked_port = want->path.local.port;
-	subflow->origin = MPTCPD_ORIGIN_POLICY;
-	subflow->origin_known = true;
-	subflow->since_ms = subflow->due_ms = now_ms;
-	return subflow;
-}
-
-/* Each wanted path finds the record that serves it, or gets a new one. */
-static void match_plan(struct engine *engine, struct connection *connection, uint64_t now_ms)
-{
-	bool taken[256] = {false};
-
-	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (connection->subflows[i].wanted_by != WANTED_BY_ADMIN)
-			connection->subflows[i].wanted_by = WANTED_BY_NONE;
-	for (size_t i = 0; i < engine->plan.n_paths; i++) {
-		const struct plan_path *want = &engine->plan.paths[i];
-		struct subflow *subflow = find_server(connection, &want->path, taken);
-
-		if (!subflow)
-			subflow = add_wanted(connection, want, now_ms);
-		if (!subflow)
-			return;
-		taken[subflow - connection->subflows] = true;
-		subflow->origin_known = true;
-		subflow->instance = want->path.instance;
-		if (!subflow->pinned)
-			subflow->want_backup = want->path.flags & MPTCPD_FLAG_BACKUP;
-		if (subflow->wanted_by != WANTED_BY_ADMIN)
-			subflow->wanted_by = want->wanted_by;
-		if (subflow->state == SUBFLOW_WANTED)
-			subflow->ifindex = want->path.ifindex;
-	}
-}
-
-/* Where the address of the subflow is now; NULL: nowhere. */
+/* Its address on its link; NULL: it is not there any more. */
 static const struct local *find_local(const struct engine *engine, const struct subflow *subflow)
 {
-	/* Those that an application made are not bound to the interface they started on. */
-	bool is_bound =
-		subflow->origin == MPTCPD_ORIGIN_POLICY || subflow->origin == MPTCPD_ORIGIN_ADMIN;
-
-	return model_find_local(&engine->model, &subflow->local, is_bound ? subflow->ifindex : 0);
+	return model_find_local(&engine->model, &subflow->local, subflow->ifindex);
 }
 
 /* Can no packet leave by it any more? */
@@ -252,7 +169,8 @@ static bool is_lost(const struct engine *engine, const struct subflow *subflow)
 static bool is_covered(const struct plan *plan, const struct subflow *subflow)
 {
 	for (size_t i = 0; i < plan->n_paths; i++)
-		if (addr_equal_host(&plan->paths[i].path.local, &subflow->local) &&
+		if (plan->paths[i].path.ifindex == subflow->ifindex &&
+		    addr_equal_host(&plan->paths[i].path.local, &subflow->local) &&
 		    addr_equal(&plan->paths[i].path.remote, &subflow->remote))
 			return true;
 	return false;
@@ -280,7 +198,7 @@ static bool judge_seen(struct engine *engine, struct connection *connection)
 		else if (subflow->stale && !is_covered(&engine->plan, subflow))
 			subflow->stale = false;
 		has_good |= !subflow->stale && !subflow->forbidden &&
-			    (subflow->wanted_by != WANTED_BY_NONE || !is_policys(subflow));
+			    (subflow->wanted_by != WANTED_BY_NONE || !engine_is_policys(subflow));
 	}
 	return has_good;
 }
@@ -307,7 +225,7 @@ static bool should_close(struct engine *engine, const struct connection *connect
 		return false;
 	if (subflow->stale)
 		return has_good;
-	return is_policys(subflow) && has_good && !lacks_route(engine, subflow);
+	return engine_is_policys(subflow) && has_good && !lacks_route(engine, subflow);
 }
 
 static bool is_dropped(const struct plan *plan, const struct subflow *subflow)
@@ -319,6 +237,18 @@ static bool is_dropped(const struct plan *plan, const struct subflow *subflow)
 	return false;
 }
 
+/* Has another link that works the same address? Its subflows have the same id. */
+static bool is_alive_elsewhere(const struct model *model, const struct subflow *lost)
+{
+	const struct local *other = NULL;
+
+	while ((other = model_next_local(model, &lost->local, other)))
+		if (other->interface->ifindex != lost->ifindex && other->interface->up &&
+		    other->interface->carrier)
+			return true;
+	return false;
+}
+
 /*
  * The address is gone: the peer is told to close every subflow of that id, once, and before any
  * DESTROY, which makes the kernel forget the id.
@@ -327,6 +257,9 @@ static int withdraw_lost(struct engine *engine, struct connection *connection,
 			 const struct subflow *lost)
 {
 	int r;
+
+	if (is_alive_elsewhere(&engine->model, lost))
+		return 0;
 
 	for (const struct subflow *before = connection->subflows; before < lost; before++)
 		if (before->state == SUBFLOW_CLOSING && before->local_id == lost->local_id)
@@ -385,8 +318,7 @@ static void forget_unwanted(struct connection *connection)
 static bool is_due(struct engine *engine, struct subflow *subflow, bool host_changed,
 		   uint64_t now_ms)
 {
-	const struct local *local =
-		model_find_local(&engine->model, &subflow->local, subflow->ifindex);
+	const struct local *local = find_local(engine, subflow);
 
 	if (subflow->state != SUBFLOW_WANTED || subflow->gone || subflow->banned ||
 	    subflow->forbidden || subflow->wanted_by == WANTED_BY_NONE)
@@ -397,7 +329,8 @@ static bool is_due(struct engine *engine, struct subflow *subflow, bool host_cha
 	if (host_changed && !subflow->refused && subflow->due_ms > subflow->since_ms + RETRY_MIN_MS)
 		subflow->due_ms = subflow->since_ms + RETRY_MIN_MS;
 	subflow->no_route = !local || local->usability != USABLE ||
-			    !route_exists(&engine->routes, local, &subflow->remote);
+			    !route_exists(&engine->routes, local, &subflow->remote) ||
+			    !engine_can_bind(engine, local, &subflow->remote);
 	return !subflow->no_route && subflow->due_ms <= now_ms;
 }
 
@@ -478,6 +411,7 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 		connection->planned = 0; /* the walk after the snapshot comes back to it */
 		return;
 	}
+	engine_place(engine, connection);
 	engine_find_policy(engine, connection); /* one seen before the host was has none yet */
 	connection->planned = engine->generation;
 	deadlines_set(&engine->deadlines, connection, UINT64_MAX);
@@ -496,7 +430,7 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 	ask_policy(engine, connection);
 	if (connection->ids_unknown)
 		ask_soon(connection, now_ms);
-	match_plan(engine, connection, now_ms);
+	engine_match_plan(engine, connection, now_ms);
 	withdraw_due = engine_withdraw_unwanted(engine, connection, now_ms);
 	if (!close_unwanted(engine, connection, now_ms))
 		return;

@@ -38,6 +38,25 @@ static bool is_cached(const struct route_cache *cache, const struct route_verdic
 	       memcmp(verdict->remote, remote->ip, sizeof(remote->ip)) == 0;
 }
 
+/* The place of this question's answer; returns whether it is known. */
+static bool find_answer(struct route_cache *cache, const struct mptcpd_addr *local,
+			uint32_t ifindex, const struct mptcpd_addr *remote,
+			struct route_verdict **ret_verdict)
+{
+	struct route_verdict *verdict =
+		&cache->verdicts[hash(local, ifindex, remote) % ROUTE_CACHE_SIZE];
+
+	*ret_verdict = verdict;
+	if (is_cached(cache, verdict, local, ifindex, remote))
+		return true;
+	memcpy(verdict->local, local->ip, sizeof(verdict->local));
+	memcpy(verdict->remote, remote->ip, sizeof(verdict->remote));
+	verdict->ifindex = ifindex;
+	verdict->family = local->family;
+	verdict->generation = cache->generation;
+	return false;
+}
+
 /* Behind a bridge, a tunnel or a modem there are no neighbours to hope for. */
 static bool has_neighbours(const struct interface *interface)
 {
@@ -64,17 +83,11 @@ static enum route look_up(struct route_cache *cache, const struct local *local,
 			  const struct mptcpd_addr *remote)
 {
 	uint32_t ifindex = local->interface->ifindex;
-	struct route_verdict *verdict =
-		&cache->verdicts[hash(&local->addr, ifindex, remote) % ROUTE_CACHE_SIZE];
+	struct route_verdict *verdict;
 
-	if (!is_cached(cache, verdict, &local->addr, ifindex, remote)) {
+	if (!find_answer(cache, &local->addr, ifindex, remote, &verdict)) {
 		int r = cache->ops->route(cache->kernel, &local->addr, ifindex, remote);
 
-		memcpy(verdict->local, local->addr.ip, sizeof(verdict->local));
-		memcpy(verdict->remote, remote->ip, sizeof(verdict->remote));
-		verdict->ifindex = ifindex;
-		verdict->family = local->addr.family;
-		verdict->generation = cache->generation;
 		verdict->verdict = (uint8_t)(r < 0 ? ROUTE_NONE : r);
 	}
 	return (enum route)verdict->verdict;
@@ -100,4 +113,17 @@ bool route_is_default(struct route_cache *cache, const struct local *local)
 	static const struct mptcpd_addr world;
 
 	return look_up(cache, local, &world) == ROUTE_UNICAST;
+}
+
+uint32_t route_egress(struct route_cache *cache, const struct mptcpd_addr *local,
+		      const struct mptcpd_addr *remote)
+{
+	struct route_verdict *verdict;
+
+	if (!find_answer(cache, local, 0, remote, &verdict)) {
+		int r = cache->ops->egress(cache->kernel, local, remote);
+
+		verdict->egress = r > 0 ? (uint32_t)r : 0;
+	}
+	return verdict->egress;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which local address can reach which remote one, as the kernel's routing tables say: asked once
- * and remembered until routes, rules or addresses change. Bounded: a full set forgets.
+ * Which local address can reach which remote one, and by which link, as the kernel's routing
+ * tables say: asked once and remembered until routes, rules or addresses change. Bounded: a full set forgets.
  */
 #ifndef CORE_ROUTE_H
 #define CORE_ROUTE_H
@@ -19,6 +19,7 @@ struct route_cache {
 		uint8_t local[16], remote[16];
 		uint32_t ifindex;
 		uint32_t generation;
+		uint32_t egress; /* of those with ifindex 0 */
 		uint8_t family;
 		uint8_t verdict; /* enum route */
 	} verdicts[ROUTE_CACHE_SIZE];
@@ -35,5 +36,8 @@ bool route_exists(struct route_cache *cache, const struct local *local,
 		  const struct mptcpd_addr *remote);
 /* Does a default route, or what amounts to one, lead out of its interface? */
 bool route_is_default(struct route_cache *cache, const struct local *local);
+/* The interface by which an unbound socket's packets leave; 0: none, or not known. */
+uint32_t route_egress(struct route_cache *cache, const struct mptcpd_addr *local,
+		      const struct mptcpd_addr *remote);
 
 #endif

@@ -108,17 +108,18 @@ void subflow_describe(const struct model *model, const struct connection *connec
 }
 
 /*
- * Which interface is it on: what the kernel says it is bound to, else the one that has its local
- * address.
+ * Which interface is it on: what the kernel says it is bound to, else the only one that has its
+ * local address. Among several, routing decides, of which the model knows nothing.
  */
 static void set_interface(const struct model *model, struct subflow *subflow, uint32_t ifindex)
 {
 	struct local *local;
 
+	subflow->bound = ifindex != 0;
 	if (ifindex) {
 		subflow->ifindex = ifindex;
 	} else if (!subflow->ifindex) {
-		local = model_find_local(model, &subflow->local, 0);
+		local = model_sole_local(model, &subflow->local);
 		subflow->ifindex = local ? local->interface->ifindex : 0;
 	}
 }
@@ -201,6 +202,8 @@ int subflow_apply_established(struct model *model, struct connection *connection
 	}
 	if (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_PENDING)
 		change->type = CHANGE_SUBFLOW_ESTABLISHED;
+	subflow->left_unbound =
+		subflow->state == SUBFLOW_PENDING && subflow->bound && !event->ifindex;
 	see_subflow(model, subflow, event);
 	subflow->error = 0;
 	subflow->has_reset = subflow->refused = subflow->failed = false;

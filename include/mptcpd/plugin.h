@@ -228,8 +228,8 @@ struct mptcpd_plan {
 	int (*set_path_flags)(struct mptcpd_plan *plan, size_t i, uint32_t flags);
 	/*
 	 * For plan_endpoints: want an endpoint, the more important ones first, because the kernel's
-	 * table is small. -EEXIST: the address and port are in the plan already. -ENOSPC: the plan is
-	 * full. -EADDRNOTAVAIL: the address is not ours or not usable (one that is only announced,
+	 * table is small. -EEXIST: the address and port are in the plan already; of two links with
+	 * the same address the one stays that is an endpoint now. -ENOSPC: the plan is full. -EADDRNOTAVAIL: the address is not ours or not usable (one that is only announced,
 	 * flag signal alone, need not be ours). -EINVAL: flags that exclude each other.
 	 */
 	int (*add_endpoint)(struct mptcpd_plan *plan, const struct mptcpd_endpoint *endpoint);

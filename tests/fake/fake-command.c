@@ -19,6 +19,7 @@ static void tell(const struct fake_record *record, int result)
 		[FAKE_IDS] = "own addresses",
 		[FAKE_LOOK] = "is backup",
 		[FAKE_ROUTE] = "route",
+		[FAKE_EGRESS] = "egress",
 		[FAKE_SNAPSHOT] = "snapshot",
 		[FAKE_DUMP] = "dump",
 		[FAKE_ENDPOINT_ADD] = "endpoint add",
@@ -188,7 +189,7 @@ static int subflow_create(void *kernel, uint32_t token, const struct subflow_req
 			.local_id = request->local_id,
 			.remote_id = request->remote_id,
 			.asked_port = request->local.port,
-			.ifindex = request->ifindex,
+			.ifindex = fake->ignores_link ? 0 : request->ifindex,
 		};
 		if (!subflow->local.port)
 			subflow->local.port = fake->next_port++;
@@ -353,6 +354,31 @@ static int route(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex
 	return route == ROUTE_SITE && remote->family ? ROUTE_UNICAST : route;
 }
 
+static bool can_leave(struct fake_kernel *fake, size_t i, const struct mptcpd_addr *local)
+{
+	const struct event_link *link = &fake->links[i];
+
+	return link->ifindex && link->up && fake->routes[i] != ROUTE_NONE &&
+	       fake_find_local(fake, link->ifindex, local);
+}
+
+/* A link that is up, has routes and the address; it need not have a carrier. */
+static int egress(void *kernel, const struct mptcpd_addr *local, const struct mptcpd_addr *remote)
+{
+	struct fake_kernel *fake = kernel;
+	uint32_t found = 0;
+
+	(void)remote;
+	fake->counts[FAKE_EGRESS]++;
+	for (size_t i = 0; i < FAKE_LINKS; i++) {
+		if (!can_leave(fake, i, local))
+			continue;
+		if (!found || fake->links[i].ifindex == fake->egress)
+			found = fake->links[i].ifindex;
+	}
+	return (int)found;
+}
+
 static int snapshot(void *kernel, enum snapshot_kind kind)
 {
 	struct fake_kernel *fake = kernel;
@@ -413,6 +439,7 @@ const struct kernel_ops fake_ops = {
 	.withdraw = withdraw,
 	.probe = probe,
 	.route = route,
+	.egress = egress,
 	.link_returned = link_returned,
 	.endpoint_add = fake_endpoint_add,
 	.endpoint_delete = fake_endpoint_delete,

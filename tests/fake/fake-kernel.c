@@ -257,7 +257,6 @@ static void queue_subflow(struct fake_kernel *fake, const struct fake_connection
 		event.subflow.joined_here = subflow->ours;
 		event.subflow.fully_established = connection->established;
 		event.subflow.fallback = connection->fallback;
-		event.subflow.ifindex = 0;
 	}
 	queue(fake, &event);
 }

@@ -27,6 +27,7 @@ enum fake_command {
 	FAKE_IDS,
 	FAKE_LOOK,
 	FAKE_ROUTE,
+	FAKE_EGRESS,
 	FAKE_SNAPSHOT,
 	FAKE_DUMP, /* a snapshot that was asked for, as it ends */
 	FAKE_ENDPOINT_ADD,
@@ -90,6 +91,8 @@ struct fake_kernel {
 	int fail_always[FAKE_COMMANDS]; /* and each */
 	uint16_t next_port;
 	bool ignores_backup; /* SUBFLOW_CREATE makes no backup, as before Linux 6.12 */
+	uint32_t egress; /* where routing prefers to send unbound sockets, if it can; 0: any */
+	bool ignores_link; /* … and binds nothing, as then: routing chooses */
 	size_t n_commands; /* ever, without what only asks */
 	size_t counts[FAKE_COMMANDS];
 	struct fake_record log[FAKE_LOG]; /* the first ones; n_log of them */

@@ -19,9 +19,12 @@ static void plan_pair(const struct mptcpd_view *view, const struct mptcpd_local 
 
 	if (local->addr.family != remote->family || !view->routable(view, local, remote))
 		return;
+	if (fake_policy.names_no_link)
+		path.ifindex = 0;
 	/* the peer may announce the address we know already */
 	if (plan->add_path(plan, &path) < 0)
-		g_assert_cmpint(plan->add_path(plan, &path), ==, -EEXIST);
+		g_assert_cmpint(plan->add_path(plan, &path), ==,
+				fake_policy.names_no_link ? -ENOTUNIQ : -EEXIST);
 	path.instance = 1;
 	if (fake_policy.parallel)
 		plan->add_path(plan, &path);

@@ -9,6 +9,7 @@
 struct fake_policy {
 	bool plans_nothing;
 	bool parallel; /* two instances of each path */
+	bool names_no_link; /* in its paths */
 	bool refuses_rules; /* asks for what must be refused */
 	struct mptcpd_addr forbidden; /* family 0: nothing is */
 	struct mptcpd_addr announced; /* family 0: nothing is */

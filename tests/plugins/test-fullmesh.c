@@ -144,10 +144,24 @@ static void test_duplicates(struct scene *scene, gconstpointer unused)
 	announce(scene, PEER2);
 	announce(scene, PEER2);
 	announce(scene, "10.0.9.2:81");
-	fake_view_add(&scene->view, B, MPTCPD_FLAG_SUBFLOW);
 	plan(scene);
 	assert_paths(scene, A ">" PEER " " B ">" PEER2 " " A ">" PEER2 " " B ">10.0.9.2:81 " A
 			      ">10.0.9.2:81 " B ">" PEER);
+}
+
+/* The initial subflow's link comes first, of those that have its address. */
+static void test_twins(struct scene *scene, gconstpointer unused)
+{
+	struct mptcpd_subflow initial = {.initial = true, .ifindex = 3};
+
+	fake_view_add(&scene->view, A, MPTCPD_FLAG_SUBFLOW);
+	scene->connection.subflows = &initial;
+	scene->connection.n_subflows = 1;
+	plan(scene);
+	assert_paths(scene, A ">" PEER " " A ">" PEER " " B ">" PEER);
+	g_assert_cmpuint(scene->plan.paths[0].ifindex, ==, 3);
+	g_assert_cmpuint(scene->plan.paths[1].ifindex, ==, 1);
+	g_assert_cmpuint(scene->plan.paths[2].ifindex, ==, 2);
 }
 
 static void test_c_flag(struct scene *scene, gconstpointer unused)
@@ -320,6 +334,7 @@ int main(int argc, char **argv)
 	ADD("address-without-subflow-flag-is-left-out", test_no_flag);
 	ADD("backup-follows-the-address", test_backup);
 	ADD("no-path-twice", test_duplicates);
+	ADD("twin-links-with-one-address-are-two-paths", test_twins);
 	ADD("c-flag-bars-the-initial-address", test_c_flag);
 	ADD("c-flag-allows-another-port", test_c_flag_other_port);
 	ADD("withdrawn-initial-address-is-left-out", test_remote_removed);

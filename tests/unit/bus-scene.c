@@ -124,6 +124,12 @@ static int on_snapshot(void *kernel, enum snapshot_kind kind)
 	return 0;
 }
 
+static int on_egress(void *kernel, const struct mptcpd_addr *local,
+		     const struct mptcpd_addr *remote)
+{
+	return 0;
+}
+
 static int on_link_returned(void *kernel, uint32_t ifindex)
 {
 	return 0;
@@ -152,6 +158,7 @@ static const struct kernel_ops ops = {
 	.withdraw = on_withdraw,
 	.probe = on_probe,
 	.route = on_route,
+	.egress = on_egress,
 	.link_returned = on_link_returned,
 	.endpoint_add = on_endpoint_add,
 	.endpoint_delete = on_endpoint_delete,
@@ -235,8 +242,8 @@ static const char *on_error(void *data)
 	return on_error_text(data);
 }
 
-static int on_measure(void *data, uint32_t token, const struct mptcpd_addr *local,
-		      const struct mptcpd_addr *remote, struct mptcpd_measure *ret_measure)
+static int on_measure(void *data, uint32_t token, const struct subflow *subflow,
+		      struct mptcpd_measure *ret_measure)
 {
 	if (token != 1)
 		return -ENOENT;

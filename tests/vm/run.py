@@ -22,11 +22,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("MPTCPD_BUILD", ROOT / "build")).resolve()
 SLOW = os.environ.get("MPTCPD_SLOW", "10")
 NETNS = ROOT / "tests/netns"
-SCRIPTS = ("harness", "main", "links", "restart", "direct", "endpoints", "peer", "truth")
+SCRIPTS = ("harness", "main", "links", "restart", "direct", "endpoints", "peer", "twins",
+           "truth")
 PROGRAMS = ("test-kernel", "test-connection")
 BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "tests/netns/traffic", "tests/netns/storm",
          *(f"tests/netns/{program}" for program in PROGRAMS))
-MODULES = ("veth", "tcp_diag", "mptcp_diag", "sch_tbf", "bridge", "macvlan", "tun")
+MODULES = ("veth", "tcp_diag", "mptcp_diag", "sch_tbf", "bridge", "macvlan", "tun",
+           "nf_tables", "nft_chain_nat", "nft_masq")
 QEMU = "qemu-system-x86_64"
 MEMORY = "2048"  # MB, most of them never touched: the kernel has tokens for 4 sockets in each
 # These take more tokens than that, and judge how fast mptcpd is: only if a word names them.

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which record of a connection serves which path of the plan. */
+#include "addr.h"
+#include "engine-private.h"
+
+bool engine_is_policys(const struct subflow *subflow)
+{
+	return subflow->origin == MPTCPD_ORIGIN_POLICY && subflow->origin_known;
+}
+
+/*
+ * A wish belongs to its link, and when the address went from there to the one that has it now: a
+ * device that was plugged in again is the same path.
+ */
+static bool is_on_link(const struct model *model, const struct subflow *subflow,
+		       const struct mptcpd_path *path)
+{
+	return !subflow->ifindex || subflow->ifindex == path->ifindex ||
+	       ((subflow->state == SUBFLOW_WANTED || subflow->banned) &&
+		!model_find_local(model, &subflow->local, subflow->ifindex));
+}
+
+/* How well this record serves the wanted path: 0 is not at all. */
+static int match_score(const struct model *model, const struct subflow *subflow,
+		       const struct mptcpd_path *path)
+{
+	bool same_identity =
+		subflow->instance == path->instance && subflow->asked_port == path->local.port;
+
+	if (subflow->gone || (subflow->state == SUBFLOW_CLOSING && !subflow->banned) ||
+	    !addr_equal_host(&subflow->local, &path->local) ||
+	    !addr_equal(&subflow->remote, &path->remote) || !is_on_link(model, subflow, path))
+		return 0;
+	if (subflow->state == SUBFLOW_CLOSING)
+		return 7; /* an administrator closed it: nothing is to take its place */
+	if (subflow->state == SUBFLOW_WANTED)
+		return !same_identity ? 0 : subflow->ifindex == path->ifindex ? 2 : 1;
+	if (subflow->stale || (path->local.port && path->local.port != subflow->local.port &&
+			       path->local.port != subflow->asked_port))
+		return 0;
+	/* Routing may have brought an unbound one from another link, where it was of use. */
+	if (!subflow->bound && !model_sole_local(model, &subflow->local))
+		return 3;
+	/* What no plan may close serves first, or it would be there beside one that is made for it. */
+	if (!engine_is_policys(subflow) && subflow->instance == path->instance)
+		return 6;
+	return same_identity ? 5 : 4;
+}
+
+static struct subflow *find_match(const struct model *model, const struct connection *connection,
+				  const struct mptcpd_path *path, const bool taken[256])
+{
+	struct subflow *best = NULL;
+	int best_score = 0;
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		int score = taken[i] ? 0 : match_score(model, &connection->subflows[i], path);
+
+		if (score > best_score) {
+			best = &connection->subflows[i];
+			best_score = score;
+		}
+	}
+	return best;
+}
+
+static struct subflow *add_wanted(struct connection *connection, const struct plan_path *want,
+				  uint64_t now_ms)
+{
+	struct subflow *subflow = connection_add_subflow(connection);
+
+	if (!subflow)
+		return NULL;
+	subflow->local = want->path.local;
+	subflow->remote = want->path.remote;
+	subflow->asked_port = want->path.local.port;
+	subflow->origin = MPTCPD_ORIGIN_POLICY;
+	subflow->origin_known = true;
+	subflow->since_ms = subflow->due_ms = now_ms;
+	return subflow;
+}
+
+void engine_match_plan(struct engine *engine, struct connection *connection, uint64_t now_ms)
+{
+	bool taken[256] = {false};
+
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (connection->subflows[i].wanted_by != WANTED_BY_ADMIN)
+			connection->subflows[i].wanted_by = WANTED_BY_NONE;
+	for (size_t i = 0; i < engine->plan.n_paths; i++) {
+		const struct plan_path *want = &engine->plan.paths[i];
+		struct subflow *subflow =
+			find_match(&engine->model, connection, &want->path, taken);
+
+		if (!subflow)
+			subflow = add_wanted(connection, want, now_ms);
+		if (!subflow)
+			return;
+		taken[subflow - connection->subflows] = true;
+		subflow->origin_known = true;
+		subflow->instance = want->path.instance;
+		if (!subflow->pinned)
+			subflow->want_backup = want->path.flags & MPTCPD_FLAG_BACKUP;
+		if (subflow->wanted_by != WANTED_BY_ADMIN)
+			subflow->wanted_by = want->wanted_by;
+		if (subflow->state == SUBFLOW_WANTED)
+			subflow->ifindex = want->path.ifindex;
+	}
+}

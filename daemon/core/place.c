@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which link a subflow is on. One that is bound stays where it is. Any other one is where routing
+ * puts it, among the links that have its address: an address alone says nothing where several have
+ * it.
+ */
+#include "addr.h"
+#include "engine-private.h"
+#include "subflow.h"
+
+static bool is_alive(const struct local *local)
+{
+	return local->interface->up && local->interface->carrier;
+}
+
+const struct local *engine_find_link(struct engine *engine, const struct mptcpd_addr *local,
+				     const struct mptcpd_addr *remote, uint32_t before)
+{
+	const struct model *model = &engine->model;
+	const struct local *here = model_next_local(model, local, NULL), *was;
+	uint32_t ifindex;
+
+	if (!here || !model_next_local(model, local, here))
+		return here;
+	was = before ? model_find_local(model, local, before) : NULL;
+	/* The routes of a link that failed go with it, and what was on it does not come along. */
+	if (was && !is_alive(was))
+		return was;
+	ifindex = route_egress(&engine->routes, local, remote);
+	here = ifindex ? model_find_local(model, local, ifindex) : NULL;
+	if (!here)
+		here = was ? was : model_find_local(model, local, 0);
+	return here;
+}
+
+static void place(struct engine *engine, struct subflow *subflow)
+{
+	uint32_t before = subflow->ifindex;
+	const struct local *here;
+
+	if (!subflow_is_seen(subflow) || subflow->bound)
+		return;
+	engine->creates_unbound |= subflow->left_unbound;
+	here = engine_find_link(engine, &subflow->local, &subflow->remote, before);
+	if (!here || here->interface->ifindex == before)
+		return;
+	/* Its address went from there: on the other link it may be good for nothing. */
+	subflow->stale |= before && !model_find_local(&engine->model, &subflow->local, before);
+	subflow->ifindex = here->interface->ifindex;
+}
+
+void engine_place(struct engine *engine, struct connection *connection)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		place(engine, &connection->subflows[i]);
+}
+
+void engine_place_change(struct engine *engine, struct connection *connection,
+			 struct change *change)
+{
+	engine_place(engine, connection);
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *subflow = &connection->subflows[i];
+
+		if (change->type < CHANGE_SUBFLOW_ESTABLISHED ||
+		    change->type > CHANGE_SUBFLOW_PRIORITY || !subflow_is_seen(subflow) ||
+		    !addr_equal(&subflow->local, &change->local) ||
+		    !addr_equal(&subflow->remote, &change->remote))
+			continue;
+		subflow_describe(&engine->model, connection, subflow, change);
+	}
+}
+
+bool engine_can_bind(struct engine *engine, const struct local *local,
+		     const struct mptcpd_addr *remote)
+{
+	return !engine->creates_unbound ||
+	       engine_find_link(engine, &local->addr, remote, 0) == local;
+}
