@@ -121,13 +121,15 @@ enum {
 	DENY_JOIN_ID0 = 1 << 2,
 	REMOTE_REMOVED = 1 << 3,
 	MAPPED = 1 << 4,
+	LOCAL_REMOVED = 1 << 5,
 };
 
 static void put_connection(struct writer *writer, const struct connection *connection)
 {
 	put_u8(writer, connection->side | (connection->deny_join_id0 ? DENY_JOIN_ID0 : 0) |
 			       (connection->remote_removed ? REMOTE_REMOVED : 0) |
-			       (connection->mapped ? MAPPED : 0));
+			       (connection->mapped ? MAPPED : 0) |
+			       (connection->local_removed ? LOCAL_REMOVED : 0));
 	put_addr(writer, &connection->local);
 	put_addr(writer, &connection->remote);
 }
@@ -135,7 +137,7 @@ static void put_connection(struct writer *writer, const struct connection *conne
 static void take_connection(struct reader *reader, const struct teller *teller, uint32_t slot)
 {
 	struct event event = {.type = EVENT_SAVED_CONNECTION};
-	uint8_t flags = take_u8(reader, 2 * MAPPED - 1);
+	uint8_t flags = take_u8(reader, 2 * LOCAL_REMOVED - 1);
 
 	reader->bad |= (flags & SIDE_MASK) > MPTCPD_SIDE_SERVER;
 	event.saved_connection = (struct event_saved_connection){
@@ -144,6 +146,7 @@ static void take_connection(struct reader *reader, const struct teller *teller, 
 		.deny_join_id0 = flags & DENY_JOIN_ID0,
 		.remote_removed = flags & REMOTE_REMOVED,
 		.mapped = flags & MAPPED,
+		.local_removed = flags & LOCAL_REMOVED,
 	};
 	event.saved_connection.local = take_addr(reader);
 	event.saved_connection.remote = take_addr(reader);
@@ -283,6 +286,7 @@ enum {
 	SENT = 1 << 0,
 	LISTENING = 1 << 1,
 	ANNOUNCED_BY_ADMIN = 1 << 2,
+	IS_LOCAL = 1 << 3,
 };
 
 static void put_announced(struct writer *writer, const struct connection *connection)
@@ -298,7 +302,8 @@ static void put_announced(struct writer *writer, const struct connection *connec
 		       (announced->sent ? SENT : 0) |
 			       (announced->listening || announced->saved_listening ? LISTENING
 										   : 0) |
-			       (announced->wanted_by == WANTED_BY_ADMIN ? ANNOUNCED_BY_ADMIN : 0));
+			       (announced->wanted_by == WANTED_BY_ADMIN ? ANNOUNCED_BY_ADMIN : 0) |
+			       (announced->is_local ? IS_LOCAL : 0));
 	}
 }
 
@@ -314,10 +319,11 @@ static void take_announced(struct reader *reader, const struct teller *teller)
 		event.saved_announced.ifindex = take_u32(reader);
 		event.saved_announced.id = take_u8(reader, UINT8_MAX);
 		reader->bad |= event.saved_announced.id == 0;
-		flags = take_u8(reader, 2 * ANNOUNCED_BY_ADMIN - 1);
+		flags = take_u8(reader, 2 * IS_LOCAL - 1);
 		event.saved_announced.sent = flags & SENT;
 		event.saved_announced.listening = flags & LISTENING;
 		event.saved_announced.wanted_by_admin = flags & ANNOUNCED_BY_ADMIN;
+		event.saved_announced.is_local = flags & IS_LOCAL;
 		tell(teller, reader, &event);
 	}
 }

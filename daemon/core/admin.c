@@ -212,6 +212,7 @@ int engine_announce(struct engine *engine, uint32_t token, const struct mptcpd_a
 	announced->ifindex = ifindex;
 	announced->wanted_by = WANTED_BY_ADMIN;
 	announced->sent = announced->wanted = true;
+	announced->is_local = model_find_local(&engine->model, addr, 0);
 	engine_mark_dirty(engine, connection);
 	engine_settled(engine, connection);
 	return 0;

@@ -20,41 +20,136 @@ static struct announced *find(const struct connection *connection, const struct 
 	return NULL;
 }
 
+/* Let it be wanted. NULL: the peer knows the address without, or there is no room. */
+static struct announced *want(struct connection *connection, const struct mptcpd_addr *addr,
+			      uint32_t ifindex, uint64_t now_ms)
+{
+	struct announced *announced = find(connection, addr);
+
+	if (!announced) {
+		uint8_t id = engine_announced_id(connection, addr);
+
+		announced = id ? connection_add_announced(connection) : NULL;
+		if (!announced)
+			return NULL;
+		announced->addr = *addr;
+		announced->id = id;
+		announced->due_ms = now_ms;
+	}
+	announced->wanted = true;
+	announced->adopted = false;
+	announced->ifindex = ifindex;
+	return announced;
+}
+
+/* A client joins to the initial address without being told; once told to forget it, it has to be. */
+static void want_initial(struct engine *engine, struct connection *connection, uint64_t now_ms)
+{
+	struct mptcpd_addr initial = addr_host(&connection->local);
+	const struct local *local = model_find_local(&engine->model, &initial, 0);
+
+	if (connection->side == MPTCPD_SIDE_SERVER && connection->local_removed && local)
+		want(connection, &initial, local->interface->ifindex, now_ms);
+}
+
 static void match(struct engine *engine, struct connection *connection, uint64_t now_ms)
 {
 	for (size_t i = 0; i < connection->n_announced; i++) {
 		struct announced *announced = &connection->announced[i];
 
-		announced->wanted = announced->wanted_by == WANTED_BY_ADMIN || announced->adopted ||
-				    connection->set_aside;
+		announced->wanted = announced->wanted_by == WANTED_BY_ADMIN || announced->adopted;
 		if (announced->wanted && announced->saved_listening && !announced->listening)
 			announced->listening = engine->ops->listen(engine->kernel, &announced->addr,
 								   announced->ifindex) == 0;
 		announced->saved_listening = false;
 	}
 	for (size_t i = 0; i < engine->plan.n_announcements; i++) {
-		const struct plan_announcement *want = &engine->plan.announcements[i];
-		struct announced *announced = find(connection, &want->announcement.addr);
+		const struct plan_announcement *planned = &engine->plan.announcements[i];
+		struct announced *announced = want(connection, &planned->announcement.addr,
+						   planned->announcement.ifindex, now_ms);
 
-		if (!announced) {
-			uint8_t id = engine_local_id(connection, &want->announcement.addr);
-
-			announced = id ? connection_add_announced(connection) : NULL;
-			if (!announced)
-				continue; /* the initial address needs no announcement */
-			announced->addr = want->announcement.addr;
-			announced->id = id;
-			announced->due_ms = now_ms;
-		}
-		announced->wanted = true;
-		announced->adopted = false;
-		announced->ifindex = want->announcement.ifindex;
+		if (!announced)
+			continue;
 		if (announced->wanted_by != WANTED_BY_ADMIN)
-			announced->wanted_by = want->wanted_by;
-		if (want->announcement.listen && !announced->listening)
+			announced->wanted_by = planned->wanted_by;
+		if (planned->announcement.listen && !announced->listening)
 			announced->listening = engine->ops->listen(engine->kernel, &announced->addr,
 								   announced->ifindex) == 0;
 	}
+	want_initial(engine, connection, now_ms);
+}
+
+/* Can packets come in there? The address of a NAT in front of us is where its link is. */
+static bool is_reachable(const struct engine *engine, const struct announced *announced)
+{
+	const struct local *local = model_find_local(&engine->model, &announced->addr, 0);
+	const struct interface *interface =
+		local ? local->interface : model_find_interface(&engine->model, announced->ifindex);
+
+	if (local ? local->tentative : announced->is_local)
+		return false;
+	return !interface || (interface->up && interface->carrier);
+}
+
+/* Is the peer to know it now? */
+static bool is_to_be_known(const struct engine *engine, const struct announced *announced)
+{
+	return announced->wanted && is_reachable(engine, announced);
+}
+
+/* Does the peer know the subflow by the announcement? Behind a NAT, its link has to tell. */
+static bool is_at(const struct subflow *subflow, const struct announced *announced)
+{
+	uint16_t port = announced->addr.port;
+
+	if (subflow->initial || (port && port != subflow->local.port))
+		return false;
+	if (announced->is_local)
+		return addr_equal_host(&subflow->local, &announced->addr);
+	return announced->ifindex && subflow->ifindex == announced->ifindex;
+}
+
+/*
+ * Would the connection end with what the peer has joined there? It closes that when it is told to
+ * forget the address.
+ */
+static bool is_needed(const struct connection *connection, const struct announced *announced)
+{
+	bool is_used = false;
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow->gone || subflow->state != SUBFLOW_ESTABLISHED)
+			continue;
+		if (is_at(subflow, announced))
+			is_used = true;
+		else if (!subflow->stale && !subflow->forbidden)
+			return false;
+	}
+	return is_used;
+}
+
+/*
+ * Does RM_ADDR of id 0 say it? Whatever joins the initial address has that id for the kernel, at
+ * both ends, and of two RM_ADDRs the peer drops the one that comes right after the other.
+ */
+static bool is_told_by_id_0(const struct connection *connection, const struct announced *announced)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (subflow_is_seen(&connection->subflows[i]) &&
+		    connection->subflows[i].local_id == 0 &&
+		    is_at(&connection->subflows[i], announced))
+			return true;
+	return false;
+}
+
+static void forget(struct engine *engine, struct connection *connection,
+		   struct announced *announced)
+{
+	if (announced->listening)
+		engine->ops->unlisten(engine->kernel, &announced->addr);
+	connection_remove_announced(connection, announced);
 }
 
 uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *connection,
@@ -68,22 +163,22 @@ uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *conn
 		int r = 0;
 
 		/* What the kernel has forgotten is announced once more, to be taken back then. */
-		if (announced->wanted || announced->forgotten)
+		if (announced->forgotten || is_to_be_known(engine, announced) ||
+		    (announced->sent && is_needed(connection, announced)))
 			continue;
+		if (announced->sent && is_told_by_id_0(connection, announced))
+			announced->sent = false;
 		if (announced->sent && announced->due_ms <= now_ms) {
 			r = engine->ops->withdraw(engine->kernel, connection->token, announced->id);
 			/* EINVAL: the kernel has forgotten the id, and so has nothing to say. */
 			r = engine_command(engine, connection, "REMOVE", r == -EINVAL ? 0 : r);
 			announced->sent = r < 0;
-			announced->due_ms = now_ms + RETRY_MS;
+			announced->due_ms = now_ms + (r < 0 ? RETRY_MS : PACE_MS);
 		}
-		if (announced->sent) {
+		if (announced->sent)
 			next = announced->due_ms < next ? announced->due_ms : next;
-			continue;
-		}
-		if (announced->listening)
-			engine->ops->unlisten(engine->kernel, &announced->addr);
-		connection_remove_announced(connection, announced);
+		else if (!announced->wanted)
+			forget(engine, connection, announced);
 	}
 	return next;
 }
@@ -105,7 +200,7 @@ uint64_t engine_announce_wanted(struct engine *engine, struct connection *connec
 		struct announced *announced = &connection->announced[i];
 		int r;
 
-		if (announced->sent)
+		if (announced->sent || !(announced->forgotten || is_to_be_known(engine, announced)))
 			continue;
 		if (announced->due_ms > now_ms || next != UINT64_MAX) {
 			uint64_t due =
@@ -118,6 +213,7 @@ uint64_t engine_announce_wanted(struct engine *engine, struct connection *connec
 					  announced->id, announced->ifindex);
 		announced->sent = engine_command(engine, connection, "ANNOUNCE", r) == 0;
 		announced->forgotten &= !announced->sent;
+		announced->is_local = model_find_local(&engine->model, &announced->addr, 0);
 		next = now_ms + PACE_MS;
 		if (r < 0 && !is_mended(engine, connection, announced, r))
 			next = now_ms + RETRY_MS;
@@ -142,6 +238,7 @@ void engine_announce_again(struct connection *connection, const struct mptcpd_ad
 
 void engine_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms)
 {
+	connection->local_removed |= id == 0;
 	for (size_t i = 0; i < connection->n_announced; i++) {
 		struct announced *announced = &connection->announced[i];
 
@@ -176,5 +273,6 @@ void engine_learn_announced(struct engine *engine, struct connection *connection
 		announced->ifindex = known[i].ifindex;
 		announced->id = known[i].id;
 		announced->sent = true;
+		announced->is_local = model_find_local(&engine->model, &announced->addr, 0);
 	}
 }

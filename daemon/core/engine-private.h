@@ -87,6 +87,8 @@ void engine_find_policy(struct engine *engine, struct connection *connection);
 
 /* The id to use for a local address in this connection. */
 uint8_t engine_local_id(const struct connection *connection, const struct mptcpd_addr *local);
+/* The id to announce it by. 0: it needs no announcement, being the initial address. */
+uint8_t engine_announced_id(const struct connection *connection, const struct mptcpd_addr *local);
 /*
  * The kernel refused the address by this id: it may know it by another one, or another address by
  * this one, from a time that we do not remember. Ask it, and set the id right in all that is to be
@@ -179,10 +181,14 @@ void engine_learn_announced(struct engine *engine, struct connection *connection
  */
 void engine_announce_again(struct connection *connection, const struct mptcpd_addr *addr,
 			   uint64_t now_ms);
-/* The peer was told to forget the id, and the kernel did: who wants it announced has to wait. */
+/*
+ * The peer was told to forget the id, and the kernel did: who wants it announced has to wait. That
+ * of the initial address is not known again until it is announced, or a subflow made from it.
+ */
 void engine_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms);
 /*
- * Give the plan's announcements their records, and take back what is not wanted any more: before
+ * Give the plan's announcements their records, and take back what is not wanted any more, or cannot
+ * be reached now, unless the connection would end with it: after it is known what is stale, before
  * any DESTROY, after which the kernel has nothing to take back. Both return when to look again.
  */
 uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *connection,

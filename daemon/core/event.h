@@ -135,7 +135,7 @@ struct event_saved_connection {
 	struct mptcpd_addr local, remote; /* both of a family */
 	uint32_t slot; /* the observer's own, for connection.saved_slot */
 	uint8_t side; /* enum mptcpd_side */
-	bool deny_join_id0, remote_removed, mapped;
+	bool deny_join_id0, remote_removed, mapped, local_removed;
 };
 
 struct event_saved_subflow {
@@ -154,7 +154,7 @@ struct event_saved_announced {
 	struct mptcpd_addr addr;
 	uint32_t ifindex;
 	uint8_t id;
-	bool sent, listening, wanted_by_admin;
+	bool sent, listening, wanted_by_admin, is_local;
 };
 
 /* Bytes [offset, offset + n) of a policy's memory. */

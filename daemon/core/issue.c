@@ -50,23 +50,39 @@ static bool same_local(const struct subflow *subflow, const struct mptcpd_addr *
 	return addr_equal_host(&subflow->local, local) && subflow->asked_port == local->port;
 }
 
-uint8_t engine_local_id(const struct connection *connection, const struct mptcpd_addr *local)
+static bool is_initial(const struct connection *connection, const struct mptcpd_addr *local)
+{
+	return addr_equal_host(local, &connection->local) && !local->port;
+}
+
+/* An id for what is known by none, or only as the initial address. */
+static uint8_t find_id(const struct connection *connection, const struct mptcpd_addr *local)
 {
 	uint8_t id = preferred_id(local);
 
-	if (addr_equal_host(local, &connection->local) && !local->port)
-		return 0;
-	for (size_t i = 0; i < connection->n_announced; i++)
-		if (addr_equal(&connection->announced[i].addr, local))
-			return connection->announced[i].id;
 	/* The kernel refuses another id as long as it knows the address by this one. */
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (holds_id(&connection->subflows[i]) && !connection->subflows[i].initial &&
+		if (holds_id(&connection->subflows[i]) && connection->subflows[i].local_id &&
 		    same_local(&connection->subflows[i], local))
 			return connection->subflows[i].local_id;
 	for (size_t tries = 0; tries < 254 && !is_id_free(connection, id); tries++)
 		id = id == 1 ? 254 : id - 1;
 	return id;
+}
+
+uint8_t engine_local_id(const struct connection *connection, const struct mptcpd_addr *local)
+{
+	for (size_t i = 0; i < connection->n_announced; i++)
+		if (addr_equal(&connection->announced[i].addr, local))
+			return connection->announced[i].id;
+	return is_initial(connection, local) ? 0 : find_id(connection, local);
+}
+
+uint8_t engine_announced_id(const struct connection *connection, const struct mptcpd_addr *local)
+{
+	if (is_initial(connection, local))
+		return connection->local_removed ? find_id(connection, local) : 0;
+	return engine_local_id(connection, local);
 }
 
 uint8_t engine_remote_id(const struct connection *connection, const struct mptcpd_addr *remote)
@@ -207,6 +223,7 @@ int engine_create(struct engine *engine, struct connection *connection, struct s
 	subflow->local_id = request.local_id;
 	subflow->remote_id = request.remote_id;
 	subflow->has_id = true;
+	connection->local_removed &= request.local_id != 0;
 	subflow->backup = subflow->want_backup;
 	subflow->backup_asked = subflow->want_backup && !engine->create_keeps_backup;
 	subflow->origin = (subflow->wanted_by == WANTED_BY_ADMIN ? MPTCPD_ORIGIN_ADMIN

@@ -124,6 +124,7 @@ struct announced {
 	uint8_t attempts;
 	bool sent, listening, wanted;
 	bool adopted; /* nobody knows who announced it: left alone until a plan wants it too */
+	bool is_local; /* it was an address of ours when it was announced */
 	bool forgotten; /* the peer was told of it, and the kernel does not know it any more */
 	bool saved_listening; /* an earlier life of ours listened */
 };
@@ -140,6 +141,7 @@ struct connection {
 	bool dirty : 1; /* in the engine's list */
 	bool policy_known : 1;
 	bool adopted : 1; /* found by a snapshot: its subflows may not be known until a full one ended */
+	bool local_removed : 1; /* the peer was told to forget our initial address, id 0 */
 	bool gone : 1; /* ended during a snapshot */
 	bool has_gone : 1; /* one of its subflows is */
 	bool ids_unknown : 1; /* older than this life of ours, which has no record of it */

@@ -116,6 +116,20 @@ int peer_apply_announced(struct model *model, struct connection *connection,
 	return 0;
 }
 
+/* The initial address, by whatever ids it was announced beside 0. Returns whether that is news. */
+static bool forget_initial(struct connection *connection)
+{
+	bool is_news = !connection->remote_removed;
+
+	connection->remote_removed = true;
+	for (size_t i = connection->n_peers; i-- > 0;)
+		if (addr_equal(&connection->peers[i].addr, &connection->remote)) {
+			connection_remove_peer(connection, &connection->peers[i]);
+			is_news = true;
+		}
+	return is_news;
+}
+
 int peer_apply_removed(struct model *model, struct connection *connection,
 		       const struct event_peer_address *event, struct change *change)
 {
@@ -124,14 +138,11 @@ int peer_apply_removed(struct model *model, struct connection *connection,
 
 	connection->touched = model->mark;
 	change->remote_id = event->id;
-	if (event->id == 0 ? connection->remote_removed : !known)
-		return 0;
 	if (known) {
 		removed.addr = known->addr;
 		connection_remove_peer(connection, known);
-	} else {
-		connection->remote_removed = true;
 	}
-	tell(model, connection, CHANGE_ADDRESS_REMOVED, &removed, change);
+	if (known || (event->id == 0 && forget_initial(connection)))
+		tell(model, connection, CHANGE_ADDRESS_REMOVED, &removed, change);
 	return 0;
 }

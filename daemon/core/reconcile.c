@@ -279,10 +279,9 @@ static void ask_soon(struct connection *connection, uint64_t now_ms)
 }
 
 /* False: the connection is not ours any more, or gone. */
-static bool close_unwanted(struct engine *engine, struct connection *connection, uint64_t now_ms)
+static bool close_unwanted(struct engine *engine, struct connection *connection, bool has_good,
+			   uint64_t now_ms)
 {
-	bool has_good = judge_seen(engine, connection);
-
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		struct subflow *subflow = &connection->subflows[i];
 		int r = 0;
@@ -406,6 +405,7 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 {
 	bool host_changed = connection->planned != engine->generation;
 	uint64_t due, withdraw_due, announce_due;
+	bool has_good;
 
 	if (!is_complete(engine, connection)) {
 		connection->planned = 0; /* the walk after the snapshot comes back to it */
@@ -431,8 +431,9 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 	if (connection->ids_unknown)
 		ask_soon(connection, now_ms);
 	engine_match_plan(engine, connection, now_ms);
+	has_good = judge_seen(engine, connection);
 	withdraw_due = engine_withdraw_unwanted(engine, connection, now_ms);
-	if (!close_unwanted(engine, connection, now_ms))
+	if (!close_unwanted(engine, connection, has_good, now_ms))
 		return;
 	forget_unwanted(connection);
 	if (!create_wanted(engine, connection, host_changed, now_ms))

@@ -88,6 +88,7 @@ static int apply_connection(struct model *model, uint32_t token,
 	connection->deny_join_id0 = event->deny_join_id0;
 	connection->remote_removed = event->remote_removed;
 	connection->mapped = event->mapped;
+	connection->local_removed = event->local_removed;
 	return 0;
 }
 
@@ -140,6 +141,7 @@ static int apply_announced(struct connection *connection, const struct event_sav
 	announced->ifindex = event->ifindex;
 	announced->id = event->id;
 	announced->sent = event->sent;
+	announced->is_local = event->is_local;
 	announced->saved_listening = event->listening;
 	announced->wanted_by = event->wanted_by_admin ? WANTED_BY_ADMIN : WANTED_BY_NONE;
 	return 0;

@@ -261,6 +261,32 @@ static void queue_subflow(struct fake_kernel *fake, const struct fake_connection
 	queue(fake, &event);
 }
 
+/* By the id of the address, as the connection has it; that of the initial one is 0 whatever it has. */
+static uint8_t join_id(const struct fake_connection *connection, const struct mptcpd_addr *local)
+{
+	for (size_t i = 0; i < FAKE_ADDRESSES; i++)
+		if (addr_equal_host(&connection->addresses[i].addr, local) &&
+		    !addr_equal_host(&connection->local, local))
+			return connection->addresses[i].id;
+	return 0;
+}
+
+void fake_join(struct fake_kernel *fake, uint32_t token, const char *local, const char *remote)
+{
+	struct fake_connection *connection = fake_find(fake, token);
+	size_t i = 0;
+
+	while (connection->subflows[i].used)
+		g_assert_cmpuint(++i, <, FAKE_SUBFLOWS);
+	connection->subflows[i] = (struct fake_subflow){
+		.used = true,
+		.local = fake_addr(local),
+		.remote = fake_addr(remote),
+	};
+	connection->subflows[i].local_id = join_id(connection, &connection->subflows[i].local);
+	queue_subflow(fake, connection, &connection->subflows[i], EVENT_SUBFLOW_ESTABLISHED, 0);
+}
+
 void fake_reset(struct fake_kernel *fake, struct fake_connection *connection, size_t i, int error)
 {
 	struct fake_subflow *subflow = &connection->subflows[i];

@@ -125,6 +125,8 @@ struct fake_connection *fake_connect(struct fake_kernel *fake, uint32_t token,
 				     enum mptcpd_side side, const char *local, const char *remote);
 void fake_establish(struct fake_kernel *fake, uint32_t token);
 void fake_close(struct fake_kernel *fake, uint32_t token, bool in_silence);
+/* The peer joins: a subflow that begins at its end. */
+void fake_join(struct fake_kernel *fake, uint32_t token, const char *local, const char *remote);
 void fake_announced(struct fake_kernel *fake, uint32_t token, uint8_t id, const char *remote);
 void fake_removed(struct fake_kernel *fake, uint32_t token, uint8_t id);
 /*

@@ -4,6 +4,7 @@
 import json
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -169,6 +170,96 @@ def withdrawn_twice_ipv4():
 @tap.test("/peer/initial/withdrawn-and-offered-again-and-again-ipv6")
 def withdrawn_twice_ipv6():
     withdrawn_twice(IPV6)
+
+
+# ---- the server's initial address goes and comes back ----
+
+SECOND = FULLMESH + "[interface:link2]\nflags = signal\n"
+
+
+def cut_address(scene):
+    prefix = 64 if scene.form == IPV6 else 24
+    scene.server.ip(f"address delete {scene.address(1, SERVER)}/{prefix} dev link1")
+
+
+def cut_link(scene):
+    scene.net.down(1, scene.server)
+
+
+def away(scene, seconds):
+    """Its subflows are gone from the server, and have been for so long."""
+    first = scene.seen(1, SERVER)
+    end = time.monotonic() + seconds
+    wait_until(lambda: first not in {s["local"][0] for s in scene.server.subflows()}, 3,
+               "the server leaves the lost address", scene.server.subflows)
+    wait_until(lambda: time.monotonic() > end, seconds + 1, "a while")
+
+
+def joined(scene):
+    """The server's addresses that subflows lead to, of the family of the connection."""
+    return {remote for _, remote in scene.pairs() if (":" in remote) == (scene.form == IPV6)}
+
+
+def comes_back(form, config, cut):
+    """The server withdraws its initial address, and offers it again by an id of its own."""
+    with Scene(form, links=2, config=config, server=SECOND) as scene:
+        first, second = scene.seen(1, SERVER), scene.seen(2, SERVER)
+        wait_until(lambda: joined(scene) == {first, second}, 3, "joins", scene.pairs)
+        for _ in range(2):
+            cut(scene)
+            away(scene, 2)
+            tap.equal(joined(scene), {second}, "where subflows lead meanwhile")
+            scene.net.up(1, scene.server)
+            begin = time.monotonic()
+            wait_until(lambda: first in joined(scene), 3, "joined again", scene.pairs)
+            tap.note(f"joined again after {time.monotonic() - begin:.3f} s")
+            if config:
+                wait_until(lambda: scene.mesh((1, 2)) <= scene.pairs(), 3, "all pairs",
+                           scene.pairs)
+        result = scene.traffic.transfer("upload", 1 << 20)
+        tap.true(result["intact"] and result["failed"] == 0, f"transfer: {result}")
+        ids = {a["address"]: a["id"] for a in scene.other.connections()[0]["announced"]}
+        tap.true(ids.get(first, 0) > 0, f"an id of its own: {ids}")
+
+
+@tap.test("/peer/initial/comes-back-to-a-plain-client-address-ipv4")
+def address_plain_ipv4():
+    comes_back(IPV4, None, cut_address)
+
+
+@tap.test("/peer/initial/comes-back-to-a-plain-client-address-ipv6")
+def address_plain_ipv6():
+    comes_back(IPV6, None, cut_address)
+
+
+@tap.test("/peer/initial/comes-back-to-a-plain-client-link-ipv4")
+def link_plain_ipv4():
+    comes_back(IPV4, None, cut_link)
+
+
+@tap.test("/peer/initial/comes-back-to-a-plain-client-link-ipv6")
+def link_plain_ipv6():
+    comes_back(IPV6, None, cut_link)
+
+
+@tap.test("/peer/initial/comes-back-to-ours-address-ipv4")
+def address_ours_ipv4():
+    comes_back(IPV4, FULLMESH, cut_address)
+
+
+@tap.test("/peer/initial/comes-back-to-ours-address-ipv6")
+def address_ours_ipv6():
+    comes_back(IPV6, FULLMESH, cut_address)
+
+
+@tap.test("/peer/initial/comes-back-to-ours-link-ipv4")
+def link_ours_ipv4():
+    comes_back(IPV4, FULLMESH, cut_link)
+
+
+@tap.test("/peer/initial/comes-back-to-ours-link-ipv6")
+def link_ours_ipv6():
+    comes_back(IPV6, FULLMESH, cut_link)
 
 
 # ---- announcements of both families ----

@@ -74,7 +74,7 @@ static void announces_again_after_a_failed_create(struct scene *scene, gconstpoi
 	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 1);
 }
 
-/* The peer forgets it with the lost subflow: one ADD_ADDR follows when the RM_ADDR has gone out. */
+/* The peer forgets it with the lost subflow, and is told again when it can be reached. */
 static void announces_again_after_a_lost_link(struct scene *scene, gconstpointer data)
 {
 	uint8_t id;
@@ -82,17 +82,116 @@ static void announces_again_after_a_lost_link(struct scene *scene, gconstpointer
 
 	fake_link(scene->fake, 2, "eth2", true, false);
 	scene_later(scene, 100);
-	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 1);
-	g_assert_cmpuint(scene_record(scene, FAKE_WITHDRAW, 0)->id, ==, id);
+	g_assert_cmpint(scene->fake->log[0].command, ==, FAKE_WITHDRAW);
+	g_assert_cmpuint(scene->fake->log[0].id, ==, id);
 	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 1);
-	scene_later(scene, 199);
+	scene_later(scene, 2000);
 	g_assert_false(is_told(fake, id));
 	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 0);
-	scene_later(scene, 1);
+	fake_link(scene->fake, 2, "eth2", true, true);
+	scene_later(scene, 20);
 	g_assert_true(is_told(fake, id));
-	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 1);
 	scene_later(scene, 10000);
 	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 1);
+}
+
+/* ---- where it cannot be reached ---- */
+
+/* A server's connection at 10.0.1.1, to which the peer has joined at the announced 10.0.2.1. */
+static struct fake_connection *serving(struct scene *scene)
+{
+	struct fake_connection *fake;
+
+	fake_policy.announced = fake_addr(ADDRESS);
+	fake = fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_SERVER, "10.0.1.1:5000",
+			    "10.9.0.1:999");
+	fake_establish(scene->fake, SCENE_TOKEN);
+	scene_run(scene);
+	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1000");
+	scene_run(scene);
+	fake_forget_log(scene->fake);
+	return fake;
+}
+
+static void set_link(struct scene *scene, uint32_t i, bool carrier)
+{
+	fake_link(scene->fake, i, i == 1 ? "eth1" : "eth2", true, carrier);
+	scene_later(scene, 2000);
+	fake_answer(scene->fake, 0);
+	scene_later(scene, 20);
+}
+
+/* The peer joins it by id 0 all the same, so that is what it is told to forget. */
+static void offers_the_initial_again(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = serving(scene);
+
+	for (size_t i = 1; i <= 3; i++) {
+		const struct fake_record *announce;
+
+		set_link(scene, 1, false);
+		g_assert_cmpuint(scene->fake->n_commands, ==, 2);
+		g_assert_cmpuint(scene_record(scene, FAKE_WITHDRAW, 0)->id, ==, 0);
+		g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 1);
+		g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
+		fake_forget_log(scene->fake);
+		set_link(scene, 1, true);
+		g_assert_cmpuint(scene->fake->n_commands, ==, 1);
+		announce = scene_record(scene, FAKE_ANNOUNCE, 0);
+		g_assert_true(addr_equal_host(&announce->local, &fake->local));
+		g_assert_cmpuint(announce->id, !=, 0);
+		fake_join(scene->fake, SCENE_TOKEN, "10.0.1.1:5000", "10.9.0.1:1001");
+		scene_later(scene, 10000);
+		g_assert_cmpuint(scene->fake->n_commands, ==, 1);
+		fake_forget_log(scene->fake);
+	}
+}
+
+static void offers_no_client(struct scene *scene, gconstpointer data)
+{
+	scene_meshed(scene);
+	set_link(scene, 1, false);
+	set_link(scene, 1, true);
+	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 1);
+	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 0);
+}
+
+static void takes_back_nothing_that_is_needed(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = serving(scene);
+
+	fake_reset(scene->fake, fake, 0, ECONNRESET);
+	scene_run(scene);
+	want_no_more(scene);
+	scene_later(scene, 100000);
+	set_link(scene, 2, false);
+	set_link(scene, 2, true);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 0);
+	fake_join(scene->fake, SCENE_TOKEN, "10.0.1.1:5000", "10.9.0.1:1001");
+	scene_run(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 1);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 1);
+}
+
+static void waits_with_an_administrators(struct scene *scene, gconstpointer data)
+{
+	struct mptcpd_addr addr = fake_addr("10.0.3.1");
+
+	scene_meshed(scene);
+	g_assert_cmpint(engine_announce(scene->engine, SCENE_TOKEN, &addr, 9, 3, scene->now_ms), ==,
+			-EINVAL); /* the kernel knows it by another id, from its subflow */
+	addr = fake_addr("10.0.3.1:7000");
+	g_assert_cmpint(engine_announce(scene->engine, SCENE_TOKEN, &addr, 9, 3, scene->now_ms), ==,
+			0);
+	fake_forget_log(scene->fake);
+	fake_address_gone(scene->fake, 3, "10.0.3.1");
+	scene_later(scene, 2000);
+	g_assert_cmpuint(scene_record(scene, FAKE_WITHDRAW, 0)->id, ==, 9);
+	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 0);
+	fake_address(scene->fake, 3, "10.0.3.1");
+	scene_later(scene, 200);
+	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 1);
+	g_assert_cmpuint(scene_record(scene, FAKE_ANNOUNCE, 0)->id, ==, 9);
 }
 
 /* ---- taken back ---- */
@@ -177,6 +276,10 @@ int main(int argc, char **argv)
 	ADD("announce/again-after-a-close", announces_again_after_a_close);
 	ADD("announce/again-after-a-failed-create", announces_again_after_a_failed_create);
 	ADD("announce/again-after-a-lost-link", announces_again_after_a_lost_link);
+	ADD("announce/initial-address-again-when-it-is-back", offers_the_initial_again);
+	ADD("announce/initial-address-of-a-server-alone", offers_no_client);
+	ADD("announce/waits-until-it-can-be-reached", waits_with_an_administrators);
+	ADD("withdraw/never-what-the-connection-needs", takes_back_nothing_that_is_needed);
 	ADD("withdraw/comes-before-a-close", withdraws_before_a_close);
 	ADD("withdraw/tries-again-what-failed", withdraws_again_what_failed);
 	ADD("withdraw/is-done-when-the-kernel-knows-nothing", has_nothing_to_withdraw);

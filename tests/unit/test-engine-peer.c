@@ -158,6 +158,23 @@ static void knows_the_initial_by_another_id(struct scene *scene, gconstpointer d
 	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 0);
 }
 
+/* A kernel says id 0 of whatever joined its initial address. */
+static void forgets_the_initial_by_all_its_ids(struct scene *scene, gconstpointer data)
+{
+	scene_meshed(scene);
+	fake_announced(scene->fake, SCENE_TOKEN, 4, SCENE_SERVER);
+	scene_run(scene);
+	fake_removed(scene->fake, SCENE_TOKEN, 0);
+	scene_later(scene, 100000);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 0);
+	fake_removed(scene->fake, SCENE_TOKEN, 0);
+	scene_run(scene);
+	g_assert_cmpuint(scene->n_changes[CHANGE_ADDRESS_REMOVED], ==, 1);
+	fake_announced(scene->fake, SCENE_TOKEN, 4, SCENE_SERVER);
+	scene_run(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 3);
+}
+
 static void lets_id_0_be_no_other_address(struct scene *scene, gconstpointer data)
 {
 	scene_meshed(scene);
@@ -183,6 +200,7 @@ int main(int argc, char **argv)
 	ADD("peer/withdraws-the-initial-as-often-as-it-likes",
 	    withdraws_the_initial_as_often_as_told);
 	ADD("peer/gives-the-initial-another-id", knows_the_initial_by_another_id);
+	ADD("peer/withdraws-the-initial-by-all-its-ids", forgets_the_initial_by_all_its_ids);
 	ADD("peer/gives-id-0-to-another-address", lets_id_0_be_no_other_address);
 	return g_test_run();
 }

@@ -327,6 +327,17 @@ static bool is_mystery(const struct fake_connection *fake, const struct connecti
 	return !is_listed(fake, id, MPTCPD_FLAG_SIGNAL);
 }
 
+/* Is the peer to be told of it: by the policy, or because it was to forget the initial address? */
+static bool is_to_be_told(const struct connection *connection, const struct mptcpd_addr *addr)
+{
+	bool is_initial = addr_equal_host(addr, &connection->local) && !addr->port;
+
+	if (is_initial && !connection->local_removed)
+		return false;
+	return addr_equal(addr, &fake_policy.announced) ||
+	       (is_initial && connection->side == MPTCPD_SIDE_SERVER);
+}
+
 /*
  * The peer was told what is to be announced, by an id under which the kernel has it, and nothing
  * else.
@@ -334,14 +345,15 @@ static bool is_mystery(const struct fake_connection *fake, const struct connecti
 static void check_told(const struct fake_connection *fake, const struct connection *connection)
 {
 	const struct mptcpd_addr *wanted = &fake_policy.announced;
-	size_t n = 0, n_wanted = 0;
+	struct mptcpd_addr initial = addr_host(&connection->local);
+	size_t n = 0, n_wanted;
 
 	if (!is_commanded(fake, connection))
 		return;
-	if (wanted->family && (wanted->port || !addr_equal_host(wanted, &connection->local)))
-		n_wanted = 1;
+	n_wanted = wanted->family && is_to_be_told(connection, wanted);
+	n_wanted += !addr_equal(wanted, &initial) && is_to_be_told(connection, &initial);
 	for (size_t id = 1; id < G_N_ELEMENTS(fake->told); id++) {
-		bool right = addr_equal(&fake->told[id], wanted);
+		bool right = is_to_be_told(connection, &fake->told[id]);
 
 		if (!fake->told[id].family ||
 		    (!right && world->has_restarted && is_mystery(fake, connection, id)))

@@ -111,6 +111,7 @@ static void make_example(struct example *example)
 		.side = MPTCPD_SIDE_CLIENT,
 		.deny_join_id0 = true,
 		.remote_removed = true,
+		.local_removed = true,
 		.mapped = true,
 		.policy = &policy,
 		.policy_known = true,
@@ -123,7 +124,7 @@ static void make_example(struct example *example)
 		.n_announced = 2,
 	};
 	example->peers[0] = (struct mptcpd_peer_address){.addr = addr("10.9.0.2:5000"), .id = 3};
-	example->peers[1] = (struct mptcpd_peer_address){.addr = addr("[2001:db8::9]:80"), .id = 0};
+	example->peers[1] = (struct mptcpd_peer_address){.addr = addr("[2001:db8::9]:80"), .id = 7};
 	example->subflows[0] = (struct subflow){.local = connection->local,
 						.remote = connection->remote,
 						.state = SUBFLOW_ESTABLISHED,
@@ -163,7 +164,8 @@ static void make_example(struct example *example)
 						   .id = 5,
 						   .wanted_by = WANTED_BY_ADMIN,
 						   .sent = true,
-						   .listening = true};
+						   .listening = true,
+						   .is_local = true};
 	example->announced[1] = (struct announced){.addr = addr("10.0.3.1"), .id = 6};
 }
 
@@ -184,7 +186,8 @@ static void check_connection(const struct world *world, const struct connection 
 	g_assert_true(addr_equal(&saved->remote, &connection->remote));
 	g_assert_cmpuint(saved->slot, ==, connection->saved_slot);
 	g_assert_cmpuint(saved->side, ==, MPTCPD_SIDE_CLIENT);
-	g_assert_true(saved->deny_join_id0 && saved->remote_removed && saved->mapped);
+	g_assert_true(saved->deny_join_id0 && saved->remote_removed && saved->local_removed &&
+		      saved->mapped);
 }
 
 static void check_subflows(const struct world *world, const struct example *example)
@@ -228,7 +231,7 @@ static void check_rest(const struct world *world, const struct example *example)
 		g_assert_true(addr_equal(&announced->addr, &example->announced[i].addr));
 		g_assert_cmpuint(announced->id, ==, example->announced[i].id);
 		g_assert_cmpuint(announced->ifindex, ==, example->announced[i].ifindex);
-		g_assert_cmpint(announced->sent && announced->listening &&
+		g_assert_cmpint(announced->sent && announced->listening && announced->is_local &&
 					announced->wanted_by_admin,
 				==, i == 0);
 	}
