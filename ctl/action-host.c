@@ -7,6 +7,7 @@
 #include "argument.h"
 #include "backend.h"
 #include "json.h"
+#include "print.h"
 
 #define FLAGS_MAX 5
 
@@ -207,13 +208,15 @@ static int count_connection(void *data, const struct mptcpctl_connection *connec
 	return 0;
 }
 
-static void take_census(struct ctl *ctl, struct census *census)
+/* Only the kernel itself may know less and flush all the same. Returns an exit code. */
+static int take_census(struct ctl *ctl, struct census *census)
 {
 	int r = backend_list_endpoints(ctl, count_endpoint, census);
 
 	if (r == 0 && census->n_endpoints > 0)
 		r = backend_list_connections(ctl, count_connection, census);
 	census->known = r == 0;
+	return ctl->direct ? EXIT_DONE : ctl_result(ctl, r);
 }
 
 static void print_census(const struct ctl *ctl, const struct census *census)
@@ -222,10 +225,10 @@ static void print_census(const struct ctl *ctl, const struct census *census)
 		json_print_wrapped("flush", json_flush(census->n_endpoints, census->known,
 						       census->n_cut_off));
 	else if (census->known)
-		printf("deleted %zu endpoints, connections with no subflow left: %zu\n",
-		       census->n_endpoints, census->n_cut_off);
+		print_line("deleted %zu endpoints, connections with no subflow left: %zu",
+			   census->n_endpoints, census->n_cut_off);
 	else
-		printf("deleted all endpoints, connections with no subflow left: unknown\n");
+		print_line("deleted all endpoints, connections with no subflow left: unknown");
 }
 
 int ctl_endpoint_flush(struct ctl *ctl, int n_args, char **args)
@@ -237,8 +240,9 @@ int ctl_endpoint_flush(struct ctl *ctl, int n_args, char **args)
 
 	if (code != EXIT_DONE)
 		return code;
-	take_census(ctl, &census);
-	code = ctl_result(ctl, backend_endpoint_flush(ctl));
+	code = take_census(ctl, &census);
+	if (code == EXIT_DONE)
+		code = ctl_result(ctl, backend_endpoint_flush(ctl));
 	if (code == EXIT_DONE)
 		print_census(ctl, &census);
 	free(census.addresses);

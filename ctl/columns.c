@@ -2,9 +2,11 @@
 #include "columns.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "clean.h"
+#include "print.h"
 
 static void print_batch(struct columns *columns)
 {
@@ -13,9 +15,9 @@ static void print_batch(struct columns *columns)
 		bool last = column + 1 == columns->n;
 
 		if (last)
-			printf("%s\n", columns->cells[i]);
+			print_line("%s", columns->cells[i]);
 		else
-			printf("%-*s  ", (int)columns->width[column], columns->cells[i]);
+			print("%-*s  ", (int)columns->width[column], columns->cells[i]);
 		free(columns->cells[i]);
 	}
 	columns->n_cells = 0;
@@ -33,18 +35,13 @@ void columns_add(struct columns *columns, const char *format, ...)
 	size_t column = columns->n_cells % columns->n, width;
 	char *text;
 	va_list args;
-	int n;
 
 	va_start(args, format);
-	n = vasprintf(&text, format, args);
+	text = print_format(format, args);
 	va_end(args);
-	if (n < 0)
-		abort();
-	if (n == 0) {
+	if (!*text) {
 		free(text);
-		text = strdup("-");
-		if (!text)
-			abort();
+		text = clean_text("-");
 	}
 	width = strlen(text);
 	if (width > columns->width[column])

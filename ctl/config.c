@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "print.h"
 
 extern char **environ;
 
@@ -28,9 +29,8 @@ int ctl_reload(struct ctl *ctl, int n_args, char **args)
 	if (r >= 0 || r == -ENOTCONN || r == -EACCES)
 		return ctl_result(ctl, r);
 	/* Lines that begin with FILE:LINE: are left as they are, for editors. */
-	fprintf(stderr, "%s\nmptcpctl: mptcpd goes on with the configuration it has\n",
-		mptcpctl_error(ctl->client));
-	return EXIT_FAILED;
+	print_lines(stderr, mptcpctl_error(ctl->client));
+	return ctl_fail("mptcpd goes on with the configuration it has");
 }
 
 /* ---- check ---- */
@@ -67,10 +67,8 @@ static int run_mptcpd(const char *file)
 
 	memcpy(argv, words, sizeof(words)); /* posix_spawn() only reads them */
 	r = posix_spawn(&pid, program, NULL, NULL, argv, environ);
-	if (r != 0) {
-		fprintf(stderr, "mptcpctl: cannot run %s: %s\n", program, strerror(r));
-		return EXIT_FAILED;
-	}
+	if (r != 0)
+		return ctl_fail("cannot run %s: %s", program, strerror(r));
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return EXIT_FAILED;
@@ -82,7 +80,7 @@ static int on_checked(void *data, bool good, const char *text)
 	bool *is_good = data;
 
 	*is_good = good;
-	fputs(text, stderr);
+	print_lines(stderr, text);
 	return 0;
 }
 
@@ -116,16 +114,18 @@ struct showing {
 static void show_text(struct showing *showing, const struct mptcpctl_config *config)
 {
 	if (!showing->group || strcmp(showing->group, config->group) != 0) {
-		printf("%s[%s]\n", showing->group ? "\n" : "", config->group);
+		if (showing->group)
+			print_end();
+		print_line("[%s]", config->group);
 		free(showing->group);
 		showing->group = strdup(config->group);
 		if (!showing->group)
 			abort();
 	}
-	printf("%s = %s  # %s", config->key, config->value, config->file);
+	print("%s = %s  # %s", config->key, config->value, config->file);
 	if (config->line)
-		printf(":%u", config->line);
-	putchar('\n');
+		print(":%u", config->line);
+	print_end();
 }
 
 static int on_config(void *data, const struct mptcpctl_config *config)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "json.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "clean.h"
+#include "print.h"
+
 /* Microseconds of today's wall clock are 16 digits. */
-#define FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(16))
+#define FLAGS (JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(16))
 
 void json_put(json_t *object, const char *key, json_t *value)
 {
@@ -21,7 +23,7 @@ static void append(json_t *array, json_t *value)
 
 void json_print(json_t *value)
 {
-	json_dumpf(value, stdout, FLAGS); /* main() looks at stdout's errors */
+	json_dump_callback(value, print_json, NULL, FLAGS);
 	json_decref(value);
 }
 
@@ -31,7 +33,7 @@ void json_print_wrapped(const char *name, json_t *value)
 
 	json_put(object, name, value);
 	json_print(object);
-	putchar('\n');
+	print_end();
 }
 
 json_t *json_token(uint32_t token)
@@ -44,9 +46,18 @@ static json_t *number(uint64_t value)
 	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
 }
 
+/* JSON holds UTF-8 alone, the kernel's names any bytes. */
 static json_t *text(const char *value)
 {
-	return value ? json_string(value) : json_null();
+	json_t *string = value ? json_string(value) : json_null();
+	char *clean;
+
+	if (string)
+		return string;
+	clean = clean_text(value);
+	string = json_string(clean);
+	free(clean);
+	return string;
 }
 
 static json_t *strings(const char *const *values)
@@ -54,20 +65,23 @@ static json_t *strings(const char *const *values)
 	json_t *array = json_array();
 
 	for (; values && *values; values++)
-		append(array, json_string(*values));
+		append(array, text(*values));
 	return array;
+}
+
+/* An object also where the address is missing, for those that carry more. */
+static json_t *address_object(const struct mptcpctl_addr *addr)
+{
+	json_t *object = json_object();
+
+	json_put(object, "address", text(addr->address));
+	json_put(object, "port", number(addr->port));
+	return object;
 }
 
 static json_t *address(const struct mptcpctl_addr *addr)
 {
-	json_t *object;
-
-	if (!addr->address)
-		return json_null();
-	object = json_object();
-	json_put(object, "address", json_string(addr->address));
-	json_put(object, "port", number(addr->port));
-	return object;
+	return addr->address ? address_object(addr) : json_null();
 }
 
 static json_t *addresses(const struct mptcpctl_address *list)
@@ -75,7 +89,7 @@ static json_t *addresses(const struct mptcpctl_address *list)
 	json_t *array = json_array(), *object;
 
 	for (; list; list = list->next) {
-		object = address(&list->addr);
+		object = address_object(&list->addr);
 		json_put(object, "id", number(list->id));
 		append(array, object);
 	}
@@ -267,7 +281,7 @@ json_t *json_explanation(const struct mptcpctl_explanation *explanation)
 		append(paths, path(each));
 	for (announcement = explanation->announcements; announcement;
 	     announcement = announcement->next) {
-		json_t *item = address(&announcement->addr);
+		json_t *item = address_object(&announcement->addr);
 
 		json_put(item, "id", number(announcement->id));
 		json_put(item, "wanted-by", text(announcement->wanted_by));

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The listings, each as JSON and as text for people. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend.h"
 #include "json.h"
+#include "print.h"
 #include "text.h"
 
 /* ---- what all listings do ---- */
@@ -26,9 +26,9 @@ void ctl_begin_array(struct ctl *ctl, const char *name)
 void ctl_print_item(struct ctl *ctl, struct json_t *item)
 {
 	if (ctl->n_items++ == 0)
-		printf("{\"%s\":[\n", ctl->array);
+		print_line("{\"%s\":[", ctl->array);
 	else
-		puts(",");
+		print_line(",");
 	json_print(item);
 }
 
@@ -39,9 +39,9 @@ int ctl_end_array(struct ctl *ctl, int r)
 	if (!ctl->json)
 		columns_end(&ctl->columns);
 	else if (ctl->n_items == 0)
-		printf("{\"%s\":[]}\n", ctl->array);
+		print_line("{\"%s\":[]}", ctl->array);
 	else
-		puts("\n]}");
+		print_lines(stdout, "\n]}");
 	return EXIT_DONE;
 }
 
@@ -198,8 +198,8 @@ static int on_limits(void *data, const struct mptcpctl_limits *limits)
 	if (ctl->json)
 		json_print_wrapped("limits", json_limits(limits));
 	else
-		printf("subflows %" PRIu32 " add_addr_accepted %" PRIu32 "\n", limits->subflows,
-		       limits->add_addr_accepted);
+		print_line("subflows %" PRIu32 " add_addr_accepted %" PRIu32, limits->subflows,
+			   limits->add_addr_accepted);
 	return 0;
 }
 
@@ -264,11 +264,11 @@ static int on_explanation(void *data, const struct mptcpctl_explanation *explana
 
 	if (ctl->json) {
 		json_print(json_explanation(explanation));
-		putchar('\n');
+		print_end();
 		return 0;
 	}
-	printf("%" PRIx32 " policy %s\n", explanation->token,
-	       explanation->policy ? explanation->policy : "none");
+	print_line("%" PRIx32 " policy %s", explanation->token,
+		   explanation->policy ? explanation->policy : "none");
 	columns_begin(&ctl->columns, headers, 7, ctl->terminal);
 	for (path = explanation->paths; path; path = path->next)
 		text_path_row(&ctl->columns, path);

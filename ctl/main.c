@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "direct.h"
+#include "print.h"
 
 #define ARGS_MAX 64
 
@@ -26,11 +27,10 @@ int ctl_usage(const char *format, ...)
 {
 	va_list args;
 
-	fputs("mptcpctl: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	print_error(format, args);
 	va_end(args);
-	fputs("\nTry \"mptcpctl --help\".\n", stderr);
+	print_lines(stderr, "Try \"mptcpctl --help\".");
 	return EXIT_USAGE;
 }
 
@@ -38,11 +38,9 @@ int ctl_fail(const char *format, ...)
 {
 	va_list args;
 
-	fputs("mptcpctl: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	print_error(format, args);
 	va_end(args);
-	fputc('\n', stderr);
 	return EXIT_FAILED;
 }
 
@@ -53,7 +51,7 @@ int ctl_result(struct ctl *ctl, int r)
 	if (r >= 0)
 		return EXIT_DONE;
 	words = ctl->direct ? direct_error(ctl->direct) : mptcpctl_error(ctl->client);
-	fprintf(stderr, "mptcpctl: %s\n", *words ? words : strerror(-r));
+	ctl_fail("%s", *words ? words : strerror(-r));
 	if (r == -ENOTCONN)
 		return EXIT_NO_DAEMON;
 	return r == -EACCES ? EXIT_NOT_PERMITTED : EXIT_FAILED;
@@ -117,30 +115,39 @@ static int parse_options(int argc, char **argv, struct options *options)
 
 static void print_help(const struct verb *verb)
 {
-	printf("Usage: mptcpctl [--json|-j] [--socket PATH] %s%s%s\n\n%s.\n", verb->name,
-	       *verb->arguments ? " " : "", verb->arguments, verb->help);
-	if (verb->more)
-		printf("\n%s", verb->more);
+	print_line("Usage: mptcpctl [--json|-j] [--socket PATH] %s%s%s", verb->name,
+		   *verb->arguments ? " " : "", verb->arguments);
+	print_end();
+	print_line("%s.", verb->help);
+	if (!verb->more)
+		return;
+	print_end();
+	print_lines(stdout, verb->more);
 }
 
 static void print_overview(void)
 {
-	puts("Usage: mptcpctl [--json|-j] [--socket PATH] [COMMAND]\n\n"
-	     "See and steer mptcpd, the Multipath TCP path manager. Without a command: status.\n"
-	     "Where no mptcpd runs and no socket is named, connection, subflow, announce, "
-	     "withdraw,\n"
-	     "endpoint, limits and monitor work on the kernel directly.\n\n"
-	     "Commands:");
-	for (size_t i = 0; i < n_verbs; i++)
-		printf("  %s%s%s\n        %s\n", verbs[i].name, *verbs[i].arguments ? " " : "",
-		       verbs[i].arguments, verbs[i].help);
-	puts("\nOptions:\n"
-	     "  -j, --json       write JSON\n"
-	     "  --socket PATH    where mptcpd listens: else $MPTCPCTL_SOCKET, else\n"
-	     "                   /run/mptcpd/control, else the system bus\n"
-	     "  --version        print the version\n"
-	     "  -h, --help       print this, or more about one command\n\n"
-	     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no mptcpd, 4 not permitted.");
+	print_lines(
+		stdout,
+		"Usage: mptcpctl [--json|-j] [--socket PATH] [COMMAND]\n\n"
+		"See and steer mptcpd, the Multipath TCP path manager. Without a command: status.\n"
+		"Where no mptcpd runs and no socket is named, connection, subflow, announce, "
+		"withdraw,\n"
+		"endpoint, limits and monitor work on the kernel directly.\n\n"
+		"Commands:");
+	for (size_t i = 0; i < n_verbs; i++) {
+		print_line("  %s%s%s", verbs[i].name, *verbs[i].arguments ? " " : "",
+			   verbs[i].arguments);
+		print_line("        %s", verbs[i].help);
+	}
+	print_lines(stdout,
+		    "\nOptions:\n"
+		    "  -j, --json       write JSON\n"
+		    "  --socket PATH    where mptcpd listens: else $MPTCPCTL_SOCKET, else\n"
+		    "                   /run/mptcpd/control, else the system bus\n"
+		    "  --version        print the version\n"
+		    "  -h, --help       print this, or more about one command\n\n"
+		    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no mptcpd, 4 not permitted.");
 }
 
 static int run(struct options *options, const struct verb *verb, int n_words)
@@ -151,8 +158,7 @@ static int run(struct options *options, const struct verb *verb, int n_words)
 
 	if (!ctl || mptcpctl_new(&ctl->client) < 0) {
 		free(ctl);
-		fputs("mptcpctl: out of memory\n", stderr);
-		return EXIT_FAILED;
+		return ctl_fail("out of memory");
 	}
 	ctl->json = options->json;
 	ctl->terminal = isatty(STDOUT_FILENO);
@@ -173,7 +179,7 @@ static int close_stdout(int code)
 	if ((fclose(stdout) == 0 && !failed) || code != EXIT_DONE)
 		return code;
 	if (errno != EPIPE && errno != EBADF)
-		fprintf(stderr, "mptcpctl: cannot write: %s\n", strerror(errno));
+		ctl_fail("cannot write: %s", strerror(errno));
 	return EXIT_FAILED;
 }
 
@@ -188,7 +194,7 @@ int main(int argc, char **argv)
 	if (code != EXIT_DONE)
 		return code;
 	if (options.version) {
-		puts("mptcpctl " MPTCPD_VERSION);
+		print_line("mptcpctl " MPTCPD_VERSION);
 		return close_stdout(EXIT_DONE);
 	}
 	if (options.help && !options.n_args) {

@@ -5,6 +5,7 @@
 
 #include "backend.h"
 #include "json.h"
+#include "print.h"
 #include "text.h"
 
 static int on_event(void *data, const struct mptcpctl_event *event)
@@ -13,7 +14,7 @@ static int on_event(void *data, const struct mptcpctl_event *event)
 
 	if (ctl->json) {
 		json_print(json_event(event));
-		putchar('\n');
+		print_end();
 	} else {
 		text_event(ctl, event);
 	}

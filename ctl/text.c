@@ -6,11 +6,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "print.h"
+
 #define BOLD "\033[1m"
 #define GREEN "\033[32m"
 #define YELLOW "\033[33m"
 #define RED "\033[31m"
-#define PLAIN "\033[0m"
 
 const char *text_addr(const struct mptcpctl_addr *addr, char text[static TEXT_ADDR_SIZE])
 {
@@ -25,12 +26,9 @@ const char *text_addr(const struct mptcpctl_addr *addr, char text[static TEXT_AD
 	return text;
 }
 
-static void print_coloured(const struct ctl *ctl, const char *colour, const char *text)
+static void coloured(const struct ctl *ctl, const char *colour, const char *text)
 {
-	if (ctl->colour)
-		printf("%s%s" PLAIN, colour, text);
-	else
-		fputs(text, stdout);
+	print_coloured(ctl->colour ? colour : NULL, text);
 }
 
 static const char *state_colour(const char *state)
@@ -67,23 +65,23 @@ void text_status(struct ctl *ctl, const struct mptcpctl_status *status)
 	char text[1024];
 	uint64_t s = status->uptime_ms / 1000;
 
-	print_coloured(ctl, BOLD, "mptcpd ");
-	print_coloured(ctl, BOLD, status->version);
-	printf(", path manager %s, up %" PRIu64 ":%02" PRIu64 ":%02" PRIu64 "\n",
-	       status->path_manager, s / 3600, s / 60 % 60, s % 60);
-	printf("  connections %" PRIu64 ", subflows %" PRIu64 ", endpoints %" PRIu64 "\n",
-	       status->connections, status->subflows, status->endpoints);
-	printf("  events %" PRIu64 ", lost %" PRIu64 ", bad %" PRIu64 ", malformed %" PRIu64
-	       ", resyncs %" PRIu64 "\n",
-	       status->events, status->events_lost, status->events_bad, status->malformed,
-	       status->resyncs);
-	printf("  commands %" PRIu64 ", errors %" PRIu64 ", plan entries refused %" PRIu64
-	       ", announcements refused %" PRIu64 "\n",
-	       status->commands, status->command_errors, status->plans_refused,
-	       status->announcements_refused);
-	printf("  plugins %s\n", join(status->plugins, text, sizeof(text)));
+	coloured(ctl, BOLD, "mptcpd ");
+	coloured(ctl, BOLD, status->version);
+	print_line(", path manager %s, up %" PRIu64 ":%02" PRIu64 ":%02" PRIu64,
+		   status->path_manager, s / 3600, s / 60 % 60, s % 60);
+	print_line("  connections %" PRIu64 ", subflows %" PRIu64 ", endpoints %" PRIu64,
+		   status->connections, status->subflows, status->endpoints);
+	print_line("  events %" PRIu64 ", lost %" PRIu64 ", bad %" PRIu64 ", malformed %" PRIu64
+		   ", resyncs %" PRIu64,
+		   status->events, status->events_lost, status->events_bad, status->malformed,
+		   status->resyncs);
+	print_line("  commands %" PRIu64 ", errors %" PRIu64 ", plan entries refused %" PRIu64
+		   ", announcements refused %" PRIu64,
+		   status->commands, status->command_errors, status->plans_refused,
+		   status->announcements_refused);
+	print_line("  plugins %s", join(status->plugins, text, sizeof(text)));
 	for (size_t i = 0; status->config && status->config[i]; i++)
-		printf("  config %s\n", status->config[i]);
+		print_line("  config %s", status->config[i]);
 }
 
 static void note_subflow(char *notes, size_t size, const struct mptcpctl_subflow *subflow)
@@ -127,7 +125,7 @@ static void print_addresses(const char *word, const struct mptcpctl_address *lis
 	char text[TEXT_ADDR_SIZE];
 
 	for (; list; list = list->next)
-		printf("  %s %s id %u\n", word, text_addr(&list->addr, text), list->id);
+		print_line("  %s %s id %u", word, text_addr(&list->addr, text), list->id);
 }
 
 void text_connection(struct ctl *ctl, const struct mptcpctl_connection *connection)
@@ -136,24 +134,24 @@ void text_connection(struct ctl *ctl, const struct mptcpctl_connection *connecti
 	const struct mptcpctl_subflow *subflow;
 
 	snprintf(token, sizeof(token), "%" PRIx32, connection->token);
-	print_coloured(ctl, BOLD, token);
-	printf(" %s -> %s ", text_addr(&connection->local, local),
-	       text_addr(&connection->remote, remote));
-	print_coloured(ctl, state_colour(connection->state), connection->state);
-	printf(" %s, path manager %s, policy %s%s%s\n", connection->side, connection->path_manager,
-	       connection->policy ? connection->policy : "none",
-	       connection->fallback ? ", fallen back to TCP" : "",
-	       connection->deny_join_id0 ? ", no joins to the peer's initial address" : "");
+	coloured(ctl, BOLD, token);
+	print(" %s -> %s ", text_addr(&connection->local, local),
+	      text_addr(&connection->remote, remote));
+	coloured(ctl, state_colour(connection->state), connection->state);
+	print_line(" %s, path manager %s, policy %s%s%s", connection->side,
+		   connection->path_manager, connection->policy ? connection->policy : "none",
+		   connection->fallback ? ", fallen back to TCP" : "",
+		   connection->deny_join_id0 ? ", no joins to the peer's initial address" : "");
 	for (subflow = connection->subflows; subflow; subflow = subflow->next) {
 		note_subflow(notes, sizeof(notes), subflow);
-		printf("  subflow %s -> %s ", text_addr(&subflow->local, local),
-		       text_addr(&subflow->remote, remote));
+		print("  subflow %s -> %s ", text_addr(&subflow->local, local),
+		      text_addr(&subflow->remote, remote));
 		if (subflow->interface)
-			printf("dev %s ", subflow->interface);
-		printf("ids %u/%u ", subflow->local_id, subflow->remote_id);
-		print_coloured(ctl, state_colour(subflow->state), subflow->state);
-		printf("%s%s%s%s\n", subflow->origin ? " by " : "",
-		       subflow->origin ? subflow->origin : "", notes[0] ? ", " : "", notes);
+			print("dev %s ", subflow->interface);
+		print("ids %u/%u ", subflow->local_id, subflow->remote_id);
+		coloured(ctl, state_colour(subflow->state), subflow->state);
+		print_line("%s%s%s%s", subflow->origin ? " by " : "",
+			   subflow->origin ? subflow->origin : "", notes[0] ? ", " : "", notes);
 	}
 	print_addresses("announced", connection->announced);
 	print_addresses("peer-address", connection->peer_addresses);
@@ -175,32 +173,32 @@ void text_interface(struct ctl *ctl, const struct mptcpctl_interface *interface)
 	const struct mptcpctl_interface_address *address;
 	char text[128];
 
-	print_coloured(ctl, BOLD, interface->name);
-	printf(" index %u%s%s %s ", interface->index, interface->type ? " type " : "",
-	       interface->type ? interface->type : "",
-	       !interface->up	    ? "down"
-	       : interface->carrier ? "carrier"
-				    : "no-carrier");
+	coloured(ctl, BOLD, interface->name);
+	print(" index %u%s%s %s ", interface->index, interface->type ? " type " : "",
+	      interface->type ? interface->type : "",
+	      !interface->up	   ? "down"
+	      : interface->carrier ? "carrier"
+				   : "no-carrier");
 	if (interface->use)
-		print_coloured(ctl, GREEN, "used");
+		coloured(ctl, GREEN, "used");
 	else
-		print_coloured(ctl, YELLOW, "not used");
+		coloured(ctl, YELLOW, "not used");
 	if (interface->reason)
-		printf(" (%s)", interface->reason);
+		print(" (%s)", interface->reason);
 	join(interface->flags, text, sizeof(text));
-	printf("%s%s", text[0] ? " flags " : "", text);
-	printf("%s%s", interface->route_ipv4 ? " route ipv4" : "",
-	       interface->route_ipv6 ? " route ipv6" : "");
+	print("%s%s", text[0] ? " flags " : "", text);
+	print("%s%s", interface->route_ipv4 ? " route ipv4" : "",
+	      interface->route_ipv6 ? " route ipv6" : "");
 	if (interface->rp_filter_strict)
-		print_coloured(ctl, YELLOW, " rp_filter-strict");
-	putchar('\n');
+		coloured(ctl, YELLOW, " rp_filter-strict");
+	print_end();
 	for (address = interface->addresses; address; address = address->next) {
-		printf("  %s/%u ", address->address, address->prefix);
+		print("  %s/%u ", address->address ? address->address : "-", address->prefix);
 		if (address->usable)
-			print_coloured(ctl, GREEN, "usable");
+			coloured(ctl, GREEN, "usable");
 		else
-			printf("not usable (%s)", address->reason ? address->reason : "unknown");
-		putchar('\n');
+			print("not usable (%s)", address->reason ? address->reason : "unknown");
+		print_end();
 	}
 }
 
@@ -209,13 +207,13 @@ void text_policy(struct ctl *ctl, const struct mptcpctl_policy *policy)
 	const struct mptcpctl_setting *setting;
 	char text[512];
 
-	print_coloured(ctl, BOLD, policy->name);
-	printf(" plugin %s connections %" PRIu64 "\n", join(policy->plugins, text, sizeof(text)),
-	       policy->connections);
+	coloured(ctl, BOLD, policy->name);
+	print_line(" plugin %s connections %" PRIu64, join(policy->plugins, text, sizeof(text)),
+		   policy->connections);
 	for (setting = policy->match; setting; setting = setting->next)
-		printf("  match-%s = %s\n", setting->key, setting->value);
+		print_line("  match-%s = %s", setting->key, setting->value);
 	for (setting = policy->settings; setting; setting = setting->next)
-		printf("  %s = %s\n", setting->key, setting->value);
+		print_line("  %s = %s", setting->key, setting->value);
 }
 
 void text_path_row(struct columns *columns, const struct mptcpctl_path *path)
@@ -249,11 +247,11 @@ void text_announcements(const struct mptcpctl_announcement *announcement)
 	char text[TEXT_ADDR_SIZE];
 
 	for (; announcement; announcement = announcement->next)
-		printf("announce %s id %u%s%s%s%s\n", text_addr(&announcement->addr, text),
-		       announcement->id, announcement->wanted_by ? " wanted by " : "",
-		       announcement->wanted_by ? announcement->wanted_by : "",
-		       announcement->sent ? "" : ", not sent yet",
-		       announcement->listening ? ", listening" : "");
+		print_line("announce %s id %u%s%s%s%s", text_addr(&announcement->addr, text),
+			   announcement->id, announcement->wanted_by ? " wanted by " : "",
+			   announcement->wanted_by ? announcement->wanted_by : "",
+			   announcement->sent ? "" : ", not sent yet",
+			   announcement->listening ? ", listening" : "");
 }
 
 /* ---- events ---- */
@@ -266,7 +264,7 @@ static void print_time(uint64_t time_us)
 
 	if (!localtime_r(&s, &tm) || !strftime(text, sizeof(text), "%H:%M:%S", &tm))
 		return;
-	printf("%s.%06u ", text, (unsigned int)(time_us % 1000000));
+	print("%s.%06u ", text, (unsigned int)(time_us % 1000000));
 }
 
 void text_event(struct ctl *ctl, const struct mptcpctl_event *event)
@@ -274,23 +272,23 @@ void text_event(struct ctl *ctl, const struct mptcpctl_event *event)
 	char text[TEXT_ADDR_SIZE];
 
 	print_time(event->time_us);
-	print_coloured(ctl, BOLD, event->name);
+	coloured(ctl, BOLD, event->name);
 	if (event->token)
-		printf(" %" PRIx32 " %s", event->token, event->side ? event->side : "");
+		print(" %" PRIx32 " %s", event->token, event->side ? event->side : "");
 	if (event->local.address && !event->endpoint)
-		printf(" %s", text_addr(&event->local, text));
+		print(" %s", text_addr(&event->local, text));
 	if (event->remote.address)
-		printf(" -> %s", text_addr(&event->remote, text));
+		print(" -> %s", text_addr(&event->remote, text));
 	if (event->interface)
-		printf(" dev %s", event->interface);
+		print(" dev %s", event->interface);
 	if (!event->endpoint && (event->local_id || event->remote_id))
-		printf(" ids %u/%u", event->local_id, event->remote_id);
+		print(" ids %u/%u", event->local_id, event->remote_id);
 	if (event->endpoint)
-		printf(" %s id %u", text_addr(&event->endpoint->addr, text), event->endpoint->id);
+		print(" %s id %u", text_addr(&event->endpoint->addr, text), event->endpoint->id);
 	if (event->what)
-		printf(" %s", event->what);
-	printf("%s%s", event->backup ? " backup" : "", event->peer_backup ? " peer-backup" : "");
+		print(" %s", event->what);
+	print("%s%s", event->backup ? " backup" : "", event->peer_backup ? " peer-backup" : "");
 	if (event->error)
-		printf(" (%s)", event->error);
-	putchar('\n');
+		print(" (%s)", event->error);
+	print_end();
 }

@@ -11,11 +11,11 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "fdstore.h"
+#include "log.h"
 #include "notice.h"
 
 /* What one settle may take, so that the control socket and new events need not wait long. */
@@ -35,22 +35,6 @@ void daemon_settle_soon(void *data)
 	struct daemon *daemon = data;
 
 	loop_put_first(&daemon->loop, &daemon->again);
-}
-
-/* The native protocol; ell's own writer leaves out who speaks. */
-__attribute__((format(printf, 5, 0))) static void
-log_to_journal(int priority, const char *file, const char *line, const char *function,
-	       const char *format, va_list arguments)
-{
-	char message[2048];
-	size_t length;
-
-	vsnprintf(message, sizeof(message), format, arguments);
-	length = strlen(message);
-	if (length && message[length - 1] == '\n')
-		message[length - 1] = '\0';
-	sd_journal_send("MESSAGE=%s", message, "PRIORITY=%d", priority, "SYSLOG_IDENTIFIER=mptcpd",
-			NULL);
 }
 
 static void tell_ready(struct daemon *daemon)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon.h"
+#include "log.h"
 
 /* systemd says by device and inode whether stderr is its journal. */
 static bool is_stderr_the_journal(void)
@@ -18,19 +19,6 @@ static bool is_stderr_the_journal(void)
 
 	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
 	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
-}
-
-/*
- * While starting: by the stream, with the priority in front. Of a process that has ended meanwhile
- * the journal's native protocol, which is used from then on, could not tell which service it was,
- * and the reason why a start failed would be missing there.
- */
-__attribute__((format(printf, 5, 0))) static void
-log_to_journal(int priority, const char *file, const char *line, const char *function,
-	       const char *format, va_list arguments)
-{
-	fprintf(stderr, "<%d>", priority);
-	vfprintf(stderr, format, arguments);
 }
 
 static int check_config(const struct config_setup *setup)
@@ -120,9 +108,9 @@ int main(int argc, char **argv)
 		return check_config(&daemon.config_setup);
 	daemon.journal = is_stderr_the_journal();
 	if (daemon.journal)
-		l_log_set_handler(log_to_journal);
+		l_log_set_handler(log_to_stream);
 	else
-		l_log_set_stderr();
+		l_log_set_handler(log_to_stderr);
 	signal(SIGPIPE, SIG_IGN);
 	return daemon_run(&daemon);
 }

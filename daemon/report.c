@@ -4,9 +4,11 @@
 #include <ell/ell.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "auto.h"
+#include "clean.h"
 
 /* Names longer than this are not compared: no name of ours is. */
 #define WORD_MAX 48
@@ -37,18 +39,26 @@ char *report_take(struct report *report)
 
 void report_add(struct report *report, struct where where, const char *format, ...)
 {
+	struct l_string *line;
+	char *text, *clean;
 	va_list args;
 
 	if (++report->n_faults > REPORT_MAX)
 		return;
+	line = l_string_new(128);
 	if (where.file && where.line)
-		l_string_append_printf(report->text, "%s:%u: ", where.file, where.line);
+		l_string_append_printf(line, "%s:%u: ", where.file, where.line);
 	else if (where.file)
-		l_string_append_printf(report->text, "%s: ", where.file);
+		l_string_append_printf(line, "%s: ", where.file);
 	va_start(args, format);
-	l_string_append_vprintf(report->text, format, args);
+	l_string_append_vprintf(line, format, args);
 	va_end(args);
+	text = l_string_unwrap(line);
+	clean = clean_text(text); /* it quotes what stands in files */
+	l_string_append(report->text, clean);
 	l_string_append_c(report->text, '\n');
+	free(clean);
+	l_free(text);
 }
 
 /* How many letters must be put in, left out, changed, or swapped with their neighbour. */

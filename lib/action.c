@@ -22,7 +22,7 @@ static int new_call(struct mptcpctl *ctl, const char *member, uint32_t token,
 		    const struct mptcpctl_addr *local, const struct mptcpctl_addr *remote,
 		    sd_bus_message **ret_m)
 {
-	int r = handle_new_call(ctl, member, ret_m);
+	int r = handle_new_change(ctl, member, ret_m);
 
 	if (r >= 0)
 		r = sd_bus_message_append(*ret_m, "u", token);
@@ -75,7 +75,7 @@ MPTCPCTL_EXPORT int mptcpctl_announce(struct mptcpctl *ctl, uint32_t token,
 				      const char *interface)
 {
 	sd_bus_message *m = NULL;
-	int r = handle_new_call(ctl, "Announce", &m);
+	int r = handle_new_change(ctl, "Announce", &m);
 
 	if (r >= 0)
 		r = sd_bus_message_append(m, "u", token);
@@ -89,7 +89,7 @@ MPTCPCTL_EXPORT int mptcpctl_announce(struct mptcpctl *ctl, uint32_t token,
 MPTCPCTL_EXPORT int mptcpctl_withdraw(struct mptcpctl *ctl, uint32_t token, uint8_t id)
 {
 	sd_bus_message *m = NULL;
-	int r = handle_new_call(ctl, "Withdraw", &m);
+	int r = handle_new_change(ctl, "Withdraw", &m);
 
 	if (r >= 0)
 		r = sd_bus_message_append(m, "uya{sv}", token, id, 0);
@@ -103,7 +103,7 @@ static int new_endpoint_call(struct mptcpctl *ctl, const char *member, uint8_t i
 			     const struct mptcpctl_addr *addr, sd_bus_message **ret_m)
 {
 	const struct mptcpctl_addr none = {0};
-	int r = handle_new_call(ctl, member, ret_m);
+	int r = handle_new_change(ctl, member, ret_m);
 
 	if (r >= 0)
 		r = sd_bus_message_append(*ret_m, "y", id);
@@ -166,7 +166,7 @@ MPTCPCTL_EXPORT int mptcpctl_endpoint_delete_initial(struct mptcpctl *ctl,
 MPTCPCTL_EXPORT int mptcpctl_endpoint_flush(struct mptcpctl *ctl)
 {
 	sd_bus_message *m = NULL;
-	int r = handle_new_call(ctl, "FlushEndpoints", &m);
+	int r = handle_new_change(ctl, "FlushEndpoints", &m);
 
 	if (r >= 0)
 		r = sd_bus_message_append(m, "a{sv}", 0);
@@ -176,7 +176,7 @@ MPTCPCTL_EXPORT int mptcpctl_endpoint_flush(struct mptcpctl *ctl)
 MPTCPCTL_EXPORT int mptcpctl_limits_set(struct mptcpctl *ctl, const struct mptcpctl_limits *limits)
 {
 	sd_bus_message *m = NULL;
-	int r = handle_new_call(ctl, "SetLimits", &m);
+	int r = handle_new_change(ctl, "SetLimits", &m);
 
 	if (r >= 0)
 		r = sd_bus_message_append(m, "uua{sv}", limits->subflows, limits->add_addr_accepted,
@@ -194,7 +194,7 @@ MPTCPCTL_EXPORT int mptcpctl_check_config(struct mptcpctl *ctl,
 	sd_bus_message *m = NULL;
 	const char *text;
 	bool good;
-	int r = handle_new_call(ctl, "CheckConfig", &m);
+	int r = handle_new_long_change(ctl, "CheckConfig", &m);
 
 	r = handle_call(ctl, m, r, &reader.m);
 	if (r < 0)
@@ -209,7 +209,7 @@ MPTCPCTL_EXPORT int mptcpctl_check_config(struct mptcpctl *ctl,
 MPTCPCTL_EXPORT int mptcpctl_reload(struct mptcpctl *ctl)
 {
 	sd_bus_message *m = NULL;
-	int r = handle_new_call(ctl, "Reload", &m);
+	int r = handle_new_long_change(ctl, "Reload", &m);
 
 	return handle_call(ctl, m, r, NULL);
 }

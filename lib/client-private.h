@@ -19,12 +19,18 @@ enum stage {
 	STAGE_SYNCHRONIZED,
 };
 
+/* How far a listing in pages has come. */
+struct pages {
+	uint64_t cursor; /* where the next one begins, 0: at the first record */
+	size_t n, n_empty; /* had, and those without a record since the last with one */
+};
+
 /* The state of mptcpctl_monitor(). */
 struct monitor {
 	int (*on_event)(void *data, const struct mptcpctl_event *event);
 	void *data;
 	enum stage stage;
-	uint64_t cursor; /* how far the listing of this stage has come */
+	struct pages pages; /* of the listing of this stage */
 	sd_bus_slot *signals, *call;
 	int result; /* what on_event returned, or why the listing failed */
 };
@@ -32,6 +38,7 @@ struct monitor {
 struct mptcpctl {
 	sd_bus *bus;
 	bool system; /* over the system bus */
+	uint64_t patience_us; /* how long the call that was made last may take */
 	struct arena arena;
 	struct monitor monitor;
 	char error[WIRE_TEXT_SIZE + 32]; /* all faults of a configuration, and the errno */
@@ -42,10 +49,19 @@ int handle_fail(struct mptcpctl *ctl, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The same for a D-Bus call that returned `r`, and perhaps an error message. */
 int handle_fail_call(struct mptcpctl *ctl, int r, const sd_bus_error *error);
-/* A call of mptcpd, to be filled in. */
+/* A question to mptcpd, to be filled in. */
 int handle_new_call(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_m);
+/* The same for what changes something, for which a person may be asked for a password. */
+int handle_new_change(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_m);
+/* The same for what makes mptcpd read files and try plugins. */
+int handle_new_long_change(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_m);
 /* Send it and wait. `r` is the result of filling it in; `m` is freed. `ret_reply` may be NULL. */
 int handle_call(struct mptcpctl *ctl, sd_bus_message *m, int r, sd_bus_message **ret_reply);
+/*
+ * A page of `n_records` is read: the next begins at `cursor`, 0: there is none. Fails if the
+ * listing does not move on, or has no end.
+ */
+int handle_turn_page(struct mptcpctl *ctl, struct pages *pages, size_t n_records, uint64_t cursor);
 /* The end of what reads a reply: frees it, and tells what to return: `r` if all could be read. */
 int handle_finish(struct mptcpctl *ctl, struct reader *reader, int r);
 

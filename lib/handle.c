@@ -14,8 +14,17 @@
 #include <unistd.h>
 
 #define DEFAULT_SOCKET "/run/mptcpd/control"
+#define SECONDS UINT64_C(1000000)
+/* mptcpd answers within milliseconds. One that is silent for so long is frozen. */
+#define ANSWER_US (3 * SECONDS)
+/* It reads files and tries plugins meanwhile. */
+#define LONG_US (30 * SECONDS)
 /* Over the system bus a person may be asked for a password meanwhile. */
-#define SYSTEM_TIMEOUT_US (120 * UINT64_C(1000000))
+#define PASSWORD_US (120 * SECONDS)
+/* A listing that is longer has no end. */
+#define PAGES_MAX (1u << 17)
+/* So many pages in a row without a record lead nowhere. */
+#define PAGES_EMPTY_MAX 64
 
 MPTCPCTL_EXPORT int mptcpctl_new(struct mptcpctl **ret_ctl)
 {
@@ -102,9 +111,19 @@ int handle_fail_call(struct mptcpctl *ctl, int r, const sd_bus_error *error)
 
 /* ---- connecting ---- */
 
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * SECONDS + (uint64_t)now.tv_nsec / 1000;
+}
+
 /* Returns a descriptor, or -errno. */
 static int connect_socket(const char *path)
 {
+	/* A server that takes nobody lets callers wait once its queue is full. */
+	const struct timeval patience = {.tv_sec = ANSWER_US / SECONDS};
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	size_t length = strlen(path);
 	int fd, r;
@@ -115,11 +134,31 @@ static int connect_socket(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
 		return fd;
-	r = -errno;
+	r = errno == EAGAIN ? -ETIMEDOUT : -errno;
 	close(fd);
 	return r;
+}
+
+/* Until both sides know who the other is. sd-bus itself would wait for a minute and a half. */
+static int await_ready(sd_bus *bus)
+{
+	uint64_t until_us = now_us() + ANSWER_US, now;
+	int r;
+
+	while ((r = sd_bus_is_ready(bus)) == 0) {
+		r = sd_bus_process(bus, NULL);
+		now = now_us();
+		if (r == 0 && now >= until_us)
+			return -ETIMEDOUT;
+		if (r == 0)
+			r = sd_bus_wait(bus, until_us - now);
+		if (r < 0 && r != -EINTR)
+			return r;
+	}
+	return r < 0 ? r : 0;
 }
 
 static int start_private(struct mptcpctl *ctl, const char *path)
@@ -136,7 +175,8 @@ static int start_private(struct mptcpctl *ctl, const char *path)
 		return r;
 	}
 	ctl->system = false;
-	return sd_bus_start(ctl->bus);
+	r = sd_bus_start(ctl->bus);
+	return r < 0 ? r : await_ready(ctl->bus);
 }
 
 static int start_system(struct mptcpctl *ctl)
@@ -147,13 +187,21 @@ static int start_system(struct mptcpctl *ctl)
 	if (r < 0)
 		return r;
 	ctl->system = true;
-	r = sd_bus_call_method(ctl->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-			       "org.freedesktop.DBus", "NameHasOwner", NULL, &reply, "s",
-			       WIRE_NAME);
+	r = await_ready(ctl->bus);
+	if (r >= 0)
+		r = sd_bus_set_method_call_timeout(ctl->bus, ANSWER_US);
+	if (r >= 0)
+		r = sd_bus_call_method(ctl->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+				       "org.freedesktop.DBus", "NameHasOwner", NULL, &reply, "s",
+				       WIRE_NAME);
 	if (r >= 0)
 		r = sd_bus_message_read(reply, "b", &has_owner);
 	sd_bus_message_unref(reply);
-	return r < 0 || has_owner ? r : -ENOTCONN;
+	if (r < 0 || !has_owner)
+		return r < 0 ? r : -ENOTCONN;
+	/* Later calls may have to wait for a person: is it there at all? */
+	return sd_bus_call_method(ctl->bus, WIRE_NAME, WIRE_PATH, "org.freedesktop.DBus.Peer",
+				  "Ping", NULL, NULL, NULL);
 }
 
 /* Nobody is there, said by an errno of connecting. */
@@ -173,6 +221,8 @@ static int connect_named(struct mptcpctl *ctl, const char *path)
 		return handle_fail(ctl, -ENOTCONN, "no mptcpd is running (tried %s)", path);
 	if (r == -EPIPE || r == -ECONNRESET)
 		return handle_fail(ctl, -ENOTCONN, "mptcpd has hung up (%s)", path);
+	if (r == -ETIMEDOUT)
+		return handle_fail(ctl, r, "mptcpd does not answer (%s)", path);
 	return handle_fail(ctl, r == -EPERM ? -EACCES : r, "cannot connect to %s: %s", path,
 			   strerror(-r));
 }
@@ -195,6 +245,9 @@ MPTCPCTL_EXPORT int mptcpctl_connect(struct mptcpctl *ctl, const char *socket)
 		return 0;
 	}
 	hang_up(ctl);
+	if (r == -ETIMEDOUT)
+		return handle_fail(ctl, r,
+				   "mptcpd does not answer (" WIRE_NAME " on the system bus)");
 	return handle_fail(ctl, -ENOTCONN,
 			   "no mptcpd is running (tried " DEFAULT_SOCKET " and " WIRE_NAME
 			   " on the system bus)");
@@ -204,15 +257,30 @@ MPTCPCTL_EXPORT int mptcpctl_connect(struct mptcpctl *ctl, const char *socket)
 
 int handle_new_call(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_m)
 {
-	int r;
-
 	ctl->error[0] = '\0';
 	if (!ctl->bus)
 		return handle_fail(ctl, -ENOTCONN, "not connected");
-	r = sd_bus_message_new_method_call(ctl->bus, ret_m, ctl->system ? WIRE_NAME : NULL,
-					   WIRE_PATH, WIRE_INTERFACE, member);
-	if (r >= 0 && ctl->system)
-		r = sd_bus_message_set_allow_interactive_authorization(*ret_m, 1);
+	ctl->patience_us = ANSWER_US;
+	return sd_bus_message_new_method_call(ctl->bus, ret_m, ctl->system ? WIRE_NAME : NULL,
+					      WIRE_PATH, WIRE_INTERFACE, member);
+}
+
+int handle_new_change(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_m)
+{
+	int r = handle_new_call(ctl, member, ret_m);
+
+	if (r < 0 || !ctl->system)
+		return r;
+	ctl->patience_us = PASSWORD_US;
+	return sd_bus_message_set_allow_interactive_authorization(*ret_m, 1);
+}
+
+int handle_new_long_change(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_m)
+{
+	int r = handle_new_change(ctl, member, ret_m);
+
+	if (ctl->patience_us < LONG_US)
+		ctl->patience_us = LONG_US;
 	return r;
 }
 
@@ -221,13 +289,23 @@ int handle_call(struct mptcpctl *ctl, sd_bus_message *m, int r, sd_bus_message *
 	sd_bus_error error = SD_BUS_ERROR_NULL;
 
 	if (r >= 0)
-		r = sd_bus_call(ctl->bus, m, ctl->system ? SYSTEM_TIMEOUT_US : 0, &error,
-				ret_reply);
+		r = sd_bus_call(ctl->bus, m, ctl->patience_us, &error, ret_reply);
 	if (r < 0 && !ctl->error[0])
 		r = handle_fail_call(ctl, r, &error);
 	sd_bus_error_free(&error);
 	sd_bus_message_unref(m);
 	return r < 0 ? r : 0;
+}
+
+int handle_turn_page(struct mptcpctl *ctl, struct pages *pages, size_t n_records, uint64_t cursor)
+{
+	bool moves = !cursor || cursor > pages->cursor;
+
+	pages->n_empty = n_records ? 0 : pages->n_empty + 1;
+	pages->cursor = cursor;
+	if (moves && ++pages->n < PAGES_MAX && pages->n_empty < PAGES_EMPTY_MAX)
+		return 0;
+	return handle_fail(ctl, -EBADMSG, "mptcpd answers without end");
 }
 
 int handle_finish(struct mptcpctl *ctl, struct reader *reader, int r)
@@ -255,18 +333,16 @@ MPTCPCTL_EXPORT int mptcpctl_poll_events(struct mptcpctl *ctl)
 
 MPTCPCTL_EXPORT int mptcpctl_timeout_ms(struct mptcpctl *ctl)
 {
-	struct timespec now;
-	uint64_t due_us, now_us, ms;
+	uint64_t due_us, now, ms;
 
 	if (!ctl->bus || sd_bus_get_timeout(ctl->bus, &due_us) < 0)
 		return 0; /* dispatch tells what is wrong */
 	if (due_us == UINT64_MAX)
 		return -1;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-	if (due_us <= now_us)
+	now = now_us();
+	if (due_us <= now)
 		return 0;
-	ms = (due_us - now_us) / 1000 + 1;
+	ms = (due_us - now) / 1000 + 1;
 	return ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 

@@ -26,28 +26,32 @@ static int fetch_token(struct mptcpctl *ctl, const char *member, uint32_t token,
 	return handle_call(ctl, m, r, ret_reply);
 }
 
-/* All pages of one listing. `hand_out` reads the array of one page. */
+/* All pages of one listing. `hand_out` reads the array of one page and counts its records. */
 static int list_pages(struct mptcpctl *ctl, const char *member,
-		      int (*hand_out)(struct reader *reader, void *each), void *each)
+		      int (*hand_out)(struct reader *reader, void *each, size_t *ret_n), void *each)
 {
-	uint64_t cursor = 0;
+	struct pages pages = {0};
 	int r;
 
 	do {
 		struct reader reader = {.arena = &ctl->arena};
 		sd_bus_message *m = NULL;
+		uint64_t cursor = 0;
+		size_t n = 0;
 
 		r = handle_new_call(ctl, member, &m);
 		if (r >= 0)
-			r = sd_bus_message_append(m, "tu", cursor, 0);
+			r = sd_bus_message_append(m, "tu", pages.cursor, 0);
 		r = handle_call(ctl, m, r, &reader.m);
 		if (r < 0)
 			return r;
-		r = hand_out(&reader, each);
+		r = hand_out(&reader, each, &n);
 		if (r == 0)
 			reader_read(&reader, "t", &cursor);
 		r = handle_finish(ctl, &reader, r);
-	} while (r == 0 && cursor);
+		if (r == 0)
+			r = handle_turn_page(ctl, &pages, n, cursor);
+	} while (r == 0 && pages.cursor);
 	return r;
 }
 
@@ -84,7 +88,7 @@ struct each_connection {
 	void *data;
 };
 
-static int hand_out_connections(struct reader *reader, void *data)
+static int hand_out_connections(struct reader *reader, void *data, size_t *ret_n)
 {
 	struct each_connection *each = data;
 	struct mptcpctl_connection connection;
@@ -95,6 +99,7 @@ static int hand_out_connections(struct reader *reader, void *data)
 	while (r == 0 && parse_connection(reader, &connection)) {
 		r = each->on_connection(each->data, &connection);
 		arena_reset(reader->arena);
+		++*ret_n;
 	}
 	if (r == 0)
 		reader_exit(reader);
@@ -130,7 +135,7 @@ struct each_interface {
 	void *data;
 };
 
-static int hand_out_interfaces(struct reader *reader, void *data)
+static int hand_out_interfaces(struct reader *reader, void *data, size_t *ret_n)
 {
 	struct each_interface *each = data;
 	struct mptcpctl_interface interface;
@@ -138,8 +143,10 @@ static int hand_out_interfaces(struct reader *reader, void *data)
 
 	if (!reader_enter(reader, 'a', WIRE_LINK))
 		return 0;
-	while (r == 0 && parse_interface(reader, &interface))
+	while (r == 0 && parse_interface(reader, &interface)) {
 		r = each->on_interface(each->data, &interface);
+		++*ret_n;
+	}
 	if (r == 0)
 		reader_exit(reader);
 	return r;

@@ -28,37 +28,39 @@ static void emit(void *data, enum mptcpctl_event_type type, struct mptcpctl_even
 
 /* ---- the present state ---- */
 
-/* One page of the listing of this stage. */
-static void tell_page(struct mptcpctl *ctl, struct reader *reader)
+/* One page of the listing of this stage. Returns how many records it had. */
+static size_t tell_page(struct mptcpctl *ctl, struct reader *reader)
 {
 	struct mptcpctl_connection connection;
 	struct mptcpctl_interface interface;
 	struct mptcpctl_endpoint endpoint;
+	size_t n = 0;
 
 	switch (ctl->monitor.stage) {
 	case STAGE_INTERFACES:
 		if (!reader_enter(reader, 'a', WIRE_LINK))
-			return;
-		while (parse_interface(reader, &interface))
+			return 0;
+		for (; parse_interface(reader, &interface); n++)
 			present_interface(&interface, emit, ctl);
 		break;
 	case STAGE_ENDPOINTS:
 		if (!reader_enter(reader, 'a', WIRE_ENDPOINT))
-			return;
-		while (parse_endpoint(reader, &endpoint))
+			return 0;
+		for (; parse_endpoint(reader, &endpoint); n++)
 			present_endpoint(&endpoint, emit, ctl);
 		break;
 	case STAGE_CONNECTIONS:
 		if (!reader_enter(reader, 'a', WIRE_CONNECTION))
-			return;
-		while (parse_connection(reader, &connection))
+			return 0;
+		for (; parse_connection(reader, &connection); n++)
 			present_connection(&connection, emit, ctl);
 		break;
 	case STAGE_OFF:
 	case STAGE_SYNCHRONIZED:
-		return;
+		return 0;
 	}
 	reader_exit(reader);
+	return n;
 }
 
 static int on_page(sd_bus_message *m, void *data, sd_bus_error *unused)
@@ -67,6 +69,8 @@ static int on_page(sd_bus_message *m, void *data, sd_bus_error *unused)
 	struct monitor *monitor = &ctl->monitor;
 	struct reader reader = {.m = m, .arena = &ctl->arena};
 	uint64_t cursor = 0;
+	size_t n;
+	int r;
 
 	monitor->call = sd_bus_slot_unref(monitor->call);
 	if (sd_bus_message_is_method_error(m, NULL)) {
@@ -74,7 +78,7 @@ static int on_page(sd_bus_message *m, void *data, sd_bus_error *unused)
 						   sd_bus_message_get_error(m));
 		return 0;
 	}
-	tell_page(ctl, &reader);
+	n = tell_page(ctl, &reader);
 	if (monitor->stage != STAGE_ENDPOINTS)
 		reader_read(&reader, "t", &cursor);
 	arena_reset(&ctl->arena);
@@ -83,7 +87,11 @@ static int on_page(sd_bus_message *m, void *data, sd_bus_error *unused)
 			handle_fail(ctl, -EBADMSG, "mptcpd answered what cannot be understood");
 		return 0;
 	}
-	monitor->cursor = cursor;
+	r = handle_turn_page(ctl, &monitor->pages, n, cursor);
+	if (r < 0) {
+		monitor->result = r;
+		return 0;
+	}
 	if (!cursor)
 		monitor->stage++;
 	next_page(ctl);
@@ -108,9 +116,9 @@ static void next_page(struct mptcpctl *ctl)
 	}
 	r = handle_new_call(ctl, members[monitor->stage], &m);
 	if (r >= 0 && monitor->stage != STAGE_ENDPOINTS)
-		r = sd_bus_message_append(m, "tu", monitor->cursor, 0);
+		r = sd_bus_message_append(m, "tu", monitor->pages.cursor, 0);
 	if (r >= 0)
-		r = sd_bus_call_async(ctl->bus, &monitor->call, m, on_page, ctl, 0);
+		r = sd_bus_call_async(ctl->bus, &monitor->call, m, on_page, ctl, ctl->patience_us);
 	sd_bus_message_unref(m);
 	if (r < 0)
 		monitor->result = handle_fail_call(ctl, r, NULL);
@@ -133,7 +141,7 @@ static bool is_told(const struct monitor *monitor, enum mptcpctl_event_type type
 		return true; /* not listed */
 	if (monitor->stage != stage)
 		return monitor->stage > stage;
-	return position && position <= monitor->cursor;
+	return position && position <= monitor->pages.cursor;
 }
 
 static void read_objects(struct reader *reader, struct mptcpctl_event *event)
@@ -194,7 +202,7 @@ static void start_over(struct mptcpctl *ctl)
 {
 	ctl->monitor.call = sd_bus_slot_unref(ctl->monitor.call);
 	ctl->monitor.stage = STAGE_INTERFACES;
-	ctl->monitor.cursor = 0;
+	ctl->monitor.pages = (struct pages){0};
 	next_page(ctl);
 }
 

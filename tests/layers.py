@@ -33,7 +33,8 @@ ROOMS = {
     "lib": (set(), lambda h: not FOREIGN.match(h)
             or re.match(r"(systemd/|mptcpctl/client\.h|mptcp/socket\.h|linux/mptcp\.h)", h)),
     # Without a daemon it keeps a model of its own, which needs no engine.
-    "ctl": (SEAM | {"daemon/core/model.h", "daemon/core/names.h", "kernel/kernel.h", "lib/"},
+    "ctl": (SEAM | {"daemon/core/clean.h", "daemon/core/model.h", "daemon/core/names.h",
+                    "kernel/kernel.h", "lib/"},
             lambda h: not NETLINK.match(h) and not re.match(r"(ell|glib|uthash)[/.]", h)),
     "mptcpize": (SEAM | {"kernel/kernel.h", "lib/"}, lambda h: not NETLINK.match(h)),
     "daemon": ({"daemon/core/", "kernel/kernel.h", "kernel/listener.h", "kernel/sysctl.h", "lib/wire.h"},
@@ -186,6 +187,28 @@ def libraries():
         errors += [f"{library.name} links {extra}"
                    for extra in sorted(needed(library) - allowed[name])]
     fail_on(errors)
+
+
+# What comes from outside reaches a terminal only as ctl/print.c lets it.
+PRINTS = re.compile(r"\b(v?f?printf|f?puts|put(c|char|s)|fputc|fwrite|json_dumpf|perror)\(")
+
+
+def print_errors(root):
+    return [f"{path.relative_to(root)}:{number}: only print.c prints"
+            for path in sorted((root / "ctl").glob("*.c")) if path.name != "print.c"
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+            if PRINTS.search(line)]
+
+
+@tap.test("/layers/ctl/one-place-prints")
+def one_place_prints():
+    fail_on(print_errors(ROOT))
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory) / "ctl/a.c"
+        path.parent.mkdir()
+        for line in ('printf("x");', "fputs(x, stdout);", "vfprintf(stderr, x, y);"):
+            path.write_text(line, encoding="utf-8")
+            tap.equal(len(print_errors(pathlib.Path(directory))), 1, line)
 
 
 # The rules themselves: each must fail on a tree that breaks it.

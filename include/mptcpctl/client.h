@@ -19,7 +19,9 @@
  *	-EACCES		the caller may not do this
  *	-ENOENT		no such connection, subflow, interface …
  *	-EINVAL		mptcpd does not understand the request
- *	-ETIMEDOUT	mptcpd did not answer in time
+ *	-ETIMEDOUT	mptcpd did not answer within 3 s; 30 s where it reads its configuration, two
+ *			minutes where a person may be asked for a password
+ *	-EBADMSG	what it answers cannot be understood, or has no end
  *	-ENOMEM		out of memory
  *	others		what the kernel answered
  *

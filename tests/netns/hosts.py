@@ -70,7 +70,8 @@ class Host:
     def run(self, *argv, check=True, stdin=None):
         """Run a command inside; returns the CompletedProcess with its texts."""
         done = subprocess.run(
-            self.argv(*argv), text=True, input=stdin, capture_output=True, check=False
+            self.argv(*argv), text=True, errors="backslashreplace", input=stdin,
+            capture_output=True, check=False
         )
         if check and done.returncode != 0:
             raise AssertionError(f"{self.name}: {' '.join(map(str, argv))}: {done.stderr.strip()}")

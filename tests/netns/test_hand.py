@@ -2,8 +2,11 @@
 """What a person does by hand is done as the kernel's own tool does it, with mptcpd and without."""
 
 import json
+import os
 import pathlib
+import subprocess
 import sys
+import unicodedata
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -31,7 +34,7 @@ class Scene:
             net.client.sysctl("net.mptcp.path_manager", self.path_manager)
             self.socket = ()
             if self.mode == "daemon":
-                daemon = Daemon(net.client, self.config)
+                daemon = self.daemon = Daemon(net.client, self.config)
                 net.on_failure[:] = [lambda: "mptcpd's log:\n" + daemon.text()[-4000:]]
                 self.socket = ("--socket", str(daemon.runtime / "control"))
         except BaseException:
@@ -148,6 +151,55 @@ def withdraw_initial(mode):
         scene.ctl("withdraw", token, "id", "0")
         wait_until(lambda: scene.server.nstat()["RmAddr"] == 1, 3, "RM_ADDR at the server")
         wait_until(lambda: scene.joined(token) == ["10.0.2.1"], 3, "the peer closes it")
+
+
+EVIL = os.fsdecode(b"e\xff\x1b[2J\xc2\x9b\x7f")
+
+
+def harmless(output, what):
+    """It is UTF-8 without control characters, and shows the name."""
+    text = output.decode()
+    bad = [c for c in text if c != "\n" and unicodedata.category(c) == "Cc"]
+    tap.equal(bad, [], f"control characters of {what}: {text!r}")
+    return text
+
+
+@with_and_without("names/no-terminal-obeys-an-interface")
+def names(mode):
+    with Scene(mode, "kernel") as scene:
+        def run(*argv):
+            done = subprocess.run(scene.client.argv(*argv), capture_output=True, check=False)
+            tap.equal((done.returncode, done.stderr), (0, b""), f"{argv}")
+            return done.stdout
+
+        run("ip", "link", "set", "link2", "down")
+        run("ip", "link", "set", "link2", "name", EVIL)
+        scene.client.ip("mptcp limits set subflow 2")
+        run("ip", "link", "set", EVIL, "up")
+        run("ip", "address", "replace", "10.0.2.1/24", "dev", EVIL)
+        run("ip", "mptcp", "endpoint", "add", "10.0.2.1", "subflow", "dev", EVIL)
+        token = scene.connect()
+        wait_until(lambda: len(scene.joined(token)) == 2, 3, "a join")
+        verbs = ["endpoint", "connection", "subflow"]
+        for verb in verbs + ["interface"] * (mode == "daemon"):
+            text = harmless(run(MPTCPCTL, *scene.socket, verb), verb)
+            tap.true("[2J" in text, f"{verb} shows {text!r}")
+            json.loads(harmless(run(MPTCPCTL, *scene.socket, "--json", verb), verb))
+        child = subprocess.Popen(
+            scene.client.argv(MPTCPCTL, *scene.socket, "--json", "monitor"), stdout=subprocess.PIPE)
+        for line in child.stdout:
+            if json.loads(harmless(line, "monitor"))["event"] == "synchronized":
+                break
+        child.kill()
+        child.communicate()
+        if mode == "daemon":
+            harmless(scene.daemon.log.read_bytes(), "the log")
+        conf = scene.net.directory / "evil.conf"
+        conf.write_bytes(os.fsencode(f"[core]\n{EVIL} = 1\npath-manager = {EVIL}\n"))
+        done = subprocess.run(scene.client.argv(MPTCPCTL, "config", "check", conf),
+                              capture_output=True, check=False)
+        tap.equal(done.returncode, 1, "config check")
+        harmless(done.stderr, "config check")
 
 
 if __name__ == "__main__":
