@@ -92,8 +92,12 @@ static bool is_reachable(const struct engine *engine, const struct announced *an
 }
 
 /* Is the peer to know it now? */
-static bool is_to_be_known(const struct engine *engine, const struct announced *announced)
+static bool is_to_be_known(const struct engine *engine, const struct connection *connection,
+			   const struct announced *announced)
 {
+	/* Where a policy was set aside, its announcements stay as they are. */
+	if (connection->set_aside && announced->wanted_by != WANTED_BY_ADMIN)
+		return announced->sent;
 	return announced->wanted && is_reachable(engine, announced);
 }
 
@@ -163,7 +167,7 @@ uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *conn
 		int r = 0;
 
 		/* What the kernel has forgotten is announced once more, to be taken back then. */
-		if (announced->forgotten || is_to_be_known(engine, announced) ||
+		if (announced->forgotten || is_to_be_known(engine, connection, announced) ||
 		    (announced->sent && is_needed(connection, announced)))
 			continue;
 		if (announced->sent && is_told_by_id_0(connection, announced))
@@ -200,7 +204,8 @@ uint64_t engine_announce_wanted(struct engine *engine, struct connection *connec
 		struct announced *announced = &connection->announced[i];
 		int r;
 
-		if (announced->sent || !(announced->forgotten || is_to_be_known(engine, announced)))
+		if (announced->sent ||
+		    !(announced->forgotten || is_to_be_known(engine, connection, announced)))
 			continue;
 		if (announced->due_ms > now_ms || next != UINT64_MAX) {
 			uint64_t due =
