@@ -82,7 +82,7 @@ static uint32_t find_ifindex(const struct model *model, struct kernel *kernel,
 
 	if (subflow->ifindex || local)
 		return subflow->ifindex ? subflow->ifindex : local->interface->ifindex;
-	r = kernel_ops.egress(kernel, &subflow->local, &subflow->remote);
+	r = kernel_ops.egress(kernel, &subflow->local, &subflow->remote, 0);
 	return r > 0 && model_find_local(model, &subflow->local, (uint32_t)r) ? (uint32_t)r : 0;
 }
 
@@ -170,7 +170,7 @@ static bool leads_out(struct kernel *kernel, const struct interface *interface, 
 
 	for (const struct local *local = interface->locals; local; local = local->next)
 		if (local->addr.family == family && local->usability == USABLE &&
-		    kernel_ops.route(kernel, &local->addr, interface->ifindex, &world) ==
+		    kernel_ops.route(kernel, &local->addr, interface->ifindex, &world, 0) ==
 			    ROUTE_UNICAST)
 			return true;
 	return false;

@@ -59,7 +59,8 @@ int codec_diag_connection(const void *message, size_t size, struct event *ret_ev
 		return r;
 	memset(&event, 0, sizeof(event));
 	event.type = EVENT_SNAPSHOT_CONNECTION;
-	if (!attrs[INET_DIAG_INFO] ||
+	if (codec_u32(attrs[INET_DIAG_MARK], 0, &event.connection.so_mark) < 0 ||
+	    !attrs[INET_DIAG_INFO] ||
 	    mnl_attr_get_payload_len(attrs[INET_DIAG_INFO]) < UAPI_MPTCP_INFO_SIZE_MIN)
 		return -EBADMSG;
 	info = mnl_attr_get_payload(attrs[INET_DIAG_INFO]);

@@ -297,7 +297,7 @@ struct nlmsghdr *codec_get_addresses(void *buffer)
 }
 
 struct nlmsghdr *codec_get_route(void *buffer, const struct mptcpd_addr *local, uint32_t ifindex,
-				 const struct mptcpd_addr *remote)
+				 const struct mptcpd_addr *remote, uint32_t mark)
 {
 	struct nlmsghdr *nlh = put_header(buffer, RTM_GETROUTE, NLM_F_ACK, sizeof(struct rtmsg));
 	struct rtmsg *route = mnl_nlmsg_get_payload(nlh);
@@ -313,7 +313,35 @@ struct nlmsghdr *codec_get_route(void *buffer, const struct mptcpd_addr *local, 
 	}
 	if (ifindex)
 		mnl_attr_put_u32(nlh, RTA_OIF, ifindex);
+	if (mark)
+		mnl_attr_put_u32(nlh, RTA_MARK, mark);
 	return nlh;
+}
+
+struct nlmsghdr *codec_get_rules(void *buffer, uint8_t family)
+{
+	struct nlmsghdr *nlh =
+		put_header(buffer, RTM_GETRULE, NLM_F_DUMP, sizeof(struct fib_rule_hdr));
+	struct fib_rule_hdr *rule = mnl_nlmsg_get_payload(nlh);
+
+	rule->family = family;
+	return nlh;
+}
+
+int codec_rule(const void *message, size_t size, bool *ret_has_mark)
+{
+	const struct nlattr *attrs[FRA_FWMASK + 1];
+	uint32_t mark, mask;
+
+	if (codec_message(message, size, sizeof(struct fib_rule_hdr), attrs, FRA_FWMASK) < 0 ||
+	    codec_u32(attrs[FRA_FWMARK], 0, &mark) < 0 ||
+	    codec_u32(attrs[FRA_FWMASK], 0, &mask) < 0)
+		return -EBADMSG;
+	if (((const struct nlmsghdr *)message)->nlmsg_type != RTM_NEWRULE)
+		return CODEC_UNKNOWN;
+	/* The kernel tells a mask with every mark, and a mask without a mark asks for mark 0. */
+	*ret_has_mark = mark != 0 || mask != 0;
+	return 0;
 }
 
 struct nlmsghdr *codec_get_routes(void *buffer, uint8_t family)

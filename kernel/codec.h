@@ -139,7 +139,11 @@ struct nlmsghdr *codec_get_addresses(void *buffer);
  * IPv4 would assume any peer to be on the link of `ifindex`. No source: NULL; any link: 0.
  */
 struct nlmsghdr *codec_get_route(void *buffer, const struct mptcpd_addr *local, uint32_t ifindex,
-				 const struct mptcpd_addr *remote);
+				 const struct mptcpd_addr *remote, uint32_t mark);
+/* A dump of the rules that choose among the tables. */
+struct nlmsghdr *codec_get_rules(void *buffer, uint8_t family);
+/* Does this rule look at marks? */
+int codec_rule(const void *message, size_t size, bool *ret_has_mark);
 
 /* A dump of the unicast routes of all tables, on a socket with socket_filter(). */
 struct nlmsghdr *codec_get_routes(void *buffer, uint8_t family);

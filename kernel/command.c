@@ -135,21 +135,36 @@ static int probe(void *data, uint32_t token)
 }
 
 static int route(void *data, const struct mptcpd_addr *local, uint32_t ifindex,
-		 const struct mptcpd_addr *remote)
+		 const struct mptcpd_addr *remote, uint32_t mark)
 {
 	struct kernel *kernel = data;
 
 	struct ways *ways = &kernel->ways[local->family == AF_INET6];
 
 	return told(kernel, &kernel->links,
-		    link_route(&kernel->links, ways, local, ifindex, remote));
+		    link_route(&kernel->links, ways, local, ifindex, remote, mark));
 }
 
-static int egress(void *data, const struct mptcpd_addr *local, const struct mptcpd_addr *remote)
+static int marks_matter(void *data)
 {
 	struct kernel *kernel = data;
 
-	return told(kernel, &kernel->links, link_egress(&kernel->links, local, remote));
+	return told(kernel, &kernel->links, link_has_marked_rule(&kernel->links));
+}
+
+static int mark_of(void *data, uint32_t token, uint32_t *ret_mark)
+{
+	struct kernel *kernel = data;
+
+	return told(kernel, &kernel->diag, diag_mark(&kernel->diag, token, ret_mark));
+}
+
+static int egress(void *data, const struct mptcpd_addr *local, const struct mptcpd_addr *remote,
+		  uint32_t mark)
+{
+	struct kernel *kernel = data;
+
+	return told(kernel, &kernel->links, link_egress(&kernel->links, local, remote, mark));
 }
 
 static int link_returned(void *data, uint32_t ifindex)
@@ -264,6 +279,8 @@ const struct kernel_ops kernel_ops = {
 	.probe = probe,
 	.route = route,
 	.egress = egress,
+	.marks_matter = marks_matter,
+	.mark = mark_of,
 	.link_returned = link_returned,
 	.endpoint_add = endpoint_add,
 	.endpoint_delete = endpoint_delete,

@@ -34,6 +34,24 @@ int diag_has_connection(struct socket *socket, uint32_t token)
 	return r < 0 ? r : 1;
 }
 
+static int on_marked(void *data, const void *message, size_t size)
+{
+	uint32_t *mark = data;
+	struct event event;
+	int r = codec_diag_connection(message, size, &event);
+
+	if (r == 0)
+		*mark = event.connection.so_mark;
+	return r < 0 ? r : 0;
+}
+
+int diag_mark(struct socket *socket, uint32_t token, uint32_t *ret_mark)
+{
+	union codec_command command;
+
+	return socket_request(socket, codec_get_connection(&command, token), on_marked, ret_mark);
+}
+
 static int on_found(void *data, const void *message, size_t size)
 {
 	struct event_subflow *found = data;

@@ -114,12 +114,12 @@ static int on_route(void *data, const void *message, size_t size)
  * source has its rules applied. It does not say what the kernel would assume without any entry.
  */
 static int route_v4(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,
-		    const struct mptcpd_addr *remote)
+		    const struct mptcpd_addr *remote, uint32_t mark)
 {
 	union codec_command command;
 	struct codec_route route = {0};
-	int r = socket_request(socket, codec_get_route(&command, local, ifindex, remote), on_route,
-			       &route);
+	int r = socket_request(socket, codec_get_route(&command, local, ifindex, remote, mark),
+			       on_route, &route);
 
 	if (r == 0 && route.type == RTN_UNICAST)
 		return ROUTE_UNICAST;
@@ -130,11 +130,12 @@ static int route_v4(struct socket *socket, const struct mptcpd_addr *local, uint
  * IPv4: is the peer a neighbour on another interface? Then a SYN bound to this link looks for it
  * here too.
  */
-static int route_on_link(struct socket *socket, uint32_t ifindex, const struct mptcpd_addr *remote)
+static int route_on_link(struct socket *socket, uint32_t ifindex, const struct mptcpd_addr *remote,
+			 uint32_t mark)
 {
 	union codec_command command;
 	struct codec_route route = {0};
-	int r = socket_request(socket, codec_get_route(&command, NULL, 0, remote), on_route,
+	int r = socket_request(socket, codec_get_route(&command, NULL, 0, remote, mark), on_route,
 			       &route);
 
 	if (r == 0 && route.type == RTN_UNICAST && !route.gateway && route.ifindex != ifindex)
@@ -148,7 +149,7 @@ static int route_on_link(struct socket *socket, uint32_t ifindex, const struct m
  * one of UDP does the look-up and sends nothing.
  */
 static int route_v6(const struct mptcpd_addr *local, uint32_t ifindex,
-		    const struct mptcpd_addr *remote)
+		    const struct mptcpd_addr *remote, uint32_t mark)
 {
 	struct sockaddr_in6 from = {.sin6_family = AF_INET6, .sin6_scope_id = ifindex};
 	struct sockaddr_in6 to = {.sin6_family = AF_INET6,
@@ -163,6 +164,7 @@ static int route_v6(const struct mptcpd_addr *local, uint32_t ifindex,
 	memcpy(&from.sin6_addr, local->ip, sizeof(from.sin6_addr));
 	memcpy(&to.sin6_addr, remote->ip, sizeof(to.sin6_addr));
 	if (setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof(index)) < 0 ||
+	    (mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0) ||
 	    bind(fd, (const struct sockaddr *)&from, sizeof(from)) < 0 ||
 	    connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
 		r = -errno;
@@ -186,15 +188,15 @@ static struct mptcpd_addr somewhere(uint8_t family)
 }
 
 static int look_up(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,
-		   const struct mptcpd_addr *remote)
+		   const struct mptcpd_addr *remote, uint32_t mark)
 {
-	return local->family == AF_INET ? route_v4(socket, local, ifindex, remote)
-					: route_v6(local, ifindex, remote);
+	return local->family == AF_INET ? route_v4(socket, local, ifindex, remote, mark)
+					: route_v6(local, ifindex, remote, mark);
 }
 
 /* Does this source get anywhere beyond its own link? */
 static int route_beyond(struct socket *socket, struct ways *ways, const struct mptcpd_addr *local,
-			uint32_t ifindex)
+			uint32_t ifindex, uint32_t mark)
 {
 	int r = ways_learn(ways, local->family);
 
@@ -207,7 +209,7 @@ static int route_beyond(struct socket *socket, struct ways *ways, const struct m
 		for (int far = 1; far >= 0; far--) {
 			struct mptcpd_addr probe = way_probe(way, far);
 
-			r = look_up(socket, local, ifindex, &probe);
+			r = look_up(socket, local, ifindex, &probe, mark);
 			if (r == ROUTE_UNICAST)
 				return ROUTE_SITE;
 		}
@@ -216,7 +218,7 @@ static int route_beyond(struct socket *socket, struct ways *ways, const struct m
 }
 
 int link_route(struct socket *socket, struct ways *ways, const struct mptcpd_addr *local,
-	       uint32_t ifindex, const struct mptcpd_addr *remote)
+	       uint32_t ifindex, const struct mptcpd_addr *remote, uint32_t mark)
 {
 	struct mptcpd_addr world;
 	int r;
@@ -225,19 +227,19 @@ int link_route(struct socket *socket, struct ways *ways, const struct mptcpd_add
 		return -EINVAL;
 	if (remote->family == 0) {
 		world = somewhere(local->family);
-		r = look_up(socket, local, ifindex, &world);
-		return r == ROUTE_NONE ? route_beyond(socket, ways, local, ifindex) : r;
+		r = look_up(socket, local, ifindex, &world, mark);
+		return r == ROUTE_NONE ? route_beyond(socket, ways, local, ifindex, mark) : r;
 	}
 	if (remote->family != local->family)
 		return -EAFNOSUPPORT;
-	r = look_up(socket, local, ifindex, remote);
+	r = look_up(socket, local, ifindex, remote, mark);
 	if (r == ROUTE_NONE && local->family == AF_INET)
-		r = route_on_link(socket, ifindex, remote);
+		r = route_on_link(socket, ifindex, remote, mark);
 	return r;
 }
 
 int link_egress(struct socket *socket, const struct mptcpd_addr *local,
-		const struct mptcpd_addr *remote)
+		const struct mptcpd_addr *remote, uint32_t mark)
 {
 	union codec_command command;
 	struct codec_route route = {0};
@@ -246,10 +248,37 @@ int link_egress(struct socket *socket, const struct mptcpd_addr *local,
 	if ((local->family != AF_INET && local->family != AF_INET6) ||
 	    remote->family != local->family)
 		return -EINVAL;
-	r = socket_request(socket, codec_get_route(&command, local, 0, remote), on_route, &route);
+	r = socket_request(socket, codec_get_route(&command, local, 0, remote, mark), on_route,
+			   &route);
 	if (r < 0)
 		return means_no_route(r) ? 0 : r;
 	return route.type == RTN_UNICAST ? (int)route.ifindex : 0;
+}
+
+static int on_rule(void *data, const void *message, size_t size)
+{
+	bool *any = data, has_mark = false;
+	int r = codec_rule(message, size, &has_mark);
+
+	*any |= has_mark;
+	return r < 0 ? r : 0;
+}
+
+int link_has_marked_rule(struct socket *socket)
+{
+	static const uint8_t families[] = {AF_INET, AF_INET6};
+	union codec_command command;
+	bool has_mark = false;
+
+	for (size_t i = 0; i < sizeof(families) && !has_mark; i++) {
+		int r = socket_request(socket, codec_get_rules(&command, families[i]), on_rule,
+				       &has_mark);
+
+		/* A kernel without rules for a family has none with a mark. */
+		if (r < 0 && r != -EOPNOTSUPP && r != -EAFNOSUPPORT)
+			return r;
+	}
+	return has_mark;
 }
 
 /* More are left to time out by themselves. */

@@ -20,11 +20,14 @@ int link_event(const void *message, size_t size, struct event *ret_event);
  * local's family. Asks the routing tables; no packet is sent.
  */
 int link_route(struct socket *socket, struct ways *ways, const struct mptcpd_addr *local,
-	       uint32_t ifindex, const struct mptcpd_addr *remote);
+	       uint32_t ifindex, const struct mptcpd_addr *remote, uint32_t mark);
+
+/* As `marks_matter` of struct kernel_ops. */
+int link_has_marked_rule(struct socket *socket);
 
 /* As `egress` of struct kernel_ops. `socket` as above. */
 int link_egress(struct socket *socket, const struct mptcpd_addr *local,
-		const struct mptcpd_addr *remote);
+		const struct mptcpd_addr *remote, uint32_t mark);
 
 /*
  * Forget the neighbours that were sought in vain on this link. `socket` as above. 0 or -errno.

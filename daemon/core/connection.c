@@ -265,6 +265,11 @@ static int apply_snapshot_connection(struct model *model, struct connection *con
 	learn(connection, &event->connection);
 	if (connection->fallback != event->connection.fallback && change->type == CHANGE_NONE)
 		change->type = CHANGE_CONNECTION_UPDATED;
+	if (connection->has_mark && connection->so_mark != event->connection.so_mark &&
+	    change->type == CHANGE_NONE)
+		change->type = CHANGE_CONNECTION_UPDATED;
+	connection->so_mark = event->connection.so_mark;
+	connection->has_mark = true;
 	connection->fallback = event->connection.fallback;
 	if (event->connection.closing)
 		connection->state = MPTCPD_CONNECTION_CLOSING;

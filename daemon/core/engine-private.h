@@ -45,6 +45,7 @@ struct engine {
 		uint64_t due_ms; /* not before */
 	} resync[SNAPSHOT_KINDS];
 	struct endpoints endpoints;
+	bool marks_matter; /* a rule looks at marks: routes are asked for with the connection's */
 	bool create_keeps_backup; /* this kernel's SUBFLOW_CREATE was seen to honour the flag */
 	bool creates_unbound; /* … and seen to ignore the link */
 	size_t n_sweeps_left; /* brief ones, until a full one */
@@ -141,6 +142,11 @@ bool engine_can_bind(struct engine *engine, const struct local *local,
 
 /* Bring the view of the host up to date, its time included. */
 void engine_update_view(struct engine *engine, uint64_t now_ms);
+/*
+ * The mark of its packets, where a rule looks at marks: that costs a request a connection. One that
+ * an application sets later is seen by the next sweep. Else 0.
+ */
+uint32_t engine_mark(struct engine *engine, struct connection *connection);
 /* The connection as plugins see it, until the next call. */
 struct mptcpd_connection engine_view_connection(struct engine *engine,
 						const struct connection *connection);

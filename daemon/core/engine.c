@@ -353,6 +353,7 @@ static void settle_host(struct engine *engine, uint64_t now_ms)
 	engine->host_dirty = false;
 	engine->host_due_ms = now_ms + HOST_INTERVAL_MS;
 	route_cache_flush(&engine->routes);
+	engine->marks_matter = engine->ops->marks_matter(engine->kernel) > 0;
 	engine->generation++;
 	engine_update_view(engine, now_ms);
 	engine->endpoints.dirty = true;
@@ -371,6 +372,7 @@ static void settle_one(struct engine *engine, struct connection *connection, uin
 	uint32_t token = connection->token;
 
 	engine_reconcile(engine, connection, now_ms);
+	engine->routes.mark = 0;
 	connection = model_find_connection(&engine->model, token);
 	if (connection && connection->serial == serial)
 		engine_settled(engine, connection);

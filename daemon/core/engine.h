@@ -169,8 +169,11 @@ struct explain_path {
 	bool backup;
 };
 
-/* Call `on_path` for each path of the connection, wanted or seen. -ESRCH: no such connection. */
-int engine_explain(const struct engine *engine, uint32_t token, uint64_t now_ms,
+/*
+ * Call `on_path` for each path of the connection, wanted or seen, and for pairs of addresses which
+ * nobody wants because no route leads there. -ESRCH: no such connection.
+ */
+int engine_explain(struct engine *engine, uint32_t token, uint64_t now_ms,
 		   void (*on_path)(void *data, const struct explain_path *path), void *data);
 
 #endif

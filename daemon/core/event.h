@@ -68,6 +68,7 @@ struct event_connection {
 	/* snapshot only */
 	bool fallback;
 	bool closing; /* the TCP state says FIN was sent or received */
+	uint32_t so_mark; /* 0 also where the kernel does not tell */
 };
 
 /* EVENT_SUBFLOW_* and EVENT_SNAPSHOT_SUBFLOW. */

@@ -123,10 +123,75 @@ static void explain_doubles(const struct engine *engine, const struct connection
 	}
 }
 
-int engine_explain(const struct engine *engine, uint32_t token, uint64_t now_ms,
+/* ---- what no plugin asks for, because no route leads there ---- */
+
+struct explaining {
+	struct engine *engine;
+	struct connection *connection;
+	void (*on_path)(void *data, const struct explain_path *path);
+	void *data;
+	size_t n_left; /* pairs that may still be asked about: a reader is not to keep others waiting */
+};
+
+static bool has_record(const struct connection *connection, const struct local *local,
+		       const struct mptcpd_addr *remote)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (!connection->subflows[i].gone &&
+		    addr_equal_host(&connection->subflows[i].local, &local->addr) &&
+		    addr_equal(&connection->subflows[i].remote, remote))
+			return true;
+	return false;
+}
+
+static void explain_pair(struct explaining *it, const struct local *local,
+			 const struct mptcpd_addr *remote)
+{
+	struct engine *engine = it->engine;
+	struct explain_path path = {.local = local->addr,
+				    .remote = *remote,
+				    .state = EXPLAIN_WAITING};
+	char mark[32] = "";
+
+	if (remote->family != local->addr.family || has_record(it->connection, local, remote) ||
+	    it->n_left == 0)
+		return;
+	it->n_left--;
+	if (route_exists(&engine->routes, local, remote))
+		return;
+	if (engine->routes.mark)
+		snprintf(mark, sizeof(mark), " with mark 0x%x", engine->routes.mark);
+	snprintf(path.interface, sizeof(path.interface), "%s", local->interface->name);
+	snprintf(path.error, sizeof(path.error), "no route to the peer from %s%s", path.interface,
+		 mark);
+	it->on_path(it->data, &path);
+}
+
+/* Of the addresses that may be a source, those from which the peer is not reached. */
+static void explain_routeless(struct explaining *it)
+{
+	const struct connection *connection = it->connection;
+	struct table_entry *entry;
+
+	for (entry = table_first(&it->engine->model.interfaces); entry; entry = table_next(entry)) {
+		const struct local *local = table_owner(entry, struct interface)->locals;
+
+		for (; local; local = local->next) {
+			if (local->usability != USABLE || !(local->flags & MPTCPD_FLAG_SUBFLOW))
+				continue;
+			if (!connection->deny_join_id0 && !connection->remote_removed)
+				explain_pair(it, local, &connection->remote);
+			for (size_t i = 0; i < connection->n_peers; i++)
+				explain_pair(it, local, &connection->peers[i].addr);
+		}
+	}
+}
+
+int engine_explain(struct engine *engine, uint32_t token, uint64_t now_ms,
 		   void (*on_path)(void *data, const struct explain_path *path), void *data)
 {
-	const struct connection *connection = model_find_connection(&engine->model, token);
+	struct connection *connection = model_find_connection(&engine->model, token);
+	struct explaining it = {engine, connection, on_path, data, MPTCPD_PLAN_MAX};
 	struct explain_path path;
 
 	if (!connection)
@@ -139,5 +204,11 @@ int engine_explain(const struct engine *engine, uint32_t token, uint64_t now_ms,
 	}
 	if (connection->path_manager == PATH_MANAGER_KERNEL)
 		explain_doubles(engine, connection, on_path, data);
+	if (!connection->policy || connection->path_manager != PATH_MANAGER_USERSPACE ||
+	    connection->side != MPTCPD_SIDE_CLIENT || connection->fallback)
+		return 0;
+	engine->routes.mark = engine_mark(engine, connection);
+	explain_routeless(&it);
+	engine->routes.mark = 0;
 	return 0;
 }

@@ -144,6 +144,7 @@ struct connection {
 	bool local_removed : 1; /* the peer was told to forget our initial address, id 0 */
 	bool gone : 1; /* ended during a snapshot */
 	bool has_gone : 1; /* one of its subflows is */
+	bool has_mark : 1; /* the kernel was asked for it, or a snapshot told it */
 	bool ids_unknown : 1; /* older than this life of ours, which has no record of it */
 	bool saved : 1; /* known from an earlier life only, until a snapshot shows it */
 	bool set_aside : 1; /* its policy is: nothing is made for it, and nothing closed */
@@ -153,6 +154,7 @@ struct connection {
 	struct mptcpd_addr local, remote; /* of the initial subflow */
 	uint32_t heap_index; /* the engine's: place in the deadline heap, 0: none */
 	uint32_t planned; /* the engine's: generation of host facts planned with */
+	uint32_t so_mark; /* of its sockets, once has_mark */
 	uint32_t saved_slot; /* the observer's: where it is saved, 0: nowhere */
 	uint64_t serial; /* grows with each new connection: the cursor of listings */
 	struct subflow *subflows; /* owned, n_subflows of room_subflows */

@@ -72,15 +72,22 @@ struct kernel_ops {
 	int (*withdraw)(void *kernel, uint32_t token, uint8_t id);
 	/* Which path manager has the connection? enum probe, or -errno. */
 	int (*probe)(void *kernel, uint32_t token);
-	/* enum route, or -errno. `remote` of family 0 stands for the world at large. */
+	/*
+	 * enum route, or -errno. `remote` of family 0 stands for the world at large; `mark` is that of
+	 * the packets (SO_MARK), which rules may look at.
+	 */
 	int (*route)(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
-		     const struct mptcpd_addr *remote);
+		     const struct mptcpd_addr *remote, uint32_t mark);
+	/* Is there a rule that looks at marks? 1, 0, or -errno. */
+	int (*marks_matter)(void *kernel);
+	/* The connection's mark, which its subflows get too. 0, -ENOENT: it is gone; or -errno. */
+	int (*mark)(void *kernel, uint32_t token, uint32_t *ret_mark);
 	/*
 	 * The interface by which the packets of a socket that is bound to none get from `local` to
 	 * `remote`, as the routing tables say now: its index; 0: none, or several in turn; -errno.
 	 */
 	int (*egress)(void *kernel, const struct mptcpd_addr *local,
-		      const struct mptcpd_addr *remote);
+		      const struct mptcpd_addr *remote, uint32_t mark);
 	/*
 	 * A link has its carrier again: forget the neighbours that were sought there in vain. Sockets
 	 * that said good-bye meanwhile left such searches behind, which would hold the first SYNs back

@@ -51,8 +51,12 @@ static void place(struct engine *engine, struct subflow *subflow)
 
 void engine_place(struct engine *engine, struct connection *connection)
 {
+	/* Routes are asked only where several links have an address. */
+	if (engine->model.n_double_locals)
+		engine->routes.mark = engine_mark(engine, connection);
 	for (size_t i = 0; i < connection->n_subflows; i++)
 		place(engine, &connection->subflows[i]);
+	engine->routes.mark = 0;
 }
 
 void engine_place_change(struct engine *engine, struct connection *connection,

@@ -427,6 +427,7 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 		return;
 	if (connection->ids_unknown)
 		engine_learn_announced(engine, connection);
+	engine->routes.mark = engine_mark(engine, connection);
 	ask_policy(engine, connection);
 	if (connection->ids_unknown)
 		ask_soon(connection, now_ms);

@@ -19,9 +19,9 @@ void route_cache_flush(struct route_cache *cache)
 }
 
 static uint32_t hash(const struct mptcpd_addr *local, uint32_t ifindex,
-		     const struct mptcpd_addr *remote)
+		     const struct mptcpd_addr *remote, uint32_t mark)
 {
-	uint32_t h = 2166136261U ^ ifindex;
+	uint32_t h = (2166136261U ^ mark) * 16777619U ^ ifindex;
 
 	for (size_t i = 0; i < sizeof(local->ip); i++)
 		h = ((h ^ local->ip[i]) * 16777619U ^ remote->ip[i]) * 16777619U;
@@ -33,7 +33,7 @@ static bool is_cached(const struct route_cache *cache, const struct route_verdic
 		      const struct mptcpd_addr *remote)
 {
 	return verdict->generation == cache->generation && verdict->ifindex == ifindex &&
-	       verdict->family == local->family &&
+	       verdict->mark == cache->mark && verdict->family == local->family &&
 	       memcmp(verdict->local, local->ip, sizeof(local->ip)) == 0 &&
 	       memcmp(verdict->remote, remote->ip, sizeof(remote->ip)) == 0;
 }
@@ -44,7 +44,7 @@ static bool find_answer(struct route_cache *cache, const struct mptcpd_addr *loc
 			struct route_verdict **ret_verdict)
 {
 	struct route_verdict *verdict =
-		&cache->verdicts[hash(local, ifindex, remote) % ROUTE_CACHE_SIZE];
+		&cache->verdicts[hash(local, ifindex, remote, cache->mark) % ROUTE_CACHE_SIZE];
 
 	*ret_verdict = verdict;
 	if (is_cached(cache, verdict, local, ifindex, remote))
@@ -52,6 +52,7 @@ static bool find_answer(struct route_cache *cache, const struct mptcpd_addr *loc
 	memcpy(verdict->local, local->ip, sizeof(verdict->local));
 	memcpy(verdict->remote, remote->ip, sizeof(verdict->remote));
 	verdict->ifindex = ifindex;
+	verdict->mark = cache->mark;
 	verdict->family = local->family;
 	verdict->generation = cache->generation;
 	return false;
@@ -86,7 +87,8 @@ static enum route look_up(struct route_cache *cache, const struct local *local,
 	struct route_verdict *verdict;
 
 	if (!find_answer(cache, &local->addr, ifindex, remote, &verdict)) {
-		int r = cache->ops->route(cache->kernel, &local->addr, ifindex, remote);
+		int r = cache->ops->route(cache->kernel, &local->addr, ifindex, remote,
+					  cache->mark);
 
 		verdict->verdict = (uint8_t)(r < 0 ? ROUTE_NONE : r);
 	}
@@ -121,7 +123,7 @@ uint32_t route_egress(struct route_cache *cache, const struct mptcpd_addr *local
 	struct route_verdict *verdict;
 
 	if (!find_answer(cache, local, 0, remote, &verdict)) {
-		int r = cache->ops->egress(cache->kernel, local, remote);
+		int r = cache->ops->egress(cache->kernel, local, remote, cache->mark);
 
 		verdict->egress = r > 0 ? (uint32_t)r : 0;
 	}

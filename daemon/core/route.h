@@ -15,9 +15,10 @@ struct route_cache {
 	const struct kernel_ops *ops;
 	void *kernel;
 	uint32_t generation; /* what was asked before it changed is void */
+	uint32_t mark; /* of the packets that are asked about */
 	struct route_verdict {
 		uint8_t local[16], remote[16];
-		uint32_t ifindex;
+		uint32_t ifindex, mark;
 		uint32_t generation;
 		uint32_t egress; /* of those with ifindex 0 */
 		uint8_t family;

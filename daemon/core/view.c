@@ -226,3 +226,13 @@ struct mptcpd_connection engine_view_connection(struct engine *engine,
 		.ipv4_only = connection_is_ipv4_only(connection),
 	};
 }
+
+uint32_t engine_mark(struct engine *engine, struct connection *connection)
+{
+	if (!engine->marks_matter)
+		return 0;
+	if (!connection->has_mark &&
+	    engine->ops->mark(engine->kernel, connection->token, &connection->so_mark) == 0)
+		connection->has_mark = true;
+	return connection->so_mark;
+}

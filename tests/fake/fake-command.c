@@ -20,6 +20,7 @@ static void tell(const struct fake_record *record, int result)
 		[FAKE_LOOK] = "is backup",
 		[FAKE_ROUTE] = "route",
 		[FAKE_EGRESS] = "egress",
+		[FAKE_MARK] = "mark",
 		[FAKE_SNAPSHOT] = "snapshot",
 		[FAKE_DUMP] = "dump",
 		[FAKE_ENDPOINT_ADD] = "endpoint add",
@@ -342,7 +343,7 @@ static int probe(void *kernel, uint32_t token)
 }
 
 static int route(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
-		 const struct mptcpd_addr *remote)
+		 const struct mptcpd_addr *remote, uint32_t mark)
 {
 	struct fake_kernel *fake = kernel;
 	struct event_link *link = fake_find_link(fake, ifindex);
@@ -351,6 +352,9 @@ static int route(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex
 
 	(void)local;
 	fake->counts[FAKE_ROUTE]++;
+	if (link && fake->marked_rule && mark != fake->marked_rule &&
+	    link->ifindex == fake->marked_link)
+		return ROUTE_NONE;
 	return route == ROUTE_SITE && remote->family ? ROUTE_UNICAST : route;
 }
 
@@ -363,12 +367,14 @@ static bool can_leave(struct fake_kernel *fake, size_t i, const struct mptcpd_ad
 }
 
 /* A link that is up, has routes and the address; it need not have a carrier. */
-static int egress(void *kernel, const struct mptcpd_addr *local, const struct mptcpd_addr *remote)
+static int egress(void *kernel, const struct mptcpd_addr *local, const struct mptcpd_addr *remote,
+		  uint32_t mark)
 {
 	struct fake_kernel *fake = kernel;
 	uint32_t found = 0;
 
 	(void)remote;
+	(void)mark;
 	fake->counts[FAKE_EGRESS]++;
 	for (size_t i = 0; i < FAKE_LINKS; i++) {
 		if (!can_leave(fake, i, local))
@@ -377,6 +383,25 @@ static int egress(void *kernel, const struct mptcpd_addr *local, const struct mp
 			found = fake->links[i].ifindex;
 	}
 	return (int)found;
+}
+
+static int marks_matter(void *kernel)
+{
+	struct fake_kernel *fake = kernel;
+
+	return fake->marked_rule != 0;
+}
+
+static int mark_of(void *kernel, uint32_t token, uint32_t *ret_mark)
+{
+	struct fake_kernel *fake = kernel;
+	const struct fake_connection *connection = fake_find(fake, token);
+
+	fake->counts[FAKE_MARK]++;
+	if (!connection)
+		return -ENOENT;
+	*ret_mark = connection->mark;
+	return 0;
 }
 
 static int snapshot(void *kernel, enum snapshot_kind kind)
@@ -440,6 +465,8 @@ const struct kernel_ops fake_ops = {
 	.probe = probe,
 	.route = route,
 	.egress = egress,
+	.marks_matter = marks_matter,
+	.mark = mark_of,
 	.link_returned = link_returned,
 	.endpoint_add = fake_endpoint_add,
 	.endpoint_delete = fake_endpoint_delete,

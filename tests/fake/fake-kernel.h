@@ -28,6 +28,7 @@ enum fake_command {
 	FAKE_LOOK,
 	FAKE_ROUTE,
 	FAKE_EGRESS,
+	FAKE_MARK,
 	FAKE_SNAPSHOT,
 	FAKE_DUMP, /* a snapshot that was asked for, as it ends */
 	FAKE_ENDPOINT_ADD,
@@ -64,7 +65,7 @@ struct fake_address {
 
 struct fake_connection {
 	bool used, established, deny_join_id0, fallback;
-	uint32_t token;
+	uint32_t token, mark;
 	enum path_manager path_manager;
 	enum mptcpd_side side;
 	struct mptcpd_addr local, remote;
@@ -76,6 +77,7 @@ struct fake_connection {
 struct fake_kernel {
 	struct event_link links[FAKE_LINKS]; /* ifindex 0: unused */
 	enum route routes[FAKE_LINKS]; /* what each leads to: everywhere, if not told otherwise */
+	uint32_t marked_rule, marked_link; /* that link's routes are for that mark alone; 0: none */
 	struct event_local locals[FAKE_LOCALS]; /* family 0: unused */
 	struct fake_connection connections[FAKE_CONNECTIONS];
 	struct event_endpoint endpoints[FAKE_ENDPOINTS]; /* id 0: unused */

@@ -211,7 +211,7 @@ static int ask_route(struct fixture *f, const char *local, const char *link, con
 
 	if (remote)
 		to = parse(remote);
-	return kernel_ops.route(f->kernel, &from, if_nametoindex(link), &to);
+	return kernel_ops.route(f->kernel, &from, if_nametoindex(link), &to, 0);
 }
 
 static void make_links(void)
@@ -313,8 +313,8 @@ static void route_v6(struct fixture *f, const void *data)
 	{
 		struct mptcpd_addr from = parse("fd00:1::2"), from4 = parse("10.1.0.2"), to = {0};
 
-		g_assert_cmpint(kernel_ops.route(f->kernel, &from, 4000, &to), ==, ROUTE_NONE);
-		g_assert_cmpint(kernel_ops.route(f->kernel, &from4, 4000, &to), ==, ROUTE_NONE);
+		g_assert_cmpint(kernel_ops.route(f->kernel, &from, 4000, &to, 0), ==, ROUTE_NONE);
+		g_assert_cmpint(kernel_ops.route(f->kernel, &from4, 4000, &to, 0), ==, ROUTE_NONE);
 	}
 }
 

@@ -369,7 +369,8 @@ def nowhere():
         scene.await_table(v4(1))
         scene.client.ip("route replace blackhole 10.64.0.0/10 metric 3")
         scene.await_table(set())
-        tap.equal(scene.addresses()["172.18.0.1"], "no route leads out from it", "the bridge")
+        wait_until(lambda: scene.addresses()["172.18.0.1"] == "no route leads out from it", 2,
+                   "why the bridge does not count", scene.addresses)
 
 
 @tap.test("/links/route/a-single-host-is-a-way-out-where-nothing-else-is")
@@ -382,6 +383,137 @@ def single_host():
         scene.await_table(links(1))
         vpn(scene)  # all goes in by the tunnel, which itself goes by link1
         scene.await_table(set())
+
+
+# ---- marks ----
+
+# An application that sets SO_MARK; it has its connection as long as the host lives.
+MARKED = """
+import socket, sys, time
+mark, address = int(sys.argv[1]), sys.argv[2]
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+connection = socket.socket(family, socket.SOCK_STREAM, 262)
+connection.setsockopt(socket.SOL_SOCKET, 36, mark)
+connection.connect((address, 5000))
+connection.recv(1)
+print("connected", flush=True)
+time.sleep(3600)
+"""
+SERVICES = ("10.50.0.1", "2001:db8:50::1")  # behind the server's links
+
+
+def behind(scene):
+    """Addresses that are nobody's neighbours, reached by link1 unless a table says otherwise."""
+    no_defaults(scene)
+    scene.net.server.ip(*(f"address add {address} dev lo" for address in SERVICES))
+    scene.client.ip("route add 10.50.0.1 via 10.0.1.2 dev link1",
+                    "route add 2001:db8:50::1 via 2001:db8:1::2 dev link1")
+
+
+def by_all_links(table_):
+    """The lines that make all links default routes of this table."""
+    return [f"route add {net} via {pattern.format(i, 2)} dev link{i} metric {100 + i} table {table_}"
+            for i in (1, 2, 3) for net, pattern in zip(("default", "::/0"), ADDRESSES)]
+
+
+def rule(scene, verb, *words):
+    for family in ("-4", "-6"):
+        scene.client.run("ip", family, "rule", verb, *words)
+
+
+def connect_marked(scene, mark, address):
+    """Returns its token."""
+    before = {c["token"] for c in scene.client.connections()}
+    child = scene.client.start("/usr/bin/python3", "-c", MARKED, mark, address,
+                               stdout=subprocess.PIPE)
+    tap.equal(child.stdout.readline(), "connected\n", "a connection")
+    token, = {c["token"] for c in scene.client.connections()} - before
+    return token
+
+
+def await_links(scene, token, wanted):
+    """Wait until this connection has its subflows by these links, and no others."""
+
+    def found():
+        return sorted(i for i, n in scene.net.by_link(scene.client.subflows(token)).items() if n)
+
+    wait_until(lambda: found() == wanted, 1, f"subflows by links {wanted}", found)
+
+
+def errors(scene, token):
+    return {path["interface"]: path["error"]
+            for path in scene.daemon.json("explain", token)["paths"]}
+
+
+@tap.test("/links/mark/a-connection-goes-where-its-mark-goes")
+def marked():
+    for address in SERVICES:
+        with Scene() as scene:
+            behind(scene)
+            scene.client.ip(*by_all_links(42))
+            rule(scene, "add", "fwmark", 42, "table", 42)
+            scene.start(USERSPACE)
+            token = connect_marked(scene, 42, address)
+            await_links(scene, token, [1, 2, 3])
+            tap.equal(errors(scene, token), {"link1": None, "link2": None, "link3": None}, "why")
+            others = {connect_marked(scene, 7, address): " with mark 0x7",
+                      connect_marked(scene, 0, address): ""}
+            for other, mark in others.items():
+                await_links(scene, other, [1])
+                tap.equal(errors(scene, other),
+                          {"link1": None, "link2": f"no route to the peer from link2{mark}",
+                           "link3": f"no route to the peer from link3{mark}"}, "why")
+            await_links(scene, token, [1, 2, 3])
+
+
+@tap.test("/links/mark/a-rule-that-comes-later-is-followed")
+def later_rule():
+    for address in SERVICES:
+        with Scene() as scene:
+            behind(scene)
+            scene.client.ip(*by_all_links(42))
+            scene.start(USERSPACE)
+            tokens = [connect_marked(scene, mark, address) for mark in (0x4a, 0x5a)]
+            for token in tokens:
+                await_links(scene, token, [1])
+            rule(scene, "add", "fwmark", "0x40/0xf0", "table", 42)
+            await_links(scene, tokens[0], [1, 2, 3])
+            await_links(scene, tokens[1], [1])
+            rule(scene, "add", "fwmark", "0x50/0xf0", "table", 42)
+            await_links(scene, tokens[1], [1, 2, 3])
+            rule(scene, "del", "fwmark", "0x40/0xf0", "table", 42)
+            scene.net.down(2)
+            await_links(scene, tokens[1], [1, 3])
+
+
+@tap.test("/links/mark/a-restart-knows-the-marks")
+def adopted_mark():
+    with Scene() as scene:
+        behind(scene)
+        scene.client.ip(*by_all_links(42))
+        rule(scene, "add", "fwmark", 42, "table", 42)
+        scene.client.sysctl("net.mptcp.path_manager", "userspace")
+        token = connect_marked(scene, 42, SERVICES[0])
+        scene.start(USERSPACE)
+        await_links(scene, token, [1, 2, 3])
+
+
+@tap.test("/links/mark/what-is-marked-to-go-past-a-vpn-has-its-paths-there")
+def wg_quick():
+    for address in SERVICES:
+        with Scene() as scene:
+            behind(scene)
+            scene.client.ip(*by_all_links("main"))
+            hold("tun", (scene.client, "wg0"))
+            scene.client.ip("address add 10.8.0.1/24 dev wg0",
+                            "address add 2001:db8:88::1/64 dev wg0 nodad",
+                            "route add default dev wg0 table 51820",
+                            "route add ::/0 dev wg0 table 51820")
+            rule(scene, "add", "not", "fwmark", 51820, "table", 51820)
+            rule(scene, "add", "table", "main", "suppress_prefixlength", 0)
+            scene.start(USERSPACE)
+            token = connect_marked(scene, 51820, address)
+            await_links(scene, token, [1, 2, 3])
 
 
 if __name__ == "__main__":

@@ -68,9 +68,14 @@ static int on_probe(void *kernel, uint32_t token)
 }
 
 static int on_route(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
-		    const struct mptcpd_addr *remote)
+		    const struct mptcpd_addr *remote, uint32_t mark)
 {
 	return ROUTE_UNICAST;
+}
+
+static int on_marks_matter(void *kernel)
+{
+	return 0;
 }
 
 static int note_endpoint(struct scene *scene, const char *command,
@@ -125,7 +130,7 @@ static int on_snapshot(void *kernel, enum snapshot_kind kind)
 }
 
 static int on_egress(void *kernel, const struct mptcpd_addr *local,
-		     const struct mptcpd_addr *remote)
+		     const struct mptcpd_addr *remote, uint32_t mark)
 {
 	return 0;
 }
@@ -159,6 +164,7 @@ static const struct kernel_ops ops = {
 	.probe = on_probe,
 	.route = on_route,
 	.egress = on_egress,
+	.marks_matter = on_marks_matter,
 	.link_returned = on_link_returned,
 	.endpoint_add = on_endpoint_add,
 	.endpoint_delete = on_endpoint_delete,

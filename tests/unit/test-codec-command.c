@@ -202,7 +202,7 @@ static void longest_command_fits(void)
 
 	g_assert_cmpuint(codec_subflow_create(&buffer, 0x1c, 1, &request)->nlmsg_len, <=,
 			 CODEC_COMMAND_SIZE);
-	g_assert_cmpuint(codec_get_route(&buffer, &request.local, 3, &request.remote)->nlmsg_len,
+	g_assert_cmpuint(codec_get_route(&buffer, &request.local, 3, &request.remote, 7)->nlmsg_len,
 			 <=, CODEC_COMMAND_SIZE);
 	g_assert_cmpuint(codec_get_connections(&buffer, AF_INET6, 0)->nlmsg_len, <=,
 			 CODEC_COMMAND_SIZE);

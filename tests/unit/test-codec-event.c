@@ -6,6 +6,7 @@
 
 #include <glib.h>
 #include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
 #include <linux/genetlink.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
@@ -310,6 +311,30 @@ static void link_types(void)
 	g_assert_cmpint(type_of(ARPHRD_NONE, NULL), ==, MPTCPD_LINK_OTHER);
 }
 
+static bool looks_at_mark(uint32_t mark, uint32_t mask)
+{
+	char buffer[256] = {0};
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
+	bool has_mark = false;
+
+	nlh->nlmsg_type = RTM_NEWRULE;
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct fib_rule_hdr));
+	mnl_attr_put_u32(nlh, FRA_TABLE, 42);
+	if (mark)
+		mnl_attr_put_u32(nlh, FRA_FWMARK, mark);
+	if (mask)
+		mnl_attr_put_u32(nlh, FRA_FWMASK, mask);
+	g_assert_cmpint(codec_rule(nlh, nlh->nlmsg_len, &has_mark), ==, 0);
+	return has_mark;
+}
+
+static void rules_with_marks(void)
+{
+	g_assert_false(looks_at_mark(0, 0));
+	g_assert_true(looks_at_mark(42, UINT32_MAX));
+	g_assert_true(looks_at_mark(0, 0xff)); /* for all that have none of these bits */
+}
+
 static void carrier(void)
 {
 	static const bool by_operstate[] = {
@@ -415,6 +440,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/codec/event/wrong-sizes-are-refused", wrong_sizes_are_refused);
 	g_test_add_func("/codec/event/families-must-agree", families_must_agree);
 	g_test_add_func("/codec/link/types", link_types);
+	g_test_add_func("/codec/link/rules-with-marks", rules_with_marks);
 	g_test_add_func("/codec/link/carrier", carrier);
 	g_test_add_func("/codec/link/members-of-a-vrf-are-free", members);
 	g_test_add_func("/codec/link/partial-messages-are-ignored", partial_links_are_ignored);

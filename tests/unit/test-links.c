@@ -136,6 +136,83 @@ static void a_later_life_knows_before_it_decides(struct scene *scene, gconstpoin
 	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 0);
 }
 
+/* From now on eth2 leads somewhere for packets with mark 42 alone. */
+static void add_rule(struct scene *scene)
+{
+	scene->fake->marked_rule = 42;
+	scene->fake->marked_link = 2;
+	fake_route(scene->fake, 2, true);
+	scene_later(scene, 50);
+}
+
+static struct fake_connection *connect_marked(struct scene *scene, uint32_t token, uint32_t mark)
+{
+	struct fake_connection *connection =
+		fake_connect(scene->fake, token, MPTCPD_SIDE_CLIENT, "10.0.1.1:1000", SCENE_SERVER);
+
+	connection->mark = mark;
+	fake_establish(scene->fake, token);
+	scene_run(scene);
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	return connection;
+}
+
+static void marks_are_asked_for_where_rules_do(struct scene *scene, gconstpointer data)
+{
+	g_assert_cmpuint(fake_count_subflows(connect_marked(scene, 1, 42)), ==, 3);
+	g_assert_cmpuint(scene->fake->counts[FAKE_MARK], ==, 0);
+	add_rule(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_MARK], ==, 1);
+	g_assert_cmpuint(fake_count_subflows(connect_marked(scene, 2, 42)), ==, 3);
+	g_assert_cmpuint(fake_count_subflows(connect_marked(scene, 3, 7)), ==, 2);
+	g_assert_cmpuint(fake_count_subflows(connect_marked(scene, 4, 0)), ==, 2);
+	/* once each, however often they are planned */
+	fake_route(scene->fake, 3, false);
+	scene_later(scene, 50);
+	fake_route(scene->fake, 3, true);
+	scene_later(scene, 50);
+	g_assert_cmpuint(scene->fake->counts[FAKE_MARK], ==, 4);
+	/* endpoints are no connection's */
+	g_assert_false(local(scene, 2)->leads_out);
+}
+
+static void a_mark_set_later_is_seen_by_a_sweep(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *connection;
+
+	add_rule(scene);
+	connection = connect_marked(scene, 1, 0);
+	g_assert_cmpuint(fake_count_subflows(connection), ==, 2);
+	connection->mark = 42;
+	scene_later(scene, 30000);
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	g_assert_cmpuint(fake_count_subflows(connection), ==, 3);
+}
+
+static void on_path(void *data, const struct explain_path *path)
+{
+	GString *text = data;
+
+	if (path->error[0])
+		g_string_append_printf(text, "%s: %s\n", path->interface, path->error);
+}
+
+static void what_no_route_leads_to_is_explained(struct scene *scene, gconstpointer data)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	add_rule(scene);
+	fake_route(scene->fake, 3, false);
+	scene_later(scene, 50);
+	connect_marked(scene, 1, 7);
+	g_assert_cmpint(engine_explain(scene->engine, 1, scene->now_ms, on_path, text), ==, 0);
+	g_assert_cmpstr(text->str, ==,
+			"eth2: no route to the peer from eth2 with mark 0x7\n"
+			"eth3: no route to the peer from eth3 with mark 0x7\n");
+}
+
 #undef ADD
 #define ADD(name, func)                                                                            \
 	g_test_add("/links/" name, struct scene, NULL, scene_set_up, func, scene_tear_down)
@@ -148,6 +225,9 @@ int main(int argc, char **argv)
 	ADD("tap/alone-is-a-link", a_tap_alone_is_a_link);
 	ADD("tap/beside-another-is-a-tunnel", a_tap_beside_another_is_a_tunnel);
 	ADD("tap/what-begins-there-gets-no-policy", what_begins_on_such_a_tap_gets_no_policy);
+	ADD("mark/is-asked-for-where-rules-do", marks_are_asked_for_where_rules_do);
+	ADD("mark/set-later-is-seen-by-a-sweep", a_mark_set_later_is_seen_by_a_sweep);
+	ADD("mark/and-missing-routes-are-explained", what_no_route_leads_to_is_explained);
 	ADD("tap/a-later-life-knows-before-it-decides", a_later_life_knows_before_it_decides);
 	return g_test_run();
 }
