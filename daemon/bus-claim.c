@@ -36,7 +36,12 @@ static pid_t read_pid(int fd)
 static int try_claim(int fd, pid_t *ret_other)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct stat st;
 
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -ENOTSUP;
 	if (fcntl(fd, F_SETLK, &lock) == 0)
 		return write_pid(fd);
 	if (errno != EACCES && errno != EAGAIN)

@@ -203,6 +203,8 @@ static int claim(struct daemon *daemon)
 	if (r == -EBUSY && other)
 		l_error("%s: another mptcpd serves it, process %d", daemon->runtime_directory,
 			(int)other);
+	else if (r == -ENOTSUP)
+		l_error("%s/lock: not a regular file", daemon->runtime_directory);
 	else if (r < 0)
 		l_error("%s: %s", daemon->runtime_directory, strerror(-r));
 	if (r < 0)

@@ -4,15 +4,19 @@
 
 #include <ell/ell.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "auto.h"
 #include "sysctl.h"
 
 #define LOOSE 2
 /* More interfaces than this with strict filtering and `rp-filter = loose` are left strict. */
 #define CHANGED_MAX 256
+#define TEXT_SIZE (CHANGED_MAX * (MPTCPD_IFNAME_SIZE + sizeof(" 0\n")))
 
 struct changed {
 	char interface[MPTCPD_IFNAME_SIZE];
@@ -26,40 +30,90 @@ struct rpfilter {
 	struct l_uintset *told; /* interface indexes */
 };
 
-/* One line for each change: "NAME BEFORE". */
+/* One line for each change: "NAME BEFORE". Returns how long the text is. */
+static size_t write_lines(const struct rpfilter *rpfilter, char text[static TEXT_SIZE])
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < rpfilter->n_changed; i++)
+		size += (size_t)snprintf(text + size, TEXT_SIZE - size, "%s %d\n",
+					 rpfilter->changed[i].interface,
+					 rpfilter->changed[i].before);
+	return size;
+}
+
+/* Under a name of its own first: what is there stays whole, and of what is in the way nothing. */
+static int replace(const struct rpfilter *rpfilter, const char *text, size_t size)
+{
+	AUTO(l_free) char *next = l_strdup_printf("%s.new", rpfilter->path);
+	int fd, r = 0;
+
+	if (unlink(next) < 0 && errno != ENOENT)
+		return -errno;
+	fd = open(next, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, size) != (ssize_t)size)
+		r = -EIO;
+	close(fd);
+	if (r == 0 && rename(next, rpfilter->path) < 0)
+		r = -errno;
+	return r;
+}
+
 static void write_down(const struct rpfilter *rpfilter)
 {
-	char *next = l_strdup_printf("%s.new", rpfilter->path);
-	FILE *file = fopen(next, "we");
-	bool ok = file != NULL;
+	char text[TEXT_SIZE];
+	size_t size = write_lines(rpfilter, text);
+	int r = 0;
 
-	for (size_t i = 0; ok && i < rpfilter->n_changed; i++)
-		ok = fprintf(file, "%s %d\n", rpfilter->changed[i].interface,
-			     rpfilter->changed[i].before) > 0;
-	if (file)
-		ok = fclose(file) == 0 && ok;
-	if (ok && rpfilter->n_changed)
-		ok = rename(next, rpfilter->path) == 0;
-	if (!ok)
-		l_error("%s: %s", next, strerror(errno));
-	if (!rpfilter->n_changed) {
-		unlink(next);
-		unlink(rpfilter->path);
+	if (size)
+		r = replace(rpfilter, text, size);
+	else if (unlink(rpfilter->path) < 0 && errno != ENOENT)
+		r = -errno;
+	if (r < 0)
+		l_error("%s: %s; strict filters may not be put back after a crash", rpfilter->path,
+			strerror(-r));
+}
+
+/* Returns how long the text is, or -errno; -ENOTSUP: it is no file. */
+static ssize_t read_lines(const char *path, char text[static TEXT_SIZE])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	ssize_t size;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return -ENOTSUP;
 	}
-	l_free(next);
+	size = read(fd, text, TEXT_SIZE - 1);
+	if (size < 0)
+		size = -errno;
+	else
+		text[size] = '\0';
+	close(fd);
+	return size;
 }
 
 static void read_back(struct rpfilter *rpfilter)
 {
-	FILE *file = fopen(rpfilter->path, "re");
+	char text[TEXT_SIZE], *line = text;
+	ssize_t size = read_lines(rpfilter->path, text);
 	struct changed changed;
+	int length;
 
-	while (file && rpfilter->n_changed < CHANGED_MAX &&
-	       fscanf(file, "%15s %d", changed.interface, &changed.before) == 2)
+	if (size < 0 && size != -ENOENT)
+		l_warn("%s is dropped: %s", rpfilter->path,
+		       size == -ENOTSUP ? "it is not a regular file" : strerror((int)-size));
+	for (; size > 0 && rpfilter->n_changed < CHANGED_MAX; line += length) {
+		if (sscanf(line, "%15s %d\n%n", changed.interface, &changed.before, &length) != 2)
+			break;
 		if (changed.before == 0 || changed.before == 1)
 			rpfilter->changed[rpfilter->n_changed++] = changed;
-	if (file)
-		fclose(file);
+	}
 }
 
 struct rpfilter *rpfilter_new(const char *runtime_directory)

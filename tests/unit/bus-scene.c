@@ -397,8 +397,10 @@ void scene_run(struct scene *scene, void (*client)(struct scene *scene))
 	source.fd = threads.asked;
 	g_assert_cmpint(loop_watch(&scene->loop, &source, LOOP_REST, EPOLLIN), ==, 0);
 	thread = g_thread_new("client", run_client, NULL);
-	while (!threads.ended)
+	while (!threads.ended) {
 		g_assert_cmpint(loop_turn(&scene->loop), ==, 0);
+		g_atomic_int_inc(&scene->n_turns);
+	}
 	g_thread_join(thread);
 	loop_unwatch(&source);
 	close(threads.asked);

@@ -18,6 +18,7 @@ struct scene {
 	struct engine *engine;
 	struct bus *bus;
 	struct loop loop;
+	gint n_turns; /* of the loop; atomic */
 	uint64_t now_ms;
 	unsigned int n_created, n_destroyed, n_reloads; /* what the kernel was told */
 	unsigned int n_refreshes, n_checks;

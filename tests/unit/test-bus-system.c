@@ -258,6 +258,130 @@ static void client_asks_polkit(struct scene *scene)
 	g_clear_pointer(&polkit.subject, g_free);
 }
 
+/* ---- what one user must not be able to do to others ---- */
+
+static bool become(uid_t uid)
+{
+	return syscall(SYS_setresuid, -1, uid, -1) == 0;
+}
+
+static sd_bus *open_bus(void)
+{
+	sd_bus *bus;
+
+	g_assert_cmpint(sd_bus_open_system(&bus), >=, 0);
+	return bus;
+}
+
+static int call(sd_bus *bus, const char *member)
+{
+	return sd_bus_call_method(bus, WIRE_NAME, WIRE_PATH, WIRE_INTERFACE, member, NULL, NULL,
+				  "");
+}
+
+static void client_subscribes_and_leaves(struct scene *scene)
+{
+	sd_bus *bus;
+	int before;
+
+	wait_for_name(scene);
+	bus = open_bus();
+	g_assert_cmpint(call(bus, "Subscribe"), >=, 0);
+	sd_bus_flush_close_unref(bus);
+	bus = open_bus();
+	g_assert_cmpint(call(bus, "GetStatus"), >=, 0);
+	before = g_atomic_int_get(&scene->n_turns);
+	poll(NULL, 0, 100); /* how busy is it with nothing to do? */
+	g_assert_cmpint(g_atomic_int_get(&scene->n_turns) - before, <, 10);
+	g_assert_cmpint(call(bus, "GetStatus"), >=, 0);
+	sd_bus_flush_close_unref(bus);
+}
+
+static void client_crowds_monitors(struct scene *scene)
+{
+	sd_bus *crowd[BUS_SUBSCRIBERS_USER + 1], *bus;
+
+	wait_for_name(scene);
+	if (!become(65534)) {
+		g_test_skip("needs root to be somebody else");
+		return;
+	}
+	for (size_t i = 0; i < BUS_SUBSCRIBERS_USER; i++) {
+		crowd[i] = open_bus();
+		g_assert_cmpint(call(crowd[i], "Subscribe"), >=, 0);
+		g_assert_cmpint(call(crowd[i], "Subscribe"), >=, 0);
+	}
+	crowd[BUS_SUBSCRIBERS_USER] = open_bus();
+	g_assert_cmpint(call(crowd[BUS_SUBSCRIBERS_USER], "Subscribe"), ==, -ENOBUFS);
+	g_assert_cmpint(call(crowd[0], "Unsubscribe"), >=, 0);
+	g_assert_cmpint(call(crowd[BUS_SUBSCRIBERS_USER], "Subscribe"), >=, 0);
+	g_assert_true(become(0));
+	bus = open_bus();
+	g_assert_cmpint(call(bus, "Subscribe"), >=, 0);
+	sd_bus_flush_close_unref(bus);
+	for (size_t i = 0; i < G_N_ELEMENTS(crowd); i++)
+		sd_bus_flush_close_unref(crowd[i]);
+}
+
+static void client_sends_much(struct scene *scene)
+{
+	g_autofree char *much = g_strnfill(1 << 20, 'x');
+	sd_bus *bus;
+	int r;
+
+	wait_for_name(scene);
+	bus = open_bus();
+	r = sd_bus_call_method(bus, WIRE_NAME, WIRE_PATH, WIRE_INTERFACE, "FlushEndpoints", NULL,
+			       NULL, "a{sv}", 1, "much", "s", much);
+	g_assert_cmpint(r, ==, -ENOBUFS);
+	g_assert_cmpint(call(bus, "GetStatus"), >=, 0);
+	sd_bus_flush_close_unref(bus);
+}
+
+static int on_refused(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	const sd_bus_error *e = sd_bus_message_get_error(m);
+
+	g_assert_nonnull(e);
+	g_assert_cmpstr(e->name, ==, SD_BUS_ERROR_LIMITS_EXCEEDED);
+	++*(unsigned int *)data;
+	return 1;
+}
+
+/* A polkit that never answers: the name is there, and nobody who serves it. */
+static void client_waits_for_polkit(struct scene *scene)
+{
+	const unsigned int n_calls = BUS_WAITING_MAX + 36;
+	unsigned int n_refused = 0;
+	sd_bus *polkit_bus = open_bus(), *bus;
+
+	wait_for_name(scene);
+	g_assert_cmpint(sd_bus_request_name(polkit_bus, "org.freedesktop.PolicyKit1", 0), >=, 0);
+	if (!become(65534)) {
+		sd_bus_flush_close_unref(polkit_bus);
+		g_test_skip("needs root to be somebody else");
+		return;
+	}
+	bus = open_bus();
+	for (unsigned int i = 0; i < n_calls; i++)
+		g_assert_cmpint(sd_bus_call_method_async(bus, NULL, WIRE_NAME, WIRE_PATH,
+							 WIRE_INTERFACE, "Reload", on_refused,
+							 &n_refused, ""),
+				>=, 0);
+	while (n_refused < n_calls - BUS_WAITING_USER) {
+		int r = sd_bus_process(bus, NULL);
+
+		g_assert_cmpint(r, >=, 0);
+		if (r == 0)
+			sd_bus_wait(bus, UINT64_MAX);
+	}
+	g_assert_true(become(0));
+	g_assert_cmpint(call(polkit_bus, "Reload"), >=, 0);
+	g_assert_cmpuint(scene->n_reloads, ==, 1);
+	sd_bus_flush_close_unref(bus);
+	sd_bus_flush_close_unref(polkit_bus);
+}
+
 static void run(gconstpointer data)
 {
 	struct scene *scene;
@@ -275,12 +399,22 @@ static void run(gconstpointer data)
 
 int main(int argc, char **argv)
 {
-	static void (*const clients[])(struct scene *) = {client, client_is_refused,
-							  client_asks_polkit};
+	static void (*const clients[])(struct scene *) = {client,
+							  client_is_refused,
+							  client_asks_polkit,
+							  client_subscribes_and_leaves,
+							  client_crowds_monitors,
+							  client_sends_much,
+							  client_waits_for_polkit};
 
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_data_func("/bus/system/changes-and-monitors", &clients[0], run);
 	g_test_add_data_func("/bus/system/others-are-refused", &clients[1], run);
 	g_test_add_data_func("/bus/system/polkit-decides-for-others", &clients[2], run);
+	g_test_add_data_func("/bus/system/last-monitor-leaves-and-it-is-idle", &clients[3], run);
+	g_test_add_data_func("/bus/system/one-user-cannot-take-all-monitors", &clients[4], run);
+	g_test_add_data_func("/bus/system/too-long-a-message-is-told", &clients[5], run);
+	g_test_add_data_func("/bus/system/root-is-served-while-others-wait-for-polkit", &clients[6],
+			     run);
 	return g_test_run();
 }

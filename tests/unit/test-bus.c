@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -81,6 +82,19 @@ static void test_claim(void)
 		close(in[i]);
 		close(out[i]);
 	}
+}
+
+/* What is no file has no lock, and must not keep us waiting. */
+static void test_claim_of_a_pipe(void)
+{
+	g_autofree char *directory = g_dir_make_tmp("mptcpd-XXXXXX", NULL);
+	g_autofree char *lock = g_strdup_printf("%s/lock", directory);
+	pid_t other;
+
+	g_assert_no_errno(mkfifo(lock, 0600));
+	g_assert_cmpint(bus_claim(directory, &other), ==, -ENOTSUP);
+	g_unlink(lock);
+	g_rmdir(directory);
 }
 
 static int count_status(void *data, const struct mptcpctl_status *status)
@@ -414,6 +428,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/bus/claim/second-is-refused-with-the-first-ones-pid", test_claim);
+	g_test_add_func("/bus/claim/what-is-no-file-is-told", test_claim_of_a_pipe);
 	ADD("/bus/claim/stale-socket-is-replaced", test_stale_socket);
 	ADD("/bus/connect/nobody-there-is-told", test_nobody);
 	ADD("/bus/list/many-come-in-order", test_many);
