@@ -86,10 +86,15 @@ class RawBus:
         self.socket.sendall(b"\0AUTH EXTERNAL " + uid + b"\r\n")
         if not self._line().startswith(b"OK "):
             raise ConnectionError("not authenticated")
+        self.socket.sendall(b"NEGOTIATE_UNIX_FD\r\n")
+        self._line()  # it may say no
         self.socket.sendall(b"BEGIN\r\n")
         if system:
             path, interface, name = BROKER
             self.answer(self.send("Hello", destination=name, path=path, interface=interface))
+
+    def fileno(self):
+        return self.socket.fileno()
 
     def close(self):
         self.socket.close()
@@ -124,11 +129,9 @@ class RawBus:
         self.socket.sendall(self.make(member, **options))
         return self.serial
 
-    def send_descriptors(self, descriptors, member="GetStatus", **options):
-        raw = self.make(member, descriptors=len(descriptors), **options)
+    def send_descriptors(self, data, descriptors):
         rights = array.array("i", descriptors)
-        self.socket.sendmsg([raw], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
-        return self.serial
+        self.socket.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
 
     def receive(self):
         self._fill(16)
@@ -139,6 +142,13 @@ class RawBus:
         fields, body = self.buffer[16:16 + header[6]], self.buffer[begin:begin + header[4]]
         self.buffer = self.buffer[begin + header[4]:]
         return Answer(header, fields, body)
+
+    def receive_all(self):
+        """At least one, and all that came with it."""
+        answers = [self.receive()]
+        while self.buffer:
+            answers.append(self.receive())
+        return answers
 
     def answer(self, serial):
         """Wait for the answer to this call; what else comes is not looked at."""

@@ -25,7 +25,8 @@ for i in range(count):
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen()
-    os.dup2(listener.detach(), 3 + i, inheritable=True)
+    assert listener.fileno() == 3 + i
+    os.set_inheritable(listener.detach(), True)
 os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(count)}
 if names:
     os.environ["LISTEN_FDNAMES"] = ":".join(f"{names}{i}" for i in range(count))
@@ -59,7 +60,8 @@ def serves(daemon):
 def inherited():
     with network() as net:
         for names in ("", "listener-"):
-            serves(Daemon(net.client, prefix=(sys.executable, "-c", INHERIT, 110, names)))
+            for count in (110, 130):
+                serves(Daemon(net.client, prefix=(sys.executable, "-c", INHERIT, count, names)))
 
 
 @tap.test("/start/descriptors/too-few-are-told-and-nothing-is-touched")

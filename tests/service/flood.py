@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What an ordinary user may try. A program of its own, so that it can be run as one:
+
+    flood.py ATTACK...     makes them all, says "ready", holds on to all it has until told to end,
+                           and then prints what came of each, one JSON object.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import select
+import socket
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from rawbus import CONTROL, INTERACTIVE, NO_REPLY, SYSTEM, RawBus, text
+
+MIB = 1 << 20
+CLIENTS = 20  # more than there are places for one user
+kept = []
+
+
+def connect():
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.settimeout(10)
+    client.connect(CONTROL)
+    kept.append(client)
+    return client
+
+
+def clients():
+    """As many as get in, with their handshakes done."""
+    for _ in range(CLIENTS):
+        with contextlib.suppress(OSError):
+            kept.append(RawBus())
+            yield kept[-1]
+
+
+def send_some(client, data):
+    """As much of it as is taken without waiting; False if the other side has hung up."""
+    client.settimeout(0.2)
+    try:
+        client.sendall(data)
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def half_open():
+    """Handshakes that never end. How long until they are ended."""
+    begin = time.monotonic()
+    waiting = [connect() for _ in range(CLIENTS)]
+    for client in waiting:
+        send_some(client, b"\0AUTH EXTERNAL ")
+
+    def result():
+        for client in waiting:
+            with contextlib.suppress(ConnectionError):
+                client.settimeout(10)
+                while client.recv(4096):
+                    pass
+        return time.monotonic() - begin
+
+    return result
+
+
+def huge():
+    """All but the last byte of 127 MiB each. How many of the connections were ended."""
+    chunk = b"\0" * MIB
+    ended = 0
+    for bus in clients():
+        raw = bus.make("GetStatus", types="ay", body_size=127 * MIB)
+        alive = send_some(bus.socket, raw)
+        for _ in range(127):
+            alive = alive and send_some(bus.socket, chunk)
+        ended += not alive
+    return lambda: ended
+
+
+def claims():
+    """Headers that claim what cannot be."""
+    ended = 0
+    for size in (0x7fffffff, 0xffffffff, 128 * MIB, 64 * MIB, 8192):
+        with contextlib.suppress(OSError), RawBus() as bus:
+            raw = bytearray(bus.make("GetStatus", types="ay", body_size=size))
+            send_some(bus.socket, raw)
+            bus.wait_closed()
+            ended += 1
+    return lambda: ended
+
+
+def unfinished():
+    """All but the last byte of a message that would be allowed. How long until they are ended."""
+    begin = time.monotonic()
+    waiting = list(clients())
+    for bus in waiting:
+        send_some(bus.socket, bus.make("GetStatus")[:-1])
+
+    def result():
+        for bus in waiting:
+            bus.socket.settimeout(10)
+            bus.wait_closed()
+        return time.monotonic() - begin
+
+    return result
+
+
+def byte_by_byte():
+    """A call in as many pieces as it has bytes. Its error, null for none."""
+    bus = next(clients())
+    raw = bus.make("GetStatus")
+    for i in range(len(raw)):
+        bus.socket.sendall(raw[i:i + 1])
+    error = bus.answer(bus.serial).error
+    return lambda: error
+
+
+def descriptors():
+    """Pipes, four with each piece of a message that never ends. How many somebody still holds when
+    the connections are gone.
+    """
+    readers = []
+    for bus in clients():
+        reader, writer = os.pipe()
+        readers.append(reader)
+        raw = bus.make("GetStatus", descriptors=40)[:-1]
+        with contextlib.suppress(OSError):
+            for i in range(0, len(raw), 10):
+                bus.send_descriptors(raw[i:i + 10], [writer] * 4)
+        os.close(writer)
+
+    def result():
+        for bus in kept:
+            bus.close()
+        poll = select.poll()
+        for reader in readers:
+            poll.register(reader, select.POLLIN)
+        deadline = time.monotonic() + 5
+        held = len(readers)
+        while held and time.monotonic() < deadline:
+            held = len(readers) - len(poll.poll(100))
+        return held
+
+    return result
+
+
+def system():
+    bus = RawBus(SYSTEM, system=True, seconds=30)
+    kept.append(bus)
+    return bus
+
+
+def bus_descriptors():
+    """Over the system bus: the broker is to say no, and nobody to keep any."""
+    bus = system()
+    reader, writer = os.pipe()
+    with contextlib.suppress(OSError):
+        bus.send_descriptors(bus.make("GetStatus", descriptors=10), [writer] * 10)
+    os.close(writer)
+    bus.close()
+    held = not select.select([reader], [], [], 5)[0]
+    return lambda: held
+
+
+def bus_subscribe():
+    """Subscribe, and leave the bus."""
+    for _ in range(20):
+        with RawBus(SYSTEM, system=True) as bus:
+            bus.call("Subscribe")
+    return lambda: None
+
+
+def bus_huge():
+    """Large arguments, one after the other. The errors they got."""
+    bus = system()
+    body = text("x" * (8 * MIB))
+    errors = {bus.call("Reload", types="s", body=body).error for _ in range(8)}
+    return lambda: sorted(errors)
+
+
+def bus_changes():
+    """Changes that wait for a polkit that does not answer, some with large arguments. The errors
+    of those that may not even wait: of all but eight.
+    """
+    buses = [system() for _ in range(20)]
+    body = text("x" * 7000)
+    for _ in range(20):
+        for bus in buses:
+            bus.send("Reload", flags=INTERACTIVE)
+            bus.send("AddSubflow", types="s", body=body, flags=INTERACTIVE | NO_REPLY)
+    errors = []
+    while len(errors) < 20 * 20 - 8:
+        ready, _, _ = select.select(buses, [], [], 10)
+        for bus in ready:
+            errors += [answer.error for answer in bus.receive_all() if answer.serial]
+    return lambda: sorted(set(errors))
+
+
+def main():
+    results = {name: globals()[name.replace("-", "_")]() for name in sys.argv[1:]}
+    print("ready", flush=True)
+    sys.stdin.read()
+    print(json.dumps({name: result() for name, result in results.items()}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

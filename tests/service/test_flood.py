@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What an ordinary user can do to the installed service: nothing that others would notice."""
+
+import contextlib
+import json
+import os
+import pathlib
+import select
+import subprocess
+import sys
+import time
+
+sys.path[1:1] = [str(pathlib.Path(__file__).resolve().parents[1]),
+                 str(pathlib.Path(__file__).resolve().parents[1] / "netns")]
+
+import container
+import tap
+from hosts import wait_until
+from rawbus import SYSTEM, RawBus
+from service import UNIT, Service, is_on_the_bus, main_pid, properties, run
+
+FLOOD = pathlib.Path(__file__).with_name("flood.py")
+GROWTH_MAX_KB = 8 * 1024
+CLIENTS_MAX = 48 + 1  # and root
+ANSWER_MAX_S = 0.1
+IDLE_MAX_S = 0.05  # of processor time in a second with nothing to do
+LIMITS = "org.freedesktop.DBus.Error.LimitsExceeded"
+
+
+class Flooder:
+    """flood.py as an ordinary user; who comes out of the `with` has ended it and has `results`."""
+
+    def __init__(self, *attacks, user=65534):
+        self.child = subprocess.Popen(
+            ["/usr/bin/python3", str(FLOOD), *attacks], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True, user=user, group="nogroup", extra_groups=[])
+        self.results = None
+
+    def __enter__(self):
+        tap.equal(self.child.stdout.readline(), "ready\n", "what the flooder says")
+        return self
+
+    def __exit__(self, kind, _value, _trace):
+        said, _ = self.child.communicate(timeout=30)
+        if not kind:
+            tap.equal(self.child.returncode, 0, "exit of the flooder")
+            self.results = json.loads(said)
+
+
+class Process:
+    """mptcpd as the kernel sees it, and what it was at first."""
+
+    def __init__(self):
+        self.pid = main_pid()
+        self.proc = pathlib.Path(f"/proc/{self.pid}")
+        self.begin = self.resident_kb()
+        self.descriptors = self.count_descriptors()
+
+    def resident_kb(self):
+        status = (self.proc / "status").read_text(encoding="ascii")
+        return int(status.partition("VmRSS:")[2].split()[0])
+
+    def count_descriptors(self):
+        return len(os.listdir(self.proc / "fd"))
+
+    def seconds(self):
+        """Of processor time, so far."""
+        fields = (self.proc / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def is_small(self):
+        growth = self.resident_kb() - self.begin
+        tap.note(f"RSS grew by {growth} kB, descriptors from {self.descriptors} to "
+                 f"{self.count_descriptors()}")
+        tap.at_most(growth, GROWTH_MAX_KB, "growth of RSS in kB")
+        tap.at_most(self.count_descriptors() - self.descriptors, CLIENTS_MAX * 4, "descriptors more")
+
+    def is_idle(self):
+        before = self.seconds()
+        select.select([], [], [], 1)
+        tap.at_most(self.seconds() - before, IDLE_MAX_S, "processor time in an idle second")
+
+    def has_nothing_left(self):
+        tap.equal(main_pid(), self.pid, "process")
+        wait_until(lambda: self.count_descriptors() == self.descriptors, 8,
+                   f"{self.descriptors} descriptors again", self.count_descriptors)
+        self.is_idle()
+        self.is_small()
+
+
+def answers(what, **options):
+    """Root's GetStatus, with all that is before it; the longest of ten."""
+    longest = 0
+    for _ in range(10):
+        begin = time.monotonic()
+        with RawBus(**options) as bus:
+            tap.equal(bus.call("GetStatus").error, None, f"GetStatus {what}")
+        longest = max(longest, time.monotonic() - begin)
+    tap.note(f"root's status {what}: {longest * 1000:.1f} ms")
+    tap.at_most(longest, ANSWER_MAX_S * tap.SLOW, f"seconds of root's status {what}")
+
+
+@contextlib.contextmanager
+def flood(*attacks, users=(65534,)):
+    """Root is served meanwhile, it stays small, and nothing is left. Gives the results."""
+    with Service():
+        wait_until(is_on_the_bus, 40, "it is on the system bus")
+        answers("before")
+        process = Process()
+        results = []
+        with contextlib.ExitStack() as stack:
+            flooders = [stack.enter_context(Flooder(*attacks, user=user)) for user in users]
+            answers("meanwhile")
+            answers("meanwhile, over the system bus", path=SYSTEM, system=True)
+            process.is_small()
+        results.extend(flooder.results for flooder in flooders)
+        yield results
+        process.has_nothing_left()
+        answers("afterwards")
+
+
+@tap.test("/flood/handshakes/that-never-end-are-ended", 60)
+def half_open():
+    with flood("half-open", users=(65534, 65533, 65532)) as results:
+        for result in results:
+            tap.at_most(result["half-open"], 8 * tap.SLOW, "seconds until all are ended")
+
+
+@tap.test("/flood/messages/of-127-MiB-are-not-taken", 60)
+def huge():
+    with flood("huge", "claims") as results:
+        tap.equal(results[0]["huge"], 20, "connections that were ended")
+        tap.equal(results[0]["claims"], 5, "connections whose headers lied")
+
+
+@tap.test("/flood/messages/that-never-end-are-ended", 60)
+def unfinished():
+    with flood("byte-by-byte", "unfinished") as results:
+        tap.equal(results[0]["byte-by-byte"], None, "error of a call that came byte by byte")
+        tap.at_most(results[0]["unfinished"], 8 * tap.SLOW, "seconds until all are ended")
+
+
+@tap.test("/flood/descriptors/none-are-taken", 60)
+def descriptors():
+    with flood("descriptors", "bus-descriptors") as results:
+        tap.equal(results[0], {"descriptors": 0, "bus-descriptors": False}, "pipes still held")
+
+
+@tap.test("/flood/bus/monitors-that-leave-leave-nothing", 60)
+def subscribe():
+    with flood("bus-subscribe"):
+        pass
+
+
+@tap.test("/flood/bus/large-arguments-are-read-over", 60)
+def bus_huge():
+    with flood("bus-huge") as results:
+        tap.equal(results[0]["bus-huge"], [LIMITS], "their errors")
+
+
+@tap.test("/flood/bus/root-is-served-while-others-wait-for-polkit", 60)
+def polkit():
+    with Service():
+        wait_until(is_on_the_bus, 40, "it is on the system bus")
+        run("systemctl", "start", "polkit.service")
+        process = Process()
+        run("systemctl", "kill", "--signal=STOP", "polkit.service")
+        try:
+            with Flooder("bus-changes") as flooder:
+                process.is_small()
+                for _ in range(10):
+                    with RawBus(SYSTEM, system=True) as bus:
+                        tap.equal(bus.call("Reload").error, None, "root's Reload")
+                answers("meanwhile", path=SYSTEM, system=True)
+            tap.equal(flooder.results["bus-changes"], [LIMITS], "errors of most")
+        finally:
+            run("systemctl", "kill", "--signal=CONT", "polkit.service")
+        process.has_nothing_left()
+
+
+@tap.test("/flood/unit/has-a-last-line", 30)
+def last_line():
+    limits = properties("LimitNOFILE", "MemoryMax", "TasksMax")
+    tap.equal(limits, ["1024", str(1 << 30), "16"], f"limits of {UNIT}")
+
+
+if __name__ == "__main__":
+    if "--inside" in sys.argv:
+        sys.argv.remove("--inside")
+    elif "--list" not in sys.argv:
+        container.test(pathlib.Path(__file__).resolve(), sys.argv[1:])
+    tap.main()
