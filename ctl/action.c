@@ -36,7 +36,8 @@ static int parse_options(int n_args, char **args, struct mptcpctl_subflow_reques
 		if (strcmp(args[i], "id") == 0) {
 			code = argument_value(n_args, args, &i, &value);
 			if (code == EXIT_DONE)
-				code = argument_id(value, 1, &request->local_id);
+				code = argument_id(value, 0, &request->local_id);
+			request->initial_id = code == EXIT_DONE && !request->local_id;
 		} else if (strcmp(args[i], "dev") == 0) {
 			code = argument_value(n_args, args, &i, &request->interface);
 		} else if (strcmp(args[i], "backup") == 0) {

@@ -137,7 +137,7 @@ int direct_subflow_add(struct direct *direct, uint32_t token,
 				   request->local.address,
 				   request->interface ? request->interface : "this host");
 	command.ifindex = local->interface->ifindex;
-	if (!command.local_id)
+	if (!command.local_id && !request->initial_id)
 		command.local_id = choose_id(direct, connection, &command.local);
 	return direct_told(direct, kernel_ops.subflow_create(direct->kernel, token, &command));
 }

@@ -161,8 +161,11 @@ json_t *json_connection(const struct mptcpctl_connection *connection)
 	json_put(object, "local", address(&connection->local));
 	json_put(object, "remote", address(&connection->remote));
 	json_put(object, "subflows", subflows);
-	json_put(object, "announced", addresses(connection->announced));
-	json_put(object, "peer-addresses", addresses(connection->peer_addresses));
+	json_put(object, "announced",
+		 connection->announced_unknown ? json_null() : addresses(connection->announced));
+	json_put(object, "peer-addresses",
+		 connection->peer_addresses_unknown ? json_null()
+						    : addresses(connection->peer_addresses));
 	return object;
 }
 

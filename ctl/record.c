@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "record.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -8,6 +9,8 @@
 #include "names.h"
 
 #define FLAGS_MAX 8
+/* As many as there are ids. */
+#define ADDRESSES_MAX 255
 
 /* Nodes of the lists, with room for their texts. */
 struct subflow_node {
@@ -136,12 +139,39 @@ static const struct mptcpctl_address *link_peers(const struct connection *connec
 	return connection->n_peers ? &nodes[0].address : NULL;
 }
 
+/*
+ * What the connection's own side announced. Only of a userspace path manager's connections does the
+ * kernel tell, and not every kernel: see kernel_ops.own_addresses. False: not known.
+ */
+static bool link_announced(struct kernel *kernel, const struct connection *connection,
+			   struct address_node *nodes, const struct mptcpctl_address **ret_first)
+{
+	struct event_endpoint known[ADDRESSES_MAX];
+	int n = connection->path_manager != PATH_MANAGER_USERSPACE
+			? -EOPNOTSUPP
+			: kernel_ops.own_addresses(kernel, connection->token, known, ADDRESSES_MAX);
+	size_t used = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (!(known[i].flags & MPTCPD_FLAG_SIGNAL))
+			continue;
+		nodes[used].address.addr = record_addr(&known[i].addr, nodes[used].text);
+		nodes[used].address.id = known[i].id;
+		if (used > 0)
+			nodes[used - 1].address.next = &nodes[used].address;
+		used++;
+	}
+	*ret_first = used ? &nodes[0].address : NULL;
+	return n >= 0;
+}
+
 int record_connection(
 	const struct model *model, struct kernel *kernel, const struct connection *connection,
 	int (*on_connection)(void *data, const struct mptcpctl_connection *connection), void *data)
 {
 	struct subflow_node *subflows = allocate(connection->n_subflows, sizeof(*subflows));
 	struct address_node *peers = allocate(connection->n_peers, sizeof(*peers));
+	struct address_node *announced = allocate(ADDRESSES_MAX, sizeof(*announced));
 	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE];
 	struct mptcpctl_connection record = {
 		.token = connection->token,
@@ -154,11 +184,16 @@ int record_connection(
 		.remote = record_addr(&connection->remote, remote),
 		.subflows = link_subflows(model, kernel, connection, subflows),
 		.peer_addresses = link_peers(connection, peers),
+		.peer_addresses_unknown = connection->n_peers == 0, /* no kernel tells them */
 	};
-	int r = on_connection(data, &record);
+	int r;
 
+	record.announced_unknown =
+		!link_announced(kernel, connection, announced, &record.announced);
+	r = on_connection(data, &record);
 	free(subflows);
 	free(peers);
+	free(announced);
 	return r;
 }
 

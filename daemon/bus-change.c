@@ -81,9 +81,11 @@ static int add_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 	if (r >= 0)
 		r = sd_bus_message_read(m, "b", &backup);
 	if (r >= 0)
-		r = bus_read_no_options(m, error);
+		r = bus_read_option(m, "initial-id", &request.fixed_id, error);
 	if (r < 0)
 		return r;
+	if (request.fixed_id && request.local_id)
+		return bus_invalid(error, "\"initial-id\" goes with id 0");
 	if (request.local.family != request.remote.family)
 		return bus_invalid(error,
 				   "the local and the remote address are of different families");

@@ -38,9 +38,12 @@ MPTCPCTL_EXPORT int mptcpctl_subflow_add(struct mptcpctl *ctl, uint32_t token,
 	int r = new_call(ctl, "AddSubflow", token, &request->local, &request->remote, &m);
 
 	if (r >= 0)
-		r = sd_bus_message_append(m, "ysba{sv}", request->local_id,
+		r = sd_bus_message_append(m, "ysb", request->local_id,
 					  request->interface ? request->interface : "",
-					  request->backup, 0);
+					  request->backup);
+	if (r >= 0)
+		r = request->initial_id ? sd_bus_message_append(m, "a{sv}", 1, "initial-id", "b", 1)
+					: sd_bus_message_append(m, "a{sv}", 0);
 	return handle_call(ctl, m, r, NULL);
 }
 

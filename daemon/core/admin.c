@@ -109,7 +109,7 @@ int engine_subflow_add(struct engine *engine, uint32_t token, const struct subfl
 	subflow->remote = request->remote;
 	subflow->asked_port = request->local.port;
 	subflow->ifindex = local->interface->ifindex;
-	subflow->fixed_id = request->local_id != 0;
+	subflow->fixed_id = request->fixed_id || request->local_id != 0;
 	if (subflow->fixed_id)
 		subflow->local_id = request->local_id;
 	subflow->want_backup = request->flags & MPTCPD_FLAG_BACKUP;

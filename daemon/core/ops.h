@@ -37,6 +37,7 @@ struct subflow_request {
 	uint8_t local_id, remote_id; /* remote_id 0: unknown, or the initial address */
 	uint32_t flags; /* 0 or MPTCPD_FLAG_BACKUP */
 	uint32_t ifindex; /* what the subflow is bound to */
+	bool fixed_id; /* from a person, to the engine: local_id is meant, even if it is 0 */
 };
 
 struct kernel_ops {

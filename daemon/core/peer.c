@@ -136,13 +136,16 @@ int peer_apply_removed(struct model *model, struct connection *connection,
 	struct mptcpd_peer_address *known = find(connection, event->id);
 	struct event_peer_address removed = {.id = event->id};
 
-	connection->touched = model->mark;
-	change->remote_id = event->id;
 	if (known) {
 		removed.addr = known->addr;
 		connection_remove_peer(connection, known);
+	} else if (event->id == 0) {
+		removed.addr = connection->remote;
+		if (!forget_initial(connection))
+			return 0;
 	}
-	if (known || (event->id == 0 && forget_initial(connection)))
-		tell(model, connection, CHANGE_ADDRESS_REMOVED, &removed, change);
+	/* One that was never announced is told all the same, by its id alone. */
+	tell(model, connection, CHANGE_ADDRESS_REMOVED, &removed, change);
+	change->remote = removed.addr;
 	return 0;
 }

@@ -100,6 +100,8 @@ struct mptcpctl_connection {
 	struct mptcpctl_addr local, remote;
 	const struct mptcpctl_subflow *subflows;
 	const struct mptcpctl_address *announced, *peer_addresses;
+	/* Nobody can tell them: the list is NULL for that. */
+	bool announced_unknown, peer_addresses_unknown;
 };
 
 struct mptcpctl_endpoint {
@@ -255,6 +257,7 @@ struct mptcpctl_subflow_request {
 	const char *interface; /* NULL: the one that has the local address */
 	uint8_t local_id; /* 0: mptcpd chooses */
 	bool backup;
+	bool initial_id; /* local_id 0 is meant: the id of the address the connection began on */
 };
 
 /*

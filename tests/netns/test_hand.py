@@ -6,13 +6,14 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 import unicodedata
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import sandbox
 import tap
-from daemon import MPTCPCTL, Daemon
+from daemon import MPTCPCTL, Daemon, matches
 from hosts import Network, Traffic, wait_until
 
 # An mptcpd that does nothing by itself.
@@ -151,6 +152,77 @@ def withdraw_initial(mode):
         scene.ctl("withdraw", token, "id", "0")
         wait_until(lambda: scene.server.nstat()["RmAddr"] == 1, 3, "RM_ADDR at the server")
         wait_until(lambda: scene.joined(token) == ["10.0.2.1"], 3, "the peer closes it")
+
+
+class Events:
+    """`mptcpctl --json monitor`, read in the background."""
+
+    def __init__(self, scene):
+        self.events = []
+        self.child = scene.client.start(MPTCPCTL, *scene.socket, "--json", "monitor",
+                                        stdout=subprocess.PIPE)
+        threading.Thread(target=self.read, daemon=True).start()
+        self.wait(event="synchronized")
+
+    def read(self):
+        for line in self.child.stdout:
+            self.events.append(json.loads(line))
+
+    def wait(self, **wanted):
+        def found():
+            return [e for e in list(self.events) if matches(e, wanted)]
+        return wait_until(found, 3, f"{wanted}", lambda: self.events)[0]
+
+
+@with_and_without("announced/what-the-kernel-knows")
+def announced(mode):
+    with Scene(mode, "userspace") as scene:
+        tap.needs_kernel(6, 9, "GET_ADDR knows no token")
+        token = scene.connect()
+        scene.ctl("announce", token, "10.0.2.1", "id", "9")
+        scene.ctl("announce", token, "10.0.3.1", "id", "7", "port", "99")
+        scene.ctl("subflow", "add", token, "10.0.3.1", "10.0.1.2:5000", "id", "8")
+        wait_until(lambda: "10.0.3.1" in scene.joined(token), 3, "a join")
+        shown, = scene.json("connection", token)["connections"]
+        tap.equal(sorted((a["id"], a["address"], a["port"]) for a in shown["announced"]),
+                  [(7, "10.0.3.1", 99), (9, "10.0.2.1", 0)], "announced")
+        scene.ctl("withdraw", token, "id", "9")
+        shown, = scene.json("connection", token)["connections"]
+        tap.equal([a["id"] for a in shown["announced"]], [7], "after the withdrawal")
+
+
+@tap.test("/hand/announced/null-where-nobody-knows")
+def announced_unknown():
+    with Scene("direct", "kernel") as scene:
+        shown, = scene.json("connection", scene.connect())["connections"]
+        tap.equal((shown["announced"], shown["peer-addresses"]), (None, None), "unknown")
+
+
+@with_and_without("removed/an-id-that-was-never-announced-is-told")
+def removed(mode):
+    with Scene(mode, "userspace") as scene:
+        scene.server.sysctl("net.mptcp.path_manager", "userspace")
+        events = Events(scene)
+        token = scene.connect()
+        ours = scene.server.connections()[0]["token"]
+        scene.ctl("subflow", "add", token, "10.0.2.1", "10.0.2.2:5000")
+        # The server's kernel gives an id to the address that was joined.
+        wait_until(lambda: len(scene.server.subflows(ours)) == 2, 3, "a join")
+        number, = (s["local-id"] for s in scene.server.subflows(ours) if s["local-id"])
+        scene.server.run(MPTCPCTL, "withdraw", ours, "id", str(number))
+        event = events.wait(event="address-removed", token=token)
+        tap.equal((event["remote-id"], event["remote"]), (number, None), "the id alone")
+
+
+@with_and_without("subflow/with-id-0-from-another-address")
+def id_zero(mode):
+    with Scene(mode, "userspace") as scene:
+        token = scene.connect()
+        scene.ctl("subflow", "add", token, "10.0.3.1", "10.0.1.2:5000", "id", "0")
+        wait_until(lambda: len(scene.joined(token)) == 2, 3, "a join")
+        ids = {s["local"]["address"]: s["local-id"]
+               for s in scene.json("connection", token)["connections"][0]["subflows"]}
+        tap.equal(ids, {"10.0.1.1": 0, "10.0.3.1": 0}, "ids")
 
 
 EVIL = os.fsdecode(b"e\xff\x1b[2J\xc2\x9b\x7f")
