@@ -173,12 +173,18 @@ json_t *json_endpoint(const struct mptcpctl_endpoint *endpoint)
 {
 	json_t *object = json_object();
 
-	json_put(object, "id", number(endpoint->id));
+	json_put(object, "id", endpoint->id ? number(endpoint->id) : json_null());
 	json_put(object, "address", text(endpoint->addr.address));
 	json_put(object, "port", number(endpoint->addr.port));
 	json_put(object, "interface", text(endpoint->interface));
 	json_put(object, "flags", strings(endpoint->flags));
 	json_put(object, "owner", text(endpoint->owner));
+	if (!endpoint->state)
+		return object; /* nobody is there who knows */
+	json_put(object, "state", text(endpoint->state));
+	json_put(object, "reason", text(endpoint->reason));
+	json_put(object, "text", text(endpoint->text));
+	json_put(object, "needed-by", number(endpoint->needed_by));
 	return object;
 }
 

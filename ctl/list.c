@@ -176,14 +176,15 @@ static int parse_wanted_id(int n_args, char **args, unsigned long *ret_id)
 
 int ctl_endpoint(struct ctl *ctl, int n_args, char **args)
 {
-	static const char *const headers[] = {"ID", "ADDRESS", "INTERFACE", "FLAGS", "OWNER"};
+	static const char *const headers[] = {"ID",    "ADDRESS", "INTERFACE",
+					      "FLAGS", "OWNER",	  "STATE"};
 	int r, code = parse_wanted_id(n_args, args, &ctl->wanted_id);
 
 	if (code == EXIT_DONE)
 		code = backend_connect(ctl, false);
 	if (code)
 		return code;
-	begin_columns(ctl, headers, 5);
+	begin_columns(ctl, headers, 6);
 	ctl_begin_array(ctl, "endpoints");
 	r = backend_list_endpoints(ctl, on_endpoint, ctl);
 	if (r == 0 && ctl->wanted_id && !ctl->n_found)

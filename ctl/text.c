@@ -161,11 +161,15 @@ void text_endpoint_row(struct columns *columns, const struct mptcpctl_endpoint *
 {
 	char text[128];
 
-	columns_add(columns, "%u", endpoint->id);
+	if (endpoint->id)
+		columns_add(columns, "%u", endpoint->id);
+	else
+		columns_add(columns, "-");
 	columns_add(columns, "%s", text_addr(&endpoint->addr, text));
 	columns_add(columns, "%s", endpoint->interface ? endpoint->interface : "");
 	columns_add(columns, "%s", join(endpoint->flags, text, sizeof(text)));
 	columns_add(columns, "%s", endpoint->owner ? endpoint->owner : "");
+	columns_add(columns, "%s", endpoint->text ? endpoint->text : "");
 }
 
 void text_interface(struct ctl *ctl, const struct mptcpctl_interface *interface)

@@ -250,22 +250,46 @@ int bus_append_interface(sd_bus_message *m, const struct bus *bus,
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-int bus_append_endpoint(sd_bus_message *m, const struct bus *bus, const struct endpoint *endpoint,
-			const char *owner)
+static const char *const endpoint_states[] = {
+	[ENDPOINT_PRESENT] = "present",
+	[ENDPOINT_LEAVING] = "leaving",
+	[ENDPOINT_WAITING] = "waiting",
+	[ENDPOINT_HELD_OFF] = "held-off",
+};
+
+static int append_endpoint_extras(sd_bus_message *m, const struct explain_endpoint *endpoint)
+{
+	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+	if (r >= 0)
+		r = bus_append_extra(m, "state", "s", endpoint_states[endpoint->state]);
+	if (r >= 0 && endpoint->reason)
+		r = bus_append_extra(m, "reason", "s", endpoint->reason);
+	if (r >= 0 && endpoint->text[0])
+		r = bus_append_extra(m, "text", "s", endpoint->text);
+	if (r >= 0)
+		r = bus_append_extra(m, "needed-by", "t", (uint64_t)endpoint->needed_by);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+int bus_append_endpoint(sd_bus_message *m, const struct bus *bus,
+			const struct explain_endpoint *endpoint)
 {
 	const struct model *model = engine_model(bus->setup.engine);
+	const struct event_endpoint *is = &endpoint->is;
 	char text[ADDR_TEXT_SIZE];
 	int r = sd_bus_message_open_container(m, 'r', WIRE_IN_ENDPOINT);
 
 	if (r >= 0)
-		r = sd_bus_message_append(m, "ysq", endpoint->id,
-					  addr_format_host(&endpoint->addr, text),
-					  endpoint->addr.port);
+		r = sd_bus_message_append(m, "ysq", is->id, addr_format_host(&is->addr, text),
+					  is->addr.port);
 	if (r >= 0)
-		r = bus_append_text(m, model_interface_name(model, endpoint->ifindex));
+		r = bus_append_text(m, model_interface_name(model, is->ifindex));
 	if (r >= 0)
-		r = append_flags(m, endpoint->flags);
+		r = append_flags(m, is->flags);
 	if (r >= 0)
-		r = sd_bus_message_append(m, "sa{sv}", owner, 0);
+		r = sd_bus_message_append(m, "s", endpoint->ours ? "mptcpd" : "other");
+	if (r >= 0)
+		r = append_endpoint_extras(m, endpoint);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }

@@ -255,16 +255,21 @@ int bus_method_interfaces(sd_bus_message *m, void *data, sd_bus_error *error)
 int bus_method_endpoints(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct peer *peer = data;
-	const struct endpoint *endpoint;
+	struct engine *engine = peer->bus->setup.engine;
+	const struct endpoint *seen;
+	struct explain_endpoint endpoint;
 	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
 	int r = new_fresh_reply(m, peer, &reply);
+	size_t cursor = 0;
 
 	if (r >= 0)
 		r = sd_bus_message_open_container(reply, 'a', WIRE_ENDPOINT);
-	endpoint = engine_model(peer->bus->setup.engine)->endpoints;
-	for (; r >= 0 && endpoint; endpoint = endpoint->next)
-		r = bus_append_endpoint(reply, peer->bus, endpoint,
-					endpoint->ours ? "mptcpd" : "other");
+	for (seen = engine_model(engine)->endpoints; r >= 0 && seen; seen = seen->next) {
+		engine_explain_endpoint(engine, seen, loop_now_ms(), &endpoint);
+		r = bus_append_endpoint(reply, peer->bus, &endpoint);
+	}
+	while (r >= 0 && engine_explain_absent(engine, &cursor, &endpoint))
+		r = bus_append_endpoint(reply, peer->bus, &endpoint);
 	if (r >= 0)
 		r = sd_bus_message_close_container(reply);
 	return r < 0 ? r : send_reply(reply);

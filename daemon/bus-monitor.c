@@ -134,23 +134,24 @@ static int append_link(sd_bus_message *m, const struct bus *bus, uint32_t ifinde
 
 static int append_endpoint(sd_bus_message *m, const struct bus *bus, const struct change *change)
 {
-	const struct endpoint *endpoint = engine_model(bus->setup.engine)->endpoints;
-	struct endpoint gone = {.addr = change->local,
-				.flags = change->flags,
-				.ifindex = change->ifindex,
-				.id = change->local_id};
+	const struct endpoint *seen = engine_model(bus->setup.engine)->endpoints;
+	struct explain_endpoint endpoint = {.is = {.addr = change->local,
+						   .flags = change->flags,
+						   .ifindex = change->ifindex,
+						   .id = change->local_id},
+					    .ours = change->ours};
 	int r = sd_bus_message_open_container(m, 'e', "sv");
 
-	while (endpoint && endpoint->id != change->local_id)
-		endpoint = endpoint->next;
+	while (seen && seen->id != change->local_id)
+		seen = seen->next;
+	if (seen && change->type != CHANGE_ENDPOINT_REMOVED)
+		engine_explain_endpoint(bus->setup.engine, seen, loop_now_ms(), &endpoint);
 	if (r >= 0)
 		r = sd_bus_message_append(m, "s", "endpoint");
 	if (r >= 0)
 		r = sd_bus_message_open_container(m, 'v', WIRE_ENDPOINT);
-	if (r >= 0 && endpoint && change->type != CHANGE_ENDPOINT_REMOVED)
-		r = bus_append_endpoint(m, bus, endpoint, endpoint->ours ? "mptcpd" : "other");
-	else if (r >= 0)
-		r = bus_append_endpoint(m, bus, &gone, change->ours ? "mptcpd" : "other");
+	if (r >= 0)
+		r = bus_append_endpoint(m, bus, &endpoint);
 	if (r >= 0)
 		r = sd_bus_message_close_container(m);
 	return r < 0 ? r : sd_bus_message_close_container(m);

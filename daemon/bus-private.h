@@ -114,8 +114,8 @@ int bus_append_connection(sd_bus_message *m, const struct bus *bus,
 int bus_append_interface(sd_bus_message *m, const struct bus *bus,
 			 const struct interface *interface);
 /* owner: "mptcpd", "other" or "" */
-int bus_append_endpoint(sd_bus_message *m, const struct bus *bus, const struct endpoint *endpoint,
-			const char *owner);
+int bus_append_endpoint(sd_bus_message *m, const struct bus *bus,
+			const struct explain_endpoint *endpoint);
 int bus_append_addr(sd_bus_message *m, const struct mptcpd_addr *addr);
 /*
  * Text that may hold any bytes: names of interfaces, of files, what the configuration says. D-Bus

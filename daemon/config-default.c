@@ -15,6 +15,7 @@ static const struct preset presets[] = {
 	{"core", NULL, "path-manager", "kernel"},
 	{"endpoints", NULL, "plugin", "endpoints"},
 	{"endpoints", NULL, "flags", "subflow"},
+	{"endpoints", NULL, "hold", "5s"},
 	{"endpoints", NULL, "rejoin", "lazy"},
 	/* Mobile broadband may cost money: it is kept for the time when nothing else works. */
 	{"interface", "type:wwan", "flags", "subflow,backup"},

@@ -14,7 +14,7 @@
 
 static const char *const kinds[] = {"core", "endpoints", "interface", "policy", NULL};
 static const char *const core_keys[] = {"path-manager", NULL};
-static const char *const endpoints_keys[] = {"flags", "plugin", "rejoin", NULL};
+static const char *const endpoints_keys[] = {"flags", "hold", "plugin", "rejoin", NULL};
 static const char *const interface_keys[] = {"addresses", "announce", "flags",
 					     "rp-filter", "use",      NULL};
 static const struct config_word flag_words[] = {
@@ -132,6 +132,7 @@ static void read_endpoints(struct config_loader *loader, const struct ini_group 
 	const struct ini_key *plugin = ini_group_find(group, "plugin");
 	const struct ini_key *flags = ini_group_find(group, "flags");
 	const struct ini_key *rejoin = ini_group_find(group, "rejoin");
+	const struct ini_key *hold = ini_group_find(group, "hold");
 	struct stack_setup setup = {
 		.kind = STACK_ENDPOINTS,
 		.directory = loader->setup->plugin_directory,
@@ -148,6 +149,10 @@ static void read_endpoints(struct config_loader *loader, const struct ini_group 
 	read_flags(&loader->faults, flags, &rules->endpoint_flags);
 	if (config_read_choice(&loader->faults, rejoin, rejoin_words, &eager))
 		rules->rejoin_eager = eager;
+	if (value_duration(hold->value, &rules->endpoint_hold_ms) < 0)
+		report_add(&loader->faults, hold->where,
+			   "hold is '%s', expected a duration like 500ms, 30s, 5min or 1h",
+			   hold->value);
 	n = stack_start(&setup, &plugins, &loader->faults);
 	if (n > 1)
 		report_add(&loader->faults, setup.where, "more than one plugin, expected one");

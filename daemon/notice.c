@@ -65,7 +65,8 @@ void notice_log(const struct notice *notice, uint64_t now_ms)
 	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE], more[64] = "", about[32] = "";
 
 	if (notice->type != NOTICE_ENDPOINT_FOREIGN && notice->type != NOTICE_ENDPOINTS_FULL &&
-	    kind->logged_ms && now_ms - kind->logged_ms < INTERVAL_MS) {
+	    notice->type != NOTICE_ENDPOINT_LEAVING && kind->logged_ms &&
+	    now_ms - kind->logged_ms < INTERVAL_MS) {
 		kind->n_suppressed++;
 		return;
 	}
@@ -83,11 +84,14 @@ void notice_log(const struct notice *notice, uint64_t now_ms)
 		       refusal_text(notice->error), more);
 		break;
 	case NOTICE_ENDPOINT_FOREIGN:
-		l_warn("endpoint %s is somebody else's (NetworkManager's?) and left alone: let "
-		       "only "
-		       "one manage endpoints there, by 'use = no' for its interface here, or by "
-		       "connection.mptcp-flags=disabled there",
+		l_warn("endpoint %s is somebody else's (NetworkManager's?) and left alone: its "
+		       "flags are theirs to choose (connection.mptcp-flags there)",
 		       addr_format_host(&notice->local, local));
+		return;
+	case NOTICE_ENDPOINT_LEAVING:
+		l_warn("endpoint %s is to go (%s), and stays while %d connection%s need%s it",
+		       addr_format(&notice->local, local), notice->text, notice->error,
+		       notice->error == 1 ? "" : "s", notice->error == 1 ? "s" : "");
 		return;
 	case NOTICE_ENDPOINTS_FULL:
 		l_warn("no place for endpoint %s: the kernel takes %d",

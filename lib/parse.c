@@ -157,6 +157,12 @@ bool parse_interface(struct reader *reader, struct mptcpctl_interface *ret_inter
 bool parse_endpoint(struct reader *reader, struct mptcpctl_endpoint *ret_endpoint)
 {
 	struct mptcpctl_endpoint endpoint = {0};
+	const struct reader_key keys[] = {
+		{"state", 's', &endpoint.state},
+		{"reason", 's', &endpoint.reason},
+		{"text", 's', &endpoint.text},
+		{"needed-by", 't', &endpoint.needed_by},
+	};
 
 	if (!reader_enter(reader, 'r', WIRE_IN_ENDPOINT))
 		return false;
@@ -166,7 +172,7 @@ bool parse_endpoint(struct reader *reader, struct mptcpctl_endpoint *ret_endpoin
 	endpoint.interface = reader_text(reader);
 	endpoint.flags = reader_strings(reader);
 	endpoint.owner = reader_text(reader);
-	reader_keys(reader, NULL, 0);
+	reader_keys(reader, keys, 4);
 	reader_exit(reader);
 	*ret_endpoint = endpoint;
 	return reader->error == 0;

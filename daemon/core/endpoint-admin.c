@@ -11,6 +11,12 @@ static struct endpoint *find(const struct engine *engine, const struct event_end
 	return model_find_endpoint(&engine->model, endpoint->id, &endpoint->addr);
 }
 
+static void learn_gone(struct engine *engine, const struct event_endpoint *is, uint64_t now_ms)
+{
+	need_closed(engine, &is->addr, now_ms);
+	engine_event(engine, &(struct event){.type = EVENT_ENDPOINT_GONE, .endpoint = *is}, now_ms);
+}
+
 int engine_endpoint_add(struct engine *engine, const struct event_endpoint *endpoint,
 			uint64_t now_ms)
 {
@@ -37,8 +43,9 @@ int engine_endpoint_change(struct engine *engine, const struct event_endpoint *e
 	r = engine_command(engine, NULL, "SET_FLAGS",
 			   engine->ops->endpoint_flags(engine->kernel, &is));
 	if (r == 0)
-		engine_learn_endpoint(engine, EVENT_ENDPOINT, &is,
-				      now_ms); /* compare() finds out whose doing it is */
+		/* owned_compare() finds out whose doing it is. */
+		engine_event(engine, &(struct event){.type = EVENT_ENDPOINT, .endpoint = is},
+			     now_ms);
 	return r;
 }
 
@@ -55,7 +62,7 @@ int engine_endpoint_delete(struct engine *engine, const struct event_endpoint *e
 	r = engine_command(engine, NULL, "DEL_ADDR",
 			   engine->ops->endpoint_delete(engine->kernel, &is));
 	if (r == 0)
-		engine_learn_endpoint(engine, EVENT_ENDPOINT_GONE, &is, now_ms);
+		learn_gone(engine, &is, now_ms);
 	return r;
 }
 
@@ -76,7 +83,7 @@ int engine_endpoint_flush(struct engine *engine, uint64_t now_ms)
 		struct event_endpoint is = {.addr = engine->model.endpoints->addr,
 					    .id = engine->model.endpoints->id};
 
-		engine_learn_endpoint(engine, EVENT_ENDPOINT_GONE, &is, now_ms);
+		learn_gone(engine, &is, now_ms);
 	}
 	return r;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The host's endpoints and limits: wanted against seen, and whose they are. */
+/* The host's endpoints: wanted against seen, and the commands that close the difference. */
 #include "endpoint.h"
 
 #include <errno.h>
@@ -7,9 +7,8 @@
 
 #include "addr.h"
 #include "engine-private.h"
+#include "owned.h"
 
-/* What SET_FLAGS changes in place; the rest needs a new endpoint. */
-#define FLAGS_IN_PLACE (MPTCPD_FLAG_BACKUP | MPTCPD_FLAG_FULLMESH)
 #define RETRY_FIRST_MS 1000
 #define RETRY_MAX_MS 60000
 
@@ -22,26 +21,6 @@ static uint64_t back_off(uint8_t *attempts)
 	return delay < RETRY_MAX_MS ? delay : RETRY_MAX_MS;
 }
 
-/* ---- who has what ---- */
-
-static struct endpoint *find_by_id(const struct model *model, uint8_t id)
-{
-	struct endpoint *endpoint = model->endpoints;
-
-	while (endpoint && endpoint->id != id)
-		endpoint = endpoint->next;
-	return endpoint;
-}
-
-static struct endpoint *find_by_addr(const struct model *model, const struct mptcpd_addr *addr)
-{
-	struct endpoint *endpoint = model->endpoints;
-
-	while (endpoint && !addr_equal(&endpoint->addr, addr))
-		endpoint = endpoint->next;
-	return endpoint;
-}
-
 static size_t count_seen(const struct model *model)
 {
 	size_t n = 0;
@@ -50,78 +29,6 @@ static size_t count_seen(const struct model *model)
 	     endpoint = endpoint->next)
 		n++;
 	return n;
-}
-
-static struct owned *find_owned(struct endpoints *endpoints, const struct mptcpd_addr *addr)
-{
-	for (size_t i = 0; i < endpoints->n_owned; i++)
-		if (addr_equal(&endpoints->owned[i].is.addr, addr))
-			return &endpoints->owned[i];
-	return NULL;
-}
-
-static struct owned *add_owned(struct endpoints *endpoints, const struct mptcpd_addr *addr)
-{
-	struct owned *owned = NULL;
-
-	if (endpoints->n_owned < ENDPOINTS_OWNED_MAX)
-		owned = &endpoints->owned[endpoints->n_owned++];
-	/* Full: one whose address is away gives up its id. */
-	for (size_t i = 0; !owned && i < endpoints->n_owned; i++)
-		if (!endpoints->owned[i].wanted && !endpoints->owned[i].present)
-			owned = &endpoints->owned[i];
-	if (owned)
-		*owned = (struct owned){.is.addr = *addr};
-	return owned;
-}
-
-static bool is_id_free(const struct engine *engine, const struct owned *for_whom, uint8_t id)
-{
-	const struct endpoints *endpoints = &engine->endpoints;
-
-	if (find_by_id(&engine->model, id))
-		return false;
-	for (size_t i = 0; i < endpoints->n_owned; i++)
-		if (&endpoints->owned[i] != for_whom && endpoints->owned[i].is.id == id)
-			return false;
-	return true;
-}
-
-/* The one it had before, so that the peer knows the address again; else the lowest. 0: none. */
-static uint8_t choose_id(const struct engine *engine, const struct owned *owned)
-{
-	if (owned->is.id && is_id_free(engine, owned, owned->is.id))
-		return owned->is.id;
-	for (unsigned int id = 1; id <= UINT8_MAX; id++)
-		if (is_id_free(engine, owned, (uint8_t)id))
-			return (uint8_t)id;
-	return 0;
-}
-
-/* ---- what was changed by others ---- */
-
-static void compare(struct engine *engine, struct owned *owned)
-{
-	struct endpoint *seen = owned->is.id ? find_by_id(&engine->model, owned->is.id)
-					     : find_by_addr(&engine->model, &owned->is.addr);
-
-	if (!owned->present)
-		return;
-	if (!owned->is.id && seen && (seen->flags & MPTCPD_FLAG_IMPLICIT))
-		return; /* replaced, and the model does not know yet */
-	if (!seen || !addr_equal(&seen->addr, &owned->is.addr)) {
-		owned->present = false;
-		owned->hands_off = !owned->unconfirmed;
-		owned->unconfirmed = false;
-		return;
-	}
-	if (seen->flags != owned->is.flags && !owned->unconfirmed)
-		owned->pinned = true;
-	owned->unconfirmed = false;
-	owned->is.id = seen->id;
-	owned->is.flags = seen->flags;
-	owned->is.ifindex = seen->ifindex;
-	seen->ours = true;
 }
 
 static void notice(struct engine *engine, enum notice_type type, struct owned *owned, int error)
@@ -136,12 +43,6 @@ static void notice(struct engine *engine, enum notice_type type, struct owned *o
 
 /* ---- commands ---- */
 
-void engine_learn_endpoint(struct engine *engine, enum event_type type,
-			   const struct event_endpoint *is, uint64_t now_ms)
-{
-	engine_event(engine, &(struct event){.type = type, .endpoint = *is}, now_ms);
-}
-
 static void refresh(struct engine *engine)
 {
 	engine->resync[SNAPSHOT_ENDPOINTS].wanted = true;
@@ -155,14 +56,14 @@ static bool is_race(int r)
 
 static void add(struct engine *engine, struct owned *owned, uint64_t now_ms)
 {
-	struct endpoint *there = find_by_addr(&engine->model, &owned->want.addr);
+	struct endpoint *there = owned_find_seen(&engine->model, &owned->want.addr);
 	struct event_endpoint is = {.addr = owned->want.addr,
 				    .flags = owned->want.flags,
 				    .ifindex = owned->want.ifindex};
 	int r;
 
 	/* One that the kernel made by itself gives way to one without an id. */
-	is.id = there ? 0 : choose_id(engine, owned);
+	is.id = there ? 0 : owned_choose_id(engine, owned);
 	r = engine->ops->endpoint_add(engine->kernel, &is);
 	engine_command(engine, NULL, "ADD_ADDR", is_race(r) ? 0 : r);
 	if (r == -ERANGE)
@@ -174,12 +75,14 @@ static void add(struct engine *engine, struct owned *owned, uint64_t now_ms)
 	}
 	owned->is = is;
 	owned->present = true;
+	owned->leaving = LEAVING_NOT;
 	owned->attempts = 0;
 	owned->unconfirmed = there != NULL;
 	if (there)
 		refresh(engine); /* which id it got */
 	else
-		engine_learn_endpoint(engine, EVENT_ENDPOINT, &is, now_ms);
+		engine_learn(engine, &(struct event){.type = EVENT_ENDPOINT, .endpoint = is},
+			     now_ms);
 }
 
 static void take_away(struct engine *engine, struct owned *owned, uint64_t now_ms)
@@ -193,24 +96,32 @@ static void take_away(struct engine *engine, struct owned *owned, uint64_t now_m
 		return;
 	}
 	owned->present = false;
-	engine_learn_endpoint(engine, EVENT_ENDPOINT_GONE, &owned->is, now_ms);
+	owned->leaving = LEAVING_NOT;
+	need_closed(engine, &owned->is.addr, now_ms);
+	engine_learn(engine, &(struct event){.type = EVENT_ENDPOINT_GONE, .endpoint = owned->is},
+		     now_ms);
 }
 
-static void change_flags(struct engine *engine, struct owned *owned, uint64_t now_ms)
+static void change_flags(struct engine *engine, struct owned *owned, uint32_t flags,
+			 uint64_t now_ms)
 {
 	struct event_endpoint is = owned->is;
 	int r;
 
-	is.flags = owned->want.flags;
+	if (flags == owned->is.flags)
+		return;
+	is.flags = flags;
 	r = engine_command(engine, NULL, "SET_FLAGS",
 			   engine->ops->endpoint_flags(engine->kernel, &is));
 	if (r < 0) {
 		owned->due_ms = now_ms + back_off(&owned->attempts);
 		return;
 	}
+	if ((flags ^ owned->is.flags) & MPTCPD_FLAG_FULLMESH)
+		need_closed(engine, &owned->is.addr, now_ms);
 	owned->is = is;
 	owned->attempts = 0;
-	engine_learn_endpoint(engine, EVENT_ENDPOINT, &is, now_ms);
+	engine_learn(engine, &(struct event){.type = EVENT_ENDPOINT, .endpoint = is}, now_ms);
 }
 
 /* ---- what is wanted ---- */
@@ -218,7 +129,7 @@ static void change_flags(struct engine *engine, struct owned *owned, uint64_t no
 /* Somebody else's endpoint with that address does as well, and is not ours to touch. */
 static bool is_foreign(const struct engine *engine, const struct owned *owned)
 {
-	const struct endpoint *there = find_by_addr(&engine->model, &owned->want.addr);
+	const struct endpoint *there = owned_find_seen(&engine->model, &owned->want.addr);
 
 	return there && !owned->present && !(there->flags & MPTCPD_FLAG_IMPLICIT);
 }
@@ -251,26 +162,56 @@ static size_t count_foreign(const struct engine *engine)
 	return n;
 }
 
+/* It is not planned: when its address comes back, it is a new case. */
+static void forget_wish(struct owned *owned)
+{
+	owned->hands_off = owned->pinned = owned->told = false;
+	owned->attempts = owned->renewals = 0;
+	owned->due_ms = owned->renew_ms = 0;
+}
+
+/* Is the table full, and somebody waits for a place in it? */
+static bool lacks_places(const struct engine *engine)
+{
+	const struct endpoints *endpoints = &engine->endpoints;
+
+	if (!endpoints->max || count_seen(&engine->model) < endpoints->max)
+		return false;
+	for (size_t i = 0; i < endpoints->n_owned; i++)
+		if (endpoints->owned[i].wanted && !endpoints->owned[i].present &&
+		    !endpoints->owned[i].hands_off)
+			return true;
+	return false;
+}
+
+/* A place got free: the next try is now. */
+static void wake_waiting(struct endpoints *endpoints)
+{
+	for (size_t i = 0; i < endpoints->n_owned; i++)
+		if (endpoints->owned[i].wanted && !endpoints->owned[i].present)
+			endpoints->owned[i].due_ms = 0;
+}
+
 /* Which of the planned find a place, the first ones first. */
 static void match_plan(struct engine *engine)
 {
 	struct endpoints *endpoints = &engine->endpoints;
 	size_t room = endpoints->max ? endpoints->max - count_foreign(engine) : SIZE_MAX;
-
 	bool was_wanted[ENDPOINTS_OWNED_MAX] = {false};
 
 	for (size_t i = 0; i < endpoints->n_owned; i++) {
 		was_wanted[i] = endpoints->owned[i].wanted;
-		endpoints->owned[i].wanted = false;
+		endpoints->owned[i].wanted = endpoints->owned[i].planned = false;
 	}
 	for (size_t i = 0; i < engine->plan.n_endpoints; i++) {
 		const struct mptcpd_endpoint *want = &engine->plan.endpoints[i];
-		struct owned *owned = find_owned(endpoints, &want->addr);
+		struct owned *owned = owned_find(endpoints, &want->addr);
 
 		if (!owned)
-			owned = add_owned(endpoints, &want->addr);
+			owned = owned_add(endpoints, &want->addr);
 		if (!owned)
-			return;
+			break;
+		owned->planned = true;
 		owned->want = *want;
 		if (is_foreign(engine, owned)) {
 			notice(engine, NOTICE_ENDPOINT_FOREIGN, owned, 0);
@@ -284,104 +225,133 @@ static void match_plan(struct engine *engine)
 				owned->due_ms = 0; /* a place got free */
 		}
 	}
-	for (size_t i = 0; i < endpoints->n_owned; i++) {
-		struct owned *owned = &endpoints->owned[i];
-		bool planned = false;
-
-		for (size_t j = 0; j < engine->plan.n_endpoints && !planned; j++)
-			planned = addr_equal(&engine->plan.endpoints[j].addr, &owned->is.addr);
-		/* Its address is away: when it comes back, it is a new case. */
-		if (!planned) {
-			owned->hands_off = owned->pinned = owned->told = false;
-			owned->attempts = owned->renewals = 0;
-			owned->due_ms = owned->renew_ms = 0;
-		}
-	}
+	for (size_t i = 0; i < endpoints->n_owned; i++)
+		if (!endpoints->owned[i].planned && !endpoints->owned[i].present)
+			forget_wish(&endpoints->owned[i]);
+	if (endpoints->is_tight && !lacks_places(engine))
+		wake_waiting(endpoints);
+	endpoints->is_tight = lacks_places(engine);
 }
 
-/* Can the kernel not turn one into the other? */
-static bool needs_renewal(const struct owned *owned, uint64_t now_ms)
-{
-	if (owned->want.ifindex != owned->is.ifindex)
-		return true;
-	if (owned->renew_ms && owned->renew_ms <= now_ms)
-		return true;
-	return !owned->pinned && ((owned->want.flags ^ owned->is.flags) & ~FLAGS_IN_PLACE) != 0;
-}
-
-void engine_tell_host(struct engine *engine)
-{
-	struct event_endpoint list[ENDPOINTS_OWNED_MAX];
-	struct engine_host host = {
-		.endpoints = list,
-		.has_limits = engine->endpoints.has_limits,
-		.limits_before = engine->endpoints.before,
-		.limits_set = engine->endpoints.ours,
-	};
-
-	for (size_t i = 0; i < engine->endpoints.n_owned; i++) {
-		struct owned *owned = &engine->endpoints.owned[i];
-
-		if (!owned->present && !owned->wanted)
-			continue;
-		list[host.n_endpoints] = owned->is;
-		if (!owned->present) {
-			list[host.n_endpoints].id = choose_id(engine, owned);
-			owned->is.id = list[host.n_endpoints].id;
-		}
-		host.n_endpoints++;
-	}
-	if (engine->observer.on_host)
-		engine->observer.on_host(engine->observer.data, &host);
-}
+/* ---- acting ---- */
 
 static bool is_due(const struct owned *owned, uint64_t now_ms)
 {
-	return owned->due_ms <= now_ms;
+	return owned->present && !owned->unconfirmed && owned->due_ms <= now_ms;
+}
+
+/*
+ * Changes that close nothing. What the configuration does not want any more, and connections do, is
+ * a backup meanwhile.
+ */
+static void soften(struct engine *engine, struct owned *owned, uint64_t now_ms)
+{
+	if (owned->pinned || !is_due(owned, now_ms))
+		return;
+	if (owned->leaving == LEAVING_NOT)
+		change_flags(engine, owned, owned->want.flags, now_ms);
+	else if (owned->needed &&
+		 (owned->leaving == LEAVING_CONFIG || owned->leaving == LEAVING_FLAGS))
+		change_flags(engine, owned, owned->is.flags | MPTCPD_FLAG_BACKUP, now_ms);
+}
+
+static void add_wanted(struct engine *engine, uint64_t now_ms)
+{
+	struct endpoints *endpoints = &engine->endpoints;
+
+	for (size_t i = 0; i < engine->plan.n_endpoints; i++) {
+		struct owned *owned = owned_find(endpoints, &engine->plan.endpoints[i].addr);
+
+		if (!owned || !owned->wanted || owned->present || owned->hands_off ||
+		    owned->due_ms > now_ms)
+			continue;
+		if (endpoints->max && count_seen(&engine->model) >= endpoints->max)
+			return;
+		owned->renew_ms = 0;
+		add(engine, owned, now_ms);
+	}
+}
+
+/* Closes subflows, of connections that can do without them. Returns whether a place got free. */
+static bool let_go(struct engine *engine, struct owned *owned, uint64_t now_ms)
+{
+	if (owned->leaving == LEAVING_NOT || owned->needed || !is_due(owned, now_ms))
+		return false;
+	/* The last one taken away may have had the subflow that made this one superfluous. */
+	owned->needed = !owned->released && need_find(engine, owned);
+	if (owned->needed)
+		return false;
+	if (owned->leaving == LEAVING_FLAGS &&
+	    ((owned->want.flags ^ owned->is.flags) & ~FLAGS_IN_PLACE) == 0) {
+		change_flags(engine, owned, owned->want.flags, now_ms);
+		owned->leaving = LEAVING_NOT;
+		return false;
+	}
+	take_away(engine, owned, now_ms);
+	return !owned->present;
 }
 
 static void act(struct engine *engine, uint64_t now_ms)
 {
 	struct endpoints *endpoints = &engine->endpoints;
+	bool freed = false;
 
-	/* What goes makes room for what comes. */
-	for (size_t i = 0; i < endpoints->n_owned; i++) {
-		struct owned *owned = &endpoints->owned[i];
-
-		if (!owned->present || owned->unconfirmed || !is_due(owned, now_ms))
-			continue;
-		if (!owned->wanted || needs_renewal(owned, now_ms))
-			take_away(engine, owned, now_ms);
-		else if (!owned->pinned && owned->want.flags != owned->is.flags)
-			change_flags(engine, owned, now_ms);
-	}
-	for (size_t i = 0; i < engine->plan.n_endpoints; i++) {
-		struct owned *owned = find_owned(endpoints, &engine->plan.endpoints[i].addr);
-
-		if (!owned || !owned->wanted || owned->present || owned->hands_off)
-			continue;
-		if (is_due(owned, now_ms)) {
-			owned->renew_ms = 0;
-			add(engine, owned, now_ms);
-		}
+	for (size_t i = 0; i < endpoints->n_owned; i++)
+		soften(engine, &endpoints->owned[i], now_ms);
+	/* New before old, as far as there is room. */
+	add_wanted(engine, now_ms);
+	for (size_t i = 0; i < endpoints->n_owned; i++)
+		freed |= let_go(engine, &endpoints->owned[i], now_ms);
+	if (freed) {
+		wake_waiting(endpoints);
+		add_wanted(engine, now_ms);
 	}
 }
 
 /* ---- all together ---- */
 
-static uint64_t next_due(const struct endpoints *endpoints, uint64_t now_ms)
+static void earliest(uint64_t *next, uint64_t due_ms, uint64_t now_ms)
 {
-	uint64_t next = UINT64_MAX;
+	if (due_ms > now_ms && due_ms < *next)
+		*next = due_ms;
+}
 
-	for (size_t i = 0; i < endpoints->n_owned; i++) {
-		const struct owned *owned = &endpoints->owned[i];
+static uint64_t next_due(const struct engine *engine, uint64_t now_ms)
+{
+	uint64_t next = UINT64_MAX, hold = engine->rules->endpoint_hold_ms;
 
-		if (owned->due_ms > now_ms && owned->due_ms < next)
-			next = owned->due_ms;
-		if (owned->renew_ms > now_ms && owned->renew_ms < next)
-			next = owned->renew_ms;
+	for (size_t i = 0; i < engine->endpoints.n_owned; i++) {
+		const struct owned *owned = &engine->endpoints.owned[i];
+
+		earliest(&next, owned->due_ms, now_ms);
+		earliest(&next, owned->renew_ms, now_ms);
+		if (owned->leaving == LEAVING_NOT)
+			continue;
+		earliest(&next, owned->leaving_ms + hold, now_ms);
+		if (owned->away_ms)
+			earliest(&next, owned->away_ms + hold, now_ms);
 	}
 	return next;
+}
+
+/* Has the table room for fewer than there are? What was found full may have changed since. */
+static void learn_size(struct engine *engine)
+{
+	struct endpoints *endpoints = &engine->endpoints;
+
+	if (!endpoints->full || engine->resync[SNAPSHOT_ENDPOINTS].wanted ||
+	    engine->model.snapshot[SNAPSHOT_ENDPOINTS].open)
+		return;
+	endpoints->max = (uint32_t)count_seen(&engine->model);
+	if (endpoints->max < endpoints->full)
+		endpoints->max = endpoints->full;
+	endpoints->full = 0;
+}
+
+static void compare_all(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->endpoints.n_owned; i++)
+		owned_compare(engine, &engine->endpoints.owned[i]);
 }
 
 void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms)
@@ -395,77 +365,45 @@ void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms)
 		endpoints->due_ms = UINT64_MAX; /* what it made last stays */
 		return;
 	}
-	if (endpoints->full && !engine->resync[SNAPSHOT_ENDPOINTS].wanted &&
-	    !engine->model.snapshot[SNAPSHOT_ENDPOINTS].open) {
-		/* Some may have gone since, and some may have come from others. */
-		endpoints->max = (uint32_t)count_seen(&engine->model);
-		if (endpoints->max < endpoints->full)
-			endpoints->max = endpoints->full;
-		endpoints->full = 0;
-	}
+	learn_size(engine);
 	ask_plugin(engine);
-	for (size_t i = 0; i < endpoints->n_owned; i++)
-		compare(engine, &endpoints->owned[i]);
+	compare_all(engine);
 	match_plan(engine);
+	endpoints->n_leaving = 0;
+	endpoints->looked_ms = now_ms;
+	for (size_t i = 0; i < endpoints->n_owned; i++)
+		engine_judge_endpoint(engine, &endpoints->owned[i], now_ms);
+	if (endpoints->is_tight)
+		engine_release_outdated(engine);
+	owned_choose_ids(engine);
 	engine_tell_host(engine);
 	act(engine, now_ms);
-	for (size_t i = 0; i < endpoints->n_owned; i++)
-		compare(engine, &endpoints->owned[i]);
+	compare_all(engine);
 	engine_reconcile_limits(engine, now_ms);
-	endpoints->due_ms = next_due(endpoints, now_ms);
-	endpoints->dirty = false; /* what the commands changed is known */
+	endpoints->due_ms = next_due(engine, now_ms);
 }
 
-/* ---- subflows that died while their link is well ---- */
-
-/* Has any connection of the kernel's path manager a healthy subflow from there? */
-static bool has_healthy(const struct engine *engine, const struct mptcpd_addr *local)
+void engine_endpoint_touched(struct engine *engine)
 {
-	const struct connection *connection = model_next_connection(&engine->model, 0);
+	uint64_t look_ms;
 
-	for (; connection; connection = connection_next(connection)) {
-		if (connection->path_manager != PATH_MANAGER_KERNEL)
-			continue;
-		for (size_t i = 0; i < connection->n_subflows; i++)
-			if (connection->subflows[i].state == SUBFLOW_ESTABLISHED &&
-			    !connection->subflows[i].gone &&
-			    addr_equal_host(&connection->subflows[i].local, local))
-				return true;
-	}
-	return false;
+	if (engine->endpoints.n_leaving == 0)
+		return;
+	look_ms = need_next_look(engine);
+	if (look_ms < engine->endpoints.due_ms)
+		engine->endpoints.due_ms = look_ms;
 }
 
 void engine_endpoint_lost(struct engine *engine, const struct change *change, uint64_t now_ms)
 {
 	struct mptcpd_addr host = addr_host(&change->local);
-	struct owned *owned = find_owned(&engine->endpoints, &host);
+	struct owned *owned = owned_find(&engine->endpoints, &host);
 
 	/* Closed without an error: by the peer or the application, which meant it. */
 	if (!owned || !owned->present || !owned->wanted || owned->renew_ms || !change->error)
 		return;
-	if (!engine->rules->rejoin_eager && has_healthy(engine, &host))
-		return;
 	owned->renew_ms = now_ms + back_off(&owned->renewals);
 	engine->endpoints.dirty = true;
-}
-
-/* ---- coming and going ---- */
-
-void engine_set_host(struct engine *engine, const struct engine_host *host)
-{
-	struct endpoints *endpoints = &engine->endpoints;
-
-	for (size_t i = 0; i < host->n_endpoints; i++) {
-		struct owned *owned = add_owned(endpoints, &host->endpoints[i].addr);
-
-		if (!owned)
-			break;
-		owned->is = host->endpoints[i];
-		owned->present = owned->unconfirmed = true;
-	}
-	endpoints->has_limits = host->has_limits;
-	endpoints->before = host->limits_before;
-	endpoints->ours = host->limits_set;
 }
 
 void engine_leave(struct engine *engine, uint64_t now_ms)
@@ -474,12 +412,10 @@ void engine_leave(struct engine *engine, uint64_t now_ms)
 
 	for (size_t i = 0; i < endpoints->n_owned; i++) {
 		struct owned *owned = &endpoints->owned[i];
-		struct mptcpd_addr host = addr_host(&owned->is.addr);
 
-		compare(engine, owned);
+		owned_compare(engine, owned);
 		owned->wanted = false;
-		if (owned->present && !owned->unconfirmed && engine->connections_known &&
-		    !has_healthy(engine, &host))
+		if (owned->present && !owned->unconfirmed && !need_is_used(engine, &owned->is.addr))
 			take_away(engine, owned, now_ms);
 	}
 	engine_restore_limits(engine);

@@ -63,6 +63,8 @@ struct engine {
 
 /* Look at it in the next settle, before all others. */
 void engine_mark_dirty(struct engine *engine, struct connection *connection);
+/* A command of ours changed the kernel: the model and the observer learn it, nothing is marked. */
+void engine_learn(struct engine *engine, const struct event *event, uint64_t now_ms);
 /* Tell the observer. */
 void engine_tell(struct engine *engine, const struct change *change);
 /* Let the observer save it. */
@@ -155,13 +157,44 @@ struct mptcpd_connection engine_view_connection(struct engine *engine,
 
 /* Compare the host's wanted endpoints and limits with the kernel's, and act. */
 void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms);
-/* The model is to know at once what a command of ours changed. */
-void engine_learn_endpoint(struct engine *engine, enum event_type type,
-			   const struct event_endpoint *is, uint64_t now_ms);
+/* A connection changed: one that needed a leaving endpoint may not need it any more. */
+void engine_endpoint_touched(struct engine *engine);
+/* A subflow of the kernel's path manager died: it may have to be made again. */
+void engine_endpoint_lost(struct engine *engine, const struct change *change, uint64_t now_ms);
+/* Why it is leaving, in words. */
+const char *engine_leaving_text(enum leaving leaving);
+
+/* ---- leaving.c ---- */
+
+/* Is it to go, and does a connection need it? */
+void engine_judge_endpoint(struct engine *engine, struct owned *owned, uint64_t now_ms);
+/*
+ * Temporary addresses expire daily, and the table is small: while one waits for a place, of those
+ * of one link and family that are leaving only the one stays which most connections need.
+ */
+void engine_release_outdated(struct engine *engine);
+
+/* ---- owned.c ---- */
+
 /* Have the observer keep what is ours. */
 void engine_tell_host(struct engine *engine);
-/* A subflow of the kernel's path manager died: is it to be made again? */
-void engine_endpoint_lost(struct engine *engine, const struct change *change, uint64_t now_ms);
+
+/* ---- need.c ---- */
+
+/* Are all connections known? Before that, each endpoint counts as needed. */
+bool need_is_known(const struct engine *engine);
+/* Does any connection need the endpoint, which is leaving? Remembers one that does. */
+bool need_find(struct engine *engine, struct owned *owned);
+/* How many do. */
+size_t need_count(struct engine *engine, const struct owned *owned);
+/* Is what is lost so often back at once that it does not count yet, where it is used? */
+bool need_is_held(const struct engine *engine, const struct owned *owned);
+/* Would deleting an endpoint with this address close any subflow? */
+bool need_is_used(const struct engine *engine, const struct mptcpd_addr *addr);
+/* A command has just closed all subflows that began there; the kernel's events are on their way. */
+void need_closed(struct engine *engine, const struct mptcpd_addr *addr, uint64_t now_ms);
+/* When the connections may be looked through again, for those who need the leaving. */
+uint64_t need_next_look(const struct engine *engine);
 
 /* ---- limits.c ---- */
 

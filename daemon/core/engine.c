@@ -233,6 +233,30 @@ static void tell_refused(struct engine *engine, const struct change *change)
 		engine->observer.on_notice(engine->observer.data, &notice);
 }
 
+/*
+ * Others who manage endpoints do so when addresses come and go, and the kernel does not tell: look
+ * at once and a few times more.
+ */
+static const uint64_t foreign_looks_ms[] = {0, 500, 2000, 5000};
+#define N_FOREIGN_LOOKS (sizeof(foreign_looks_ms) / sizeof(foreign_looks_ms[0]))
+
+static void watch_foreign(struct engine *engine, uint64_t now_ms)
+{
+	engine->endpoints.foreign_ms = now_ms;
+	engine->endpoints.n_foreign_looks = engine->rules->endpoints.plugin ? 0 : N_FOREIGN_LOOKS;
+}
+
+/* UINT64_MAX: not before addresses change. */
+static uint64_t next_foreign_look(const struct engine *engine)
+{
+	const struct endpoints *endpoints = &engine->endpoints;
+
+	if (endpoints->n_foreign_looks == N_FOREIGN_LOOKS ||
+	    engine->model.path_manager == PATH_MANAGER_USERSPACE)
+		return UINT64_MAX;
+	return endpoints->foreign_ms + foreign_looks_ms[endpoints->n_foreign_looks];
+}
+
 static void handle_change(struct engine *engine, struct change *change, uint64_t now_ms)
 {
 	bool is_new = change->type != CHANGE_NONE || change->established;
@@ -279,6 +303,7 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		if (change->snapshot == SNAPSHOT_CONNECTIONS &&
 		    !engine->model.snapshot[SNAPSHOT_CONNECTIONS].brief) {
 			engine->connections_known = true;
+			engine->endpoints.dirty = true; /* those that are leaving may go now */
 			start_walk(engine);
 		}
 	}
@@ -287,6 +312,10 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 	if (change->type == CHANGE_SUBFLOW_CLOSED && connection &&
 	    connection->path_manager == PATH_MANAGER_KERNEL)
 		engine_endpoint_lost(engine, change, now_ms);
+	if (is_new && change->token)
+		engine_endpoint_touched(engine);
+	if (change->host)
+		watch_foreign(engine, now_ms);
 	tell_in_order(engine, connection, change);
 }
 
@@ -305,6 +334,14 @@ void engine_event(struct engine *engine, const struct event *event, uint64_t now
 		engine->counters.events_bad++;
 	else
 		handle_change(engine, &change, now_ms);
+}
+
+void engine_learn(struct engine *engine, const struct event *event, uint64_t now_ms)
+{
+	struct change change;
+
+	if (model_apply(&engine->model, event, now_ms, &change) == 0)
+		engine_tell(engine, &change);
 }
 
 void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t now_ms)
@@ -444,6 +481,10 @@ static void settle_resync(struct engine *engine, uint64_t now_ms)
 		want_resync(engine, SNAPSHOT_ENDPOINTS);
 		sweep_connections(engine);
 	}
+	if (next_foreign_look(engine) <= now_ms) {
+		engine->endpoints.n_foreign_looks++;
+		want_resync(engine, SNAPSHOT_ENDPOINTS);
+	}
 	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++) {
 		if (!engine->resync[kind].wanted || now_ms < engine->resync[kind].due_ms)
 			continue;
@@ -458,8 +499,10 @@ static void settle_resync(struct engine *engine, uint64_t now_ms)
 /* When a snapshot is due at the latest: all there is to do before the host is known. */
 static uint64_t next_snapshot(const struct engine *engine)
 {
-	uint64_t next = engine->sweep_due_ms;
+	uint64_t next = engine->sweep_due_ms, foreign = next_foreign_look(engine);
 
+	if (foreign < next)
+		next = foreign;
 	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++)
 		if (engine->resync[kind].wanted && engine->resync[kind].due_ms < next)
 			next = engine->resync[kind].due_ms;

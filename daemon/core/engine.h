@@ -24,6 +24,7 @@ enum notice_type {
 	NOTICE_ENDPOINT_FOREIGN, /* local: somebody else's endpoint has an address we want */
 	NOTICE_ENDPOINTS_FULL, /* local: finds no place in the kernel's table; error: its size */
 	NOTICE_ANNOUNCEMENT_REFUSED, /* remote, text: the peer announced what cannot be its own */
+	NOTICE_ENDPOINT_LEAVING, /* local, text: why; error: how many connections need it */
 	NOTICE_COMMAND_FAILED, /* command, error, text: not one that races and retries explain */
 };
 
@@ -168,6 +169,30 @@ struct explain_path {
 	uint64_t next_try_ms; /* from now */
 	bool backup;
 };
+
+/* How an endpoint stands. */
+enum endpoint_state {
+	ENDPOINT_PRESENT,
+	ENDPOINT_LEAVING, /* it is to go, or to change, and does so when no connection needs it */
+	ENDPOINT_WAITING, /* wanted, and not in the kernel: it has no place, or was refused */
+	ENDPOINT_HELD_OFF, /* wanted, and somebody deleted it */
+};
+
+struct explain_endpoint {
+	struct event_endpoint is; /* id 0: it is not in the kernel */
+	bool ours;
+	enum endpoint_state state;
+	const char *reason; /* a word for programs; NULL: none */
+	char text[160]; /* the same for people, or "" */
+	size_t needed_by; /* connections that a leaving one waits for */
+};
+
+/* How the endpoint, one of the model's, stands. Looks through all connections for a leaving one. */
+void engine_explain_endpoint(struct engine *engine, const struct endpoint *seen, uint64_t now_ms,
+			     struct explain_endpoint *ret_endpoint);
+/* The next that is wanted and not in the kernel. *cursor is 0 at first. False: there is no more. */
+bool engine_explain_absent(struct engine *engine, size_t *cursor,
+			   struct explain_endpoint *ret_endpoint);
 
 /*
  * Call `on_path` for each path of the connection, wanted or seen, and for pairs of addresses which

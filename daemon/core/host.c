@@ -331,6 +331,7 @@ static int apply_endpoint(struct model *model, const struct event_endpoint *even
 		   endpoint->ifindex != event->ifindex) {
 		change->type = CHANGE_ENDPOINT_CHANGED;
 	}
+	endpoint->ours &= addr_equal(&endpoint->addr, &event->addr);
 	endpoint->addr = event->addr;
 	endpoint->flags = event->flags;
 	endpoint->ifindex = event->ifindex;

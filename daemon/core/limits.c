@@ -85,7 +85,7 @@ void engine_reconcile_limits(struct engine *engine, uint64_t now_ms)
 	if (raise_limits(engine, &want) < 0)
 		return;
 	endpoints->ours = want;
-	engine_event(engine, &(struct event){.type = EVENT_LIMITS, .limits = want}, now_ms);
+	engine_learn(engine, &(struct event){.type = EVENT_LIMITS, .limits = want}, now_ms);
 }
 
 void engine_restore_limits(struct engine *engine)

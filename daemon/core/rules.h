@@ -73,6 +73,7 @@ struct rules {
 	size_t n_policies;
 	struct policy_plugin endpoints; /* plugin NULL: none */
 	uint32_t endpoint_flags; /* for interfaces without flags of their own */
+	uint64_t endpoint_hold_ms; /* how long one in use outlives its route or address */
 	bool rejoin_eager; /* renew an endpoint though other subflows of it are well */
 };
 

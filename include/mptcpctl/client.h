@@ -104,12 +104,22 @@ struct mptcpctl_connection {
 	bool announced_unknown, peer_addresses_unknown;
 };
 
+/* An endpoint of the kernel's path manager, or one that mptcpd wants and cannot have yet. */
 struct mptcpctl_endpoint {
-	uint8_t id;
+	uint8_t id; /* 0: it is not in the kernel */
 	struct mptcpctl_addr addr;
 	const char *interface; /* or NULL */
 	const char *const *flags; /* NULL-terminated, as `ip mptcp endpoint` names them */
 	const char *owner; /* "mptcpd", "other"; NULL: not known (any more) */
+	/*
+	 * "present"; "leaving": it is to go or to change, and does so when no connection needs it;
+	 * "waiting": wanted, and there is no place; "held-off": wanted, and somebody deleted it. NULL:
+	 * not known.
+	 */
+	const char *state;
+	const char *reason; /* why it is not simply present, a word for programs; NULL: it is */
+	const char *text; /* the same for people, or NULL */
+	uint64_t needed_by; /* connections that a leaving one waits for */
 };
 
 struct mptcpctl_limits {

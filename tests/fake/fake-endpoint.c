@@ -107,6 +107,21 @@ int fake_endpoint_add(void *kernel, const struct event_endpoint *endpoint)
 	return 0;
 }
 
+/* All that began on the address, initial ones too, of the connections of its own path manager. */
+static void close_subflows(struct fake_kernel *fake, const struct mptcpd_addr *addr)
+{
+	for (size_t c = 0; c < FAKE_CONNECTIONS; c++) {
+		struct fake_connection *connection = &fake->connections[c];
+
+		if (!connection->used || connection->path_manager != PATH_MANAGER_KERNEL)
+			continue;
+		for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
+			if (connection->subflows[i].used &&
+			    addr_equal_host(&connection->subflows[i].local, addr))
+				fake_reset(fake, connection, i, 0);
+	}
+}
+
 int fake_endpoint_delete(void *kernel, const struct event_endpoint *endpoint)
 {
 	struct fake_kernel *fake = kernel;
@@ -114,6 +129,8 @@ int fake_endpoint_delete(void *kernel, const struct event_endpoint *endpoint)
 	bool is_initial = !endpoint->id && endpoint->addr.family;
 	int r = answer(fake, FAKE_ENDPOINT_DELETE, endpoint, there || is_initial ? 0 : -EINVAL);
 
+	if (r == 0)
+		close_subflows(fake, there ? &there->addr : &endpoint->addr);
 	if (r == 0 && there)
 		*there = (struct event_endpoint){0};
 	return r;
@@ -125,8 +142,11 @@ int fake_endpoint_flags(void *kernel, const struct event_endpoint *endpoint)
 	struct event_endpoint *there = find_id(fake, endpoint->id);
 	int r = answer(fake, FAKE_ENDPOINT_FLAGS, endpoint, there ? 0 : -EINVAL);
 
-	if (r == 0)
-		there->flags = endpoint->flags;
+	if (r < 0)
+		return r;
+	if ((there->flags ^ endpoint->flags) & MPTCPD_FLAG_FULLMESH)
+		close_subflows(fake, &there->addr);
+	there->flags = endpoint->flags;
 	return r;
 }
 
@@ -136,8 +156,11 @@ int fake_endpoint_flush(void *kernel)
 	struct event_endpoint nothing = {0};
 	int r = answer(fake, FAKE_ENDPOINT_FLUSH, &nothing, 0);
 
-	for (size_t i = 0; r == 0 && i < FAKE_ENDPOINTS; i++)
+	for (size_t i = 0; r == 0 && i < FAKE_ENDPOINTS; i++) {
+		if (fake->endpoints[i].id)
+			close_subflows(fake, &fake->endpoints[i].addr);
 		fake->endpoints[i] = nothing;
+	}
 	return r;
 }
 

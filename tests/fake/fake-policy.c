@@ -135,6 +135,7 @@ struct rules fake_rules = {
 	.n_policies = 1,
 	.endpoints = {.plugin = &plugin, .id = FAKE_POLICY_ID},
 	.endpoint_flags = MPTCPD_FLAG_SUBFLOW,
+	.endpoint_hold_ms = 5000,
 };
 
 void fake_policy_reset(void)

@@ -107,12 +107,13 @@ def flush_stays():
 
         wait_until(lambda: len(ids()) == 6, 3, "an endpoint for each address", ids)
         scene.ctl("endpoint", "flush")
-        tap.equal(ids(), [], "flushed")
+        tap.equal({(e["id"], e["state"]) for e in scene.json("endpoint")["endpoints"]},
+                  {(None, "held-off")}, "flushed, and held off")
         scene.client.ip("address add 10.0.3.77/24 dev link3", "route del default dev link3")
         wait_until(lambda: any(a["address"] == "10.0.3.77" for i in scene.json("interface")
                                ["interfaces"] for a in i["addresses"]), 3, "mptcpd looked again")
         tap.equal([e for e in scene.json("endpoint")["endpoints"]
-                   if e["address"] != "10.0.3.77"], [], "still flushed")
+                   if e["id"] and e["address"] != "10.0.3.77"], [], "still flushed")
 
 
 @with_and_without("endpoint/by-id-and-sorted")

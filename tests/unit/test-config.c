@@ -56,7 +56,7 @@ static void test_endpoints(struct scene *scene, gconstpointer unused)
 	refuse(scene, "[endpoints]\nplugin = echo\n",
 	       "%s:2: plugin 'echo' plans no endpoints, expected one for [endpoints]\n");
 	refuse(scene, "[endpoints]\nplugin = points\nflag = subflow\n",
-	       "%s:3: unknown key 'flag', expected flags, plugin, rejoin, number, bool, "
+	       "%s:3: unknown key 'flag', expected flags, hold, plugin, rejoin, number, bool, "
 	       "duration, size or string; did you mean 'flags'?\n");
 }
 

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The endpoints of ours: their records, their ids, and whether they are still ours. */
+#include "owned.h"
+
+#include "addr.h"
+#include "engine-private.h"
+
+struct owned *owned_find(struct endpoints *endpoints, const struct mptcpd_addr *addr)
+{
+	for (size_t i = 0; i < endpoints->n_owned; i++)
+		if (addr_equal(&endpoints->owned[i].is.addr, addr))
+			return &endpoints->owned[i];
+	return NULL;
+}
+
+struct owned *owned_add(struct endpoints *endpoints, const struct mptcpd_addr *addr)
+{
+	struct owned *owned = NULL;
+
+	if (endpoints->n_owned < ENDPOINTS_OWNED_MAX)
+		owned = &endpoints->owned[endpoints->n_owned++];
+	/* Full: one whose address is away gives up its id. */
+	for (size_t i = 0; !owned && i < endpoints->n_owned; i++)
+		if (!endpoints->owned[i].planned && !endpoints->owned[i].present)
+			owned = &endpoints->owned[i];
+	if (owned)
+		*owned = (struct owned){.is.addr = *addr};
+	return owned;
+}
+
+static bool is_id_free(const struct engine *engine, const struct owned *for_whom, uint8_t id)
+{
+	static const struct mptcpd_addr any;
+	const struct endpoints *endpoints = &engine->endpoints;
+
+	if (model_find_endpoint(&engine->model, id, &any))
+		return false;
+	for (size_t i = 0; i < endpoints->n_owned; i++)
+		if (&endpoints->owned[i] != for_whom && endpoints->owned[i].is.id == id)
+			return false;
+	return true;
+}
+
+uint8_t owned_choose_id(const struct engine *engine, const struct owned *owned)
+{
+	if (owned->is.id && is_id_free(engine, owned, owned->is.id))
+		return owned->is.id;
+	for (unsigned int id = 1; id <= UINT8_MAX; id++)
+		if (is_id_free(engine, owned, (uint8_t)id))
+			return (uint8_t)id;
+	return 0;
+}
+
+struct endpoint *owned_find_seen(const struct model *model, const struct mptcpd_addr *addr)
+{
+	struct endpoint *endpoint = model->endpoints;
+
+	while (endpoint && !addr_equal(&endpoint->addr, addr))
+		endpoint = endpoint->next;
+	return endpoint;
+}
+
+/* SET_FLAGS cannot do that: somebody deleted ours and made one of his own in its place. */
+static bool is_made_anew(const struct owned *owned, const struct endpoint *seen)
+{
+	return !owned->unconfirmed && (((seen->flags ^ owned->is.flags) & ~FLAGS_IN_PLACE) != 0 ||
+				       seen->ifindex != owned->is.ifindex);
+}
+
+void owned_compare(struct engine *engine, struct owned *owned)
+{
+	static const struct mptcpd_addr any;
+	struct endpoint *seen = owned->is.id
+					? model_find_endpoint(&engine->model, owned->is.id, &any)
+					: owned_find_seen(&engine->model, &owned->is.addr);
+
+	if (!owned->present)
+		return;
+	if (!owned->is.id && seen && (seen->flags & MPTCPD_FLAG_IMPLICIT))
+		return; /* replaced, and the model does not know yet */
+	if (!seen || !addr_equal(&seen->addr, &owned->is.addr) || is_made_anew(owned, seen)) {
+		owned->present = false;
+		owned->hands_off = !owned->unconfirmed;
+		owned->unconfirmed = false;
+		if (seen)
+			seen->ours = false;
+		return;
+	}
+	if (seen->flags != owned->is.flags && !owned->unconfirmed)
+		owned->pinned = true;
+	owned->unconfirmed = false;
+	owned->is.id = seen->id;
+	owned->is.flags = seen->flags;
+	owned->is.ifindex = seen->ifindex;
+	seen->ours = true;
+}
+
+void owned_choose_ids(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->endpoints.n_owned; i++) {
+		struct owned *owned = &engine->endpoints.owned[i];
+
+		if (owned->wanted && !owned->present)
+			owned->is.id = owned_choose_id(engine, owned);
+	}
+}
+
+void engine_tell_host(struct engine *engine)
+{
+	struct event_endpoint list[ENDPOINTS_OWNED_MAX];
+	struct engine_host host = {
+		.endpoints = list,
+		.has_limits = engine->endpoints.has_limits,
+		.limits_before = engine->endpoints.before,
+		.limits_set = engine->endpoints.ours,
+	};
+
+	for (size_t i = 0; i < engine->endpoints.n_owned; i++)
+		if (engine->endpoints.owned[i].present || engine->endpoints.owned[i].wanted)
+			list[host.n_endpoints++] = engine->endpoints.owned[i].is;
+	if (engine->observer.on_host)
+		engine->observer.on_host(engine->observer.data, &host);
+}
+
+void engine_set_host(struct engine *engine, const struct engine_host *host)
+{
+	struct endpoints *endpoints = &engine->endpoints;
+
+	for (size_t i = 0; i < host->n_endpoints; i++) {
+		struct owned *owned = owned_add(endpoints, &host->endpoints[i].addr);
+
+		if (!owned)
+			break;
+		owned->is = host->endpoints[i];
+		owned->present = owned->unconfirmed = true;
+	}
+	endpoints->has_limits = host->has_limits;
+	endpoints->before = host->limits_before;
+	endpoints->ours = host->limits_set;
+}
