@@ -95,13 +95,16 @@ static void tell(struct direct *direct, struct telling *telling, const struct ch
 				    .flags = change->flags,
 				    .ifindex = change->ifindex,
 				    .id = change->local_id};
+	const struct local local = model_changed_local(&direct->model, change);
 	const struct interface *interface = NULL;
 
 	if (telling->type >= MPTCPCTL_INTERFACE_ADDED &&
 	    telling->type <= MPTCPCTL_INTERFACE_ADDRESS_REMOVED)
 		interface = model_find_interface(&direct->model, change->ifindex);
 	if (interface)
-		record_interface(direct->kernel, interface, tell_with_interface, telling);
+		record_interface(direct->kernel, interface,
+				 telling->type >= MPTCPCTL_INTERFACE_ADDRESS_ADDED ? &local : NULL,
+				 tell_with_interface, telling);
 	else if (telling->type >= MPTCPCTL_ENDPOINT_ADDED &&
 		 telling->type <= MPTCPCTL_ENDPOINT_REMOVED)
 		record_endpoint(&direct->model, &endpoint,
@@ -181,8 +184,8 @@ static void tell_state(struct direct *direct, struct watch *watch)
 	const struct connection *connection = model_next_connection(&direct->model, 0);
 
 	for (; entry; entry = table_next(entry))
-		record_interface(direct->kernel, (const struct interface *)entry, on_interface,
-				 watch);
+		record_interface(direct->kernel, (const struct interface *)entry, NULL,
+				 on_interface, watch);
 	for (; endpoint; endpoint = endpoint->next)
 		record_endpoint(&direct->model, endpoint, "other", on_endpoint, watch);
 	for (; connection; connection = connection_next(connection))

@@ -62,20 +62,6 @@ static const char *const *list_flags(uint32_t flags, const char *ret_names[stati
 
 /* ---- connections ---- */
 
-static void measure(struct kernel *kernel, const struct subflow *subflow, uint32_t ifindex,
-		    struct mptcpctl_subflow *record)
-{
-	struct mptcpd_measure measured;
-
-	if (kernel_measure(kernel, &subflow->local, &subflow->remote, ifindex, &measured) < 0)
-		return;
-	record->measured = true;
-	record->rtt_us = measured.rtt_us;
-	record->retransmits = measured.retransmits;
-	record->bytes_sent = measured.bytes_sent;
-	record->bytes_received = measured.bytes_received;
-}
-
 /* The application's own is bound to nothing: among several links with its address, routing decides. */
 static uint32_t find_ifindex(const struct model *model, struct kernel *kernel,
 			     const struct subflow *subflow)
@@ -105,8 +91,12 @@ static void fill_subflow(const struct model *model, struct kernel *kernel,
 		.initial = subflow->initial,
 		.backup = subflow->backup,
 		.peer_backup = subflow->peer_backup,
+		.measured = subflow->measure.taken_ms != 0,
+		.rtt_us = subflow->measure.rtt_us,
+		.retransmits = subflow->measure.retransmits,
+		.bytes_sent = subflow->measure.bytes_sent,
+		.bytes_received = subflow->measure.bytes_received,
 	};
-	measure(kernel, subflow, ifindex, &node->subflow);
 }
 
 static const struct mptcpctl_subflow *link_subflows(const struct model *model,
@@ -212,6 +202,7 @@ static bool leads_out(struct kernel *kernel, const struct interface *interface, 
 }
 
 int record_interface(struct kernel *kernel, const struct interface *interface,
+		     const struct local *only,
 		     int (*on_interface)(void *data, const struct mptcpctl_interface *interface),
 		     void *data)
 {
@@ -229,16 +220,17 @@ int record_interface(struct kernel *kernel, const struct interface *interface,
 		.route_ipv6 = leads_out(kernel, interface, AF_INET6),
 		.rp_filter_strict = interface->rp_filter_strict,
 	};
+	const struct local *first = only ? only : interface->locals;
 	struct local_node *nodes;
 	size_t n = 0;
 	int r;
 
-	for (const struct local *local = interface->locals; local; local = local->next)
+	for (const struct local *local = first; local; local = local->next)
 		n++;
 	nodes = allocate(n, sizeof(*nodes));
 	record.addresses = n ? &nodes[0].address : NULL;
 	n = 0;
-	for (const struct local *local = interface->locals; local; local = local->next, n++) {
+	for (const struct local *local = first; local; local = local->next, n++) {
 		nodes[n].address = (struct mptcpctl_interface_address){
 			.next = local->next ? &nodes[n + 1].address : NULL,
 			.address = addr_format_host(&local->addr, nodes[n].text),

@@ -16,7 +16,9 @@
 int record_connection(
 	const struct model *model, struct kernel *kernel, const struct connection *connection,
 	int (*on_connection)(void *data, const struct mptcpctl_connection *connection), void *data);
+/* `only`: no address but this one. NULL: all of the interface. */
 int record_interface(struct kernel *kernel, const struct interface *interface,
+		     const struct local *only,
 		     int (*on_interface)(void *data, const struct mptcpctl_interface *interface),
 		     void *data);
 int record_endpoint(const struct model *model, const struct endpoint *endpoint, const char *owner,

@@ -59,25 +59,25 @@ int bus_append_extra(sd_bus_message *m, const char *key, const char *type, ...)
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_measure(sd_bus_message *m, const struct bus *bus, uint32_t token,
-			  const struct subflow *subflow)
+static int append_measure(sd_bus_message *m, const struct mptcpd_measure *measure)
 {
-	struct mptcpd_measure measure;
+	uint64_t age_ms;
 	int r;
 
-	if (!bus->setup.measure ||
-	    bus->setup.measure(bus->setup.data, token, subflow, &measure) < 0)
+	if (!measure->taken_ms)
 		return 0;
-	r = bus_append_extra(m, "rtt-us", "u", measure.rtt_us);
+	age_ms = loop_now_ms() - measure->taken_ms;
+	r = bus_append_extra(m, "rtt-us", "u", measure->rtt_us);
 	if (r >= 0)
-		r = bus_append_extra(m, "bytes-sent", "t", measure.bytes_sent);
+		r = bus_append_extra(m, "bytes-sent", "t", measure->bytes_sent);
 	if (r >= 0)
-		r = bus_append_extra(m, "bytes-received", "t", measure.bytes_received);
-	return r < 0 ? r : bus_append_extra(m, "retransmits", "u", measure.retransmits);
+		r = bus_append_extra(m, "bytes-received", "t", measure->bytes_received);
+	if (r >= 0)
+		r = bus_append_extra(m, "retransmits", "u", measure->retransmits);
+	return r < 0 ? r : bus_append_extra(m, "measured-ms-ago", "t", age_ms);
 }
 
-static int append_subflow(sd_bus_message *m, const struct bus *bus, uint32_t token,
-			  const struct subflow *subflow)
+static int append_subflow(sd_bus_message *m, const struct bus *bus, const struct subflow *subflow)
 {
 	const struct model *model = engine_model(bus->setup.engine);
 	char error[128];
@@ -99,7 +99,7 @@ static int append_subflow(sd_bus_message *m, const struct bus *bus, uint32_t tok
 	if (r >= 0)
 		r = sd_bus_message_open_container(m, 'a', "{sv}");
 	if (r >= 0)
-		r = append_measure(m, bus, token, subflow);
+		r = append_measure(m, &subflow->measure);
 	if (r >= 0)
 		r = sd_bus_message_close_container(m);
 	return r < 0 ? r : sd_bus_message_close_container(m);
@@ -112,7 +112,7 @@ static int append_subflows(sd_bus_message *m, const struct bus *bus,
 
 	for (size_t i = 0; r >= 0 && i < connection->n_subflows; i++)
 		if (subflow_is_seen(&connection->subflows[i]))
-			r = append_subflow(m, bus, connection->token, &connection->subflows[i]);
+			r = append_subflow(m, bus, &connection->subflows[i]);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

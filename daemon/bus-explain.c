@@ -135,23 +135,7 @@ static int append_settings(sd_bus_message *m, const struct bus *bus, const struc
 	return filling.error < 0 ? filling.error : sd_bus_message_close_container(m);
 }
 
-/* How many connections each policy decides for, all counted in one walk. The caller frees it. */
-static uint64_t *count_connections(const struct model *model)
-{
-	const struct rules *rules = model->rules;
-	uint64_t *counts = calloc(rules->n_policies + 1, sizeof(*counts));
-	const struct connection *connection = model_next_connection(model, 0);
-
-	if (!counts)
-		abort();
-	for (; connection; connection = connection_next(connection))
-		if (connection->policy)
-			counts[connection->policy - rules->policies]++;
-	return counts;
-}
-
-static int append_policy(sd_bus_message *m, const struct bus *bus, const struct policy *policy,
-			 uint64_t n)
+static int append_policy(sd_bus_message *m, const struct bus *bus, const struct policy *policy)
 {
 	int r = sd_bus_message_open_container(m, 'r', WIRE_IN_POLICY);
 
@@ -168,7 +152,9 @@ static int append_policy(sd_bus_message *m, const struct bus *bus, const struct 
 	if (r >= 0)
 		r = append_settings(m, bus, policy);
 	if (r >= 0)
-		r = sd_bus_message_append(m, "ta{sv}", n, 0);
+		r = sd_bus_message_append(m, "ta{sv}",
+					  (uint64_t)engine_count_policy(bus->setup.engine, policy),
+					  0);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -177,15 +163,13 @@ int bus_method_policies(sd_bus_message *m, void *data, sd_bus_error *error)
 	struct peer *peer = data;
 	const struct model *model = engine_model(peer->bus->setup.engine);
 	const struct rules *rules = model->rules;
-	uint64_t *counts = count_connections(model);
 	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
 	int r = sd_bus_message_new_method_return(m, &reply);
 
 	if (r >= 0)
 		r = sd_bus_message_open_container(reply, 'a', WIRE_POLICY);
 	for (size_t i = 0; r >= 0 && i < rules->n_policies; i++)
-		r = append_policy(reply, peer->bus, &rules->policies[i], counts[i]);
-	free(counts);
+		r = append_policy(reply, peer->bus, &rules->policies[i]);
 	if (r >= 0)
 		r = sd_bus_message_close_container(reply);
 	return r < 0 ? r : sd_bus_send(NULL, reply, NULL);

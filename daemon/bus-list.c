@@ -14,8 +14,7 @@
 /* Keeps the readers of changes in step: they have been told all that a listing shows. */
 static int new_reply(sd_bus_message *m, struct peer *peer, sd_bus_message **ret_reply)
 {
-	if (peer->subscribed)
-		monitor_drain(peer->bus);
+	monitor_catch_up(peer);
 	return sd_bus_message_new_method_return(m, ret_reply);
 }
 
@@ -152,27 +151,11 @@ static int append_connections(sd_bus_message *reply, const struct bus *bus, uint
 		r = bus_append_connection(reply, bus, connection);
 		last = connection->serial;
 		n++;
-		n_records += 1u + connection->n_subflows + connection->n_peers;
+		n_records +=
+			1u + connection->n_subflows + connection->n_peers + connection->n_announced;
 	}
 	*ret_next = connection ? last : 0;
 	return r < 0 ? r : sd_bus_message_close_container(reply);
-}
-
-int bus_method_connections(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	struct peer *peer = data;
-	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-	uint64_t cursor, next;
-	uint32_t max;
-	int r = read_page(m, &cursor, &max);
-
-	if (r >= 0)
-		r = new_reply(m, peer, &reply);
-	if (r >= 0)
-		r = append_connections(reply, peer->bus, cursor, max, &next);
-	if (r >= 0)
-		r = sd_bus_message_append(reply, "t", next);
-	return r < 0 ? r : send_reply(reply);
 }
 
 int bus_method_connection(sd_bus_message *m, void *data, sd_bus_error *error)
@@ -185,6 +168,8 @@ int bus_method_connection(sd_bus_message *m, void *data, sd_bus_error *error)
 
 	if (r < 0)
 		return r;
+	if (peer_hold(peer, m, bus_method_connection))
+		return 1;
 	connection = model_find_connection(engine_model(peer->bus->setup.engine), token);
 	if (!connection)
 		return sd_bus_error_setf(error, WIRE_ERROR_NOT_FOUND, "no connection with token %x",
@@ -197,59 +182,94 @@ int bus_method_connection(sd_bus_message *m, void *data, sd_bus_error *error)
 
 /* ---- the host ---- */
 
-static int compare_index(const void *a, const void *b)
+/*
+ * The indexes above `cursor`, the lowest `max` of them and one more, sorted; returns how many. They
+ * are known in the order of their making, which is mostly that of their indexes.
+ */
+static size_t next_interfaces(const struct model *model, uint64_t cursor, size_t max,
+			      uint32_t ret_indexes[static BUS_PAGE + 1])
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* The indexes above `cursor`, sorted. Returns how many; the caller frees them. */
-static size_t sort_interfaces(const struct model *model, uint64_t cursor, uint32_t **ret_indexes)
-{
-	uint32_t *indexes = calloc(table_count(&model->interfaces) + 1, sizeof(*indexes));
 	const struct table_entry *entry;
 	size_t n = 0;
 
-	if (!indexes)
-		abort();
 	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry)) {
-		const struct interface *interface = (const struct interface *)entry;
+		uint32_t index = ((const struct interface *)entry)->ifindex;
+		size_t i;
 
-		if (interface->ifindex > cursor)
-			indexes[n++] = interface->ifindex;
+		if (index <= cursor || (n > max && index > ret_indexes[max]))
+			continue;
+		n -= n > max;
+		for (i = n++; i > 0 && ret_indexes[i - 1] > index; i--)
+			ret_indexes[i] = ret_indexes[i - 1];
+		ret_indexes[i] = index;
 	}
-	qsort(indexes, n, sizeof(*indexes), compare_index);
-	*ret_indexes = indexes;
 	return n;
+}
+
+static size_t count_addresses(const struct interface *interface)
+{
+	size_t n = 0;
+
+	for (const struct local *local = interface->locals; local; local = local->next)
+		n++;
+	return n;
+}
+
+/* Append interfaces that come after the cursor until the page is full. */
+static int append_interfaces(sd_bus_message *reply, const struct bus *bus, uint64_t cursor,
+			     uint32_t max, uint64_t *ret_next)
+{
+	const struct model *model = engine_model(bus->setup.engine);
+	uint32_t indexes[BUS_PAGE + 1];
+	size_t n = next_interfaces(model, cursor, max, indexes), i, n_records = 0;
+	int r = sd_bus_message_open_container(reply, 'a', WIRE_LINK);
+
+	for (i = 0; r >= 0 && i < n && i < max && n_records < BUS_PAGE_RECORDS; i++) {
+		const struct interface *interface = model_find_interface(model, indexes[i]);
+
+		r = bus_append_interface(reply, bus, interface);
+		n_records += 1 + count_addresses(interface);
+	}
+	*ret_next = i < n ? indexes[i - 1] : 0;
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/* A page of connections, or of interfaces. */
+static int reply_page(sd_bus_message *m, struct peer *peer, bool interfaces, uint64_t cursor,
+		      uint32_t max)
+{
+	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+	uint64_t next;
+	int r = new_reply(m, peer, &reply);
+
+	if (r >= 0)
+		r = interfaces ? append_interfaces(reply, peer->bus, cursor, max, &next)
+			       : append_connections(reply, peer->bus, cursor, max, &next);
+	if (r >= 0)
+		r = sd_bus_message_append(reply, "t", next);
+	return r < 0 ? r : send_reply(reply);
 }
 
 int bus_method_interfaces(sd_bus_message *m, void *data, sd_bus_error *error)
 {
-	struct peer *peer = data;
-	const struct model *model = engine_model(peer->bus->setup.engine);
-	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-	uint32_t max, *indexes;
 	uint64_t cursor;
-	size_t n, i;
+	uint32_t max;
 	int r = read_page(m, &cursor, &max);
 
-	if (r >= 0)
-		r = new_reply(m, peer, &reply);
-	if (r >= 0)
-		r = sd_bus_message_open_container(reply, 'a', WIRE_LINK);
+	return r < 0 ? r : reply_page(m, data, true, cursor, max);
+}
+
+int bus_method_connections(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	uint64_t cursor;
+	uint32_t max;
+	int r = read_page(m, &cursor, &max);
+
 	if (r < 0)
 		return r;
-	n = sort_interfaces(model, cursor, &indexes);
-	for (i = 0; r >= 0 && i < n && i < max; i++)
-		r = bus_append_interface(reply, peer->bus, model_find_interface(model, indexes[i]));
-	cursor = i < n ? indexes[i - 1] : 0;
-	free(indexes);
-	if (r >= 0)
-		r = sd_bus_message_close_container(reply);
-	if (r >= 0)
-		r = sd_bus_message_append(reply, "t", cursor);
-	return r < 0 ? r : send_reply(reply);
+	if (cursor == 0 && peer_hold(data, m, bus_method_connections))
+		return 1;
+	return reply_page(m, data, false, cursor, max);
 }
 
 int bus_method_endpoints(sd_bus_message *m, void *data, sd_bus_error *error)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Changes for those who monitor. on_change comes between an MPTCP event and the command it causes,
- * so it only copies into a ring; the ring becomes signals later, in slices.
+ * so it only copies into a ring, which all readers share; each of them takes signals from it when
+ * it has its turn and has read those before. Who falls behind by the whole ring is told so.
  *
- * What makes "state, then changes" exact: a listing is answered only after the ring is empty, so
- * on one D-Bus connection the listing and the signals come in the order of the model. Each signal
- * has the position of its thing in its listing; a reader that has not come to it yet skips it.
+ * What makes "state, then changes" exact: a listing is answered only after its reader was told all
+ * changes, so on one D-Bus connection the listing and the signals come in the order of the model.
+ * Each signal has the position of its thing in its listing; a reader that has not come to it yet
+ * skips it.
  */
 #include "bus-private.h"
 
@@ -16,8 +18,8 @@
 
 #include "names.h"
 
-/* Signals of one slice. */
-#define SLICE 512
+/* Signals told one reader before others have their turn. */
+#define SLICE 8
 
 static const char *event_name(enum change_type type)
 {
@@ -95,38 +97,55 @@ static uint64_t wall_clock_us(void)
 
 /* ---- remembering ---- */
 
+/* Has everything been measured, or is there nothing to wait for? */
+static bool ends_measuring(const struct bus *bus, const struct change *change)
+{
+	return change->snapshot == SNAPSHOT_CONNECTIONS &&
+	       (change->type == CHANGE_SNAPSHOT_FAILED ||
+		(change->type == CHANGE_RESYNCED &&
+		 !engine_model(bus->setup.engine)->snapshot[SNAPSHOT_CONNECTIONS].brief));
+}
+
 void bus_on_change(struct bus *bus, const struct change *change)
 {
+	if (bus->measuring && ends_measuring(bus, change)) {
+		bus->measuring = false;
+		bus_kick(bus);
+	}
 	if (!bus->ring || !event_name(change->type))
 		return;
 	if (change->type == CHANGE_RESYNCED && !change->after_loss)
 		return; /* routine */
-	if (bus->n_ring == BUS_RING) {
-		bus->overflow = true;
-		bus->n_ring = 0;
-	}
-	bus->ring[(bus->tail + bus->n_ring) % BUS_RING] =
+	bus->ring[bus->n_changes++ % BUS_RING] =
 		(struct remembered){.change = *change, .time_us = wall_clock_us()};
-	bus->n_ring++;
 }
 
 /* ---- telling ---- */
 
-static int append_link(sd_bus_message *m, const struct bus *bus, uint32_t ifindex)
+/* Of an address that came or went the interface has that one alone, however many there are. */
+static int append_link(sd_bus_message *m, const struct bus *bus, const struct change *change)
 {
-	const struct interface *interface =
-		model_find_interface(engine_model(bus->setup.engine), ifindex);
+	const struct model *model = engine_model(bus->setup.engine);
+	const struct interface *found = model_find_interface(model, change->ifindex);
+	struct local local;
+	struct interface interface;
 	int r;
 
-	if (!interface)
+	if (!found)
 		return 0;
+	interface = *found;
+	if (change->type >= CHANGE_LOCAL_ADDED) {
+		local = model_changed_local(model, change);
+		local.interface = &interface;
+		interface.locals = &local;
+	}
 	r = sd_bus_message_open_container(m, 'e', "sv");
 	if (r >= 0)
 		r = sd_bus_message_append(m, "s", "interface");
 	if (r >= 0)
 		r = sd_bus_message_open_container(m, 'v', WIRE_LINK);
 	if (r >= 0)
-		r = bus_append_interface(m, bus, interface);
+		r = bus_append_interface(m, bus, &interface);
 	if (r >= 0)
 		r = sd_bus_message_close_container(m);
 	return r < 0 ? r : sd_bus_message_close_container(m);
@@ -170,7 +189,7 @@ static int append_extras(sd_bus_message *m, const struct bus *bus, const struct 
 	int r = sd_bus_message_open_container(m, 'a', "{sv}");
 
 	if (r >= 0 && is_interface_event(change->type))
-		r = append_link(m, bus, change->ifindex);
+		r = append_link(m, bus, change);
 	else if (r >= 0 && is_endpoint_event(change->type))
 		r = append_endpoint(m, bus, change);
 	else if (r >= 0 && (change->type == CHANGE_LOST || change->type == CHANGE_RESYNCED))
@@ -215,15 +234,8 @@ static int append_event(sd_bus_message *m, const struct bus *bus,
 static void tell(struct peer *peer, const struct remembered *remembered)
 {
 	sd_bus_message *m = NULL;
-	int r;
+	int r = sd_bus_message_new_signal(peer->sd, &m, WIRE_PATH, WIRE_INTERFACE, "Event");
 
-	if (!peer->subscribed || peer->dead)
-		return;
-	if (peer_queue(peer) >= BUS_QUEUE_SIGNALS)
-		peer->lagging = true;
-	if (peer->lagging)
-		return;
-	r = sd_bus_message_new_signal(peer->sd, &m, WIRE_PATH, WIRE_INTERFACE, "Event");
 	if (r >= 0)
 		r = append_event(m, peer->bus, remembered);
 	if (r >= 0)
@@ -233,54 +245,46 @@ static void tell(struct peer *peer, const struct remembered *remembered)
 	sd_bus_message_unref(m);
 }
 
+/* The reader begins again with the listings, which have all of it. */
 static void tell_lost(struct peer *peer)
 {
-	struct remembered lost = {.change = {.type = CHANGE_LOST, .snapshot = SNAPSHOT_KINDS},
-				  .time_us = wall_clock_us()};
+	const struct remembered lost = {.change = {.type = CHANGE_LOST, .snapshot = SNAPSHOT_KINDS},
+					.time_us = wall_clock_us()};
 
+	peer->told = peer->bus->n_changes;
 	tell(peer, &lost);
 }
 
-void monitor_caught_up(struct peer *peer)
+bool monitor_has_news(const struct peer *peer)
 {
-	if (!peer->lagging || peer_queue(peer) > BUS_QUEUE_REQUESTS)
-		return;
-	peer->lagging = false;
-	tell_lost(peer);
+	return peer->subscribed && peer->told != peer->bus->n_changes;
 }
 
-/* Tell up to `max` signals' worth of changes. */
-static void tell_some(struct bus *bus, size_t max)
+static void tell_next(struct peer *peer)
 {
-	size_t n = 0;
+	const struct bus *bus = peer->bus;
 
-	if (bus->overflow)
-		for (struct peer *peer = bus->peers; peer; peer = peer->next)
-			tell_lost(peer);
-	bus->overflow = false;
-	while (bus->n_ring && n < max) {
-		for (struct peer *peer = bus->peers; peer; peer = peer->next)
-			tell(peer, &bus->ring[bus->tail]);
-		bus->tail = (bus->tail + 1) % BUS_RING;
-		bus->n_ring--;
-		n += bus->n_subscribed;
+	if (bus->n_changes - peer->told > BUS_RING)
+		tell_lost(peer);
+	else
+		tell(peer, &bus->ring[peer->told++ % BUS_RING]);
+}
+
+void monitor_tell(struct peer *peer)
+{
+	for (size_t i = 0; i < SLICE && !peer->dead && monitor_has_news(peer); i++) {
+		tell_next(peer);
+		if (peer_queue(peer) > 0)
+			break;
 	}
-	for (struct peer *peer = bus->peers; peer; peer = peer->next)
-		if (peer->subscribed)
-			peer_update(peer);
 }
 
-void monitor_drain(struct bus *bus)
+void monitor_catch_up(struct peer *peer)
 {
-	if (bus->n_ring || bus->overflow)
-		tell_some(bus, SIZE_MAX);
-}
-
-bool monitor_slice(struct bus *bus)
-{
-	if (bus->n_ring || bus->overflow)
-		tell_some(bus, SLICE);
-	return bus->n_ring > 0;
+	if (peer_queue(peer) == 0)
+		monitor_tell(peer);
+	if (!peer->dead && monitor_has_news(peer))
+		tell_lost(peer);
 }
 
 /* ---- who is told ---- */
@@ -291,15 +295,13 @@ void monitor_start(struct peer *peer)
 
 	if (peer->subscribed)
 		return;
-	monitor_drain(bus); /* what was before is not for this one */
 	if (!bus->ring) {
 		bus->ring = calloc(BUS_RING, sizeof(*bus->ring));
 		if (!bus->ring)
 			abort();
-		bus->tail = bus->n_ring = 0;
 	}
+	peer->told = bus->n_changes; /* what was before is not for this one */
 	peer->subscribed = true;
-	peer->lagging = false;
 	bus->n_subscribed++;
 }
 
@@ -314,6 +316,4 @@ void monitor_forget(struct peer *peer)
 		return;
 	free(bus->ring);
 	bus->ring = NULL;
-	bus->n_ring = 0;
-	bus->overflow = false;
 }

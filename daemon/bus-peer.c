@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One D-Bus connection in the loop. sd-bus says through its events and timeout what it waits for;
- * what may be done at once is bounded, in messages processed and in messages queued.
+ * One D-Bus connection in the loop. sd-bus says through its events and timeout what it waits for.
+ * The loop only notes that there is something to do; it is done in turns, a message at a time, and
+ * nothing new is begun while a message still waits to be sent.
  */
 #include "bus-private.h"
 
@@ -12,10 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Steps of sd-bus and of the intake before others get their turn; a message takes two. */
-#define SLICE 16
-/* … and of one that has hung up. */
-#define LAST_WORDS 128
+/* A listing waits no longer than this for its measurements. */
+#define MEASURE_MAX_MS 1000
 
 uint64_t peer_queue(const struct peer *peer)
 {
@@ -24,10 +23,10 @@ uint64_t peer_queue(const struct peer *peer)
 	return sd_bus_get_n_queued_write(peer->sd, &n) < 0 ? 0 : n;
 }
 
-/* Must its requests wait until it has read our answers? */
-static bool is_gated(const struct peer *peer)
+/* Messages wait to be sent, and not for the end of the handshake. */
+static bool is_sending(const struct peer *peer)
 {
-	return peer_queue(peer) > BUS_QUEUE_REQUESTS;
+	return peer->intake.state != INTAKE_HANDSHAKE && peer_queue(peer) > 0;
 }
 
 static void bury_later(struct peer *peer)
@@ -36,34 +35,129 @@ static void bury_later(struct peer *peer)
 	bus_kick(peer->bus);
 }
 
-/*
- * Write what can be written, and handle one message. sd-bus is given the next one when it is done
- * with the last. 1: something was done, 0: nothing is left to do, -errno: it has come to its end.
- */
-static int step(struct peer *peer)
-{
-	int r = sd_bus_process(peer->sd, NULL);
+/* ---- work ---- */
 
-	return r || is_gated(peer) ? r : intake_feed(&peer->intake, loop_now_ms());
+/* May the oldest held call be answered? */
+static bool has_answer(const struct peer *peer)
+{
+	return peer->held && !peer->bus->measuring;
 }
 
-static void serve(struct peer *peer, size_t steps)
+/* A client's calls are answered in their order; the system bus has many clients. */
+static bool may_read(const struct peer *peer)
 {
-	int r = 1;
+	return peer->ready && (!peer->held || peer->system);
+}
 
-	while (r > 0 && steps-- > 0)
-		r = step(peer);
-	if (r < 0)
+bool peer_has_work(const struct peer *peer)
+{
+	if (peer->dead)
+		return false;
+	if (is_sending(peer))
+		return peer->writable;
+	return monitor_has_news(peer) || has_answer(peer) || may_read(peer);
+}
+
+static struct held *take_held(struct peer *peer)
+{
+	struct held *held = peer->held;
+
+	peer->held = held->next;
+	peer->n_held--;
+	return held;
+}
+
+static void free_held(struct held *held)
+{
+	sd_bus_message_unref(held->m);
+	l_free(held);
+}
+
+static void answer(struct peer *peer)
+{
+	struct held *held = take_held(peer);
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	int r = sd_bus_message_rewind(held->m, true);
+
+	peer->bus->answering = true;
+	if (r >= 0)
+		r = held->method(held->m, peer, &error);
+	peer->bus->answering = false;
+	if (r < 0 && sd_bus_reply_method_errno(held->m, r, &error) < 0)
 		bury_later(peer);
-	else if (r > 0)
-		loop_put_off(peer->bus->setup.loop, &peer->task);
+	sd_bus_error_free(&error);
+	free_held(held);
 }
 
-void peer_service(struct peer *peer)
+/*
+ * Write what can be written, and handle one message; sd-bus is given the next one when it is done
+ * with the last.
+ */
+static void process(struct peer *peer)
 {
-	serve(peer, SLICE);
+	int r;
+
+	peer->writable = false;
+	r = sd_bus_process(peer->sd, NULL);
+	if (r == 0 && !is_sending(peer))
+		r = intake_feed(&peer->intake, loop_now_ms());
+	peer->ready = r > 0 || is_sending(peer);
+	if (r < 0 || (r == 0 && peer->hung_up))
+		bury_later(peer);
+}
+
+void peer_work(struct peer *peer)
+{
+	bool is_free = !is_sending(peer);
+
+	if (is_free && monitor_has_news(peer))
+		monitor_tell(peer);
+	else if (is_free && has_answer(peer))
+		answer(peer);
+	else
+		process(peer);
 	peer_update(peer);
 }
+
+/* ---- calls that wait for measurements ---- */
+
+static void on_measure_end(void *data)
+{
+	struct bus *bus = data;
+
+	bus->measuring = false;
+	bus_kick(bus);
+}
+
+static void start_measuring(struct bus *bus)
+{
+	bus->measuring = true;
+	bus->measure_end.on_due = on_measure_end;
+	bus->measure_end.data = bus;
+	loop_set_timer(bus->setup.loop, &bus->measure_end, loop_now_ms() + MEASURE_MAX_MS);
+	if (bus->setup.settle)
+		bus->setup.settle(bus->setup.data);
+}
+
+bool peer_hold(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method)
+{
+	struct bus *bus = peer->bus;
+	struct held **end = &peer->held;
+
+	if (bus->answering || peer->n_held >= BUS_HELD_MAX ||
+	    engine_measure(bus->setup.engine, loop_now_ms()))
+		return false;
+	while (*end)
+		end = &(*end)->next;
+	*end = l_new(struct held, 1);
+	**end = (struct held){.m = sd_bus_message_ref(m), .method = method};
+	peer->n_held++;
+	if (!bus->measuring)
+		start_measuring(bus);
+	return true;
+}
+
+/* ---- what the loop tells ---- */
 
 static void on_ready(void *data, int fd, uint32_t events)
 {
@@ -71,22 +165,28 @@ static void on_ready(void *data, int fd, uint32_t events)
 
 	if (peer->dead)
 		return;
+	peer->ready = true;
+	peer->writable |= (events & EPOLLOUT) != 0;
 	if (!(events & (EPOLLHUP | EPOLLERR))) {
-		peer_service(peer);
+		peer_update(peer);
 		return;
 	}
-	/* What it said before it hung up still counts, and calls we made on it must end. */
+	/*
+	 * What it said before it hung up still counts where it may change something, and calls we
+	 * made on it must end. Others would not get their answers any more.
+	 */
 	loop_unwatch(&peer->source);
-	serve(peer, LAST_WORDS);
-	bury_later(peer);
+	peer->hung_up = peer->writable = true;
+	peer->dead = !peer->privileged && !peer->system;
+	bus_kick(peer->bus);
 }
 
-static void on_task(void *data)
+static void on_due(void *data)
 {
 	struct peer *peer = data;
 
-	if (!peer->dead)
-		peer_service(peer);
+	peer->ready = true;
+	peer_update(peer);
 }
 
 /* When sd-bus has a deadline of its own, of authentication and of calls we made. */
@@ -108,7 +208,7 @@ static void set_timer(struct peer *peer)
 
 	if (due > peer->intake.deadline_ms)
 		due = peer->intake.deadline_ms;
-	if (is_gated(peer) || due == UINT64_MAX)
+	if (peer->ready || due == UINT64_MAX)
 		loop_clear_timer(&peer->timer);
 	else
 		loop_set_timer(peer->bus->setup.loop, &peer->timer, due);
@@ -117,21 +217,17 @@ static void set_timer(struct peer *peer)
 void peer_update(struct peer *peer)
 {
 	int events = peer->dead ? 0 : sd_bus_get_events(peer->sd);
-	bool wants_more, has_more;
+	bool wants_more = !peer->ready && peer->intake.state != INTAKE_ENDED;
+	bool has_more = !peer->writable && (events & EPOLLOUT || is_sending(peer));
 
-	if (events < 0 || peer_queue(peer) > BUS_QUEUE_MAX)
+	if (events < 0 || (peer->source.loop &&
+			   loop_rewatch(&peer->source, (wants_more ? EPOLLIN : 0u) |
+							       (has_more ? EPOLLOUT : 0u)) < 0))
 		peer->dead = true;
-	if (peer->dead) {
+	if (!peer->dead)
+		set_timer(peer);
+	if (peer->dead || peer_has_work(peer))
 		bus_kick(peer->bus);
-		return;
-	}
-	monitor_caught_up(peer);
-	wants_more = !is_gated(peer) && peer->intake.state != INTAKE_ENDED;
-	has_more = events & EPOLLOUT || peer_queue(peer) > 0;
-	if (loop_rewatch(&peer->source, (wants_more ? EPOLLIN : 0u) | (has_more ? EPOLLOUT : 0u)) <
-	    0)
-		bury_later(peer);
-	set_timer(peer);
 }
 
 /* What of it is a client's, and what is the system bus's. */
@@ -173,17 +269,19 @@ static int open_sd(struct peer *peer, int input)
 						bus_vtable, peer);
 }
 
-int peer_new(struct bus *bus, int fd, bool system, struct peer **ret_peer)
+int peer_new(struct bus *bus, int fd, uid_t uid, enum user_kind kind, struct peer **ret_peer)
 {
 	struct peer *peer = l_new(struct peer, 1);
 	int input, r;
 
 	peer->bus = bus;
-	peer->system = system;
+	peer->system = kind == USER_SYSTEM_BUS;
+	peer->privileged = kind == USER_PRIVILEGED;
+	peer->ready = true;
+	turn_join(peer, uid, kind);
 	peer->source = (struct loop_source){.on_ready = on_ready, .data = peer, .fd = fd};
-	peer->timer = (struct loop_timer){.on_due = on_task, .data = peer};
-	peer->task = (struct loop_task){.run = on_task, .data = peer};
-	r = intake_init(&peer->intake, fd, system, loop_now_ms(), &input);
+	peer->timer = (struct loop_timer){.on_due = on_due, .data = peer};
+	r = intake_init(&peer->intake, fd, peer->system, loop_now_ms(), &input);
 	if (r == 0)
 		r = open_sd(peer, input);
 	if (r >= 0)
@@ -195,7 +293,6 @@ int peer_new(struct bus *bus, int fd, bool system, struct peer **ret_peer)
 	peer->next = bus->peers;
 	bus->peers = peer;
 	peer_update(peer);
-	loop_put_off(bus->setup.loop, &peer->task);
 	*ret_peer = peer;
 	return 0;
 }
@@ -203,7 +300,9 @@ int peer_new(struct bus *bus, int fd, bool system, struct peer **ret_peer)
 void peer_free(struct peer *peer)
 {
 	monitor_forget(peer);
-	loop_drop_task(&peer->task);
+	turn_leave(peer);
+	while (peer->held)
+		free_held(take_held(peer));
 	loop_clear_timer(&peer->timer);
 	loop_unwatch(&peer->source);
 	bus_forget_subscribers(peer);

@@ -17,18 +17,13 @@
 #define BUS_PEERS_MAX 48
 #define BUS_PEERS_USER 16
 
-/* While this many messages wait to be sent to a client, its requests wait too. */
-#define BUS_QUEUE_REQUESTS 16
-/* … and the changes it asked for are dropped: it is told so when it has caught up. */
-#define BUS_QUEUE_SIGNALS 1024
-/* … and this many are too many for anyone who reads at all. */
-#define BUS_QUEUE_MAX 2048
-
-/* Changes remembered until they are told. */
+/* The last changes: who has more of them still to be told has lost them, and is told that. */
 #define BUS_RING 4096
-/* The most connections, interfaces or subflows in one page of a listing. */
-#define BUS_PAGE 128
-#define BUS_PAGE_RECORDS 512
+/* A page of a listing ends after so many records, those within others counted too. */
+#define BUS_PAGE 64
+#define BUS_PAGE_RECORDS 128
+/* Listings of the system bus that wait until subflows are measured; more are answered as it is. */
+#define BUS_HELD_MAX 16
 
 /* Changes that wait for polkit's answer: all of them, and those of one user. */
 #define BUS_WAITING_MAX 64
@@ -46,22 +41,45 @@
 #define BUS_UID_UNKNOWN UINT32_MAX
 #define BUS_UID_OVERFLOW 65534
 
+enum user_kind { USER_OTHER, USER_PRIVILEGED, USER_SYSTEM_BUS };
+
+/* Whose clients they are: time is shared out among users. */
+struct user {
+	struct user *next;
+	uid_t uid;
+	enum user_kind kind;
+	size_t n_peers;
+	int64_t spent_ns; /* time that was spent for him */
+};
+
+/* A call that waits for its answer. */
+struct held {
+	struct held *next;
+	sd_bus_message *m;
+	sd_bus_message_handler_t method;
+};
+
 /* One connection of ours that speaks D-Bus: to a client, or to the system bus. */
 struct peer {
 	struct bus *bus;
 	struct peer *next;
+	struct user *user; /* whose it is; the system bus is one */
 	sd_bus *sd; /* owned */
 	struct intake intake;
 	struct loop_source source; /* the intake's descriptor */
 	struct loop_timer timer; /* what is due first, with sd-bus or the intake */
-	struct loop_task task; /* has work without its descriptor being ready */
 	struct subscriber *subscribers; /* of the system bus; owned */
 	struct waiting *waiting; /* calls over the system bus; owned */
-	uid_t uid; /* of the client, as our user namespace sees it */
+	struct held *held; /* owned; the oldest first */
+	size_t n_held;
+	uint64_t served; /* counts the turns of all: when it had its last one */
+	uint64_t told; /* changes that it was told, or that are not for it */
 	bool system; /* the system bus */
 	bool privileged; /* may change things; false for the system bus as a whole */
 	bool subscribed;
-	bool lagging; /* changes were dropped since it was last told one */
+	bool ready; /* may have something to say */
+	bool writable; /* takes some of what waits to be sent */
+	bool hung_up; /* what it said before still counts */
 	bool dead; /* to be freed from the loop */
 };
 
@@ -76,14 +94,20 @@ struct bus {
 	struct loop_timer accept_again; /* after running out of descriptors */
 	struct loop_timer system_again; /* to look for the system bus */
 	unsigned int system_again_s; /* how long it was last set to */
-	struct loop_task task; /* tells changes, frees the dead */
+	struct loop_task task; /* serves who has something to be done, frees the dead */
 	struct peer *peers; /* owned */
-	/* Changes not told yet, the oldest at `tail`. NULL while nobody monitors. */
+	struct user *users; /* owned */
+	struct loop_timer pause; /* until those without rights have time again */
+	int64_t credit_ns, credited_ns; /* … of which so much was left then */
+	int64_t spent_least_ns; /* by a user who had work to be done */
+	uint64_t n_served;
+	struct loop_timer measure_end; /* who waits for measurements waits no longer */
+	bool measuring, answering; /* they wait; a held call is being answered */
+	/* Changes: the i-th one of all is at i % BUS_RING. NULL while nobody monitors. */
 	struct remembered *ring;
-	size_t tail, n_ring;
+	uint64_t n_changes;
 	size_t n_subscribed;
 	uint64_t errors_before; /* failed commands, before the change that runs now */
-	bool overflow; /* the ring was full and has been emptied */
 	char socket_path[108];
 };
 
@@ -97,14 +121,28 @@ void system_look(struct bus *bus);
 /* It is gone: look for it again later. */
 void system_look_later(struct bus *bus);
 
-/* Takes over the descriptor, of a client or (`system`) of the system bus. 0 or -errno. */
-int peer_new(struct bus *bus, int fd, bool system, struct peer **ret_peer);
+/* Takes over the descriptor, of a client of this user or of the system bus. 0 or -errno. */
+int peer_new(struct bus *bus, int fd, uid_t uid, enum user_kind kind, struct peer **ret_peer);
 void peer_free(struct peer *peer);
-/* Process a bounded slice of what it has to say. */
-void peer_service(struct peer *peer);
-/* After sending outside of peer_service(): look again what to wait for. */
+/* Is there anything to be done for it, beside waiting? */
+bool peer_has_work(const struct peer *peer);
+/* Do a piece of it: one message, or a few signals. */
+void peer_work(struct peer *peer);
+/* Look again what to wait for. */
 void peer_update(struct peer *peer);
+/* Messages that wait to be sent to it. While there are any, nothing else is done for it. */
 uint64_t peer_queue(const struct peer *peer);
+/*
+ * Have subflows measured before this call is answered: then `method` is called for it again.
+ * False: answer it now.
+ */
+bool peer_hold(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method);
+
+/* Who shares the time, bus-turn.c. */
+void turn_join(struct peer *peer, uid_t uid, enum user_kind kind);
+void turn_leave(struct peer *peer);
+/* Work for a moment for those whose turn it is. True: there is more to do. */
+bool turn_take(struct bus *bus);
 
 extern const sd_bus_vtable bus_vtable[];
 
@@ -147,12 +185,12 @@ void bus_forget_subscribers(struct peer *peer);
 void monitor_start(struct peer *peer);
 /* The peer goes, or wants no more. */
 void monitor_forget(struct peer *peer);
-/* Tell all that is remembered, at once: what the model is now is then what readers were told. */
-void monitor_drain(struct bus *bus);
-/* Tell a slice. True: more is left. */
-bool monitor_slice(struct bus *bus);
-/* The peer has read: if it was lagging and has caught up, tell it what it missed. */
-void monitor_caught_up(struct peer *peer);
+/* Is there a change that the peer is to be told? */
+bool monitor_has_news(const struct peer *peer);
+/* Tell it a few, as long as it reads. */
+void monitor_tell(struct peer *peer);
+/* Tell it all now, if need be that it lost some: what the model is, is then what it was told. */
+void monitor_catch_up(struct peer *peer);
 
 /* All methods that change something, bus-permit.c: asks who calls, then runs the right one. */
 int bus_method_change(sd_bus_message *m, void *data, sd_bus_error *error);

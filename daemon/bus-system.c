@@ -117,7 +117,7 @@ static int connect_system(struct bus *bus)
 	int r = connect_first(addresses ? addresses : ADDRESS);
 
 	if (r >= 0)
-		r = peer_new(bus, r, true, &peer);
+		r = peer_new(bus, r, 0, USER_SYSTEM_BUS, &peer);
 	if (r < 0)
 		return r;
 	r = sd_bus_add_filter(peer->sd, NULL, on_message, peer);

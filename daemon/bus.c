@@ -48,7 +48,7 @@ static void run_task(void *data)
 	struct bus *bus = data;
 
 	bury(bus);
-	if (monitor_slice(bus))
+	if (turn_take(bus))
 		bus_kick(bus);
 }
 
@@ -59,8 +59,9 @@ void bus_kick(struct bus *bus)
 
 void bus_flush(struct bus *bus)
 {
-	if (monitor_slice(bus))
-		bus_kick(bus);
+	for (const struct peer *peer = bus->peers; peer; peer = peer->next)
+		if (monitor_has_news(peer))
+			bus_kick(bus);
 }
 
 /* ---- the private socket ---- */
@@ -83,7 +84,7 @@ static bool has_room(const struct bus *bus, uid_t uid)
 		if (peer->privileged || peer->system || peer->dead)
 			continue;
 		n++;
-		n_user += peer->uid == uid;
+		n_user += peer->user->uid == uid;
 	}
 	return n < BUS_PEERS_MAX && n_user < BUS_PEERS_USER;
 }
@@ -105,10 +106,7 @@ static void add_client(struct bus *bus, int fd)
 		close(fd);
 		return;
 	}
-	if (peer_new(bus, fd, false, &peer) < 0)
-		return;
-	peer->uid = cred.uid;
-	peer->privileged = privileged;
+	(void)peer_new(bus, fd, cred.uid, privileged ? USER_PRIVILEGED : USER_OTHER, &peer);
 }
 
 static void start_accepting(void *data)
@@ -203,6 +201,8 @@ void bus_free(struct bus *bus)
 	loop_drop_task(&bus->task);
 	loop_clear_timer(&bus->accept_again);
 	loop_clear_timer(&bus->system_again);
+	loop_clear_timer(&bus->pause);
+	loop_clear_timer(&bus->measure_end);
 	loop_unwatch(&bus->listen);
 	close(bus->listen.fd);
 	unlink(bus->socket_path);

@@ -45,9 +45,6 @@ struct bus_setup {
 	void (*config)(void *data, bus_config_func each, void *each_data);
 	/* Ask the kernel for its endpoints and limits now. */
 	void (*refresh)(void *data);
-	/* What was measured on this subflow; 0, or -errno: nothing was. Must not block. */
-	int (*measure)(void *data, uint32_t token, const struct subflow *subflow,
-		       struct mptcpd_measure *ret_measure);
 	/* Netlink messages that were not what they should be, so far. */
 	uint64_t (*malformed)(void *data);
 	/* The kernel's own words on the last failed command, or "". */

@@ -110,16 +110,6 @@ static void refresh(void *data)
 		daemon_settle(daemon);
 }
 
-/* Which interface the subflow is bound to is part of its address, for the kernel. */
-static int measure(void *data, uint32_t token, const struct subflow *subflow,
-		   struct mptcpd_measure *ret_measure)
-{
-	struct daemon *daemon = data;
-
-	return kernel_measure(daemon->kernel, &subflow->local, &subflow->remote, subflow->ifindex,
-			      ret_measure);
-}
-
 /* The settings of the policy's plugins; its matches and their names are told elsewhere. */
 static void tell_settings(void *data, const struct policy *policy, bus_setting_func each,
 			  void *each_data)
@@ -151,7 +141,6 @@ int daemon_open_door(struct daemon *daemon)
 		.config = tell_config,
 		.refresh = refresh,
 		.system_bus = true,
-		.measure = measure,
 		.settings = tell_settings,
 		.malformed = malformed,
 		.error_text = error_text,

@@ -300,13 +300,6 @@ void kernel_start_budget(struct kernel *kernel, uint32_t ms)
 	kernel->deadline_ns = now_ns() + (uint64_t)ms * 1000000;
 }
 
-int kernel_measure(struct kernel *kernel, const struct mptcpd_addr *local,
-		   const struct mptcpd_addr *remote, uint32_t ifindex,
-		   struct mptcpd_measure *ret_measure)
-{
-	return diag_measure(&kernel->diag, local, remote, ifindex, ret_measure);
-}
-
 /* ---- questions ---- */
 
 /* Records of a dump, not news. */

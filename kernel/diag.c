@@ -80,21 +80,6 @@ int diag_get_subflow(struct socket *socket, const struct mptcpd_addr *local,
 	return 0;
 }
 
-int diag_measure(struct socket *socket, const struct mptcpd_addr *local,
-		 const struct mptcpd_addr *remote, uint32_t ifindex,
-		 struct mptcpd_measure *ret_measure)
-{
-	struct event_subflow subflow;
-	int r = diag_get_subflow(socket, local, remote, ifindex, &subflow);
-
-	if (r < 0)
-		return r;
-	if (!subflow.measure.taken_ms)
-		return -ENOENT;
-	*ret_measure = subflow.measure;
-	return 0;
-}
-
 /* Whom a dump goes to. */
 struct dump {
 	diag_on_event *on_event;

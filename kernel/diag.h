@@ -23,10 +23,6 @@ int diag_mark(struct socket *socket, uint32_t token, uint32_t *ret_mark);
 int diag_get_subflow(struct socket *socket, const struct mptcpd_addr *local,
 		     const struct mptcpd_addr *remote, uint32_t ifindex,
 		     struct event_subflow *ret_subflow);
-/* What the kernel measured on it. -ENOENT if it did not. */
-int diag_measure(struct socket *socket, const struct mptcpd_addr *local,
-		 const struct mptcpd_addr *remote, uint32_t ifindex,
-		 struct mptcpd_measure *ret_measure);
 
 /* An EVENT_SNAPSHOT_CONNECTION for each connection, then an EVENT_SNAPSHOT_SUBFLOW for each subflow. */
 typedef void diag_on_event(void *data, const struct event *event);

@@ -55,10 +55,6 @@ void kernel_start_budget(struct kernel *kernel, uint32_t ms);
  * before it returns. 0, or -errno and no END. One that was asked for is given up in its favour.
  */
 int kernel_refresh_endpoints(struct kernel *kernel);
-/* What the kernel measured on a subflow now. As diag_measure(). */
-int kernel_measure(struct kernel *kernel, const struct mptcpd_addr *local,
-		   const struct mptcpd_addr *remote, uint32_t ifindex,
-		   struct mptcpd_measure *ret_measure);
 
 /* The sockets behind ops->listen(), for whoever keeps them over a restart. */
 struct listeners *kernel_listeners(struct kernel *kernel);

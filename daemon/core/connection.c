@@ -121,6 +121,7 @@ struct connection *connection_add(struct model *model, uint32_t token)
 		abort();
 	table_add(&model->connections, &connection->entry, &connection->token,
 		  sizeof(connection->token));
+	order_add(&model->order, connection);
 	return connection;
 }
 
@@ -135,6 +136,7 @@ void connection_free(struct model *model, struct connection *connection)
 	forget(model, connection);
 	if (model->sweep_next == connection)
 		model->sweep_next = table_owner(table_next(&connection->entry), struct connection);
+	order_remove(&model->order, connection);
 	table_remove(&model->connections, &connection->entry);
 	free(connection->subflows);
 	free(connection->peers);
@@ -149,6 +151,7 @@ void connection_done(struct model *model)
 
 	while ((entry = table_first(&model->connections)))
 		connection_free(model, table_owner(entry, struct connection));
+	order_done(&model->order);
 }
 
 bool connection_is_ipv4_only(const struct connection *connection)

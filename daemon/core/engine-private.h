@@ -9,6 +9,9 @@
 #include "plan.h"
 #include "route.h"
 
+/* Events that ask for a snapshot again and again lead to one in this many milliseconds. */
+#define RESYNC_INTERVAL_MS 250
+
 struct view {
 	struct mptcpd_view base; /* what plugins see; first member */
 	struct engine *engine;
@@ -46,9 +49,14 @@ struct engine {
 	} resync[SNAPSHOT_KINDS];
 	struct endpoints endpoints;
 	bool marks_matter; /* a rule looks at marks: routes are asked for with the connection's */
+	const struct policy *counted; /* the rules' policies, */
+	size_t *n_by_policy; /* and for each of them its connections; owned */
 	bool create_keeps_backup; /* this kernel's SUBFLOW_CREATE was seen to honour the flag */
 	bool creates_unbound; /* … and seen to ignore the link */
 	size_t n_sweeps_left; /* brief ones, until a full one */
+	uint64_t measuring_ms; /* when the full snapshot began that is under way, or the last one */
+	uint64_t measured_ms; /* … when the last complete one did, */
+	uint64_t measure_took_ms; /* and how long it took */
 	uint64_t sweep_due_ms; /* next look for what ended without an event */
 
 	/* scratch, so that planning allocates nothing */
@@ -152,6 +160,17 @@ uint32_t engine_mark(struct engine *engine, struct connection *connection);
 /* The connection as plugins see it, until the next call. */
 struct mptcpd_connection engine_view_connection(struct engine *engine,
 						const struct connection *connection);
+
+/* ---- reader.c ---- */
+
+/* The connections of a policy are one more, or one less; NULL: of none. */
+void engine_count(struct engine *engine, const struct policy *policy, int more);
+/* The rules are new: count from zero. */
+void engine_count_anew(struct engine *engine);
+/* Note when a full snapshot of connections begins. */
+void engine_see_begin(struct engine *engine, const struct event *event, uint64_t now_ms);
+/* … and that it has ended. */
+void engine_measured(struct engine *engine, uint64_t now_ms);
 
 /* ---- endpoint.c ---- */
 

@@ -12,9 +12,7 @@
 
 /* Routes that change all the time lead to one look at the host in this many milliseconds. */
 #define HOST_INTERVAL_MS 20
-/* As do events that ask for a snapshot again and again. */
-#define RESYNC_INTERVAL_MS 250
-/* Those that fail are asked for again, more and more slowly: up to 250 ms << 5 = 8 s apart. */
+/* Snapshots that fail are asked for again, more and more slowly: up to 250 ms << 5 = 8 s apart. */
 #define RESYNC_SLOWER_MAX 5
 /* Some connections end without an event: look for them this often, to find them within 30 s, */
 #define SWEEP_INTERVAL_MS 28000
@@ -60,6 +58,7 @@ static void on_forget(void *data, struct connection *connection)
 {
 	struct engine *engine = data;
 
+	engine_count(engine, connection->policy, -1);
 	unmark_dirty(engine, connection);
 	deadlines_set(&engine->deadlines, connection, UINT64_MAX);
 	for (size_t i = 0; i < connection->n_announced; i++)
@@ -92,6 +91,7 @@ struct engine *engine_new(const struct engine_setup *setup)
 	engine->model.on_forget = on_forget;
 	engine->model.on_forget_data = engine;
 	engine->rules = setup->rules;
+	engine_count_anew(engine);
 	engine->ops = setup->ops;
 	engine->kernel = setup->kernel;
 	engine->observer = setup->observer;
@@ -113,6 +113,7 @@ void engine_free(struct engine *engine)
 	engine->observer = (struct engine_observer){0}; /* that we end does not end a connection */
 	model_done(&engine->model);
 	deadlines_done(&engine->deadlines);
+	free(engine->n_by_policy);
 	free(engine->locals);
 	free(engine);
 }
@@ -304,6 +305,7 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		    !engine->model.snapshot[SNAPSHOT_CONNECTIONS].brief) {
 			engine->connections_known = true;
 			engine->endpoints.dirty = true; /* those that are leaving may go now */
+			engine_measured(engine, now_ms);
 			start_walk(engine);
 		}
 	}
@@ -330,6 +332,7 @@ void engine_event(struct engine *engine, const struct event *event, uint64_t now
 	struct change change;
 
 	engine->counters.events += is_news(event);
+	engine_see_begin(engine, event, now_ms);
 	if (model_apply(&engine->model, event, now_ms, &change) < 0)
 		engine->counters.events_bad++;
 	else
@@ -349,6 +352,7 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 	struct connection *connection;
 
 	engine->rules = rules;
+	engine_count_anew(engine);
 	model_set_rules(&engine->model, rules);
 	connection = model_next_connection(&engine->model, 0);
 	for (; connection; connection = connection_next(connection)) {
@@ -516,7 +520,6 @@ static uint64_t next_deadline(const struct engine *engine)
 
 	if (engine->endpoints.due_ms < next)
 		next = engine->endpoints.due_ms;
-
 	if (first && first->due_ms < next)
 		next = first->due_ms;
 	if (engine->host_dirty && engine->host_due_ms < next)

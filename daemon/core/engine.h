@@ -107,6 +107,14 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 
 const struct model *engine_model(const struct engine *engine);
 const struct engine_counters *engine_counters(const struct engine *engine);
+/* Connections that `policy` decides for. */
+size_t engine_count_policy(const struct engine *engine, const struct policy *policy);
+/*
+ * Have subflows measured. True: what the model has is fresh, or cannot be had fresher; fresh is a
+ * quarter of a second, or ten times as long as it takes. False: a snapshot of connections is asked
+ * for in the next settle, and its RESYNCED or SNAPSHOT_FAILED says that it is done.
+ */
+bool engine_measure(struct engine *engine, uint64_t now_ms);
 
 /*
  * What an administrator does by hand. 0 or -errno, with the kernel's words in error_text():

@@ -24,6 +24,7 @@ static const char *const usability_texts[] = {
 	[USABLE_NOT_DEPRECATED] = "deprecated address",
 	[USABLE_NOT_SCOPE] = "not an address that others can reach",
 	[USABLE_NOT_ROUTED] = "no route leads out from it",
+	[USABLE_NOT_PRESENT] = "removed",
 };
 
 const char *usability_text(enum usability usability)
@@ -226,6 +227,7 @@ static void describe_local(const struct local *local, enum change_type type, str
 {
 	change->type = type;
 	change->local = local->addr;
+	change->prefix = local->prefix;
 	describe_interface(local->interface, change);
 }
 
@@ -264,7 +266,7 @@ static int apply_local(struct model *model, const struct event_local *event, str
 	local = model_find_local(model, &event->addr, event->ifindex);
 	if (!local) {
 		local = add_local(model, interface, event);
-		describe_local(local, CHANGE_LOCAL_ADDED, change);
+		change->type = CHANGE_LOCAL_ADDED;
 	}
 	differs = local->prefix != event->prefix || local->tentative != event->tentative ||
 		  local->temporary != event->temporary || local->deprecated != event->deprecated ||
@@ -277,7 +279,9 @@ static int apply_local(struct model *model, const struct event_local *event, str
 	local->secondary = event->secondary;
 	local->seen = model->mark;
 	if (change->type == CHANGE_NONE && differs)
-		describe_local(local, CHANGE_LOCAL_CHANGED, change);
+		change->type = CHANGE_LOCAL_CHANGED;
+	if (change->type != CHANGE_NONE)
+		describe_local(local, change->type, change);
 	if (judge_local(model, local) || change->type == CHANGE_LOCAL_ADDED)
 		change->host = true;
 	return 0;

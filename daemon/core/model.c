@@ -197,15 +197,9 @@ struct connection *model_find_connection(const struct model *model, uint32_t tok
 
 struct connection *model_next_connection(const struct model *model, uint64_t serial)
 {
-	struct table_entry *entry = table_first(&model->connections);
-	struct connection *connection;
+	struct connection *connection = order_find(&model->order, serial);
 
-	for (; entry; entry = table_next(entry)) {
-		connection = table_owner(entry, struct connection);
-		if (connection->serial > serial && !is_hidden(connection))
-			return connection;
-	}
-	return NULL;
+	return connection && is_hidden(connection) ? connection_next(connection) : connection;
 }
 
 struct connection *connection_next(const struct connection *connection)
@@ -228,6 +222,19 @@ const char *model_interface_name(const struct model *model, uint32_t ifindex)
 	struct interface *interface = ifindex ? model_find_interface(model, ifindex) : NULL;
 
 	return interface ? interface->name : "";
+}
+
+struct local model_changed_local(const struct model *model, const struct change *change)
+{
+	const struct local *now = model_find_local(model, &change->local, change->ifindex);
+	struct local local = {.addr = change->local,
+			      .prefix = change->prefix,
+			      .usability = USABLE_NOT_PRESENT};
+
+	if (now && change->type != CHANGE_LOCAL_REMOVED)
+		local = *now;
+	local.next = NULL;
+	return local;
 }
 
 struct local *model_next_local(const struct model *model, const struct mptcpd_addr *addr,

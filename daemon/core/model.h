@@ -10,6 +10,7 @@
 #define CORE_MODEL_H
 
 #include "event.h"
+#include "order.h"
 #include "rules.h"
 #include "table.h"
 
@@ -29,6 +30,7 @@ enum usability {
 	USABLE_NOT_DEPRECATED,
 	USABLE_NOT_SCOPE, /* host scope, multicast, unspecified */
 	USABLE_NOT_ROUTED, /* endpoints only: no route leads out from it */
+	USABLE_NOT_PRESENT, /* it was removed */
 };
 
 /* In words for people, "" for USABLE. */
@@ -112,6 +114,7 @@ struct subflow {
 	bool saved : 1; /* WANTED: an earlier life of ours saw it; a snapshot is to show it */
 	bool has_id : 1; /* the kernel may know its address by local_id, even when it is no more */
 	bool backup_asked : 1; /* with SUBFLOW_CREATE, and nobody looked whether it got it */
+	struct mptcpd_measure measure; /* of the last snapshot that showed it; taken_ms 0: none */
 };
 
 /* An address we announced (or should). */
@@ -217,6 +220,7 @@ struct change {
 	uint8_t local_id, remote_id; /* also the id of a peer's address and of an endpoint */
 	uint32_t ifindex;
 	uint32_t flags; /* of an endpoint */
+	uint8_t prefix; /* of an address of ours */
 	bool ours; /* an endpoint of ours */
 	char interface[MPTCPD_IFNAME_SIZE];
 	bool initial, backup, peer_backup, deny_join_id0;
@@ -236,6 +240,7 @@ struct change {
 
 struct model {
 	struct table connections, interfaces, locals;
+	struct order order; /* of connections: where listings go on */
 	size_t n_double_locals; /* addresses that several interfaces have */
 	size_t n_usable_v4, n_usable_v6; /* of locals, those that are USABLE */
 	struct endpoint *endpoints; /* by id */
@@ -304,7 +309,7 @@ struct local *model_next_local(const struct model *model, const struct mptcpd_ad
 struct local *model_sole_local(const struct model *model, const struct mptcpd_addr *addr);
 /* The first connection that came after `serial` (0: the first of all), for listings in pages. */
 struct connection *model_next_connection(const struct model *model, uint64_t serial);
-/* The one that came after this, NULL: it is the last. For loops: the above searches each time. */
+/* The one that came after this, NULL: it is the last. */
 struct connection *connection_next(const struct connection *connection);
 /*
  * The endpoint of this id, with id 0 the one of this address; if both are given both must hold. The
@@ -318,6 +323,8 @@ struct endpoint *model_find_endpoint(const struct model *model, uint8_t id,
  */
 const struct interface *model_endpoint_elsewhere(const struct model *model,
 						 const struct local *local);
+/* The address that a change is about, alone: as it is now, or USABLE_NOT_PRESENT. */
+struct local model_changed_local(const struct model *model, const struct change *change);
 /* The interface's name, or "" for none or unknown. */
 const char *model_interface_name(const struct model *model, uint32_t ifindex);
 

@@ -62,6 +62,7 @@ void engine_find_policy(struct engine *engine, struct connection *connection)
 		connection->policy && is_set_aside(engine, connection->policy, connection->token);
 	if (connection->set_aside)
 		connection->policy = NULL;
+	engine_count(engine, connection->policy, 1);
 	saved_take_memory(connection);
 }
 

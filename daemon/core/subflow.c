@@ -204,6 +204,8 @@ int subflow_apply_established(struct model *model, struct connection *connection
 		change->type = CHANGE_SUBFLOW_ESTABLISHED;
 	subflow->left_unbound =
 		subflow->state == SUBFLOW_PENDING && subflow->bound && !event->ifindex;
+	if (!subflow_is_seen(subflow))
+		subflow->measure = (struct mptcpd_measure){0}; /* of one that was before */
 	see_subflow(model, subflow, event);
 	subflow->error = 0;
 	subflow->has_reset = subflow->refused = subflow->failed = false;
@@ -317,6 +319,8 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 	if (!event->local.family || !event->remote.family)
 		return -EINVAL;
 	learn_from_subflow(connection, event, change);
+	if (subflow && subflow_is_seen(subflow))
+		subflow->measure = event->measure;
 	if (subflow && subflow->touched >= mark)
 		goto out; /* events told newer things */
 	/* A closed subflow says good-bye for minutes if nobody answers: nothing to remember. */
@@ -339,6 +343,7 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 	else if (subflow->state != state || subflow->backup != event->backup)
 		change->type = CHANGE_CONNECTION_UPDATED; /* worth a look, but no event */
 	see_subflow(model, subflow, event);
+	subflow->measure = event->measure;
 	subflow->backup = event->backup;
 	model_set_subflow_state(model, subflow, state, now_ms);
 out:

@@ -126,6 +126,9 @@ static int on_unlisten(void *kernel, const struct mptcpd_addr *addr)
 
 static int on_snapshot(void *kernel, enum snapshot_kind kind)
 {
+	struct scene *scene = kernel;
+
+	scene->n_snapshots += kind == SNAPSHOT_CONNECTIONS;
 	return 0;
 }
 
@@ -248,16 +251,12 @@ static const char *on_error(void *data)
 	return on_error_text(data);
 }
 
-static int on_measure(void *data, uint32_t token, const struct subflow *subflow,
-		      struct mptcpd_measure *ret_measure)
+static void on_settle(void *data)
 {
-	if (token != 1)
-		return -ENOENT;
-	*ret_measure = (struct mptcpd_measure){.rtt_us = 12345,
-					       .bytes_sent = 10,
-					       .bytes_received = 20,
-					       .retransmits = 3};
-	return 0;
+	struct scene *scene = data;
+
+	if (scene->on_settle)
+		scene->on_settle(scene);
 }
 
 static void on_settings(void *data, const struct policy *policy, bus_setting_func each,
@@ -290,7 +289,7 @@ struct scene *scene_new(bool system_bus)
 		.check_config = on_check_config,
 		.config = on_config,
 		.refresh = on_refresh,
-		.measure = on_measure,
+		.settle = on_settle,
 		.error_text = on_error,
 		.settings = on_settings,
 		.config_file = on_config_file,
@@ -492,6 +491,19 @@ void scene_join(struct scene *scene, uint32_t token)
 	struct event event = subflow_event(token);
 
 	event.type = EVENT_SUBFLOW_ESTABLISHED;
+	feed(scene, &event);
+}
+
+void scene_measure(struct scene *scene, uint32_t token)
+{
+	struct event event = subflow_event(token);
+
+	event.type = EVENT_SNAPSHOT_SUBFLOW;
+	event.subflow.measure = (struct mptcpd_measure){.taken_ms = scene->now_ms,
+							.rtt_us = 12345,
+							.bytes_sent = 10,
+							.bytes_received = 20,
+							.retransmits = 3};
 	feed(scene, &event);
 }
 

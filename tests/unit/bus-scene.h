@@ -22,6 +22,8 @@ struct scene {
 	uint64_t now_ms;
 	unsigned int n_created, n_destroyed, n_reloads; /* what the kernel was told */
 	unsigned int n_refreshes, n_checks;
+	unsigned int n_snapshots; /* of connections, that were asked for */
+	void (*on_settle)(struct scene *scene); /* NULL, or called when the engine is to settle */
 	struct event_endpoint endpoint; /* of the last command about one … */
 	char command[16]; /* … and which that was: "add", "delete", "flags" */
 	struct event_limits limits; /* the last ones set */
@@ -47,6 +49,7 @@ void scene_endpoint(struct scene *scene, uint8_t id, const char *address);
 void scene_limits(struct scene *scene, uint32_t subflows, uint32_t add_addr_accepted);
 void scene_connect(struct scene *scene, uint32_t token); /* created and established */
 void scene_join(struct scene *scene, uint32_t token); /* a subflow from 10.0.1.1 (eth2) */
+void scene_measure(struct scene *scene, uint32_t token); /* that subflow: 12.345 ms */
 void scene_leave(struct scene *scene, uint32_t token); /* the end of that subflow, refused */
 void scene_announce(struct scene *scene, uint32_t token);
 void scene_close(struct scene *scene, uint32_t token);

@@ -16,6 +16,8 @@
 #include "bus-scene.h"
 
 #define NOBODY 65534
+/* Connections of two pages and a bit. */
+#define PAGES (BUS_PAGE + BUS_PAGE / 2)
 
 static void set_up(struct scene **scene, gconstpointer data)
 {
@@ -227,7 +229,7 @@ static void client_pages(struct scene *scene)
 	g_assert_cmpuint(cursor, !=, 0);
 	scene_do(scene, close_connection, 10); /* the one the cursor stands on */
 	g_assert_cmpuint(page(bus, &cursor, UINT32_MAX), ==, BUS_PAGE);
-	g_assert_cmpuint(page(bus, &cursor, 0), ==, 200 - 10 - BUS_PAGE);
+	g_assert_cmpuint(page(bus, &cursor, 0), ==, PAGES - 10 - BUS_PAGE);
 	g_assert_cmpuint(cursor, ==, 0);
 	cursor = UINT64_MAX;
 	g_assert_cmpuint(page(bus, &cursor, 0), ==, 0);
@@ -236,7 +238,7 @@ static void client_pages(struct scene *scene)
 
 static void test_pages(struct scene **scene, gconstpointer data)
 {
-	for (uint32_t token = 1; token <= 200; token++)
+	for (uint32_t token = 1; token <= PAGES; token++)
 		scene_connect(*scene, token);
 	scene_run(*scene, client_pages);
 }
@@ -287,6 +289,7 @@ static void test_one(struct scene **scene, gconstpointer data)
 {
 	scene_connect(*scene, 1);
 	scene_join(*scene, 1);
+	scene_measure(*scene, 1);
 	scene_announce(*scene, 1);
 	scene_run(*scene, client_lists_one);
 }

@@ -13,6 +13,7 @@ static void set_up(struct scene **scene, gconstpointer data)
 	*scene = scene_new(false);
 	scene_connect(*scene, 1);
 	scene_join(*scene, 1);
+	scene_measure(*scene, 1);
 	scene_announce(*scene, 1);
 	scene_connect(*scene, 0xf1aceb40);
 	scene_endpoint(*scene, 4, "10.0.0.1");

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What readers ask beside the model: how many connections a policy has, and fresh measurements. */
+#include <stdlib.h>
+
+#include "engine-private.h"
+
+/* Measuring for those who ask takes a tenth of the time, at most. */
+#define MEASURE_PART 10
+
+void engine_count(struct engine *engine, const struct policy *policy, int more)
+{
+	if (policy)
+		engine->n_by_policy[policy - engine->counted] += (size_t)more;
+}
+
+void engine_count_anew(struct engine *engine)
+{
+	free(engine->n_by_policy);
+	engine->counted = engine->rules->policies;
+	engine->n_by_policy = calloc(engine->rules->n_policies + 1, sizeof(*engine->n_by_policy));
+	if (!engine->n_by_policy)
+		abort();
+}
+
+size_t engine_count_policy(const struct engine *engine, const struct policy *policy)
+{
+	return engine->n_by_policy[policy - engine->counted];
+}
+
+void engine_see_begin(struct engine *engine, const struct event *event, uint64_t now_ms)
+{
+	if (event->type == EVENT_SNAPSHOT_BEGIN && event->snapshot == SNAPSHOT_CONNECTIONS &&
+	    !event->brief)
+		engine->measuring_ms = now_ms;
+}
+
+void engine_measured(struct engine *engine, uint64_t now_ms)
+{
+	engine->measured_ms = engine->measuring_ms;
+	engine->measure_took_ms = now_ms - engine->measuring_ms;
+}
+
+bool engine_measure(struct engine *engine, uint64_t now_ms)
+{
+	uint64_t fresh_ms = engine->measure_took_ms * MEASURE_PART;
+
+	if (fresh_ms < RESYNC_INTERVAL_MS)
+		fresh_ms = RESYNC_INTERVAL_MS;
+	if (!engine->connections_known || engine->resync[SNAPSHOT_CONNECTIONS].n_failed ||
+	    now_ms - engine->measured_ms < fresh_ms)
+		return true;
+	engine->resync[SNAPSHOT_CONNECTIONS].wanted = true;
+	return false;
+}

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How long from a server's first data to the MP_JOIN that mptcpd makes the client send."""
+
+import socket
+import struct
+import time
+
+from capture import MP_JOIN, _in_namespace, _options
+
+SO_TIMESTAMPNS = 35
+ETH_P_ALL = 3
+
+
+def _open():
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    sock.setblocking(False)
+    return sock
+
+
+def _parse(packet):
+    """(bytes of payload, is it a SYN with MP_JOIN) of an IPv4 packet with TCP, or None."""
+    if len(packet) < 40 or packet[0] >> 4 != 4 or packet[9] != 6:
+        return None
+    head = (packet[0] & 15) * 4
+    tcp = packet[head:]
+    payload = struct.unpack_from("!H", packet, 2)[0] - head - (tcp[12] >> 4) * 4
+    is_join = tcp[13] & 0x12 == 2 and any(o[0] >> 4 == MP_JOIN for o in _options(tcp))
+    return payload, is_join
+
+
+class Latency:
+    """The packets of a host's links, with the kernel's timestamps."""
+
+    def __init__(self, host):
+        self.socket = _in_namespace(host.name, _open)
+
+    def _packets(self):
+        while True:
+            try:
+                packet, control, _, (_, _, kind, *_) = self.socket.recvmsg(256, 64)
+            except BlockingIOError:
+                return
+            seconds, nanoseconds = struct.unpack("qq", control[0][2])
+            parsed = _parse(packet)
+            if parsed:
+                yield seconds + nanoseconds / 1e9, kind == socket.PACKET_OUTGOING, *parsed
+
+    def measure(self, connect, seconds=2):
+        """Seconds from the first data that comes in, by connect(), to the first MP_JOIN.
+
+        A late server's acknowledgement comes before its data, and is as good.
+        """
+        for _ in self._packets():
+            pass
+        connect()
+        data_at = heard_at = None
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for at, is_out, payload, is_join in self._packets():
+                if not is_out:
+                    heard_at = at
+                    if data_at is None and payload > 0:
+                        data_at = at
+                if is_out and is_join and heard_at is not None:
+                    return at - (data_at or heard_at)
+            time.sleep(0.0005)
+        raise AssertionError(f"no MP_JOIN within {seconds} s")
