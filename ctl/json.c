@@ -96,6 +96,20 @@ static json_t *addresses(const struct mptcpctl_address *list)
 	return array;
 }
 
+static json_t *asides(const struct mptcpctl_aside *list)
+{
+	json_t *array = json_array(), *object;
+
+	for (; list; list = list->next) {
+		object = json_object();
+		json_put(object, "plugin", text(list->plugin));
+		json_put(object, "token", list->token ? json_token(list->token) : json_null());
+		json_put(object, "since-ms", number(list->since_ms));
+		append(array, object);
+	}
+	return array;
+}
+
 json_t *json_status(const struct mptcpctl_status *status)
 {
 	json_t *object = json_object();
@@ -114,6 +128,8 @@ json_t *json_status(const struct mptcpctl_status *status)
 	json_put(object, "command-errors", number(status->command_errors));
 	json_put(object, "plans-refused", number(status->plans_refused));
 	json_put(object, "announcements-refused", number(status->announcements_refused));
+	json_put(object, "degraded", json_boolean(status->degraded));
+	json_put(object, "set-aside", asides(status->asides));
 	json_put(object, "uptime-ms", number(status->uptime_ms));
 	json_put(object, "plugins", strings(status->plugins));
 	json_put(object, "config", strings(status->config));

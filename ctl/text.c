@@ -60,6 +60,25 @@ static void note(char *notes, size_t size, const char *word)
 
 /* ---- listings ---- */
 
+static void text_asides(struct ctl *ctl, const struct mptcpctl_status *status)
+{
+	char since[32], whom[48];
+
+	if (status->degraded) {
+		coloured(ctl, RED, "  degraded");
+		print_line("%s", "");
+	}
+	for (const struct mptcpctl_aside *aside = status->asides; aside; aside = aside->next) {
+		time_t seconds = (time_t)(aside->since_ms / 1000);
+		struct tm broken;
+
+		strftime(since, sizeof(since), "%F %T", localtime_r(&seconds, &broken));
+		snprintf(whom, sizeof(whom), "connection %" PRIx32, aside->token);
+		print_line("  set aside: plugin %s for %s since %s, because it crashed or hung",
+			   aside->plugin, aside->token ? whom : "all connections", since);
+	}
+}
+
 void text_status(struct ctl *ctl, const struct mptcpctl_status *status)
 {
 	char text[1024];
@@ -79,6 +98,7 @@ void text_status(struct ctl *ctl, const struct mptcpctl_status *status)
 		   ", announcements refused %" PRIu64,
 		   status->commands, status->command_errors, status->plans_refused,
 		   status->announcements_refused);
+	text_asides(ctl, status);
 	print_line("  plugins %s", join(status->plugins, text, sizeof(text)));
 	for (size_t i = 0; status->config && status->config[i]; i++)
 		print_line("  config %s", status->config[i]);

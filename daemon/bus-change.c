@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- answering ---- */
@@ -292,34 +293,104 @@ static int set_limits(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 
 /* ---- the configuration ---- */
 
+/* A caller who waits until the configuration was looked at. */
+struct waiter {
+	struct bus *bus;
+	sd_bus_message *m;
+};
+
+static struct waiter *waiter_new(struct bus *bus, sd_bus_message *m)
+{
+	struct waiter *waiter = calloc(1, sizeof(*waiter));
+
+	if (!waiter)
+		abort();
+	waiter->bus = bus;
+	waiter->m = sd_bus_message_ref(m);
+	bus->n_waiters++;
+	return waiter;
+}
+
+/* It has its answer, which goes out from the loop: nobody may be reading now. */
+static void waiter_free(struct waiter *waiter)
+{
+	sd_bus *sd = sd_bus_message_get_bus(waiter->m);
+
+	waiter->bus->n_waiters--;
+	for (struct peer *peer = waiter->bus->peers; peer; peer = peer->next)
+		if (peer->sd == sd)
+			peer_update(peer);
+	sd_bus_message_unref(waiter->m);
+	free(waiter);
+}
+
+/* One line's end less: the text is the last of a message. */
+static char *clean_text(const char *text)
+{
+	size_t size = strlen(text);
+	char *clean;
+
+	if (size >= WIRE_TEXT_SIZE)
+		size = WIRE_TEXT_SIZE - 1;
+	clean = strndup(text, size);
+	if (!clean)
+		abort();
+	bus_clean(clean);
+	return clean;
+}
+
+static void on_reloaded(void *data, int r, const char *text)
+{
+	struct waiter *waiter = data;
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	char *clean = clean_text(text);
+
+	if (*clean && clean[strlen(clean) - 1] == '\n')
+		clean[strlen(clean) - 1] = '\0';
+	if (r < 0) {
+		failed(&error, *clean ? clean : strerror(-r), r);
+		sd_bus_reply_method_error(waiter->m, &error);
+		sd_bus_error_free(&error);
+	} else {
+		sd_bus_reply_method_return(waiter->m, "");
+	}
+	free(clean);
+	waiter_free(waiter);
+}
+
+static void on_checked(void *data, int r, const char *text)
+{
+	struct waiter *waiter = data;
+	char *clean = clean_text(text);
+
+	sd_bus_reply_method_return(waiter->m, "bs", r >= 0, clean);
+	free(clean);
+	waiter_free(waiter);
+}
+
+/* Positive: there will be an answer. */
+static int await_config(sd_bus_message *m, struct bus *bus, sd_bus_error *error,
+			void (*ask)(void *data, bus_done_func on_done, void *done_data),
+			bus_done_func on_done)
+{
+	if (!ask)
+		return sd_bus_error_set(error, SD_BUS_ERROR_NOT_SUPPORTED,
+					"this mptcpd has no configuration to look at");
+	if (bus->n_waiters >= BUS_WAITING_MAX)
+		return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
+					"too many wait for the configuration already");
+	ask(bus->setup.data, on_done, waiter_new(bus, m));
+	return 1;
+}
+
 static int reload(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 {
-	char text[WIRE_TEXT_SIZE] = "";
-	int r;
-
-	if (!bus->setup.reload)
-		return sd_bus_error_set(error, SD_BUS_ERROR_NOT_SUPPORTED,
-					"this mptcpd does not reload");
-	r = bus->setup.reload(bus->setup.data, text, sizeof(text));
-	bus_clean(text);
-	if (*text && text[strlen(text) - 1] == '\n')
-		text[strlen(text) - 1] = '\0';
-	if (r < 0)
-		return failed(error, *text ? text : strerror(-r), r);
-	return sd_bus_reply_method_return(m, "");
+	return await_config(m, bus, error, bus->setup.reload, on_reloaded);
 }
 
 static int check_config(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 {
-	char text[WIRE_TEXT_SIZE] = "";
-	int r;
-
-	if (!bus->setup.check_config)
-		return sd_bus_error_set(error, SD_BUS_ERROR_NOT_SUPPORTED,
-					"this mptcpd checks no configuration");
-	r = bus->setup.check_config(bus->setup.data, text, sizeof(text));
-	bus_clean(text);
-	return sd_bus_reply_method_return(m, "bs", r >= 0, text);
+	return await_config(m, bus, error, bus->setup.check_config, on_checked);
 }
 
 /* ---- which is which ---- */
@@ -331,7 +402,7 @@ static int check_config(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 static const struct change_method {
 	const char *member;
 	int (*run)(sd_bus_message *m, struct bus *bus, sd_bus_error *error);
-	const char *action; /* what polkit calls it; NULL: everyone may */
+	const char *action; /* what polkit calls it */
 } methods[] = {
 	{"AddSubflow", add_subflow, MANAGE},
 	{"DeleteSubflow", delete_subflow, MANAGE},
@@ -344,7 +415,7 @@ static const struct change_method {
 	{"FlushEndpoints", flush_endpoints, MANAGE},
 	{"SetLimits", set_limits, MANAGE},
 	{"Reload", reload, RELOAD},
-	{"CheckConfig", check_config, NULL},
+	{"CheckConfig", check_config, RELOAD},
 };
 
 static const struct change_method *find_method(sd_bus_message *m)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "names.h"
 
@@ -86,6 +87,48 @@ static int append_config_files(sd_bus_message *m, const struct bus *bus)
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+struct asides {
+	sd_bus_message *m;
+	uint64_t real_ms; /* what is added to loop_now_ms() for the time of day */
+	unsigned int n;
+	int r;
+};
+
+static void append_aside(void *data, const char *plugin, uint32_t token, uint64_t since_ms)
+{
+	struct asides *asides = data;
+
+	asides->n++;
+	if (asides->r >= 0)
+		asides->r = sd_bus_message_append(asides->m, WIRE_ASIDE, plugin, token,
+						  asides->real_ms + since_ms);
+}
+
+/* "set-aside", and whether all is as it should be. */
+static int append_asides(sd_bus_message *m, const struct bus *bus)
+{
+	struct asides asides = {.m = m};
+	struct timespec now;
+	int r = sd_bus_message_open_container(m, 'e', "sv");
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	asides.real_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	asides.real_ms -= loop_now_ms();
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", "set-aside");
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', "a" WIRE_ASIDE);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', WIRE_ASIDE);
+	asides.r = r;
+	if (bus->setup.set_aside)
+		bus->setup.set_aside(bus->setup.data, append_aside, &asides);
+	r = asides.r;
+	for (int i = 0; i < 3 && r >= 0; i++)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : bus_append_extra(m, "degraded", "b", asides.n > 0);
+}
+
 static int append_counters(sd_bus_message *m, const struct bus *bus)
 {
 	const struct engine_counters *counters = engine_counters(bus->setup.engine);
@@ -102,6 +145,8 @@ static int append_counters(sd_bus_message *m, const struct bus *bus)
 				     counters->announcements_refused);
 	if (r >= 0 && bus->setup.malformed)
 		r = bus_append_extra(m, "malformed", "t", bus->setup.malformed(bus->setup.data));
+	if (r >= 0)
+		r = append_asides(m, bus);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

@@ -107,6 +107,7 @@ struct bus {
 	struct remembered *ring;
 	uint64_t n_changes;
 	size_t n_subscribed;
+	size_t n_waiters; /* for the configuration */
 	uint64_t errors_before; /* failed commands, before the change that runs now */
 	char socket_path[108];
 };

@@ -25,6 +25,12 @@ typedef void (*bus_setting_func)(void *each_data, const char *key, const char *v
 typedef void (*bus_config_func)(void *each_data, const char *group, const char *key,
 				const char *value, const char *file, unsigned int line);
 
+/* Called once when it is done, now or later: 0 or -errno, and a text of lines. */
+typedef void (*bus_done_func)(void *done_data, int r, const char *text);
+/* Called for each plugin that is set aside; token 0: for all connections. */
+typedef void (*bus_aside_func)(void *each_data, const char *plugin, uint32_t token,
+			       uint64_t since_ms);
+
 /* Pointers must stay valid as long as the bus, unless said otherwise. Callbacks may be NULL. */
 struct bus_setup {
 	struct engine *engine;
@@ -37,10 +43,12 @@ struct bus_setup {
 	void *data; /* handed to the callbacks */
 	/* The engine was given something to do: call engine_settle() soon. */
 	void (*settle)(void *data);
-	/* Read the configuration again. 0, or -errno with all faults in `text`, one a line. */
-	int (*reload)(void *data, char *text, size_t size);
+	/* Read the configuration again. Done: 0, or -errno with all faults. */
+	void (*reload)(void *data, bus_done_func on_done, void *done_data);
 	/* The same without taking it: 0 with the warnings, or -errno with the faults. */
-	int (*check_config)(void *data, char *text, size_t size);
+	void (*check_config)(void *data, bus_done_func on_done, void *done_data);
+	/* Tell which plugins are set aside, since when by CLOCK_BOOTTIME. */
+	void (*set_aside)(void *data, bus_aside_func each, void *each_data);
 	/* Tell the configuration in use, as its files were layered. */
 	void (*config)(void *data, bus_config_func each, void *each_data);
 	/* Ask the kernel for its endpoints and limits now. */

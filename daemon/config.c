@@ -357,19 +357,6 @@ void config_free(struct config *config)
 	l_free(config);
 }
 
-int config_check(const struct config_setup *setup, char **ret_text)
-{
-	struct config *config = NULL;
-	int err = config_load(setup, &config, ret_text);
-
-	if (err < 0)
-		return err;
-	*ret_text = config->warnings;
-	config->warnings = NULL;
-	config_free(config);
-	return 0;
-}
-
 const char *config_path_manager_name(const struct rules *rules)
 {
 	for (const struct config_word *word = path_manager_words; word->name; word++)

@@ -35,12 +35,6 @@ int config_load(const struct config_setup *setup, struct config **ret_config, ch
 /* Stops its plugins. NULL is none. */
 void config_free(struct config *config);
 
-/*
- * Load it, and let it go: 0, or -EINVAL. The text holds the faults, or if there are none the
- * warnings; to be freed with l_free().
- */
-int config_check(const struct config_setup *setup, char **ret_text);
-
 /* The name of a path manager as the configuration writes it. */
 const char *config_path_manager_name(const struct rules *rules);
 

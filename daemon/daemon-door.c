@@ -7,28 +7,27 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
-/* Take a new configuration, or keep the old one and say why. */
-static int reload(void *data, char *text, size_t size)
-{
-	struct daemon *daemon = data;
-	struct config *config, *old = daemon->config;
-	char *faults = NULL;
-	int r = config_load(&daemon->config_setup, &config, &faults);
+#include "auto.h"
 
-	if (r < 0) {
-		snprintf(text, size, "%s", faults ? faults : strerror(-r));
-		daemon_log_lines(faults, true);
-		l_error("the new configuration is bad: the old one stays");
-		l_free(faults);
+/* Take the new configuration, which another process has found good, or keep the old one. */
+static int take_config(struct daemon *daemon, char **ret_text)
+{
+	struct config_setup setup = daemon->config_setup;
+	struct config *config, *old = daemon->config;
+	int r;
+
+	setup.retry = true; /* what was set aside gets another chance */
+	r = config_load(&setup, &config, ret_text);
+	if (r < 0)
 		return r;
-	}
 	r = daemon_apply_path_manager(daemon, &config->rules);
 	if (r < 0) {
-		snprintf(text, size, "net.mptcp.path_manager: %s", strerror(-r));
+		*ret_text = l_strdup_printf("net.mptcp.path_manager: %s\n", strerror(-r));
 		config_free(config);
 		return r;
 	}
 	daemon_log_lines(config->warnings, false);
+	guard_retain(daemon->guard, NULL, 0);
 	engine_set_rules(daemon->engine, &config->rules, loop_now_ms());
 	daemon->config = config;
 	daemon->host_changed = true;
@@ -38,15 +37,61 @@ static int reload(void *data, char *text, size_t size)
 	return 0;
 }
 
-static int check_own_config(void *data, char *text, size_t size)
-{
-	struct daemon *daemon = data;
-	char *found = NULL;
-	int r = config_check(&daemon->config_setup, &found);
+/* Somebody who wants the configuration checked, or read again. */
+struct request {
+	struct daemon *daemon;
+	bus_done_func on_done; /* NULL: a signal asked */
+	void *data;
+};
 
-	snprintf(text, size, "%s", found ? found : "");
-	l_free(found);
-	return r;
+static void on_checked(void *data, int r, const char *text)
+{
+	struct request *request = data;
+
+	request->on_done(request->data, r, text);
+	l_free(request);
+}
+
+static void on_tried(void *data, int r, const char *tried)
+{
+	struct request *request = data;
+	struct daemon *daemon = request->daemon;
+	AUTO(l_free) char *text = NULL;
+
+	if (r == 0)
+		r = take_config(daemon, &text);
+	else
+		text = l_strdup(tried);
+	if (r < 0) {
+		daemon_log_lines(text, true);
+		l_error("the new configuration is not taken: the old one stays");
+	}
+	if (request->on_done)
+		request->on_done(request->data, r, text ? text : "");
+	else if (r == 0)
+		l_info("configuration read again");
+	/* While starting up, READY=1 is not ours to say. */
+	if (!request->on_done && daemon->ready)
+		sd_notify(0, "READY=1");
+	l_free(request);
+}
+
+static void ask(struct daemon *daemon, checker_func on_answer, bus_done_func on_done, void *data)
+{
+	struct request *request = l_new(struct request, 1);
+
+	*request = (struct request){daemon, on_done, data};
+	checker_ask(daemon->checker, on_answer, request);
+}
+
+static void reload(void *data, bus_done_func on_done, void *done_data)
+{
+	ask(data, on_tried, on_done, done_data);
+}
+
+static void check_config(void *data, bus_done_func on_done, void *done_data)
+{
+	ask(data, on_checked, on_done, done_data);
 }
 
 static void tell_config(void *data, bus_config_func each, void *each_data)
@@ -75,15 +120,9 @@ static const char *config_file(void *data, size_t i)
 
 void daemon_hang_up(struct daemon *daemon)
 {
-	char text[1024];
-
-	/* While starting up, READY=1 is not ours to say. */
 	if (daemon->ready)
 		sd_notify(0, "RELOADING=1");
-	if (reload(daemon, text, sizeof(text)) == 0)
-		l_info("configuration read again");
-	if (daemon->ready)
-		sd_notify(0, "READY=1");
+	ask(daemon, on_tried, NULL, NULL);
 }
 
 static uint64_t malformed(void *data)
@@ -137,7 +176,8 @@ int daemon_open_door(struct daemon *daemon)
 		.data = daemon,
 		.settle = daemon_settle_soon,
 		.reload = reload,
-		.check_config = check_own_config,
+		.check_config = check_config,
+		.set_aside = daemon_tell_asides,
 		.config = tell_config,
 		.refresh = refresh,
 		.system_bus = true,
@@ -147,5 +187,6 @@ int daemon_open_door(struct daemon *daemon)
 		.config_file = config_file,
 	};
 
+	daemon->checker = checker_new(&daemon->loop, &daemon->config_setup);
 	return bus_new(&setup, &daemon->bus);
 }

@@ -75,6 +75,7 @@ void daemon_settle(struct daemon *daemon)
 	loop_set_timer(&daemon->loop, &daemon->timer, next);
 	if (daemon->ready && !daemon->all_settled) {
 		daemon->all_settled = true;
+		guard_end_doubts(daemon->guard);
 		fdstore_settle(daemon->kernel);
 	}
 }
@@ -181,20 +182,6 @@ static int fail(const char *what, const char *why)
 	return EXIT_FAILURE;
 }
 
-/* Returns an exit status; EXIT_SUCCESS goes on. */
-static int load_config(struct daemon *daemon)
-{
-	char *faults = NULL;
-
-	if (config_load(&daemon->config_setup, &daemon->config, &faults) < 0) {
-		daemon_log_lines(faults, true);
-		l_free(faults);
-		return EXIT_CONFIG;
-	}
-	daemon_log_lines(daemon->config->warnings, false);
-	return EXIT_SUCCESS;
-}
-
 static int claim(struct daemon *daemon)
 {
 	pid_t other = 0;
@@ -262,7 +249,6 @@ static int start(struct daemon *daemon)
 
 	daemon->timer = (struct loop_timer){.on_due = on_due, .data = daemon};
 	daemon->again = (struct loop_task){.run = on_due, .data = daemon};
-	daemon_open_state(daemon);
 	if (kernel_new(on_event, daemon, &daemon->kernel, why) < 0)
 		return fail("mptcpd cannot work here", why);
 	r = daemon_apply_path_manager(daemon, &daemon->config->rules);
@@ -271,6 +257,7 @@ static int start(struct daemon *daemon)
 	daemon->rpfilter = rpfilter_new(daemon->runtime_directory);
 	l_getrandom(&setup.seed, sizeof(setup.seed));
 	setup.kernel = daemon->kernel;
+	setup.guard = daemon->guard;
 	daemon->engine = engine_new(&setup);
 	daemon->now_ms = loop_now_ms();
 	daemon_load_state(daemon, on_event);
@@ -289,6 +276,7 @@ static int start(struct daemon *daemon)
 static void stop(struct daemon *daemon)
 {
 	sd_notify(0, "STOPPING=1");
+	checker_free(daemon->checker);
 	bus_free(daemon->bus);
 	daemon->bus = NULL;
 	if (daemon->kernel)
@@ -301,6 +289,8 @@ static void stop(struct daemon *daemon)
 	engine_free(daemon->engine);
 	rpfilter_free(daemon->rpfilter);
 	daemon_restore_path_manager(daemon);
+	config_free(daemon->config);
+	daemon_close_guard(daemon);
 	state_close(daemon->state);
 	for (size_t i = 0; i < KERNEL_FDS; i++)
 		loop_unwatch(&daemon->netlink[i]);
@@ -308,7 +298,6 @@ static void stop(struct daemon *daemon)
 	loop_done(&daemon->loop);
 	if (daemon->signals.fd >= 0)
 		close(daemon->signals.fd);
-	config_free(daemon->config);
 	if (daemon->claimed)
 		close(daemon->claim);
 }
@@ -335,9 +324,12 @@ int daemon_run(struct daemon *daemon)
 	hold_signals(&set);
 	status = check_descriptors(daemon);
 	if (status == EXIT_SUCCESS)
-		status = load_config(daemon);
-	if (status == EXIT_SUCCESS)
 		status = claim(daemon);
+	if (status == EXIT_SUCCESS) {
+		daemon_open_state(daemon);
+		daemon_open_guard(daemon);
+		status = daemon_load_config(daemon);
+	}
 	if (status == EXIT_SUCCESS)
 		status = start(daemon);
 	if (status == EXIT_SUCCESS) {

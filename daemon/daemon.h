@@ -9,6 +9,7 @@
 #include <ell/ell.h>
 
 #include "bus.h"
+#include "checker.h"
 #include "config.h"
 #include "engine.h"
 #include "kernel.h"
@@ -26,6 +27,11 @@ struct daemon {
 	struct kernel *kernel;
 	struct engine *engine;
 	struct state *state; /* NULL: nothing survives a restart */
+	struct guard *guard; /* in the state, or own_guard */
+	struct guard own_guard;
+	enum guard_verdict verdict; /* on what the last life left, and: */
+	struct guard_aside judged;
+	struct checker *checker;
 	struct bus *bus;
 	struct rpfilter *rpfilter;
 	struct loop loop;
@@ -60,6 +66,17 @@ void daemon_log_lines(const char *text, bool is_error);
 int daemon_open_door(struct daemon *daemon);
 /* SIGHUP: read the configuration again. */
 void daemon_hang_up(struct daemon *daemon);
+
+/* ---- daemon-guard.c: plugins that crash ---- */
+
+/* Judge what the last life left, and note what ends this one. After daemon_open_state(). */
+void daemon_open_guard(struct daemon *daemon);
+/* Before the state is closed. */
+void daemon_close_guard(struct daemon *daemon);
+/* Take the configuration, without what is set aside. Returns an exit status; EXIT_SUCCESS goes on. */
+int daemon_load_config(struct daemon *daemon);
+/* For struct bus_setup. */
+void daemon_tell_asides(void *data, bus_aside_func each, void *each_data);
 
 /* ---- daemon-keep.c: what is put back, and what survives a restart ---- */
 

@@ -4,11 +4,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon.h"
 #include "log.h"
+#include "trial.h"
 
 /* systemd says by device and inode whether stderr is its journal. */
 static bool is_stderr_the_journal(void)
@@ -23,13 +25,16 @@ static bool is_stderr_the_journal(void)
 
 static int check_config(const struct config_setup *setup)
 {
-	char *text = NULL;
-	int r = config_check(setup, &text);
+	struct trial trial;
+	int r = trial_run(setup, &trial);
 
-	if (text)
-		fputs(text, stderr);
-	l_free(text);
-	return r < 0 ? EXIT_CONFIG : EXIT_SUCCESS;
+	if (r < 0) {
+		fprintf(stderr, "mptcpd: cannot make a process: %s\n", strerror(-r));
+		return EXIT_FAILURE;
+	}
+	fputs(trial.text, stderr);
+	l_free(trial.text);
+	return trial.outcome == TRIAL_GOOD ? EXIT_SUCCESS : EXIT_CONFIG;
 }
 
 static void print_help(void)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,10 +21,12 @@
 /* Raised whenever a record changes: what another version wrote is dropped. */
 #define VERSION 1
 
+#define GUARD_AT 1024
 #define HOST_AT 4096
 #define HOST_SIZE 8192
 #define SLOTS_AT (HOST_AT + 2 * HOST_SIZE)
 
+_Static_assert(GUARD_AT + sizeof(struct guard) <= HOST_AT, "it fits");
 _Static_assert(SLOTS_RECORD_MAX >= RECORD_MAX, "each record fits");
 
 struct header {
@@ -44,6 +47,7 @@ _Static_assert(sizeof(struct host_copy) <= HOST_SIZE, "it fits");
 
 struct state {
 	struct slots slots;
+	uint8_t *head; /* the file up to HOST_AT once more, where nothing moves */
 	struct state_host host;
 	bool is_full; /* the last record found no room: said once */
 	uint8_t record[RECORD_MAX];
@@ -285,6 +289,13 @@ int state_open(const char *runtime_directory, const struct state_identity *ident
 		l_free(state);
 		return r;
 	}
+	state->head = mmap(NULL, HOST_AT, PROT_READ | PROT_WRITE, MAP_SHARED, state->slots.fd, 0);
+	if (state->head == MAP_FAILED) {
+		r = -errno;
+		slots_close(&state->slots);
+		l_free(state);
+		return r;
+	}
 	read_host(state, runtime_directory);
 	*ret_state = state;
 	return 0;
@@ -294,8 +305,14 @@ void state_close(struct state *state)
 {
 	if (!state)
 		return;
+	munmap(state->head, HOST_AT);
 	slots_close(&state->slots);
 	l_free(state);
+}
+
+struct guard *state_guard(struct state *state)
+{
+	return (struct guard *)(void *)(state->head + GUARD_AT);
 }
 
 /* ---- connections ---- */

@@ -38,6 +38,9 @@ void state_load(struct state *state, void (*on_event)(void *data, const struct e
 void state_save(struct state *state, struct connection *connection);
 void state_forget(struct state *state, struct connection *connection);
 
+/* Kept in the file: each store is. What an earlier life left there, all zero in a new file. */
+struct guard *state_guard(struct state *state);
+
 /*
  * The host, as it was last saved, by this life or an earlier one; zero at first. What is set is
  * saved on return.

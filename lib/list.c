@@ -67,6 +67,8 @@ mptcpctl_get_status(struct mptcpctl *ctl,
 		{"plans-refused", 't', &status.plans_refused},
 		{"malformed", 't', &status.malformed},
 		{"announcements-refused", 't', &status.announcements_refused},
+		{"degraded", 'b', &status.degraded},
+		{"set-aside", 0, &status.asides, "a" WIRE_ASIDE, parse_asides},
 	};
 	int r = fetch(ctl, "GetStatus", &reader.m);
 
@@ -77,7 +79,7 @@ mptcpctl_get_status(struct mptcpctl *ctl,
 		    &status.events_lost, &status.resyncs, &status.commands, &status.command_errors);
 	status.plugins = reader_strings(&reader);
 	status.config = reader_strings(&reader);
-	reader_keys(&reader, keys, 5);
+	reader_keys(&reader, keys, sizeof(keys) / sizeof(*keys));
 	if (reader.error == 0)
 		r = on_status(data, &status);
 	return handle_finish(ctl, &reader, r);

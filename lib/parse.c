@@ -263,3 +263,18 @@ bool parse_config(struct reader *reader, struct mptcpctl_config *ret_config)
 	*ret_config = config;
 	return reader->error == 0;
 }
+
+static void parse_aside(struct reader *reader, void *node)
+{
+	struct mptcpctl_aside *aside = node;
+
+	aside->plugin = parse_name(reader);
+	reader_read(reader, "ut", &aside->token, &aside->since_ms);
+}
+
+void parse_asides(struct reader *reader, void *into)
+{
+	const struct mptcpctl_aside **first = into;
+
+	*first = parse_list(reader, WIRE_ASIDE, sizeof(struct mptcpctl_aside), parse_aside);
+}

@@ -17,4 +17,7 @@ bool parse_config(struct reader *reader, struct mptcpctl_config *ret_config);
 const struct mptcpctl_path *parse_paths(struct reader *reader);
 const struct mptcpctl_announcement *parse_announcements(struct reader *reader);
 
+/* An array of plugins that are set aside; `into` is a pointer to the first. */
+void parse_asides(struct reader *reader, void *into);
+
 #endif

@@ -142,7 +142,9 @@ static const struct reader_key *find_key(const struct reader_key *keys, size_t n
 					 const char *type)
 {
 	for (size_t i = 0; key && i < n; i++)
-		if (strcmp(keys[i].key, key) == 0 && type[0] == keys[i].type && !type[1])
+		if (strcmp(keys[i].key, key) == 0 &&
+		    (keys[i].read ? strcmp(type, keys[i].contents) == 0
+				  : type[0] == keys[i].type && !type[1]))
 			return &keys[i];
 	return NULL;
 }
@@ -171,7 +173,9 @@ static void read_value(struct reader *reader, const struct reader_key *keys, siz
 	}
 	if (!reader_enter(reader, 'v', contents))
 		return;
-	if (key->type == 'b')
+	if (key->read)
+		key->read(reader, key->into);
+	else if (key->type == 'b')
 		*(bool *)key->into = reader_bool(reader);
 	else
 		reader_read(reader, contents, key->into);

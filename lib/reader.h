@@ -43,6 +43,9 @@ struct reader_key {
 	const char *key;
 	char type; /* a basic one */
 	void *into;
+	/* For what is no basic type: its contents, and who reads the one value of them. */
+	const char *contents;
+	void (*read)(struct reader *reader, void *into);
 };
 
 /* Read an a{sv}; keys that are not known, or have another type, are skipped. */

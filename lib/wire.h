@@ -30,6 +30,8 @@
 #define WIRE_IN_ANNOUNCEMENT "(sq)ysbba{sv}"
 #define WIRE_IN_CONFIG "ssssua{sv}"
 
+#define WIRE_IN_ASIDE "sut"
+
 #define WIRE_ADDR "(sq)"
 #define WIRE_SUBFLOW "(" WIRE_IN_SUBFLOW ")"
 #define WIRE_ADDRESS "(" WIRE_IN_ADDRESS ")"
@@ -41,5 +43,6 @@
 #define WIRE_EXPLAIN_PATH "(" WIRE_IN_EXPLAIN_PATH ")"
 #define WIRE_ANNOUNCEMENT "(" WIRE_IN_ANNOUNCEMENT ")"
 #define WIRE_CONFIG "(" WIRE_IN_CONFIG ")"
+#define WIRE_ASIDE "(" WIRE_IN_ASIDE ")"
 
 #endif

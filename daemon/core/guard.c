@@ -14,14 +14,6 @@ const char *guard_function_name(uint32_t function)
 	return function <= GUARD_PLAN_PATHS ? names[function] : "?";
 }
 
-/* Whole at every moment: the last store makes it count. */
-static void add(struct guard *guard, const struct guard_aside *aside)
-{
-	guard->asides[guard->n_asides] = *aside;
-	__asm__ __volatile__("" ::: "memory");
-	guard->n_asides++;
-}
-
 static void take_away(struct guard *guard, size_t i)
 {
 	for (; i + 1 < guard->n_asides; i++)
@@ -30,12 +22,28 @@ static void take_away(struct guard *guard, size_t i)
 	guard->n_asides--;
 }
 
-static bool has_doubt(const struct guard *guard, uint64_t id)
+/* Whole at every moment: the last store makes it count. The oldest gives way. */
+static void add(struct guard *guard, const struct guard_aside *aside)
 {
-	for (size_t i = 0; i < guard->n_asides; i++)
-		if (guard->asides[i].id == id && guard->asides[i].doubtful)
-			return true;
-	return false;
+	if (guard->n_asides == GUARD_ASIDES)
+		take_away(guard, 0);
+	guard->asides[guard->n_asides] = *aside;
+	__asm__ __volatile__("" ::: "memory");
+	guard->n_asides++;
+}
+
+/* How often it was in doubt, which ends with this. */
+static uint8_t take_doubts(struct guard *guard, uint64_t id)
+{
+	uint8_t doubts = 0;
+
+	for (size_t i = guard->n_asides; i-- > 0;) {
+		if (guard->asides[i].id != id || !guard->asides[i].doubts)
+			continue;
+		doubts = guard->asides[i].doubts;
+		take_away(guard, i);
+	}
+	return doubts;
 }
 
 bool guard_is_aside(const struct guard *guard, uint64_t id, uint32_t token)
@@ -43,7 +51,7 @@ bool guard_is_aside(const struct guard *guard, uint64_t id, uint32_t token)
 	for (size_t i = 0; i < guard->n_asides; i++) {
 		const struct guard_aside *aside = &guard->asides[i];
 
-		if (aside->id == id && !aside->doubtful && (!aside->token || aside->token == token))
+		if (aside->id == id && !aside->doubts && (!aside->token || aside->token == token))
 			return true;
 	}
 	return false;
@@ -65,13 +73,11 @@ struct guard_aside guard_set_aside(struct guard *guard, const struct guard_aside
 	if (guard_is_aside(guard, set.id, set.token))
 		return set; /* it died once more before the mark of the call was cleared */
 	for (size_t i = 0; i < guard->n_asides; i++)
-		n += guard->asides[i].id == set.id && !guard->asides[i].doubtful;
+		n += guard->asides[i].id == set.id && !guard->asides[i].doubts;
 	if (n >= GUARD_CONNECTIONS)
 		set.token = 0;
 	if (!set.token)
 		take_away_single(guard, set.id);
-	if (guard->n_asides == GUARD_ASIDES)
-		take_away(guard, 0);
 	add(guard, &set);
 	return set;
 }
@@ -82,6 +88,7 @@ enum guard_verdict guard_judge(struct guard *guard, uint64_t now_ms, struct guar
 	uint64_t end_ms = call.signal ? call.died_ms : now_ms;
 	bool hung = end_ms >= call.since_ms + GUARD_HUNG_MS;
 	bool fault = call.signal && !call.from_outside;
+	uint8_t doubts;
 	struct guard_aside aside = {
 		.id = call.id,
 		.since_ms = now_ms,
@@ -96,18 +103,17 @@ enum guard_verdict guard_judge(struct guard *guard, uint64_t now_ms, struct guar
 		guard->call = (struct guard_call){0};
 		return GUARD_NOTHING;
 	}
-	aside.doubtful = !fault && !hung && !has_doubt(guard, aside.id);
-	if (!aside.doubtful) {
+	doubts = take_doubts(guard, aside.id);
+	if (fault || hung || doubts + 1 >= GUARD_DOUBTS) {
 		aside = guard_set_aside(guard, &aside);
 	} else {
-		if (guard->n_asides == GUARD_ASIDES)
-			take_away(guard, 0);
+		aside.doubts = (uint8_t)(doubts + 1);
 		add(guard, &aside);
 	}
 	guard_leave(guard);
 	guard->call = (struct guard_call){0};
 	*ret_aside = aside;
-	return aside.doubtful ? GUARD_DOUBT : GUARD_ASIDE;
+	return aside.doubts ? GUARD_DOUBT : GUARD_ASIDE;
 }
 
 void guard_retain(struct guard *guard, const uint64_t *ids, size_t n_ids)
@@ -120,4 +126,11 @@ void guard_retain(struct guard *guard, const uint64_t *ids, size_t n_ids)
 		if (j == n_ids)
 			take_away(guard, i);
 	}
+}
+
+void guard_end_doubts(struct guard *guard)
+{
+	for (size_t i = guard->n_asides; i-- > 0;)
+		if (guard->asides[i].doubts)
+			take_away(guard, i);
 }

@@ -15,6 +15,8 @@
 #define GUARD_ASIDES 64
 /* So many connections on which a plugin died, and it is set aside for all. */
 #define GUARD_CONNECTIONS 3
+/* So often killed in a young call of a plugin, without coming to rest between, and it is no chance. */
+#define GUARD_DOUBTS 3
 /* A call that was ended from outside when it was so old hung: no plugin needs a thousandth of it. */
 #define GUARD_HUNG_MS 1000
 
@@ -29,6 +31,9 @@ enum guard_function {
 /* As plugin.h calls it; "load" is none of those. */
 const char *guard_function_name(uint32_t function);
 
+/* In place of a signal: the plugin called exit(). */
+#define GUARD_EXIT 255
+
 struct guard_call {
 	uint64_t id; /* of the plugin; 0: none is under way. Written last */
 	uint64_t since_ms; /* when it began, or a little earlier */
@@ -36,7 +41,7 @@ struct guard_call {
 	uint32_t function; /* enum guard_function */
 	/* Written by whoever catches the signal that ends the process: */
 	uint64_t died_ms;
-	uint32_t signal; /* 0: nobody did, as SIGKILL and exit() cannot be caught */
+	uint32_t signal; /* or GUARD_EXIT; 0: nobody did, as SIGKILL and _exit() cannot be caught */
 	uint32_t from_outside; /* another process sent it */
 };
 
@@ -46,7 +51,7 @@ struct guard_aside {
 	uint32_t token; /* 0: for all connections */
 	uint8_t function;
 	uint8_t signal;
-	uint8_t doubtful; /* bool: not set aside: it may have been killed there by chance, once */
+	uint8_t doubts; /* not 0: it may have been killed by chance, so often; it is not set aside */
 };
 
 /* All zero at first. */
@@ -80,16 +85,18 @@ static inline void guard_leave(struct guard *guard)
 
 enum guard_verdict {
 	GUARD_NOTHING, /* no call was under way */
-	GUARD_DOUBT, /* killed by chance, it seems: if it happens again it is no chance */
+	GUARD_DOUBT, /* killed by chance, it seems */
 	GUARD_ASIDE, /* set aside, as *ret_aside says */
 };
 
 /*
  * What an earlier process left behind, once: was it the plugin's fault that it died? What caught a
  * signal of the process's own says so. Where another process ended it, or nothing was caught, a call
- * that took long hung, and one that did not is given the benefit of the doubt the first time.
+ * that took long hung; that a young one was ended is chance, unless it happens GUARD_DOUBTS times.
  */
 enum guard_verdict guard_judge(struct guard *guard, uint64_t now_ms, struct guard_aside *ret_aside);
+/* All plugins were called and returned: what was doubtful was chance. */
+void guard_end_doubts(struct guard *guard);
 /* Set it aside: for its token, or where that is 0 or the GUARD_CONNECTIONS-th, for all. */
 struct guard_aside guard_set_aside(struct guard *guard, const struct guard_aside *aside);
 /* Is the plugin set aside for this connection, or with token 0 for all? */

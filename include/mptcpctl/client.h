@@ -159,6 +159,14 @@ struct mptcpctl_policy {
 	uint64_t connections;
 };
 
+/* A plugin that crashed, or hung, and is not asked any more. */
+struct mptcpctl_aside {
+	const struct mptcpctl_aside *next;
+	const char *plugin;
+	uint32_t token; /* of the connection; 0: for all */
+	uint64_t since_ms; /* since 1970 */
+};
+
 struct mptcpctl_status {
 	const char *version;
 	const char *path_manager;
@@ -170,6 +178,8 @@ struct mptcpctl_status {
 	uint64_t uptime_ms;
 	uint64_t
 		announcements_refused; /* addresses that peers announced and that cannot be theirs */
+	bool degraded; /* something is not as the configuration says, and stays so until mended */
+	const struct mptcpctl_aside *asides;
 };
 
 struct mptcpctl_path {

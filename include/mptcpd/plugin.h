@@ -17,7 +17,8 @@
  * It is a function of its arguments: no loop, no thread, no I/O, no clock (the view has the time).
  * It calls mptcpd through the functions it is handed and so needs no symbol of mptcpd: a test can
  * dlopen() it without a daemon and without a kernel. It runs in the daemon's only thread, between
- * an MPTCP event and the command it causes: it must not block and should not allocate.
+ * an MPTCP event and the command it causes: it must not block and should not allocate. One that
+ * crashes or hangs is not asked again, see mptcpd(8).
  *
  * Pointers handed to a plugin are valid until the function they were handed to returns.
  */

@@ -137,6 +137,10 @@ def make_root():
     for directory in ("share/dbus-1/system.d", "share/polkit-1/actions"):
         for file in (PLACE / "stage").glob(f"**/{directory}/org.mptcpd1.*"):
             shutil.copy(file, root / "usr" / directory)
+    # A plugin that crashes, beside those that do not.
+    for plugin in (PLACE / "stage").glob("**/mptcpd/fullmesh.so"):
+        shutil.copy(BUILD / "tests/plugins/crash.so",
+                    root / plugin.parent.relative_to(PLACE / "stage"))
     shutil.rmtree(root / "etc/mptcpd", ignore_errors=True)
     (root / "etc/mptcpd").mkdir()
     return root

@@ -83,21 +83,38 @@ class Journal:
         return found[0]
 
 
+class Links:
+    """Two links with an IPv4 address each, where reverse-path filtering is strict."""
+
+    def __enter__(self):
+        run("ip", "link", "add", "left", "type", "veth", "peer", "name", "right")
+        sysctl("net.ipv4.conf.all.rp_filter", 0)
+        for i, name in enumerate(("left", "right")):
+            sysctl(f"net.ipv4.conf.{name}.rp_filter", 1)
+            run("ip", "link", "set", name, "up")
+            run("ip", "address", "add", f"10.1.{i}.1/24", "dev", name)
+            run("ip", "route", "add", "default", "via", f"10.1.{i}.2", "dev", name, "metric", i + 1)
+
+    def __exit__(self, *exception):
+        run("ip", "link", "delete", "left")
+
+
 class Service:
     """It runs inside the `with`, with this configuration and these lines more in its unit."""
 
-    def __init__(self, config=USERSPACE, unit=""):
+    def __init__(self, config=USERSPACE, unit="", limits="StartLimitIntervalSec=0"):
         self.config = config
         self.unit = unit
+        self.limits = limits
 
     def __enter__(self):
         tap.equal(path_manager(), "kernel", "path manager before the test")
         run("systemctl", "stop", UNIT)
         CONFIG.write_text(self.config, encoding="utf-8")
         DROP_IN.parent.mkdir(parents=True, exist_ok=True)
-        DROP_IN.write_text(f"[Unit]\nStartLimitIntervalSec=0\n[Service]\n{self.unit}\n",
-                           encoding="utf-8")
+        DROP_IN.write_text(f"[Unit]\n{self.limits}\n[Service]\n{self.unit}\n", encoding="utf-8")
         run("systemctl", "daemon-reload")
+        run("systemctl", "reset-failed", UNIT)
         self.journal = Journal()
         run("systemctl", "start", UNIT)
         return self
@@ -122,9 +139,9 @@ class Service:
 class Connection:
     """An MPTCP connection within this machine; `token` is that of its server's side."""
 
-    def __init__(self):
+    def __init__(self, address="127.0.0.1"):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP) as listener:
-            listener.bind(("127.0.0.1", 0))
+            listener.bind((address, 0))
             listener.listen()
             self.client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP)
             self.client.connect(listener.getsockname())

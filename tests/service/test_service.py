@@ -15,7 +15,7 @@ sys.path[1:1] = [str(pathlib.Path(__file__).resolve().parents[1]),
 import container
 import tap
 from hosts import wait_until
-from service import (CONFIG, KERNEL, RUNTIME, UNIT, USERSPACE, Connection, Service, as_nobody,
+from service import (CONFIG, KERNEL, RUNTIME, UNIT, USERSPACE, Connection, Links, Service, as_nobody,
                      is_on_the_bus, listing, main_pid, note_journal, path_manager, properties,
                      run, sysctl)
 
@@ -32,22 +32,6 @@ polkit.addRule(function(action, subject) {
 });
 """
 BAD = "[core]\npath-manager = userspace\n\npath-manger = kernel\n"
-
-
-class Links:
-    """Two links with an IPv4 address each, where reverse-path filtering is strict."""
-
-    def __enter__(self):
-        run("ip", "link", "add", "left", "type", "veth", "peer", "name", "right")
-        sysctl("net.ipv4.conf.all.rp_filter", 0)
-        for i, name in enumerate(("left", "right")):
-            sysctl(f"net.ipv4.conf.{name}.rp_filter", 1)
-            run("ip", "link", "set", name, "up")
-            run("ip", "address", "add", f"10.1.{i}.1/24", "dev", name)
-            run("ip", "route", "add", "default", "via", f"10.1.{i}.2", "dev", name, "metric", i + 1)
-
-    def __exit__(self, *exception):
-        run("ip", "link", "delete", "left")
 
 
 # ---- start ----

@@ -215,22 +215,43 @@ static void on_change(void *data, const struct change *change)
 		bus_on_change(scene->bus, change);
 }
 
-static int on_reload(void *data, char *text, size_t size)
+static void on_reload(void *data, bus_done_func on_done, void *done_data)
 {
 	struct scene *scene = data;
 
 	scene->n_reloads++;
-	g_strlcpy(text, "mptcpd.conf:3: \377 is no number", size);
-	return take_error(scene);
+	on_done(done_data, take_error(scene), "mptcpd.conf:3: \377 is no number");
 }
 
-static int on_check_config(void *data, char *text, size_t size)
+/* The answer takes its time. */
+static void answer_check(void *data)
 {
 	struct scene *scene = data;
 
+	scene->on_checked(scene->checked_data, take_error(scene), "mptcpd.conf:7: no such key\n");
+	scene->on_checked = NULL;
+}
+
+static void on_check_config(void *data, bus_done_func on_done, void *done_data)
+{
+	struct scene *scene = data;
+
+	g_assert_null(scene->on_checked);
 	scene->n_checks++;
-	g_strlcpy(text, "mptcpd.conf:7: no such key\n", size);
-	return take_error(scene);
+	scene->on_checked = on_done;
+	scene->checked_data = done_data;
+	scene->answer = (struct loop_timer){.on_due = answer_check, .data = scene};
+	loop_set_timer(&scene->loop, &scene->answer, loop_now_ms() + 5);
+}
+
+static void on_set_aside(void *data, bus_aside_func each, void *each_data)
+{
+	struct scene *scene = data;
+
+	if (!scene->is_degraded)
+		return;
+	each(each_data, "idle", 1, 0);
+	each(each_data, "other", 0, 5000);
 }
 
 static void on_config(void *data, bus_config_func each, void *each_data)
@@ -287,6 +308,7 @@ struct scene *scene_new(bool system_bus)
 		.data = scene,
 		.reload = on_reload,
 		.check_config = on_check_config,
+		.set_aside = on_set_aside,
 		.config = on_config,
 		.refresh = on_refresh,
 		.settle = on_settle,

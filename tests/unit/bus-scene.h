@@ -24,6 +24,10 @@ struct scene {
 	unsigned int n_refreshes, n_checks;
 	unsigned int n_snapshots; /* of connections, that were asked for */
 	void (*on_settle)(struct scene *scene); /* NULL, or called when the engine is to settle */
+	bus_done_func on_checked; /* NULL: nobody waits */
+	void *checked_data;
+	struct loop_timer answer;
+	bool is_degraded; /* two plugins are set aside */
 	struct event_endpoint endpoint; /* of the last command about one … */
 	char command[16]; /* … and which that was: "add", "delete", "flags" */
 	struct event_limits limits; /* the last ones set */

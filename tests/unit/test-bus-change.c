@@ -272,11 +272,13 @@ static void client_is_refused(struct scene *scene)
 	g_assert_cmpint(mptcpctl_endpoint_delete(ctl, 4, NULL), ==, -EACCES);
 	g_assert_cmpint(mptcpctl_endpoint_flush(ctl), ==, -EACCES);
 	g_assert_cmpint(mptcpctl_limits_set(ctl, &limits), ==, -EACCES);
-	g_assert_cmpint(mptcpctl_check_config(ctl, on_checked, text), ==, 0);
+	/* it tries plugins, and quotes files that not everybody may read */
+	g_assert_cmpint(mptcpctl_check_config(ctl, on_checked, text), ==, -EACCES);
+	g_assert_cmpstr(text->str, ==, "");
 	g_assert_cmpint(mptcpctl_list_config(ctl, on_config, text), ==, 0);
 	g_assert_cmpstr(scene->command, ==, "");
 	g_assert_cmpuint(scene->announced_id, ==, 0);
-	g_assert_cmpuint(scene->n_checks, ==, 1);
+	g_assert_cmpuint(scene->n_checks, ==, 0);
 	mptcpctl_free(ctl);
 	g_string_free(text, TRUE);
 	g_assert_no_errno((int)syscall(SYS_setresuid, -1, 0, -1));

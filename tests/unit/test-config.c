@@ -3,6 +3,7 @@
 
 #include "addr.h"
 #include "config-scene.h"
+#include "trial.h"
 
 static void test_built_in(struct scene *scene, gconstpointer unused)
 {
@@ -295,6 +296,15 @@ static void test_reload(struct scene *scene, gconstpointer unused)
 	g_assert_cmpuint(values(&old->policies[0], 0)[FIXTURE_NUMBER].number, ==, 4);
 }
 
+static char *try(const struct config_setup *setup, enum trial_outcome outcome)
+{
+	struct trial trial;
+
+	g_assert_cmpint(trial_run(setup, &trial), ==, 0);
+	g_assert_cmpint(trial.outcome, ==, outcome);
+	return trial.text;
+}
+
 static void test_warnings(struct scene *scene, gconstpointer unused)
 {
 	const char *text = "[policy:a]\nplugin = echo\n[policy:b]\nplugin = twin\n";
@@ -306,11 +316,11 @@ static void test_warnings(struct scene *scene, gconstpointer unused)
 	expected = g_strdup_printf("%s:3: [policy:b] is never reached: [policy:a] in line 1 "
 				   "matches every connection\n",
 				   setup.file);
-	g_assert_cmpint(config_check(&setup, &told), ==, 0);
+	told = try(&setup, TRIAL_GOOD);
 	g_assert_cmpstr(told, ==, expected);
 	l_free(told);
 	setup.file = scratch_write(scene->root, "f", "[policy:a]\n");
-	g_assert_cmpint(config_check(&setup, &told), ==, -EINVAL);
+	told = try(&setup, TRIAL_BAD);
 	g_assert_true(g_str_has_suffix(told, "/f:1: [policy:a] has no 'plugin'\n"));
 	l_free(told);
 	/* a drop-in may mean it */

@@ -195,7 +195,9 @@ static void client_status(struct scene *scene)
 	expect_keys(status,
 		    "version:s path-manager:s connections:n subflows:n endpoints:n events:n "
 		    "events-lost:n resyncs:n commands:n command-errors:n plugins:a "
-		    "config:a");
+		    "config:a set-aside:a");
+	g_assert_cmpuint(json_array_size(json_object_get(status, "set-aside")), ==, 0);
+	g_assert_true(json_is_false(json_object_get(status, "degraded")));
 	g_assert_cmpint(json_integer_value(json_object_get(status, "connections")), ==, 2);
 	g_assert_cmpint(json_integer_value(json_object_get(status, "subflows")), ==, 3);
 	g_assert_cmpuint(json_array_size(json_object_get(status, "plugins")), ==, 1);
@@ -205,6 +207,27 @@ static void client_status(struct scene *scene)
 static void test_status(struct scene **scene, gconstpointer data)
 {
 	scene_run(*scene, client_status);
+}
+
+static void client_degraded(struct scene *scene)
+{
+	json_t *json = run_json(scene, "--json"), *status = json_object_get(json, "status");
+	json_t *asides = json_object_get(status, "set-aside"), *aside = json_array_get(asides, 0);
+
+	g_assert_true(json_is_true(json_object_get(status, "degraded")));
+	g_assert_cmpuint(json_array_size(asides), ==, 2);
+	expect_keys(aside, "plugin:s token:s since-ms:n");
+	g_assert_cmpstr(string_at(aside, "plugin"), ==, "idle");
+	g_assert_cmpstr(string_at(aside, "token"), ==, "1");
+	g_assert_cmpint(json_integer_value(json_object_get(aside, "since-ms")), >, 1600000000000);
+	g_assert_true(json_is_null(json_object_get(json_array_get(asides, 1), "token")));
+	json_decref(json);
+}
+
+static void test_degraded(struct scene **scene, gconstpointer data)
+{
+	(*scene)->is_degraded = true;
+	scene_run(*scene, client_degraded);
 }
 
 static void client_why(struct scene *scene)
@@ -411,6 +434,7 @@ int main(int argc, char **argv)
 	ADD("/ctl/json/subflow", test_subflow);
 	ADD("/ctl/json/interface-endpoint-limits", test_host);
 	ADD("/ctl/json/status-is-the-default", test_status);
+	ADD("/ctl/json/status-says-what-is-set-aside", test_degraded);
 	ADD("/ctl/json/policy-and-explain", test_why);
 	ADD("/ctl/json/monitor-tells-state-then-changes", test_monitor);
 	ADD("/ctl/text/every-listing-and-no-colour", test_text);

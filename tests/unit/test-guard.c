@@ -119,18 +119,36 @@ static void test_without_connection(void)
 	}
 }
 
-/* SIGKILL in a call that was young says nothing, once. exit() in a plugin looks the same. */
+/* SIGKILL in a call that was young says nothing at first. _exit() in a plugin looks the same. */
 static void test_killed(void)
 {
 	struct guard guard = {0};
 
-	enter(&guard, GUARD_PLAN_PATHS, TOKEN);
-	judge(&guard, GUARD_DOUBT, NOW + GUARD_HUNG_MS - 1);
-	g_assert_false(guard_is_aside(&guard, PLUGIN, TOKEN));
+	for (int i = 1; i < GUARD_DOUBTS; i++) {
+		enter(&guard, GUARD_PLAN_PATHS, TOKEN);
+		judge(&guard, GUARD_DOUBT, NOW + GUARD_HUNG_MS - 1);
+		g_assert_false(guard_is_aside(&guard, PLUGIN, TOKEN));
+		judge(&guard, GUARD_NOTHING, NOW);
+	}
 	enter(&guard, GUARD_PLAN_PATHS, TOKEN + 1);
 	judge(&guard, GUARD_ASIDE, NOW + GUARD_HUNG_MS - 1);
 	g_assert_true(guard_is_aside(&guard, PLUGIN, TOKEN + 1));
 	g_assert_false(guard_is_aside(&guard, PLUGIN, TOKEN));
+}
+
+/* Between them it came to rest, and so all of its plugins do. */
+static void test_killed_often(void)
+{
+	struct guard guard = {0};
+
+	guard_set_aside(&guard, &(struct guard_aside){.id = OTHER});
+	for (int i = 0; i < 10; i++) {
+		enter(&guard, GUARD_PLAN_PATHS, TOKEN);
+		judge(&guard, GUARD_DOUBT, NOW + 5);
+		guard_end_doubts(&guard);
+	}
+	g_assert_cmpuint(guard.n_asides, ==, 1);
+	g_assert_true(guard_is_aside(&guard, OTHER, 0));
 }
 
 static void test_hangs(void)
@@ -198,7 +216,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/guard/one-death-counts-once", test_judged_twice);
 	g_test_add_func("/guard/death-without-connection-sets-aside-for-all",
 			test_without_connection);
-	g_test_add_func("/guard/kill-in-a-young-call-is-chance-once", test_killed);
+	g_test_add_func("/guard/kill-in-a-young-call-is-chance-at-first", test_killed);
+	g_test_add_func("/guard/kills-in-lives-that-come-to-rest-are-chance", test_killed_often);
 	g_test_add_func("/guard/kill-in-an-old-call-ends-a-hang", test_hangs);
 	g_test_add_func("/guard/signal-from-outside-is-judged-by-the-calls-age", test_from_outside);
 	g_test_add_func("/guard/changed-plugins-are-forgotten", test_retain);

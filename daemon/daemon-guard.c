@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Plugins that crash: what the last life left, what is set aside in this one, and who is told. */
+#include "daemon.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "crash.h"
+#include "trial.h"
+
+void daemon_open_guard(struct daemon *daemon)
+{
+	daemon->guard = daemon->state ? state_guard(daemon->state) : &daemon->own_guard;
+	daemon->verdict = guard_judge(daemon->guard, loop_now_ms(), &daemon->judged);
+	daemon->config_setup.guard = daemon->guard;
+	crash_watch(daemon->guard);
+}
+
+void daemon_close_guard(struct daemon *daemon)
+{
+	crash_forget();
+	daemon->guard = &daemon->own_guard;
+}
+
+/* Which of the configuration's plugins it is about, and for whom it is set aside. */
+static void describe(const struct guard_aside *aside, const struct calls_plugin *plugin,
+		     char *ret_text, size_t size)
+{
+	const struct ini_group *group = plugin->group;
+	char whom[48] = "";
+
+	if (aside->token)
+		snprintf(whom, sizeof(whom), " for connection %x", aside->token);
+	snprintf(ret_text, size, "plugin '%s' is set aside%s, and [%s%s%s] with it", plugin->name,
+		 whom, group->kind, group->name ? ":" : "", group->name ? group->name : "");
+}
+
+static void log_verdict(const struct daemon *daemon)
+{
+	const struct guard_aside *judged = &daemon->judged;
+	const struct calls_plugin *plugin =
+		daemon->verdict == GUARD_NOTHING ? NULL
+						 : calls_find(&daemon->config->calls, judged->id);
+	const char *function = guard_function_name(judged->function);
+	char text[256];
+
+	if (!plugin)
+		return;
+	if (daemon->verdict == GUARD_DOUBT) {
+		l_warn("mptcpd was killed in %s of plugin '%s', by chance it seems; if that "
+		       "happens "
+		       "%d times on end, the plugin is set aside",
+		       function, plugin->name, GUARD_DOUBTS);
+		return;
+	}
+	describe(judged, plugin, text, sizeof(text));
+	l_error("mptcpd died in %s of plugin '%s' (%s): %s", function, plugin->name,
+		judged->signal == GUARD_EXIT ? "it ended the process"
+		: judged->signal	     ? strsignal(judged->signal)
+					     : "it hung",
+		text);
+}
+
+/* All that is set aside, once a life: it is why some connections have no paths. */
+static void log_asides(const struct daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->guard->n_asides; i++) {
+		const struct guard_aside *aside = &daemon->guard->asides[i];
+		const struct calls_plugin *plugin = calls_find(&daemon->config->calls, aside->id);
+		char text[256];
+
+		if (!plugin || aside->doubts)
+			continue;
+		describe(aside, plugin, text, sizeof(text));
+		l_error("%s, until its file, its group or the configuration is loaded anew", text);
+	}
+}
+
+/* What is not configured any more, or is another program now, may be tried again. */
+static void forget_changed(struct daemon *daemon)
+{
+	const struct calls *calls = &daemon->config->calls;
+	uint64_t *ids = l_new(uint64_t, calls->n_plugins + 1);
+
+	for (size_t i = 0; i < calls->n_plugins; i++)
+		ids[i] = calls->plugins[i].id;
+	guard_retain(daemon->guard, ids, calls->n_plugins);
+	l_free(ids);
+}
+
+/* Returns an exit status; EXIT_SUCCESS: nothing speaks against it, or nobody could look. */
+static int try_config(struct daemon *daemon)
+{
+	for (int i = 0; i < GUARD_ASIDES; i++) {
+		struct trial trial = {0};
+		int r = trial_run(&daemon->config_setup, &trial);
+		struct guard_aside aside = {
+			.id = trial.call.id,
+			.since_ms = loop_now_ms(),
+			.function = (uint8_t)trial.call.function,
+			.signal = (uint8_t)trial.call.signal,
+		};
+
+		if (r < 0)
+			l_warn("the configuration cannot be tried first: %s", strerror(-r));
+		if (r == 0 && trial.outcome != TRIAL_GOOD)
+			daemon_log_lines(trial.text, true);
+		l_free(trial.text);
+		if (r == 0 && trial.outcome == TRIAL_BAD)
+			return EXIT_CONFIG;
+		if (r < 0 || trial.outcome == TRIAL_GOOD || !aside.id)
+			return EXIT_SUCCESS;
+		guard_set_aside(daemon->guard, &aside);
+	}
+	return EXIT_SUCCESS;
+}
+
+int daemon_load_config(struct daemon *daemon)
+{
+	char *faults = NULL;
+	int status = try_config(daemon);
+
+	if (status != EXIT_SUCCESS)
+		return status;
+	if (config_load(&daemon->config_setup, &daemon->config, &faults) < 0) {
+		daemon_log_lines(faults, true);
+		l_free(faults);
+		return EXIT_CONFIG;
+	}
+	daemon_log_lines(daemon->config->warnings, false);
+	forget_changed(daemon);
+	log_verdict(daemon);
+	log_asides(daemon);
+	return EXIT_SUCCESS;
+}
+
+void daemon_tell_asides(void *data, bus_aside_func each, void *each_data)
+{
+	struct daemon *daemon = data;
+
+	for (size_t i = 0; i < daemon->guard->n_asides; i++) {
+		const struct guard_aside *aside = &daemon->guard->asides[i];
+		const struct calls_plugin *plugin = calls_find(&daemon->config->calls, aside->id);
+
+		if (plugin && !aside->doubts)
+			each(each_data, plugin->name, aside->token, aside->since_ms);
+	}
+}

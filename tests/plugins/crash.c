@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A policy that plans as it should, until it crashes where and how its settings say. */
+#include <mptcpd/plugin.h>
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef CRASH_NAME
+#define CRASH_NAME "crash"
+#endif
+
+enum { IN, HOW, PORT, COUNTER, AFTER, SETTINGS };
+
+static const struct mptcpd_setting settings[SETTINGS] = {
+	[IN] = {"in", MPTCPD_SETTING_STRING, "", "start, stop, plan_paths, plan_endpoints; none"},
+	[HOW] = {"how", MPTCPD_SETTING_STRING, "segv",
+		 "segv, abort, hang, exit, vanish, garbage, stack"},
+	[PORT] = {"port", MPTCPD_SETTING_NUMBER, "0", "of connections to crash on; 0: of all", 0,
+		  65535},
+	[COUNTER] = {"counter", MPTCPD_SETTING_STRING, "", "a file that grows by a byte a call"},
+	[AFTER] = {"after", MPTCPD_SETTING_NUMBER, "0", "calls that go well, by the counter"},
+};
+
+static struct mptcpd_value values[SETTINGS];
+
+static int dig(volatile char *above)
+{
+	volatile char here[4096];
+
+	here[0] = above ? above[0] : 0;
+	return here[0] ? 0 : dig(here) + here[0];
+}
+
+/* The calls before this one. */
+static uint64_t count(void)
+{
+	int fd = open(values[COUNTER].string, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	struct stat st = {0};
+
+	if (fd < 0)
+		return UINT64_MAX;
+	if (fstat(fd, &st) == 0 && write(fd, "x", 1) != 1)
+		st.st_size = 0;
+	close(fd);
+	return (uint64_t)st.st_size;
+}
+
+static void crash(const char *in, struct mptcpd_plan *plan)
+{
+	const char *how = values[HOW].string;
+	volatile uintptr_t nowhere = 8;
+
+	if (strcmp(values[IN].string, in) != 0)
+		return;
+	if (*values[COUNTER].string && count() < values[AFTER].number)
+		return;
+	if (strcmp(how, "segv") == 0)
+		*(volatile int *)nowhere = 1;
+	if (strcmp(how, "abort") == 0)
+		abort();
+	if (strcmp(how, "exit") == 0)
+		exit(0);
+	if (strcmp(how, "vanish") == 0)
+		_exit(0);
+	if (strcmp(how, "garbage") == 0 && plan)
+		plan->add_path(plan, (const struct mptcpd_path *)nowhere);
+	if (strcmp(how, "stack") == 0)
+		dig(NULL);
+	while (strcmp(how, "hang") == 0)
+		pause();
+}
+
+static int start(const struct mptcpd_value *given, void **data)
+{
+	memcpy(values, given, sizeof(values));
+	crash("start", NULL);
+	return 0;
+}
+
+static void stop(void *data)
+{
+	crash("stop", NULL);
+}
+
+static void plan_endpoints(void *data, const struct mptcpd_view *view, struct mptcpd_plan *plan)
+{
+	crash("plan_endpoints", plan);
+	for (size_t i = 0; i < view->n_locals; i++) {
+		struct mptcpd_endpoint endpoint = {.addr = view->locals[i].addr,
+						   .flags = MPTCPD_FLAG_SUBFLOW,
+						   .ifindex = view->locals[i].ifindex};
+
+		plan->add_endpoint(plan, &endpoint);
+	}
+}
+
+static void plan_paths(void *data, const struct mptcpd_view *view,
+		       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
+{
+	if (!values[PORT].number || values[PORT].number == connection->remote.port ||
+	    values[PORT].number == connection->local.port)
+		crash("plan_paths", plan);
+	if (connection->side != MPTCPD_SIDE_CLIENT)
+		return;
+	for (size_t i = 0; i < view->n_locals; i++) {
+		struct mptcpd_path path = {.local = view->locals[i].addr,
+					   .remote = connection->remote,
+					   .ifindex = view->locals[i].ifindex};
+
+		if (path.local.family == path.remote.family &&
+		    view->routable(view, &view->locals[i], &path.remote))
+			plan->add_path(plan, &path);
+	}
+}
+
+#ifdef CRASH_LOAD
+__attribute__((constructor)) static void crash_at_once(void)
+{
+	abort();
+}
+#endif
+
+MPTCPD_PLUGIN_EXPORT const struct mptcpd_plugin mptcpd_plugin = {
+	.abi = MPTCPD_PLUGIN_ABI,
+	.size = sizeof(struct mptcpd_plugin),
+#ifdef CRASH_NAMELESS
+	.name = (const char *)8,
+#else
+	.name = CRASH_NAME,
+#endif
+	.summary = "for tests",
+	.settings = settings,
+	.n_settings = SETTINGS,
+	.start = start,
+	.stop = stop,
+	.plan_endpoints = plan_endpoints,
+	.plan_paths = plan_paths,
+};
