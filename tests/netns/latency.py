@@ -2,6 +2,7 @@
 """How long from a server's first data to the MP_JOIN that mptcpd makes the client send."""
 
 import socket
+import statistics
 import struct
 import time
 
@@ -30,11 +31,17 @@ def _parse(packet):
     return payload, is_join
 
 
-class Latency:
-    """The packets of a host's links, with the kernel's timestamps."""
+def figures(values):
+    """Milliseconds, in words."""
+    return (f"p50 {statistics.median(values):.2f} ms, "
+            f"p99 {sorted(values)[int(len(values) * 0.99)]:.2f} ms, max {max(values):.2f} ms")
 
-    def __init__(self, host):
-        self.socket = _in_namespace(host.name, _open)
+
+class Latency:
+    """The packets of a host's links (None: of our own), with the kernel's timestamps."""
+
+    def __init__(self, host=None):
+        self.socket = _in_namespace(host.name, _open) if host else _open()
 
     def _packets(self):
         while True:
@@ -67,3 +74,11 @@ class Latency:
                     return at - (data_at or heard_at)
             time.sleep(0.0005)
         raise AssertionError(f"no MP_JOIN within {seconds} s")
+
+    def sample(self, connect, n):
+        """Milliseconds to the MP_JOIN of each of `n` connections, spread over some time."""
+        times = []
+        for i in range(n):
+            time.sleep(i % 7 / 400)
+            times.append(1000 * self.measure(connect))
+        return times

@@ -19,10 +19,10 @@ import sandbox
 import tap
 from daemon import Monitor
 from hosts import wait_until
-from latency import Latency
+from latency import Latency, figures
 from stage import LONG, Stage, usage
 
-FLOOD = pathlib.Path(__file__).resolve().parents[1] / "flood.py"
+READERS = pathlib.Path(__file__).resolve().parents[1] / "readers.py"
 TOTAL = 2000 if LONG else 300
 SAMPLES = 100
 JOIN_P50_MS, JOIN_MAX_MS = 2, 50
@@ -34,7 +34,7 @@ class Flood:
     """Somebody without rights floods the daemon inside the `with`."""
 
     def __init__(self, daemon, what, connections=16, token="0"):
-        self.argv = [sys.executable, FLOOD, daemon.runtime / "control", what, connections, token]
+        self.argv = [sys.executable, READERS, daemon.runtime / "control", what, connections, token]
         self.answers = 0
 
     def __enter__(self):
@@ -56,11 +56,6 @@ class Flood:
         self.child.wait()
 
 
-def figures(values):
-    return (f"p50 {statistics.median(values):.2f} ms, "
-            f"p99 {sorted(values)[int(len(values) * 0.99)]:.2f} ms, max {max(values):.2f} ms")
-
-
 def join_times(stage, latency):
     """Milliseconds to the MP_JOIN of each of some new connections, spread over some time."""
     client = stage.clients[0]
@@ -69,11 +64,7 @@ def join_times(stage, latency):
         client.order("open", 1)
         tap.equal(client.read()["connected"], 1, "connected")
 
-    times = []
-    for i in range(SAMPLES):
-        time.sleep(i % 7 / 400)
-        times.append(1000 * latency.measure(connect))
-    return times
+    return latency.sample(connect, SAMPLES)
 
 
 def status_times(stage):
@@ -87,8 +78,8 @@ def status_times(stage):
 
 def others_times(stage):
     """How long another user without rights waits for an answer."""
-    done = subprocess.run([sys.executable, FLOOD, stage.daemon.runtime / "control", "ask"],
-                          env={**os.environ, "FLOOD_UID": "65533"}, text=True, check=True,
+    done = subprocess.run([sys.executable, READERS, stage.daemon.runtime / "control", "ask"],
+                          env={**os.environ, "READER_UID": "65533"}, text=True, check=True,
                           stdout=subprocess.PIPE)
     return json.loads(done.stdout)
 
@@ -121,7 +112,7 @@ def judge_growth(stage, resident):
 # ---- readers ----
 
 WHATS = ["ListConnections", "GetConnection", "Explain", "ListInterfaces", "ListEndpoints",
-         "ListPolicies", "GetStatus", "GetConfig", "introspect", "properties", "ping"]
+         "ListPolicies", "GetStatus", "GetConfig", "Introspect", "GetAll", "Ping"]
 
 
 @tap.test("/flood/readers/joins-and-root-are-served-as-if-they-were-not-there", 280)
