@@ -7,6 +7,7 @@
 #include "addr.h"
 #include "engine-private.h"
 #include "names.h"
+#include "owned.h"
 
 static const char *wanted_by(const struct connection *connection, const struct subflow *subflow)
 {
@@ -68,7 +69,25 @@ static void explain_error(const struct engine *engine, const struct subflow *sub
 		       local->interface->name);
 }
 
-static void explain(const struct engine *engine, const struct connection *connection,
+/* Under the kernel's path manager: what becomes of the endpoint it began on. */
+static void explain_endpoint(struct engine *engine, const struct connection *connection,
+			     const struct subflow *subflow, struct explain_path *path)
+{
+	struct mptcpd_addr host = addr_host(&subflow->local);
+	const struct owned *owned = owned_find(&engine->endpoints, &host);
+
+	if (!owned || !owned->present || connection->path_manager == PATH_MANAGER_USERSPACE)
+		return;
+	if (owned->leaving != LEAVING_NOT)
+		append(path->error, sizeof(path->error),
+		       "; its endpoint is leaving: ", engine_leaving_text(owned->leaving));
+	else if (subflow->state == SUBFLOW_WANTED && (owned->is.flags & MPTCPD_FLAG_FULLMESH) &&
+		 addr_equal_host(&subflow->local, &connection->local))
+		append(path->error, sizeof(path->error), "; Linux does not make it again",
+		       ", because the endpoint is fullmesh");
+}
+
+static void explain(struct engine *engine, const struct connection *connection,
 		    const struct subflow *subflow, uint64_t now_ms, struct explain_path *path)
 {
 	*path = (struct explain_path){
@@ -85,6 +104,7 @@ static void explain(const struct engine *engine, const struct connection *connec
 	snprintf(path->interface, sizeof(path->interface), "%s",
 		 model_interface_name(&engine->model, subflow->ifindex));
 	explain_error(engine, subflow, path);
+	explain_endpoint(engine, connection, subflow, path);
 	if (subflow->state != SUBFLOW_WANTED)
 		return;
 	path->local.port = subflow->asked_port;

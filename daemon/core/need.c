@@ -63,11 +63,12 @@ static const struct local *find_carrier(struct engine *engine, const struct subf
  * Does another subflow carry on? Sets whether one does on the endpoint's own link, as when that was
  * given another address.
  */
-static bool has_other(struct engine *engine, const struct connection *connection,
+static bool has_other(struct engine *engine, struct connection *connection,
 		      const struct owned *owned, bool *ret_replaced)
 {
 	bool found = false, replaced = false;
 
+	engine->routes.mark = engine_mark(engine, connection);
 	for (size_t i = 0; i < connection->n_subflows && !replaced; i++) {
 		const struct subflow *subflow = &connection->subflows[i];
 		const struct local *local = has_address(subflow, &owned->is.addr)
@@ -77,6 +78,7 @@ static bool has_other(struct engine *engine, const struct connection *connection
 		found |= local != NULL;
 		replaced = local && local->interface->ifindex == owned->is.ifindex;
 	}
+	engine->routes.mark = 0;
 	*ret_replaced = replaced;
 	return found;
 }
@@ -103,7 +105,7 @@ static bool is_away(const struct engine *engine, const struct owned *owned)
 	       engine->view.base.now_ms >= owned->away_ms + engine->rules->endpoint_hold_ms;
 }
 
-static bool connection_needs(struct engine *engine, const struct connection *connection,
+static bool connection_needs(struct engine *engine, struct connection *connection,
 			     const struct owned *owned)
 {
 	bool replaced;
@@ -129,7 +131,7 @@ bool need_is_known(const struct engine *engine)
 
 bool need_find(struct engine *engine, struct owned *owned)
 {
-	const struct connection *connection = NULL;
+	struct connection *connection = NULL;
 
 	if (owned->witness)
 		connection = model_find_connection(&engine->model, owned->witness);
@@ -148,7 +150,7 @@ bool need_find(struct engine *engine, struct owned *owned)
 
 size_t need_count(struct engine *engine, const struct owned *owned)
 {
-	const struct connection *connection = model_next_connection(&engine->model, 0);
+	struct connection *connection = model_next_connection(&engine->model, 0);
 	size_t n = 0;
 
 	for (; connection; connection = connection_next(connection))

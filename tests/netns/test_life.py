@@ -153,7 +153,7 @@ def route_away(place):
     return route_blinks(place, HOLD * 2)
 
 
-def cable_out(place, seconds=0.5):
+def cable_out(place, seconds=1.3):  # the kernel says so after up to a second
     place.net.down(1, place.peer)
 
     def right():
@@ -310,6 +310,53 @@ def judge(role, links, flags, causes):
         if not worse:
             return
     raise AssertionError(f"three times worse than without mptcpd: {worse}")
+
+
+@tap.test("/life/foreign/one-that-goes-with-its-address-is-missed-at-once")
+def foreign_goes():
+    with Place({"role": "client", "links": 2, "flags": "subflow", "daemon": True}) as place:
+        host = place.host
+
+        def owner():
+            return {e["address"]: e["owner"] for e in place.daemon.json("endpoint")["endpoints"]
+                    if e["id"]}.get("10.0.2.1")
+
+        # As NetworkManager does it: the endpoint goes and comes after its address.
+        host.ip("address delete 10.0.2.1/24 dev link2")
+        wait_until(lambda: owner() is None, 3, "ours is gone", owner)
+        host.ip("mptcp endpoint add 10.0.2.1 dev link2 id 40 subflow",
+                "address add 10.0.2.1/24 dev link2",
+                "route replace default via 10.0.2.2 dev link2 metric 102")
+        wait_until(lambda: owner() == "other", 1, "theirs", owner)
+        host.ip("address delete 10.0.2.1/24 dev link2")
+        time.sleep(0.2)  # theirs goes a while after the address, and the kernel tells nobody
+        host.ip("mptcp endpoint delete id 40")
+        wait_until(lambda: owner() is None, 1, "theirs is gone", owner)
+        host.ip("address add 10.0.2.1/24 dev link2",
+                "route replace default via 10.0.2.2 dev link2 metric 102")
+        wait_until(lambda: owner() == "mptcpd", 1, "ours again", owner)
+
+
+@tap.test("/life/told/in-endpoint-explain-and-journal")
+def told():
+    with Place({"role": "server", "links": 1, "flags": "subflow", "daemon": True}) as place:
+        place.connect()
+        place.net.down(1, place.peer)
+
+        def leaving():
+            return [e for e in place.daemon.json("endpoint")["endpoints"]
+                    if (e["state"], e["reason"], e["needed-by"]) == ("leaving", "no-carrier", N)]
+
+        wait_until(lambda: len(leaving()) == 2, 3, "both are leaving",
+                   lambda: place.daemon.json("endpoint"))
+        token = place.daemon.connections()[0]["token"]
+        paths = place.daemon.json("explain", token)["paths"]
+        tap.true(any("leaving" in (p["error"] or "") for p in paths), f"explain: {paths}")
+        said = [line for line in place.daemon.lines() if "is to go" in line]
+        tap.equal(len(said), 2, f"lines in the journal: {said}")
+        place.net.up(1, place.peer)
+        wait_until(lambda: {e["state"] for e in place.daemon.json("endpoint")["endpoints"]}
+                   == {"present"}, 3, "present again")
 
 
 def register(role, links, flags, choose):
