@@ -71,6 +71,9 @@ struct engine {
 
 /* Look at it in the next settle, before all others. */
 void engine_mark_dirty(struct engine *engine, struct connection *connection);
+void engine_unmark_dirty(struct engine *engine, struct connection *connection);
+/* Look at all connections. A walk under way ends first, or the last would never have their turn. */
+void engine_start_walk(struct engine *engine);
 /* A command of ours changed the kernel: the model and the observer learn it, nothing is marked. */
 void engine_learn(struct engine *engine, const struct event *event, uint64_t now_ms);
 /* Tell the observer. */

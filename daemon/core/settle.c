@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The engine's order of work: what is looked at after which fact, when, and for how long. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "connection.h"
+#include "engine-private.h"
+
+/* Routes that change all the time lead to one look at the host in this many milliseconds. */
+#define HOST_INTERVAL_MS 20
+/* Snapshots that fail are asked for again, more and more slowly: up to 250 ms << 5 = 8 s apart. */
+#define RESYNC_SLOWER_MAX 5
+/* Some connections end without an event: look for them this often, to find them within 30 s, */
+#define SWEEP_INTERVAL_MS 28000
+/*
+ * and in case an event vanished unnoticed, each so many times at everything, which takes four times
+ * as long: once in five minutes, and less often where there is very much to look at.
+ */
+#define SWEEPS_FULL 10
+#define CONNECTIONS_A_SWEEP_MORE 10000
+
+/* ---- facts in ---- */
+
+static void want_resync(struct engine *engine, enum snapshot_kind kind)
+{
+	engine->resync[kind].wanted = true;
+}
+
+static void tell_established(struct engine *engine, const struct connection *connection)
+{
+	struct change change = {.type = CHANGE_CONNECTION_ESTABLISHED};
+
+	connection_describe(connection, &change);
+	engine_tell(engine, &change);
+}
+
+/* One record of a snapshot may tell two things: observers see them in their natural order. */
+static void tell_in_order(struct engine *engine, const struct connection *connection,
+			  const struct change *change)
+{
+	bool is_two =
+		connection && change->established && change->type != CHANGE_CONNECTION_ESTABLISHED;
+
+	if (is_two && change->type != CHANGE_CONNECTION_CREATED)
+		tell_established(engine, connection);
+	engine_tell(engine, change);
+	if (is_two && change->type == CHANGE_CONNECTION_CREATED)
+		tell_established(engine, connection);
+}
+
+static void snapshot_failed(struct engine *engine, const struct change *change, uint64_t now_ms)
+{
+	static const char *const names[SNAPSHOT_KINDS] = {
+		[SNAPSHOT_CONNECTIONS] = "dump of connections",
+		[SNAPSHOT_HOST] = "dump of links and addresses",
+		[SNAPSHOT_ENDPOINTS] = "dump of endpoints",
+	};
+	struct notice notice = {
+		.type = NOTICE_COMMAND_FAILED,
+		.error = -change->error,
+		.command = names[change->snapshot],
+		.text = "",
+	};
+
+	engine->resync[change->snapshot].due_ms =
+		now_ms +
+		((uint64_t)RESYNC_INTERVAL_MS << engine->resync[change->snapshot].n_failed);
+	if (engine->resync[change->snapshot].n_failed < RESYNC_SLOWER_MAX)
+		engine->resync[change->snapshot].n_failed++;
+	if (engine->observer.on_notice)
+		engine->observer.on_notice(engine->observer.data, &notice);
+}
+
+static void tell_refused(struct engine *engine, const struct change *change)
+{
+	struct notice notice = {
+		.type = NOTICE_ANNOUNCEMENT_REFUSED,
+		.token = change->token,
+		.text = change->refused,
+		.remote = change->remote,
+	};
+
+	engine->counters.announcements_refused++;
+	if (engine->observer.on_notice)
+		engine->observer.on_notice(engine->observer.data, &notice);
+}
+
+/*
+ * Others who manage endpoints do so when addresses come and go, and the kernel does not tell: look
+ * at once and a few times more.
+ */
+static const uint64_t foreign_looks_ms[] = {0, 500, 2000, 5000};
+#define N_FOREIGN_LOOKS (sizeof(foreign_looks_ms) / sizeof(foreign_looks_ms[0]))
+
+static void watch_foreign(struct engine *engine, uint64_t now_ms)
+{
+	engine->endpoints.foreign_ms = now_ms;
+	engine->endpoints.n_foreign_looks = engine->rules->endpoints.plugin ? 0 : N_FOREIGN_LOOKS;
+}
+
+/* UINT64_MAX: not before addresses change. */
+static uint64_t next_foreign_look(const struct engine *engine)
+{
+	const struct endpoints *endpoints = &engine->endpoints;
+
+	if (endpoints->n_foreign_looks == N_FOREIGN_LOOKS ||
+	    engine->model.path_manager == PATH_MANAGER_USERSPACE)
+		return UINT64_MAX;
+	return endpoints->foreign_ms + foreign_looks_ms[endpoints->n_foreign_looks];
+}
+
+static void handle_change(struct engine *engine, struct change *change, uint64_t now_ms)
+{
+	bool is_new = change->type != CHANGE_NONE || change->established;
+	struct connection *connection =
+		is_new && change->token ? model_find_connection(&engine->model, change->token)
+					: NULL;
+
+	if (connection && engine->model.n_double_locals)
+		engine_place_change(engine, connection, change);
+	if (connection) {
+		engine_find_policy(engine, connection);
+		if (connection->policy && !change->policy[0])
+			snprintf(change->policy, sizeof(change->policy), "%s",
+				 connection->policy->name);
+		engine_mark_dirty(engine, connection);
+	}
+	if (connection && connection->adopted && !connection->saved_slot &&
+	    !engine->connections_known)
+		connection->ids_unknown = true;
+	if (change->host)
+		engine->host_dirty = true;
+	if (change->returned)
+		engine->ops->link_returned(engine->kernel, change->ifindex);
+	if (change->resync)
+		want_resync(engine, change->snapshot);
+	if (change->type == CHANGE_LOST) {
+		engine->counters.events_lost++;
+		engine->resync[change->snapshot].lost = true;
+	}
+	if (change->refused)
+		tell_refused(engine, change);
+	if (change->type == CHANGE_SNAPSHOT_FAILED)
+		snapshot_failed(engine, change, now_ms);
+	if (change->type == CHANGE_RESYNCED) {
+		engine->resync[change->snapshot].n_failed = 0;
+		change->after_loss = engine->resync[change->snapshot].lost;
+		engine->resync[change->snapshot].lost = false;
+		engine->counters.resyncs += change->after_loss;
+		engine->host_known |= change->snapshot == SNAPSHOT_HOST;
+		engine->host_dirty |= change->snapshot == SNAPSHOT_HOST;
+		engine->endpoints.known |= change->snapshot == SNAPSHOT_ENDPOINTS;
+		engine->endpoints.dirty |= change->snapshot == SNAPSHOT_ENDPOINTS;
+		/* A brief one tells nothing that a plan depends on. */
+		if (change->snapshot == SNAPSHOT_CONNECTIONS &&
+		    !engine->model.snapshot[SNAPSHOT_CONNECTIONS].brief) {
+			engine->connections_known = true;
+			engine->endpoints.dirty = true; /* those that are leaving may go now */
+			engine_measured(engine, now_ms);
+			engine_start_walk(engine);
+		}
+	}
+	if (change->type >= CHANGE_ENDPOINT_ADDED && change->type <= CHANGE_PATH_MANAGER)
+		engine->endpoints.dirty = true;
+	if (change->type == CHANGE_SUBFLOW_CLOSED && connection &&
+	    connection->path_manager == PATH_MANAGER_KERNEL)
+		engine_endpoint_lost(engine, change, now_ms);
+	if (is_new && change->token)
+		engine_endpoint_touched(engine);
+	if (change->host)
+		watch_foreign(engine, now_ms);
+	tell_in_order(engine, connection, change);
+}
+
+/* Did the kernel tell it by itself? Records of dumps are what it was asked for. */
+static bool is_news(const struct event *event)
+{
+	return event->type <= EVENT_ROUTES && !event->dumped;
+}
+
+void engine_event(struct engine *engine, const struct event *event, uint64_t now_ms)
+{
+	struct change change;
+
+	engine->counters.events += is_news(event);
+	engine_see_begin(engine, event, now_ms);
+	if (model_apply(&engine->model, event, now_ms, &change) < 0)
+		engine->counters.events_bad++;
+	else
+		handle_change(engine, &change, now_ms);
+}
+
+void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t now_ms)
+{
+	struct connection *connection;
+
+	engine->rules = rules;
+	engine_count_anew(engine);
+	model_set_rules(&engine->model, rules);
+	connection = model_next_connection(&engine->model, 0);
+	for (; connection; connection = connection_next(connection)) {
+		connection->policy = NULL;
+		connection->policy_known = false;
+		connection->set_aside = false;
+		free(connection->memory);
+		connection->memory = NULL;
+		engine_find_policy(engine, connection);
+	}
+	engine->host_dirty = true;
+	engine->host_due_ms = now_ms;
+}
+
+/* ---- settling ---- */
+
+static bool is_time_left(struct engine *engine)
+{
+	return !engine->ops->out_of_time(engine->kernel);
+}
+
+/* Returns whether all that a snapshot left to remove is removed. */
+static bool settle_sweep(struct engine *engine, uint64_t now_ms)
+{
+	struct change change;
+
+	while (is_time_left(engine)) {
+		if (!model_sweep(&engine->model, now_ms, &change))
+			return true;
+		handle_change(engine, &change, now_ms);
+	}
+	return !model_is_sweeping(&engine->model);
+}
+
+static void settle_host(struct engine *engine, uint64_t now_ms)
+{
+	if (!engine->host_dirty || now_ms < engine->host_due_ms)
+		return;
+	engine->host_dirty = false;
+	engine->host_due_ms = now_ms + HOST_INTERVAL_MS;
+	route_cache_flush(&engine->routes);
+	engine->marks_matter = engine->ops->marks_matter(engine->kernel) > 0;
+	engine->generation++;
+	engine_update_view(engine, now_ms);
+	engine->endpoints.dirty = true;
+	engine_start_walk(engine);
+}
+
+static void settle_endpoints(struct engine *engine, uint64_t now_ms)
+{
+	if (engine->endpoints.dirty || engine->endpoints.due_ms <= now_ms)
+		engine_reconcile_endpoints(engine, now_ms);
+}
+
+static void settle_one(struct engine *engine, struct connection *connection, uint64_t now_ms)
+{
+	uint64_t serial = connection->serial;
+	uint32_t token = connection->token;
+
+	engine_reconcile(engine, connection, now_ms);
+	engine->routes.mark = 0;
+	connection = model_find_connection(&engine->model, token);
+	if (connection && connection->serial == serial)
+		engine_settled(engine, connection);
+}
+
+static bool settle_dirty(struct engine *engine, uint64_t now_ms)
+{
+	struct connection *connection;
+
+	while ((connection = engine->dirty_first)) {
+		if (!is_time_left(engine))
+			return false;
+		engine_unmark_dirty(engine, connection);
+		settle_one(engine, connection, now_ms);
+	}
+	return true;
+}
+
+static bool settle_deadlines(struct engine *engine, uint64_t now_ms)
+{
+	struct connection *connection;
+
+	while ((connection = deadlines_first(&engine->deadlines)) && connection->due_ms <= now_ms) {
+		if (!is_time_left(engine))
+			return false;
+		deadlines_set(&engine->deadlines, connection, UINT64_MAX);
+		settle_one(engine, connection, now_ms);
+	}
+	return true;
+}
+
+static bool settle_walk(struct engine *engine, uint64_t now_ms)
+{
+	while (engine->walk) {
+		struct connection *connection = engine->walk;
+
+		if (!is_time_left(engine))
+			return false;
+		engine->walk = connection_next(connection);
+		if (connection->planned != engine->generation)
+			settle_one(engine, connection, now_ms);
+		if (!engine->walk && engine->walk_again) {
+			engine->walk_again = false;
+			engine_start_walk(engine);
+		}
+	}
+	return true;
+}
+
+static void sweep_connections(struct engine *engine)
+{
+	size_t n = table_count(&engine->model.connections);
+
+	if (engine->n_sweeps_left > 0) {
+		engine->n_sweeps_left--;
+		engine->ops->snapshot_brief(engine->kernel);
+	} else {
+		engine->n_sweeps_left = SWEEPS_FULL - 1 + n / CONNECTIONS_A_SWEEP_MORE;
+		want_resync(engine, SNAPSHOT_CONNECTIONS);
+	}
+}
+
+static void settle_resync(struct engine *engine, uint64_t now_ms)
+{
+	int r;
+
+	if (now_ms >= engine->sweep_due_ms) {
+		engine->sweep_due_ms = now_ms + SWEEP_INTERVAL_MS;
+		want_resync(engine, SNAPSHOT_ENDPOINTS);
+		sweep_connections(engine);
+	}
+	if (next_foreign_look(engine) <= now_ms) {
+		engine->endpoints.n_foreign_looks++;
+		want_resync(engine, SNAPSHOT_ENDPOINTS);
+	}
+	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++) {
+		if (!engine->resync[kind].wanted || now_ms < engine->resync[kind].due_ms)
+			continue;
+		engine->resync[kind].due_ms = now_ms + RESYNC_INTERVAL_MS;
+		r = engine->ops->snapshot(engine->kernel, kind);
+		engine->resync[kind].wanted = r < 0;
+		if (r < 0)
+			engine_command(engine, NULL, "snapshot", r);
+	}
+}
+
+/* When a snapshot is due at the latest: all there is to do before the host is known. */
+static uint64_t next_snapshot(const struct engine *engine)
+{
+	uint64_t next = engine->sweep_due_ms, foreign = next_foreign_look(engine);
+
+	if (foreign < next)
+		next = foreign;
+	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++)
+		if (engine->resync[kind].wanted && engine->resync[kind].due_ms < next)
+			next = engine->resync[kind].due_ms;
+	return next;
+}
+
+static uint64_t next_deadline(const struct engine *engine)
+{
+	const struct connection *first = deadlines_first(&engine->deadlines);
+	uint64_t next = next_snapshot(engine);
+
+	if (engine->endpoints.due_ms < next)
+		next = engine->endpoints.due_ms;
+	if (first && first->due_ms < next)
+		next = first->due_ms;
+	if (engine->host_dirty && engine->host_due_ms < next)
+		next = engine->host_due_ms;
+	return next;
+}
+
+uint64_t engine_settle(struct engine *engine, uint64_t now_ms)
+{
+	bool done;
+
+	engine->view.base.now_ms = now_ms;
+	settle_resync(engine, now_ms);
+	if (!engine->host_known)
+		return settle_sweep(engine, now_ms) && !engine->host_known ? next_snapshot(engine)
+									   : now_ms;
+	settle_host(engine, now_ms);
+	settle_endpoints(engine, now_ms);
+	done = settle_dirty(engine, now_ms) && settle_sweep(engine, now_ms) &&
+	       settle_deadlines(engine, now_ms) && settle_walk(engine, now_ms) &&
+	       !engine->dirty_first && !(engine->endpoints.dirty && engine->endpoints.known);
+	return done ? next_deadline(engine) : now_ms;
+}
