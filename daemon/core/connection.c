@@ -141,6 +141,7 @@ void connection_free(struct model *model, struct connection *connection)
 	free(connection->subflows);
 	free(connection->peers);
 	free(connection->announced);
+	free(connection->failures);
 	free(connection->memory);
 	free(connection);
 }
@@ -185,7 +186,8 @@ void model_close_connection(struct model *model, struct connection *connection,
 	forget(model, connection);
 	connection->gone = true;
 	connection->touched = model->mark;
-	connection->n_subflows = connection->n_peers = connection->n_announced = 0;
+	connection->n_subflows = connection->n_peers = 0;
+	connection->n_announced = connection->n_failures = 0;
 }
 
 /* The initial subflow, as CREATED or the dump of its connection tells it. */

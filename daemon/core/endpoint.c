@@ -400,7 +400,8 @@ void engine_endpoint_lost(struct engine *engine, const struct change *change, ui
 	struct owned *owned = owned_find(&engine->endpoints, &host);
 
 	/* Closed without an error: by the peer or the application, which meant it. */
-	if (!owned || !owned->present || !owned->wanted || owned->renew_ms || !change->error)
+	if (!owned || !owned->present || !owned->wanted || owned->renew_ms || !change->error ||
+	    change->unmade)
 		return;
 	owned->renew_ms = now_ms + back_off(&owned->renewals);
 	engine->endpoints.dirty = true;

@@ -6,6 +6,7 @@
 
 #include "addr.h"
 #include "engine-private.h"
+#include "failure.h"
 #include "names.h"
 #include "owned.h"
 
@@ -207,6 +208,38 @@ static void explain_routeless(struct explaining *it)
 	}
 }
 
+/* Joins that nobody here asked for, and that nobody tries again. */
+static void explain_failures(const struct connection *connection, const struct model *model,
+			     void (*on_path)(void *data, const struct explain_path *path),
+			     void *data)
+{
+	enum path_manager path_manager = connection->path_manager;
+
+	if (path_manager == PATH_MANAGER_UNKNOWN)
+		path_manager = model->path_manager; /* most likely */
+	for (size_t i = 0; i < connection->n_failures; i++) {
+		const struct failure *failure = &connection->failures[i];
+		const struct subflow ended = {.error = failure->error,
+					      .has_reset = failure->has_reset,
+					      .reset_reason = failure->reset_reason};
+		struct explain_path path = {
+			.local = failure->local,
+			.remote = failure->remote,
+			.wanted_by = path_manager == PATH_MANAGER_KERNEL ? "endpoint" : "admin",
+			.state = failure_is_refusal(failure->error, failure->has_reset,
+						    failure->reset_reason)
+					 ? EXPLAIN_REFUSED
+					 : EXPLAIN_UNWANTED,
+			.attempts = failure->attempts,
+		};
+
+		snprintf(path.interface, sizeof(path.interface), "%s",
+			 model_interface_name(model, failure->ifindex));
+		subflow_error_text(&ended, path.error, sizeof(path.error));
+		on_path(data, &path);
+	}
+}
+
 int engine_explain(struct engine *engine, uint32_t token, uint64_t now_ms,
 		   void (*on_path)(void *data, const struct explain_path *path), void *data)
 {
@@ -222,6 +255,7 @@ int engine_explain(struct engine *engine, uint32_t token, uint64_t now_ms,
 		explain(engine, connection, &connection->subflows[i], now_ms, &path);
 		on_path(data, &path);
 	}
+	explain_failures(connection, &engine->model, on_path, data);
 	if (connection->path_manager == PATH_MANAGER_KERNEL)
 		explain_doubles(engine, connection, on_path, data);
 	if (!connection->policy || connection->path_manager != PATH_MANAGER_USERSPACE ||

@@ -4,14 +4,13 @@
 
 #include "addr.h"
 #include "engine-private.h"
+#include "failure.h"
 #include "subflow.h"
 
 #define BACK_OFF_FIRST_MS 1000
 #define BACK_OFF_MAX_MS 60000
 /* A peer that refuses is asked once more soon, then rarely. */
 #define REFUSED_FIRST_MS 2000
-/* MP_TCPRST reasons, RFC 8684 section 3.6. */
-#define RESET_PROHIBITED 3
 
 /* ---- address ids ---- */
 
@@ -171,8 +170,8 @@ void engine_back_off(struct engine *engine, struct subflow *subflow, uint64_t no
 	uint64_t delay = BACK_OFF_MAX_MS;
 
 	subflow->failed = false;
-	subflow->refused = subflow->error == ECONNREFUSED ||
-			   (subflow->has_reset && subflow->reset_reason == RESET_PROHIBITED);
+	subflow->refused =
+		failure_is_refusal(subflow->error, subflow->has_reset, subflow->reset_reason);
 	if (subflow->attempts < UINT8_MAX)
 		subflow->attempts++;
 	if (subflow->refused && subflow->attempts == 1)

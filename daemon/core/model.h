@@ -154,6 +154,7 @@ struct connection {
 	uint8_t n_subflows, room_subflows;
 	uint8_t n_peers, room_peers;
 	uint8_t n_announced, room_announced;
+	uint8_t n_failures;
 	struct mptcpd_addr local, remote; /* of the initial subflow */
 	uint32_t heap_index; /* the engine's: place in the deadline heap, 0: none */
 	uint32_t planned; /* the engine's: generation of host facts planned with */
@@ -163,6 +164,7 @@ struct connection {
 	struct subflow *subflows; /* owned, n_subflows of room_subflows */
 	struct mptcpd_peer_address *peers; /* owned; ids from 1 up, as remote_removed is of id 0 */
 	struct announced *announced; /* owned */
+	struct failure *failures; /* owned, n_failures of them: see failure.h */
 	void *memory; /* owned: of the policy's plugins; until policy_known, a struct saved_memory */
 	const struct policy *policy; /* NULL: not looked for yet, or none matches */
 	struct connection *dirty_prev, *dirty_next; /* the engine's list */
@@ -224,6 +226,7 @@ struct change {
 	bool ours; /* an endpoint of ours */
 	char interface[MPTCPD_IFNAME_SIZE];
 	bool initial, backup, peer_backup, deny_join_id0;
+	bool unmade; /* a subflow that ended without ever having been established */
 	uint8_t error;
 	bool has_reset;
 	uint8_t reset_reason;

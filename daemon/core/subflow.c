@@ -7,6 +7,7 @@
 
 #include "addr.h"
 #include "connection.h"
+#include "failure.h"
 #include "saved.h"
 
 /* A subflow that lived this long had no lasting trouble: its back-off starts anew. */
@@ -202,6 +203,7 @@ int subflow_apply_established(struct model *model, struct connection *connection
 	}
 	if (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_PENDING)
 		change->type = CHANGE_SUBFLOW_ESTABLISHED;
+	failure_forget(connection, &event->local, &event->remote);
 	subflow->left_unbound =
 		subflow->state == SUBFLOW_PENDING && subflow->bound && !event->ifindex;
 	if (!subflow_is_seen(subflow))
@@ -247,6 +249,9 @@ static void close_subflow(struct model *model, struct connection *connection,
 	subflow->reset_reason = event->reset_reason;
 	subflow->by_command = false;
 	change->type = CHANGE_SUBFLOW_CLOSED;
+	change->unmade = subflow->state == SUBFLOW_PENDING;
+	if (change->unmade && !keep && event->error)
+		failure_note(connection, event, subflow->ifindex);
 	subflow_describe(model, connection, subflow, change);
 	subflow->failed = subflow->state != SUBFLOW_CLOSING;
 	if (lived)
@@ -263,6 +268,28 @@ static void close_subflow(struct model *model, struct connection *connection,
 		connection_remove_subflow(connection, subflow);
 }
 
+/*
+ * One that nobody knew: a join of the kernel's path manager, or of a person, that came to nothing.
+ * Old kernels repeat the ends of others without their addresses.
+ */
+static void close_unknown(struct model *model, struct connection *connection,
+			  const struct event_subflow *event, struct change *change)
+{
+	struct subflow unmade = {.wanted_by = WANTED_BY_NONE};
+
+	if (!event->remote.family || addr_is_any(&event->local))
+		return;
+	see_subflow(model, &unmade, event);
+	unmade.error = event->error;
+	unmade.has_reset = event->has_reset;
+	unmade.reset_reason = event->reset_reason;
+	change->type = CHANGE_SUBFLOW_CLOSED;
+	subflow_describe(model, connection, &unmade, change);
+	change->unmade = true;
+	if (event->error)
+		failure_note(connection, event, unmade.ifindex);
+}
+
 int subflow_apply_closed(struct model *model, struct connection *connection,
 			 const struct event_subflow *event, uint64_t now_ms, struct change *change)
 {
@@ -270,6 +297,8 @@ int subflow_apply_closed(struct model *model, struct connection *connection,
 
 	if (subflow && subflow_is_seen(subflow))
 		close_subflow(model, connection, subflow, event, now_ms, change);
+	else if (!subflow)
+		close_unknown(model, connection, event, change);
 	return 0;
 }
 

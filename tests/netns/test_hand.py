@@ -226,6 +226,47 @@ def id_zero(mode):
         tap.equal(ids, {"10.0.1.1": 0, "10.0.3.1": 0}, "ids")
 
 
+@with_and_without("refused/a-join-of-the-kernels-path-manager-is-told")
+def refused_by_kernel(mode):
+    with Scene(mode, "kernel") as scene:
+        scene.client.ip("mptcp limits set subflow 4 add_addr_accepted 4")
+        scene.server.sysctl("net.mptcp.path_manager", "userspace")
+        events = Events(scene)
+        token = scene.connect()
+        ours = scene.server.connections()[0]["token"]
+        # A port nobody listens on: the client's kernel joins there.
+        scene.server.run(MPTCPCTL, "announce", ours, "10.0.2.2", "id", "5", "port", "7")
+        event = events.wait(event="subflow-closed", token=token)
+        tap.equal((event["error"], event["remote"]),
+                  ("refused by the peer (ECONNREFUSED)", {"address": "10.0.2.2", "port": 7}),
+                  "the event")
+        if mode == "daemon":
+            paths = [p for p in scene.json("explain", token)["paths"] if p["error"]]
+            tap.equal([(p["remote"]["port"], p["state"], p["wanted-by"], p["error"], p["attempts"],
+                        p["next-try-ms"]) for p in paths],
+                      [(7, "refused", "endpoint", "refused by the peer (ECONNREFUSED)", 1, None)],
+                      "explain")
+
+
+@with_and_without("refused/a-join-by-another-tool-is-told")
+def refused_by_hand(mode):
+    with Scene(mode, "userspace") as scene:
+        events = Events(scene)
+        token = scene.connect()
+        for _ in range(2):
+            # mptcpctl without mptcpd is another tool to an mptcpd that runs.
+            scene.client.run(MPTCPCTL, "subflow", "add", token, "10.0.2.1", "10.0.2.2:7")
+            event = events.wait(event="subflow-closed", token=token)
+            events.events.clear()
+            tap.equal((event["error"], event["remote"]),
+                      ("refused by the peer (ECONNREFUSED)", {"address": "10.0.2.2", "port": 7}),
+                      "the event")
+        if mode == "daemon":
+            paths = [p for p in scene.json("explain", token)["paths"] if p["error"]]
+            tap.equal([(p["remote"]["port"], p["state"], p["wanted-by"], p["attempts"])
+                       for p in paths], [(7, "refused", "admin", 2)], "explain")
+
+
 EVIL = os.fsdecode(b"e\xff\x1b[2J\xc2\x9b\x7f")
 
 

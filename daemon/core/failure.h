@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Joins that failed and that the engine did not ask for: the kernel's path manager did, or a person
+ * with another tool. Nobody here tries them again; they are kept so that `explain` can tell. Those
+ * the engine asked for are subflows in SUBFLOW_WANTED.
+ */
+#ifndef CORE_FAILURE_H
+#define CORE_FAILURE_H
+
+#include "model.h"
+
+/* So many a connection remembers, the latest of each pair of addresses. */
+#define FAILURES_MAX 8
+
+struct failure {
+	struct mptcpd_addr local, remote; /* local.port 0 */
+	uint32_t ifindex;
+	uint8_t error, attempts;
+	bool has_reset;
+	uint8_t reset_reason;
+};
+
+/* Does an end with this errno, or with MP_TCPRST, mean that the peer wants no such subflow? */
+bool failure_is_refusal(uint8_t error, bool has_reset, uint8_t reset_reason);
+/* A subflow that never was established ended with this event. */
+void failure_note(struct connection *connection, const struct event_subflow *event,
+		  uint32_t ifindex);
+/* One between these addresses is established. */
+void failure_forget(struct connection *connection, const struct mptcpd_addr *local,
+		    const struct mptcpd_addr *remote);
+
+#endif
