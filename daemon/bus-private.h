@@ -17,6 +17,12 @@
 #define BUS_PEERS_MAX 48
 #define BUS_PEERS_USER 16
 
+/* A user may connect once in so many milliseconds, and so often at once. */
+#define BUS_VISIT_MS 4
+#define BUS_VISITS 64
+/* Users of whom it is remembered how often they came. */
+#define BUS_GUESTS 64
+
 /* The last changes: who has more of them still to be told has lost them, and is told that. */
 #define BUS_RING 4096
 /* A page of a listing ends after so many records, those within others counted too. */
@@ -88,8 +94,14 @@ struct remembered {
 	uint64_t time_us; /* wall clock */
 };
 
+struct bus_guest {
+	uid_t uid;
+	uint64_t paid_ms; /* until when the visits so far last */
+};
+
 struct bus {
 	struct bus_setup setup;
+	struct bus_guest guests[BUS_GUESTS];
 	struct loop_source listen; /* its descriptor is owned */
 	struct loop_timer accept_again; /* after running out of descriptors */
 	struct loop_timer system_again; /* to look for the system bus */
@@ -116,6 +128,9 @@ struct bus {
 void bus_refresh(struct bus *bus);
 /* Have the loop come back to us: work is left. */
 void bus_kick(struct bus *bus);
+
+/* May this user, who has no rights, come in by this descriptor? Counts as a visit. */
+bool bus_admits(struct bus *bus, int fd, uid_t uid);
 
 /* Look for the system bus, and when there is none again from time to time. */
 void system_look(struct bus *bus);

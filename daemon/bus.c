@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -16,7 +15,9 @@
 #define SOCKET_NAME "control"
 #define ACCEPT_AGAIN_MS 1000
 /* Turning away is quick; whoever may come in stands behind those who may not. */
-#define ACCEPT_SLICE 16
+#define ACCEPT_SLICE 64
+/* … and waits for as many at most: beyond it callers wait in the order in which they came. */
+#define BACKLOG 128
 
 void bus_refresh(struct bus *bus)
 {
@@ -66,29 +67,6 @@ void bus_flush(struct bus *bus)
 
 /* ---- the private socket ---- */
 
-/* The last descriptors are for those who may change something. */
-static bool is_spare(int fd)
-{
-	struct rlimit limit;
-
-	return getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
-	       (rlim_t)fd + BUS_DESCRIPTORS < limit.rlim_cur;
-}
-
-/* Is there room for one more client of this user? */
-static bool has_room(const struct bus *bus, uid_t uid)
-{
-	size_t n = 0, n_user = 0;
-
-	for (const struct peer *peer = bus->peers; peer; peer = peer->next) {
-		if (peer->privileged || peer->system || peer->dead)
-			continue;
-		n++;
-		n_user += peer->user->uid == uid;
-	}
-	return n < BUS_PEERS_MAX && n_user < BUS_PEERS_USER;
-}
-
 /* Takes over `fd`. A failure is the client's: it sees its connection closed. */
 static void add_client(struct bus *bus, int fd)
 {
@@ -102,7 +80,7 @@ static void add_client(struct bus *bus, int fd)
 		return;
 	}
 	privileged = bus_is_privileged(cred.uid);
-	if (!privileged && (!is_spare(fd) || !has_room(bus, cred.uid))) {
+	if (!privileged && !bus_admits(bus, fd, cred.uid)) {
 		close(fd);
 		return;
 	}
@@ -155,7 +133,7 @@ static int bind_socket(struct bus *bus)
 	if (unlink(bus->socket_path) < 0 && errno != ENOENT)
 		r = -errno;
 	else if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ||
-		 chmod(bus->socket_path, 0666) < 0 || listen(fd, SOMAXCONN) < 0)
+		 chmod(bus->socket_path, 0666) < 0 || listen(fd, BACKLOG) < 0)
 		r = -errno;
 	if (r < 0) {
 		close(fd);

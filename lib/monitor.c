@@ -76,7 +76,7 @@ static int on_page(sd_bus_message *m, void *data, sd_bus_error *unused)
 	if (sd_bus_message_is_method_error(m, NULL)) {
 		monitor->result = handle_fail_call(ctl, -sd_bus_message_get_errno(m),
 						   sd_bus_message_get_error(m));
-		return 0;
+		return 1;
 	}
 	n = tell_page(ctl, &reader);
 	if (monitor->stage != STAGE_ENDPOINTS)
@@ -85,17 +85,17 @@ static int on_page(sd_bus_message *m, void *data, sd_bus_error *unused)
 	if (reader.error < 0) {
 		monitor->result =
 			handle_fail(ctl, -EBADMSG, "mptcpd answered what cannot be understood");
-		return 0;
+		return 1;
 	}
 	r = handle_turn_page(ctl, &monitor->pages, n, cursor);
 	if (r < 0) {
 		monitor->result = r;
-		return 0;
+		return 1;
 	}
 	if (!cursor)
 		monitor->stage++;
 	next_page(ctl);
-	return 0;
+	return 1;
 }
 
 /* Ask for the next page, or be done. */
@@ -218,7 +218,7 @@ static int on_signal(sd_bus_message *m, void *data, sd_bus_error *unused)
 	if (reader.error < 0) {
 		ctl->monitor.result =
 			handle_fail(ctl, -EBADMSG, "mptcpd told what cannot be understood");
-		return 0;
+		return 1;
 	}
 	while (name && present_name(type) && strcmp(present_name(type), name) != 0)
 		type++;
@@ -228,7 +228,7 @@ static int on_signal(sd_bus_message *m, void *data, sd_bus_error *unused)
 			start_over(ctl);
 	}
 	arena_reset(&ctl->arena);
-	return 0;
+	return 1;
 }
 
 MPTCPCTL_EXPORT int

@@ -77,8 +77,8 @@ class RawBus:
 
     def __init__(self, path=CONTROL, system=False, seconds=10):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.connect(str(path))  # waits where many others want to connect
         self.socket.settimeout(seconds)
-        self.socket.connect(str(path))
         self.serial = 0
         self.buffer = b""
         self.destination = "org.mptcpd1" if system else None

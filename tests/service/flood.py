@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import select
+import signal
 import socket
 import sys
 import time
@@ -65,6 +66,30 @@ def half_open():
                 while client.recv(4096):
                     pass
         return time.monotonic() - begin
+
+    return result
+
+
+def visit():
+    while True:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            with contextlib.suppress(OSError):
+                client.connect(CONTROL)
+                client.send(b"\0AUTH EXTERNAL ")
+
+
+def visits():
+    """Two processes that come and go as fast as they can."""
+    children = []
+    for _ in range(2):
+        children.append(os.fork())
+        if children[-1] == 0:
+            visit()
+
+    def result():
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
     return result
 

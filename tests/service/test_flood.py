@@ -126,6 +126,12 @@ def half_open():
             tap.at_most(result["half-open"], 8 * tap.SLOW, "seconds until all are ended")
 
 
+@tap.test("/flood/connections/that-come-and-go-keep-nobody-out", 60)
+def visits():
+    with flood("visits"):
+        pass
+
+
 @tap.test("/flood/messages/of-127-MiB-are-not-taken", 60)
 def huge():
     with flood("huge", "claims") as results:

@@ -188,7 +188,7 @@ static void test_late_handshake(void)
 	say(HANDSHAKE, 1);
 	scene.now_ms += INTAKE_MS - 1;
 	g_assert_cmpint(feed(), ==, 0);
-	say(HANDSHAKE + 1, 30);
+	say(&HANDSHAKE[1], 30);
 	g_assert_cmpint(feed(), ==, 1);
 	scene.now_ms++;
 	g_assert_cmpint(feed(), ==, -ETIMEDOUT);

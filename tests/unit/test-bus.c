@@ -420,6 +420,33 @@ static void client_takes_all(struct scene *scene)
 		mptcpctl_free(ctls[i]);
 }
 
+#define ROOTS (BUS_PEERS_MAX + BUS_PEERS_USER)
+
+/* Those who may change something are not counted, and take nobody's place. */
+static void client_is_not_counted(struct scene *scene)
+{
+	struct mptcpctl *ctls[ROOTS];
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < ROOTS; i++) {
+		ctls[i] = connect_client(scene);
+		g_assert_cmpint(mptcpctl_get_status(ctls[i], count_status, &n), ==, 0);
+	}
+	g_assert_cmpuint(n, ==, ROOTS);
+	if (become_nobody()) {
+		client_is_served(scene);
+		become_root();
+	}
+	client_is_served(scene);
+	for (size_t i = 0; i < ROOTS; i++)
+		mptcpctl_free(ctls[i]);
+}
+
+static void test_not_counted(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_is_not_counted);
+}
+
 static void test_crowd(struct scene **scene, gconstpointer data)
 {
 	scene_run(*scene, client_takes_all);
@@ -441,5 +468,6 @@ int main(int argc, char **argv)
 	ADD("/bus/change/does-it-and-words-errors", test_changes);
 	ADD("/bus/change/others-are-refused", test_refused);
 	ADD("/bus/clients/one-user-cannot-take-all", test_crowd);
+	ADD("/bus/clients/root-is-not-counted", test_not_counted);
 	return g_test_run();
 }
