@@ -110,6 +110,35 @@ static json_t *asides(const struct mptcpctl_aside *list)
 	return array;
 }
 
+static json_t *time_or_null(uint64_t ms)
+{
+	return ms ? number(ms) : json_null();
+}
+
+static json_t *mptcp(const struct mptcpctl_status *status)
+{
+	json_t *object = json_object();
+
+	json_put(object, "enabled", json_boolean(status->mptcp_enabled));
+	json_put(object, "blackhole-since-ms", time_or_null(status->blackhole_since_ms));
+	json_put(object, "blackhole-until-ms", time_or_null(status->blackhole_until_ms));
+	return object;
+}
+
+static json_t *warnings(const struct mptcpctl_warning *list)
+{
+	json_t *array = json_array(), *object;
+
+	for (; list; list = list->next) {
+		object = json_object();
+		json_put(object, "reason", text(list->reason));
+		json_put(object, "text", text(list->text));
+		json_put(object, "remedy", text(list->remedy));
+		append(array, object);
+	}
+	return array;
+}
+
 json_t *json_status(const struct mptcpctl_status *status)
 {
 	json_t *object = json_object();
@@ -130,6 +159,8 @@ json_t *json_status(const struct mptcpctl_status *status)
 	json_put(object, "announcements-refused", number(status->announcements_refused));
 	json_put(object, "degraded", json_boolean(status->degraded));
 	json_put(object, "set-aside", asides(status->asides));
+	json_put(object, "mptcp", mptcp(status));
+	json_put(object, "warnings", warnings(status->warnings));
 	json_put(object, "uptime-ms", number(status->uptime_ms));
 	json_put(object, "plugins", strings(status->plugins));
 	json_put(object, "config", strings(status->config));

@@ -79,6 +79,15 @@ static void text_asides(struct ctl *ctl, const struct mptcpctl_status *status)
 	}
 }
 
+static void text_warnings(struct ctl *ctl, const struct mptcpctl_warning *warning)
+{
+	for (; warning; warning = warning->next) {
+		coloured(ctl, RED, "  warning ");
+		print_line("%s: %s%s%s", warning->reason, warning->text,
+			   warning->remedy ? "; " : "", warning->remedy ? warning->remedy : "");
+	}
+}
+
 void text_status(struct ctl *ctl, const struct mptcpctl_status *status)
 {
 	char text[1024];
@@ -99,6 +108,7 @@ void text_status(struct ctl *ctl, const struct mptcpctl_status *status)
 		   status->commands, status->command_errors, status->plans_refused,
 		   status->announcements_refused);
 	text_asides(ctl, status);
+	text_warnings(ctl, status->warnings);
 	print_line("  plugins %s", join(status->plugins, text, sizeof(text)));
 	for (size_t i = 0; status->config && status->config[i]; i++)
 		print_line("  config %s", status->config[i]);

@@ -147,6 +147,8 @@ static int append_counters(sd_bus_message *m, const struct bus *bus)
 		r = bus_append_extra(m, "malformed", "t", bus->setup.malformed(bus->setup.data));
 	if (r >= 0)
 		r = append_asides(m, bus);
+	if (r >= 0)
+		r = bus_append_mptcp(m, bus);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

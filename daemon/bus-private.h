@@ -179,6 +179,8 @@ int bus_append_text(sd_bus_message *m, const char *text);
 void bus_clean(char *text);
 /* One entry of an a{sv}. The value's type is a basic one. */
 int bus_append_extra(sd_bus_message *m, const char *key, const char *type, ...);
+/* The keys of a status that tell how MPTCP stands, and the warnings. */
+int bus_append_mptcp(sd_bus_message *m, const struct bus *bus);
 
 /* Methods that read, bus-list.c and bus-explain.c. Userdata is the struct peer. */
 int bus_method_status(sd_bus_message *m, void *data, sd_bus_error *error);

@@ -31,6 +31,17 @@ typedef void (*bus_done_func)(void *done_data, int r, const char *text);
 typedef void (*bus_aside_func)(void *each_data, const char *plugin, uint32_t token,
 			       uint64_t since_ms);
 
+/* How MPTCP stands in the kernel; times are of CLOCK_BOOTTIME. */
+struct bus_mptcp {
+	bool enabled;
+	bool has_since, has_until;
+	uint64_t since_ms, until_ms; /* it makes plain TCP connections because of a black hole */
+};
+
+/* Called for each thing that is not as it should be: a word, what it means, and what helps. */
+typedef void (*bus_warning_func)(void *each_data, const char *reason, const char *text,
+				 const char *remedy);
+
 /* Pointers must stay valid as long as the bus, unless said otherwise. Callbacks may be NULL. */
 struct bus_setup {
 	struct engine *engine;
@@ -51,6 +62,10 @@ struct bus_setup {
 	void (*set_aside)(void *data, bus_aside_func each, void *each_data);
 	/* Tell the configuration in use, as its files were layered. */
 	void (*config)(void *data, bus_config_func each, void *each_data);
+	/* How the kernel's MPTCP stands now. */
+	void (*mptcp)(void *data, struct bus_mptcp *ret_mptcp);
+	/* Tell what is not as it should be. After mptcp(). */
+	void (*warnings)(void *data, bus_warning_func each, void *each_data);
 	/* Ask the kernel for its endpoints and limits now. */
 	void (*refresh)(void *data);
 	/* Netlink messages that were not what they should be, so far. */

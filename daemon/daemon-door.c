@@ -181,6 +181,8 @@ int daemon_open_door(struct daemon *daemon)
 		.config = tell_config,
 		.refresh = refresh,
 		.system_bus = true,
+		.mptcp = daemon_tell_mptcp,
+		.warnings = daemon_tell_warnings,
 		.settings = tell_settings,
 		.malformed = malformed,
 		.error_text = error_text,

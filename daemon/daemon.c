@@ -67,6 +67,8 @@ void daemon_settle(struct daemon *daemon)
 	next = engine_settle(daemon->engine, now);
 	bus_flush(daemon->bus);
 	look_at_rp_filter(daemon);
+	if (daemon->swept)
+		daemon_look_at_mptcp(daemon);
 	tell_ready(daemon);
 	if (next <= now) {
 		daemon_settle_soon(daemon);
@@ -112,6 +114,8 @@ static void on_change(void *data, const struct change *change)
 
 	daemon->host_seen |= change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_HOST;
 	daemon->connections_seen |=
+		change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_CONNECTIONS;
+	daemon->swept |=
 		change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_CONNECTIONS;
 	daemon->host_changed |= change->host;
 	if (daemon->verbose)

@@ -8,6 +8,7 @@
 
 #include <ell/ell.h>
 
+#include "blackhole.h"
 #include "bus.h"
 #include "checker.h"
 #include "config.h"
@@ -42,7 +43,9 @@ struct daemon {
 	uint64_t now_ms; /* as of what is being read now */
 	enum path_manager path_manager_before; /* UNKNOWN: not changed */
 	enum path_manager path_manager_set; /* by us; UNKNOWN: never */
+	struct blackhole blackhole;
 	bool host_changed; /* since the last look at rp_filter */
+	bool swept; /* a snapshot of connections ended since the last look at MPTCP */
 	bool journal; /* stderr is the journal's */
 	bool verbose, claimed, ready, host_seen, connections_seen, all_settled;
 	int claim, status;
@@ -77,6 +80,14 @@ void daemon_close_guard(struct daemon *daemon);
 int daemon_load_config(struct daemon *daemon);
 /* For struct bus_setup. */
 void daemon_tell_asides(void *data, bus_aside_func each, void *each_data);
+
+/* ---- daemon-mptcp.c: how the kernel's MPTCP stands ---- */
+
+/* Look for black holes, and log what is new. */
+void daemon_look_at_mptcp(struct daemon *daemon);
+/* For struct bus_setup. */
+void daemon_tell_mptcp(void *data, struct bus_mptcp *ret_mptcp);
+void daemon_tell_warnings(void *data, bus_warning_func each, void *each_data);
 
 /* ---- daemon-keep.c: what is put back, and what survives a restart ---- */
 

@@ -17,6 +17,15 @@ uint64_t loop_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+uint64_t loop_real_ms(uint64_t at_ms)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 - loop_now_ms() +
+	       at_ms;
+}
+
 /* ---- descriptors ---- */
 
 static void serve(const struct epoll_event *event)

@@ -57,6 +57,8 @@ struct loop {
 
 /* Milliseconds of CLOCK_BOOTTIME, which timers go by. */
 uint64_t loop_now_ms(void);
+/* The same moment as people and other programs tell it: since 1970. */
+uint64_t loop_real_ms(uint64_t at_ms);
 
 /* 0 or -errno. */
 int loop_init(struct loop *loop);

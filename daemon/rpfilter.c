@@ -229,17 +229,28 @@ static bool put_back_unwanted(struct rpfilter *rpfilter, const struct model *mod
 	return changed;
 }
 
-bool rpfilter_update(struct rpfilter *rpfilter, const struct model *model)
+static size_t count_in_use(const struct model *model)
 {
 	struct table_entry *entry;
-	size_t n_in_use = 0;
-	bool changed = false;
+	size_t n = 0;
 
 	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry))
-		n_in_use += is_in_use(table_owner(entry, struct interface));
-	changed = put_back_unwanted(rpfilter, model);
+		n += is_in_use(table_owner(entry, struct interface));
+	return n;
+}
+
+bool rpfilter_harms(const struct model *model, const struct interface *interface)
+{
+	return interface->rp_filter_strict && is_in_use(interface) && count_in_use(model) > 1;
+}
+
+bool rpfilter_update(struct rpfilter *rpfilter, const struct model *model)
+{
+	bool changed = put_back_unwanted(rpfilter, model);
+	struct table_entry *entry;
+
 	/* With one link there is but one way back. */
-	if (n_in_use < 2)
+	if (count_in_use(model) < 2)
 		return changed;
 	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry))
 		changed |= look_at(rpfilter, table_owner(entry, struct interface));

@@ -20,5 +20,7 @@ struct rpfilter *rpfilter_new(const char *runtime_directory);
 void rpfilter_free(struct rpfilter *rpfilter);
 /* The interfaces have changed, or the rules about them. Returns whether a setting was changed. */
 bool rpfilter_update(struct rpfilter *rpfilter, const struct model *model);
+/* Does strict filtering on this interface cost packets? With one link there is but one way back. */
+bool rpfilter_harms(const struct model *model, const struct interface *interface);
 
 #endif

@@ -69,6 +69,10 @@ mptcpctl_get_status(struct mptcpctl *ctl,
 		{"announcements-refused", 't', &status.announcements_refused},
 		{"degraded", 'b', &status.degraded},
 		{"set-aside", 0, &status.asides, "a" WIRE_ASIDE, parse_asides},
+		{"mptcp-enabled", 'b', &status.mptcp_enabled},
+		{"blackhole-since-ms", 't', &status.blackhole_since_ms},
+		{"blackhole-until-ms", 't', &status.blackhole_until_ms},
+		{"warnings", 0, &status.warnings, "a" WIRE_WARNING, parse_warnings},
 	};
 	int r = fetch(ctl, "GetStatus", &reader.m);
 

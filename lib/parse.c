@@ -278,3 +278,19 @@ void parse_asides(struct reader *reader, void *into)
 
 	*first = parse_list(reader, WIRE_ASIDE, sizeof(struct mptcpctl_aside), parse_aside);
 }
+
+static void parse_warning(struct reader *reader, void *node)
+{
+	struct mptcpctl_warning *warning = node;
+
+	warning->reason = parse_name(reader);
+	warning->text = parse_name(reader);
+	warning->remedy = reader_text(reader);
+}
+
+void parse_warnings(struct reader *reader, void *into)
+{
+	const struct mptcpctl_warning **first = into;
+
+	*first = parse_list(reader, WIRE_WARNING, sizeof(struct mptcpctl_warning), parse_warning);
+}

@@ -19,5 +19,6 @@ const struct mptcpctl_announcement *parse_announcements(struct reader *reader);
 
 /* An array of plugins that are set aside; `into` is a pointer to the first. */
 void parse_asides(struct reader *reader, void *into);
+void parse_warnings(struct reader *reader, void *into);
 
 #endif

@@ -31,6 +31,7 @@
 #define WIRE_IN_CONFIG "ssssua{sv}"
 
 #define WIRE_IN_ASIDE "sut"
+#define WIRE_IN_WARNING "sss"
 
 #define WIRE_ADDR "(sq)"
 #define WIRE_SUBFLOW "(" WIRE_IN_SUBFLOW ")"
@@ -44,5 +45,6 @@
 #define WIRE_ANNOUNCEMENT "(" WIRE_IN_ANNOUNCEMENT ")"
 #define WIRE_CONFIG "(" WIRE_IN_CONFIG ")"
 #define WIRE_ASIDE "(" WIRE_IN_ASIDE ")"
+#define WIRE_WARNING "(" WIRE_IN_WARNING ")"
 
 #endif

@@ -167,6 +167,14 @@ struct mptcpctl_aside {
 	uint64_t since_ms; /* since 1970 */
 };
 
+/* Something that is not as it should be. */
+struct mptcpctl_warning {
+	const struct mptcpctl_warning *next;
+	const char *reason; /* a word: "blackhole", "mptcp-disabled", "rp-filter", more by addition */
+	const char *text; /* what it means */
+	const char *remedy; /* what helps, or NULL */
+};
+
 struct mptcpctl_status {
 	const char *version;
 	const char *path_manager;
@@ -180,6 +188,10 @@ struct mptcpctl_status {
 		announcements_refused; /* addresses that peers announced and that cannot be theirs */
 	bool degraded; /* something is not as the configuration says, and stays so until mended */
 	const struct mptcpctl_aside *asides;
+	bool mptcp_enabled; /* net.mptcp.enabled */
+	/* The kernel makes plain TCP connections since and until then, in ms since 1970; 0: not known. */
+	uint64_t blackhole_since_ms, blackhole_until_ms;
+	const struct mptcpctl_warning *warnings;
 };
 
 struct mptcpctl_path {

@@ -13,44 +13,11 @@ import tap
 from daemon import Daemon, Monitor
 from hosts import NEEDS_ROUTES_BY_SOURCE, Network, Traffic, wait_until
 from judge import table
+from relay import hold
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 USERSPACE = "[core]\npath-manager = userspace\n"
 ADDRESSES = ("10.0.{}.{}", "2001:db8:{}::{}")  # of a link, and of a host on it
-
-# Devices have a carrier while a program has them open. This one carries the frames of one to the
-# other, which is in another namespace, if two are named.
-PROGRAM = """
-import ctypes, fcntl, os, select, struct, sys
-libc = ctypes.CDLL(None, use_errno=True)
-devices = []
-for namespace, name, flags in zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3]):
-    if libc.setns(os.open("/run/netns/" + namespace, os.O_RDONLY), 0x40000000) != 0:
-        sys.exit(f"setns: {os.strerror(ctypes.get_errno())}")
-    devices.append(os.open("/dev/net/tun", os.O_RDWR))
-    fcntl.ioctl(devices[-1], 0x400454ca, struct.pack("16sH", name.encode(), int(flags)))
-print("held", flush=True)
-while True:
-    for device in select.select(devices, [], [])[0]:
-        frame = os.read(device, 65536)
-        for other in devices:
-            if other != device:
-                try:
-                    os.write(other, frame)
-                except OSError:
-                    pass  # it is down
-"""
-
-
-def hold(mode, *places):
-    """A tun or tap device on each (host, name), with a carrier as long as the hosts live."""
-    words = [word for host, name in places
-             for word in (host.name, name, 0x1001 if mode == "tun" else 0x1002)]
-    child = places[0][0].start("/usr/bin/python3", "-c", PROGRAM, *words, stdout=subprocess.PIPE)
-    tap.equal(child.stdout.readline(), "held\n", "the devices")
-    for host, name in places:
-        host.ip(f"link set {name} up")
-
 
 def readme():
     """The configuration that the README tells people to write."""

@@ -254,6 +254,26 @@ static void on_set_aside(void *data, bus_aside_func each, void *each_data)
 	each(each_data, "other", 0, 5000);
 }
 
+static void on_mptcp(void *data, struct bus_mptcp *ret_mptcp)
+{
+	struct scene *scene = data;
+	uint64_t now_ms = loop_now_ms();
+
+	*ret_mptcp = (struct bus_mptcp){.enabled = true};
+	if (scene->has_warnings)
+		*ret_mptcp = (struct bus_mptcp){true, true, true, now_ms, now_ms + 3600000};
+}
+
+static void on_warnings(void *data, bus_warning_func each, void *each_data)
+{
+	struct scene *scene = data;
+
+	if (!scene->has_warnings)
+		return;
+	each(each_data, "blackhole", "it is lost", "look for it");
+	each(each_data, "other", "nothing helps", "");
+}
+
 static void on_config(void *data, bus_config_func each, void *each_data)
 {
 	each(each_data, "core", "path-manager", "userspace", "/etc/mptcpd/mptcpd.conf", 2);
@@ -309,6 +329,8 @@ struct scene *scene_new(bool system_bus)
 		.reload = on_reload,
 		.check_config = on_check_config,
 		.set_aside = on_set_aside,
+		.mptcp = on_mptcp,
+		.warnings = on_warnings,
 		.config = on_config,
 		.refresh = on_refresh,
 		.settle = on_settle,

@@ -28,6 +28,7 @@ struct scene {
 	void *checked_data;
 	struct loop_timer answer;
 	bool is_degraded; /* two plugins are set aside */
+	bool has_warnings; /* a black hole for an hour from now, and something else */
 	struct event_endpoint endpoint; /* of the last command about one … */
 	char command[16]; /* … and which that was: "add", "delete", "flags" */
 	struct event_limits limits; /* the last ones set */

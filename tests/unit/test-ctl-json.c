@@ -195,7 +195,11 @@ static void client_status(struct scene *scene)
 	expect_keys(status,
 		    "version:s path-manager:s connections:n subflows:n endpoints:n events:n "
 		    "events-lost:n resyncs:n commands:n command-errors:n plugins:a "
-		    "config:a set-aside:a");
+		    "config:a set-aside:a mptcp:o warnings:a");
+	expect_keys(json_object_get(status, "mptcp"), "enabled:b");
+	g_assert_true(json_is_null(
+		json_object_get(json_object_get(status, "mptcp"), "blackhole-since-ms")));
+	g_assert_cmpuint(json_array_size(json_object_get(status, "warnings")), ==, 0);
 	g_assert_cmpuint(json_array_size(json_object_get(status, "set-aside")), ==, 0);
 	g_assert_true(json_is_false(json_object_get(status, "degraded")));
 	g_assert_cmpint(json_integer_value(json_object_get(status, "connections")), ==, 2);
@@ -222,6 +226,37 @@ static void client_degraded(struct scene *scene)
 	g_assert_cmpint(json_integer_value(json_object_get(aside, "since-ms")), >, 1600000000000);
 	g_assert_true(json_is_null(json_object_get(json_array_get(asides, 1), "token")));
 	json_decref(json);
+}
+
+static void client_black_hole(struct scene *scene)
+{
+	json_t *json = run_json(scene, "--json"), *status = json_object_get(json, "status");
+	json_t *mptcp = json_object_get(status, "mptcp");
+	json_t *warnings = json_object_get(status, "warnings"),
+	       *first = json_array_get(warnings, 0);
+	json_int_t since = json_integer_value(json_object_get(mptcp, "blackhole-since-ms"));
+	g_autofree char *text = NULL;
+
+	expect_keys(mptcp, "enabled:b blackhole-since-ms:n blackhole-until-ms:n");
+	g_assert_cmpint(since, >, 1600000000000);
+	/* each is reckoned from the clock of its own moment */
+	g_assert_cmpint(json_integer_value(json_object_get(mptcp, "blackhole-until-ms")) - since -
+				3600000,
+			<=, 1);
+	g_assert_cmpuint(json_array_size(warnings), ==, 2);
+	expect_keys(first, "reason:s text:s remedy:s");
+	g_assert_cmpstr(string_at(first, "reason"), ==, "blackhole");
+	g_assert_true(json_is_null(json_object_get(json_array_get(warnings, 1), "remedy")));
+	json_decref(json);
+	g_assert_cmpint(run(scene, false, "status", &text, NULL), ==, 0);
+	g_assert_nonnull(strstr(text, "\n  warning blackhole: it is lost; look for it\n"));
+	g_assert_nonnull(strstr(text, "\n  warning other: nothing helps\n"));
+}
+
+static void test_black_hole(struct scene **scene, gconstpointer data)
+{
+	(*scene)->has_warnings = true;
+	scene_run(*scene, client_black_hole);
 }
 
 static void test_degraded(struct scene **scene, gconstpointer data)
@@ -435,6 +470,7 @@ int main(int argc, char **argv)
 	ADD("/ctl/json/interface-endpoint-limits", test_host);
 	ADD("/ctl/json/status-is-the-default", test_status);
 	ADD("/ctl/json/status-says-what-is-set-aside", test_degraded);
+	ADD("/ctl/json/status-says-what-keeps-mptcp-from-working", test_black_hole);
 	ADD("/ctl/json/policy-and-explain", test_why);
 	ADD("/ctl/json/monitor-tells-state-then-changes", test_monitor);
 	ADD("/ctl/text/every-listing-and-no-colour", test_text);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How the kernel's MPTCP stands on this host: is it on, and what keeps it from working? */
+#include "daemon.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "netstat.h"
+#include "sysctl.h"
+
+/* False: this kernel looks for no black holes, or its counters cannot be read. */
+static bool read_facts(struct blackhole_facts *ret_facts)
+{
+	static const char *const names[] = {"Blackhole", "MPCapableSYNACKRX",
+					    "MPCapableSYNTXDisabled"};
+	uint64_t values[sizeof(names) / sizeof(*names)];
+	char timeout[32];
+
+	if (sysctl_read("blackhole_timeout", timeout, sizeof(timeout)) < 0 ||
+	    netstat_read(names, values, sizeof(names) / sizeof(*names)) < 0)
+		return false;
+	*ret_facts = (struct blackhole_facts){
+		.found = values[0],
+		.accepted = values[1],
+		.spared = values[2],
+		.timeout_ms = strtoull(timeout, NULL, 10) * 1000,
+	};
+	return true;
+}
+
+/* The time of day of a moment of our clock, in a form that also says which day. */
+static const char *time_of_day(uint64_t at_ms, char text[static 32])
+{
+	time_t at = (time_t)(loop_real_ms(at_ms) / 1000);
+	struct tm tm;
+
+	localtime_r(&at, &tm);
+	strftime(text, 32, "%Y-%m-%d %H:%M:%S", &tm);
+	return text;
+}
+
+/* "since …, until …" as far as known. */
+static const char *describe(const struct blackhole *blackhole, char text[static 128])
+{
+	char since[32] = "before mptcpd began to look", until[32] = "nobody knows when";
+	uint64_t until_ms;
+
+	if (blackhole->has_since)
+		time_of_day(blackhole->since_ms, since);
+	if (blackhole_until(blackhole, &until_ms))
+		time_of_day(until_ms, until);
+	snprintf(text, 128, "since %s, until %s", since, until);
+	return text;
+}
+
+void daemon_look_at_mptcp(struct daemon *daemon)
+{
+	struct blackhole *blackhole = &daemon->blackhole;
+	struct blackhole_facts facts;
+	char text[128];
+
+	daemon->swept = false;
+	if (!read_facts(&facts))
+		return;
+	switch (blackhole_look(blackhole, &facts, loop_now_ms())) {
+	case BLACKHOLE_SAME:
+		break;
+	case BLACKHOLE_BEGAN:
+		l_warn("SYNs with MPTCP get lost on the way (a black hole), so the kernel makes "
+		       "plain TCP connections, %s",
+		       describe(blackhole, text));
+		break;
+	case BLACKHOLE_ENDED:
+		l_info("the kernel makes MPTCP connections again");
+		break;
+	}
+}
+
+void daemon_tell_mptcp(void *data, struct bus_mptcp *ret_mptcp)
+{
+	struct daemon *daemon = data;
+	const struct blackhole *blackhole = &daemon->blackhole;
+
+	daemon_look_at_mptcp(daemon);
+	*ret_mptcp = (struct bus_mptcp){
+		.enabled = sysctl_enabled() != 0,
+		.has_since = blackhole->active && blackhole->has_since,
+		.since_ms = blackhole->since_ms,
+	};
+	ret_mptcp->has_until = blackhole_until(blackhole, &ret_mptcp->until_ms);
+}
+
+static void tell_rp_filter(const struct interface *interface, bus_warning_func each,
+			   void *each_data)
+{
+	char text[256], remedy[128];
+
+	snprintf(text, sizeof(text),
+		 "rp_filter is strict on %s: packets of subflows that are not on the best route "
+		 "back "
+		 "are dropped",
+		 interface->name);
+	snprintf(remedy, sizeof(remedy), "rp-filter = loose in [interface:%s]", interface->name);
+	each(each_data, "rp-filter", text, remedy);
+}
+
+void daemon_tell_warnings(void *data, bus_warning_func each, void *each_data)
+{
+	struct daemon *daemon = data;
+	const struct model *model = engine_model(daemon->engine);
+	struct table_entry *entry;
+	char dates[128], text[256];
+
+	if (sysctl_enabled() == 0)
+		each(each_data, "mptcp-disabled",
+		     "MPTCP is switched off here: applications get no MPTCP sockets",
+		     "sysctl net.mptcp.enabled=1");
+	if (daemon->blackhole.active) {
+		snprintf(text, sizeof(text),
+			 "SYNs with MPTCP get lost on the way: new connections are plain TCP %s",
+			 describe(&daemon->blackhole, dates));
+		each(each_data, "blackhole", text,
+		     "find the firewall or middlebox that drops MPTCP; "
+		     "net.mptcp.blackhole_timeout=0 has the kernel try each time");
+	}
+	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry)) {
+		const struct interface *interface = table_owner(entry, struct interface);
+
+		if (rpfilter_harms(model, interface))
+			tell_rp_filter(interface, each, each_data);
+	}
+}
