@@ -125,6 +125,30 @@ int engine_subflow_add(struct engine *engine, uint32_t token, const struct subfl
 	return r;
 }
 
+static void drop_announced(struct engine *engine, struct connection *connection,
+			   struct announced *announced)
+{
+	if (announced->listening)
+		engine->ops->unlisten(engine->kernel, &announced->addr);
+	connection_remove_announced(connection, announced);
+}
+
+/*
+ * The kernel has forgotten the address with the subflow, which no policy wants announced: telling
+ * the peer again would have it join again.
+ */
+static void drop_announced_by_hand(struct engine *engine, struct connection *connection,
+				   const struct mptcpd_addr *addr)
+{
+	for (size_t i = connection->n_announced; i-- > 0;) {
+		struct announced *announced = &connection->announced[i];
+
+		if ((announced->wanted_by == WANTED_BY_ADMIN || announced->adopted) &&
+		    addr_equal_host(&announced->addr, addr))
+			drop_announced(engine, connection, announced);
+	}
+}
+
 int engine_subflow_delete(struct engine *engine, uint32_t token, const struct mptcpd_addr *local,
 			  const struct mptcpd_addr *remote, uint64_t now_ms)
 {
@@ -141,6 +165,8 @@ int engine_subflow_delete(struct engine *engine, uint32_t token, const struct mp
 		r = engine_destroy(engine, connection, subflow, now_ms);
 		if (r < 0)
 			return r;
+		if (subflow->state == SUBFLOW_CLOSING)
+			drop_announced_by_hand(engine, connection, &subflow->local);
 	}
 	subflow->wanted_by = WANTED_BY_NONE;
 	subflow->gone = false;
@@ -232,11 +258,8 @@ int engine_withdraw(struct engine *engine, uint32_t token, uint8_t id, uint64_t 
 	for (size_t i = connection->n_announced; i-- > 0;) {
 		struct announced *announced = &connection->announced[i];
 
-		if (announced->id != id)
-			continue;
-		if (announced->listening)
-			engine->ops->unlisten(engine->kernel, &announced->addr);
-		connection_remove_announced(connection, announced);
+		if (announced->id == id)
+			drop_announced(engine, connection, announced);
 	}
 	engine_mark_dirty(engine, connection);
 	engine_settled(engine, connection);

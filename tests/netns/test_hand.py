@@ -267,6 +267,25 @@ def refused_by_hand(mode):
                        for p in paths], [(7, "refused", "admin", 2)], "explain")
 
 
+@tap.test("/hand/subflow/deleted-where-its-address-was-announced-stays-deleted")
+def stays_deleted():
+    with Scene("daemon", "userspace") as scene:
+        token = scene.connect()
+
+        def join(address, number, port):
+            scene.ctl("announce", token, address, "id", number, "port", port)
+            return wait_until(lambda: [s for s in scene.client.subflows(token)
+                                       if s["local"] == (address, int(port))], 3, "a join")[0]
+
+        made = join("10.0.2.1", "9", "99")
+        scene.ctl("subflow", "delete", token, "%s:%d" % made["local"], "%s:%d" % made["remote"])
+        shown, = scene.json("connection", token)["connections"]
+        tap.equal(shown["announced"], [], "announced")
+        join("10.0.3.1", "8", "98")
+        tap.equal(scene.client.nstat()["AddAddrTx"], 2, "announcements")
+        tap.equal(sorted(scene.joined(token)), ["10.0.1.1", "10.0.3.1"], "subflows")
+
+
 EVIL = os.fsdecode(b"e\xff\x1b[2J\xc2\x9b\x7f")
 
 
