@@ -26,6 +26,7 @@ static const struct config_word flag_words[] = {
 static const struct config_word address_words[] = {
 	{"deprecated", ADDRESS_DEPRECATED},
 	{"link-local", ADDRESS_LINK_LOCAL},
+	{"stable", ADDRESS_STABLE},
 	{"temporary", ADDRESS_TEMPORARY},
 	{"unique-local", ADDRESS_UNIQUE_LOCAL},
 	{NULL},

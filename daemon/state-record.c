@@ -122,6 +122,7 @@ enum {
 	REMOTE_REMOVED = 1 << 3,
 	MAPPED = 1 << 4,
 	LOCAL_REMOVED = 1 << 5,
+	TEMPORARY = 1 << 6,
 };
 
 static void put_connection(struct writer *writer, const struct connection *connection)
@@ -129,7 +130,8 @@ static void put_connection(struct writer *writer, const struct connection *conne
 	put_u8(writer, connection->side | (connection->deny_join_id0 ? DENY_JOIN_ID0 : 0) |
 			       (connection->remote_removed ? REMOTE_REMOVED : 0) |
 			       (connection->mapped ? MAPPED : 0) |
-			       (connection->local_removed ? LOCAL_REMOVED : 0));
+			       (connection->local_removed ? LOCAL_REMOVED : 0) |
+			       (connection->temporary ? TEMPORARY : 0));
 	put_addr(writer, &connection->local);
 	put_addr(writer, &connection->remote);
 }
@@ -137,7 +139,7 @@ static void put_connection(struct writer *writer, const struct connection *conne
 static void take_connection(struct reader *reader, const struct teller *teller, uint32_t slot)
 {
 	struct event event = {.type = EVENT_SAVED_CONNECTION};
-	uint8_t flags = take_u8(reader, 2 * LOCAL_REMOVED - 1);
+	uint8_t flags = take_u8(reader, 2 * TEMPORARY - 1);
 
 	reader->bad |= (flags & SIDE_MASK) > MPTCPD_SIDE_SERVER;
 	event.saved_connection = (struct event_saved_connection){
@@ -147,6 +149,7 @@ static void take_connection(struct reader *reader, const struct teller *teller, 
 		.remote_removed = flags & REMOTE_REMOVED,
 		.mapped = flags & MAPPED,
 		.local_removed = flags & LOCAL_REMOVED,
+		.temporary = flags & TEMPORARY,
 	};
 	event.saved_connection.local = take_addr(reader);
 	event.saved_connection.remote = take_addr(reader);

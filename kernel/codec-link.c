@@ -10,6 +10,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
+#include <linux/ipv6.h>
 #include <linux/nexthop.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -99,15 +100,39 @@ static int decode_kinds(const struct nlattr *info, char kind[16], char master_ki
 	return 0;
 }
 
+/* What the kernel's IPv6 makes of the link: the sysctls of its own, in the order of their numbers. */
+static int decode_inet6(const struct nlattr *families, bool *ret_prefers_temporary)
+{
+	const struct nlattr *attrs[AF_INET6 + 1] = {0}, *inet6[IFLA_INET6_CONF + 1] = {0};
+	const struct nlattr *conf;
+	int32_t use_tempaddr = 0;
+
+	if (families && codec_attributes(mnl_attr_get_payload(families),
+					 mnl_attr_get_payload_len(families), attrs, AF_INET6) < 0)
+		return -EBADMSG;
+	if (attrs[AF_INET6] &&
+	    codec_attributes(mnl_attr_get_payload(attrs[AF_INET6]),
+			     mnl_attr_get_payload_len(attrs[AF_INET6]), inet6, IFLA_INET6_CONF) < 0)
+		return -EBADMSG;
+	conf = inet6[IFLA_INET6_CONF];
+	if (conf &&
+	    mnl_attr_get_payload_len(conf) >= (DEVCONF_USE_TEMPADDR + 1) * sizeof(use_tempaddr))
+		memcpy(&use_tempaddr,
+		       (const int32_t *)mnl_attr_get_payload(conf) + DEVCONF_USE_TEMPADDR,
+		       sizeof(use_tempaddr));
+	*ret_prefers_temporary = use_tempaddr >= 2;
+	return 0;
+}
+
 static int decode_link(const void *message, size_t size, struct event *event)
 {
-	const struct nlattr *attrs[IFLA_LINKINFO + 1];
+	const struct nlattr *attrs[IFLA_AF_SPEC + 1];
 	const struct ifinfomsg *info = family_header(message);
 	struct event_link *link = &event->link;
 	char kind[16], master_kind[16];
 	uint8_t operstate;
 
-	if (codec_message(message, size, sizeof(*info), attrs, IFLA_LINKINFO) < 0 ||
+	if (codec_message(message, size, sizeof(*info), attrs, IFLA_AF_SPEC) < 0 ||
 	    info->ifi_index <= 0)
 		return -EBADMSG;
 	/*
@@ -122,7 +147,8 @@ static int decode_link(const void *message, size_t size, struct event *event)
 	if (codec_string(attrs[IFLA_IFNAME], link->name, sizeof(link->name)) < 0 ||
 	    codec_u8(attrs[IFLA_OPERSTATE], IF_OPER_UNKNOWN, &operstate) < 0 ||
 	    codec_ifindex(attrs[IFLA_MASTER], &link->master) < 0 ||
-	    decode_kinds(attrs[IFLA_LINKINFO], kind, master_kind) < 0 || !link->name[0])
+	    decode_kinds(attrs[IFLA_LINKINFO], kind, master_kind) < 0 ||
+	    decode_inet6(attrs[IFLA_AF_SPEC], &link->prefers_temporary) < 0 || !link->name[0])
 		return -EBADMSG;
 	/* A VRF is a routing table, not a device that takes the packets of its members. */
 	if (strcmp(master_kind, "vrf") == 0)

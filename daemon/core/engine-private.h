@@ -15,6 +15,7 @@
 struct view {
 	struct mptcpd_view base; /* what plugins see; first member */
 	struct engine *engine;
+	const struct connection *connection; /* whose addresses it shows, NULL: those for all */
 };
 
 struct engine {
@@ -155,6 +156,11 @@ bool engine_can_bind(struct engine *engine, const struct local *local,
 
 /* Bring the view of the host up to date, its time included. */
 void engine_update_view(struct engine *engine, uint64_t now_ms);
+/*
+ * Show the addresses that this connection may use, if they are not those for all; NULL: show these
+ * again.
+ */
+void engine_view_addresses(struct engine *engine, const struct connection *connection);
 /*
  * The mark of its packets, where a rule looks at marks: that costs a request a connection. One that
  * an application sets later is seen by the next sweep. Else 0.

@@ -108,6 +108,7 @@ struct event_link {
 	bool up; /* IFF_UP */
 	bool carrier; /* IFF_LOWER_UP, and operstate not down, dormant or lower-layer-down */
 	bool point_to_point; /* IFF_POINTOPOINT */
+	bool prefers_temporary; /* net.ipv6.conf.*.use_tempaddr is 2, as when this was told */
 	bool rp_filter_strict; /* the effective net.ipv4.conf.*.rp_filter is 1 */
 	char name[MPTCPD_IFNAME_SIZE];
 };
@@ -137,6 +138,7 @@ struct event_saved_connection {
 	uint32_t slot; /* the observer's own, for connection.saved_slot */
 	uint8_t side; /* enum mptcpd_side */
 	bool deny_join_id0, remote_removed, mapped, local_removed;
+	bool temporary; /* local, when it began */
 };
 
 struct event_saved_subflow {

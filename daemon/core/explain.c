@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "choose.h"
 #include "engine-private.h"
 #include "failure.h"
 #include "names.h"
@@ -50,8 +51,8 @@ static void append(char *text, size_t size, const char *more, const char *name)
 	snprintf(text + length, size - length, "%s%s", length ? more : more + 2, name);
 }
 
-static void explain_error(const struct engine *engine, const struct subflow *subflow,
-			  struct explain_path *path)
+static void explain_error(const struct engine *engine, const struct connection *connection,
+			  const struct subflow *subflow, struct explain_path *path)
 {
 	const struct local *local =
 		model_find_local(&engine->model, &subflow->local, subflow->ifindex);
@@ -59,8 +60,9 @@ static void explain_error(const struct engine *engine, const struct subflow *sub
 	subflow_error_text(subflow, path->error, sizeof(path->error));
 	if (!local)
 		snprintf(path->error, sizeof(path->error), "the local address is gone");
-	else if (subflow->state == SUBFLOW_WANTED && local->usability != USABLE)
-		snprintf(path->error, sizeof(path->error), "%s", usability_text(local->usability));
+	else if (subflow->state == SUBFLOW_WANTED && choose_for(connection, local) != USABLE)
+		snprintf(path->error, sizeof(path->error), "%s",
+			 usability_text(choose_for(connection, local)));
 	else if (subflow->state == SUBFLOW_WANTED && subflow->no_route)
 		snprintf(path->error, sizeof(path->error), "no route to the peer from %s",
 			 local->interface->name);
@@ -104,7 +106,7 @@ static void explain(struct engine *engine, const struct connection *connection,
 	};
 	snprintf(path->interface, sizeof(path->interface), "%s",
 		 model_interface_name(&engine->model, subflow->ifindex));
-	explain_error(engine, subflow, path);
+	explain_error(engine, connection, subflow, path);
 	explain_endpoint(engine, connection, subflow, path);
 	if (subflow->state != SUBFLOW_WANTED)
 		return;
@@ -159,6 +161,7 @@ static bool has_record(const struct connection *connection, const struct local *
 {
 	for (size_t i = 0; i < connection->n_subflows; i++)
 		if (!connection->subflows[i].gone &&
+		    connection->subflows[i].ifindex == local->interface->ifindex &&
 		    addr_equal_host(&connection->subflows[i].local, &local->addr) &&
 		    addr_equal(&connection->subflows[i].remote, remote))
 			return true;
@@ -198,7 +201,8 @@ static void explain_routeless(struct explaining *it)
 		const struct local *local = table_owner(entry, struct interface)->locals;
 
 		for (; local; local = local->next) {
-			if (local->usability != USABLE || !(local->flags & MPTCPD_FLAG_SUBFLOW))
+			if (choose_for(connection, local) != USABLE ||
+			    !(local->flags & MPTCPD_FLAG_SUBFLOW))
 				continue;
 			if (!connection->deny_join_id0 && !connection->remote_removed)
 				explain_pair(it, local, &connection->remote);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "choose.h"
 
 static const char *const usability_texts[] = {
 	[USABLE] = "",
@@ -20,7 +21,8 @@ static const char *const usability_texts[] = {
 	[USABLE_NOT_TENTATIVE] = "tentative: duplicate address detection is not done",
 	[USABLE_NOT_LINK_LOCAL] = "link-local address",
 	[USABLE_NOT_UNIQUE_LOCAL] = "unique-local address",
-	[USABLE_NOT_TEMPORARY] = "temporary address",
+	[USABLE_NOT_TEMPORARY] = "temporary address, in place of which another one is used",
+	[USABLE_NOT_STABLE] = "stable address, which a temporary one is there to hide",
 	[USABLE_NOT_DEPRECATED] = "deprecated address",
 	[USABLE_NOT_SCOPE] = "not an address that others can reach",
 	[USABLE_NOT_ROUTED] = "no route leads out from it",
@@ -71,38 +73,29 @@ static enum usability judge_address(const struct local *local, const struct inte
 		return USABLE_NOT_LINK_LOCAL;
 	if (addr_is_unique_local(&local->addr) && !(lifted & ADDRESS_UNIQUE_LOCAL))
 		return USABLE_NOT_UNIQUE_LOCAL;
-	if (local->temporary && !(lifted & ADDRESS_TEMPORARY))
-		return USABLE_NOT_TEMPORARY;
 	if (local->deprecated && !(lifted & ADDRESS_DEPRECATED))
 		return USABLE_NOT_DEPRECATED;
 	return USABLE;
 }
 
-static size_t *count_of_usable(struct model *model, const struct local *local)
-{
-	return local->addr.family == AF_INET ? &model->n_usable_v4 : &model->n_usable_v6;
-}
-
-/* Returns whether the outcome differs from before. */
+/* Returns whether more than its usability, which is chosen after, differs from before. */
 static bool judge_local(struct model *model, struct local *local)
 {
 	const struct interface *interface = local->interface;
 	const struct interface_rule *rule =
 		rules_for_address(model->rules, interface->name, interface->type,
 				  interface->as_tunnel, &local->addr);
-	enum usability before = local->usability;
 	uint32_t flags_before = local->flags;
 	bool forced_before = local->forced;
 
-	local->usability = judge_interface(model, interface, rule);
-	if (local->usability == USABLE)
-		local->usability = judge_address(local, rule);
-	*count_of_usable(model, local) += (local->usability == USABLE) - (before == USABLE);
+	local->judged = judge_interface(model, interface, rule);
+	if (local->judged == USABLE)
+		local->judged = judge_address(local, rule);
+	local->lifted = rule ? rule->addresses : 0;
 	local->flags = rule && rule->has_flags ? rule->flags : model->rules->endpoint_flags;
 	local->forced = rule && rule->use == USE_YES;
 	local->announce = rule ? rule->announce : (struct mptcpd_addr){0};
-	return before != local->usability || flags_before != local->flags ||
-	       forced_before != local->forced;
+	return flags_before != local->flags || forced_before != local->forced;
 }
 
 static bool judge(struct model *model, struct interface *interface)
@@ -115,6 +108,7 @@ static bool judge(struct model *model, struct interface *interface)
 	interface->usability = judge_interface(model, interface, interface->rule);
 	for (struct local *local = interface->locals; local; local = local->next)
 		differs |= judge_local(model, local);
+	differs |= choose_addresses(model, interface);
 	return differs || before != interface->usability;
 }
 
@@ -149,6 +143,7 @@ static bool has_link_changed(const struct interface *interface, const struct eve
 	       interface->master != link->master || interface->type != link->type ||
 	       interface->up != link->up || interface->carrier != link->carrier ||
 	       interface->point_to_point != link->point_to_point ||
+	       interface->prefers_temporary != link->prefers_temporary ||
 	       interface->rp_filter_strict != link->rp_filter_strict;
 }
 
@@ -178,6 +173,7 @@ static int apply_link(struct model *model, const struct event_link *link, struct
 	interface->up = link->up;
 	interface->carrier = link->carrier;
 	interface->point_to_point = link->point_to_point;
+	interface->prefers_temporary = link->prefers_temporary;
 	interface->rp_filter_strict = link->rp_filter_strict;
 	memcpy(interface->name, link->name, sizeof(interface->name));
 	describe_interface(interface, change);
@@ -196,7 +192,7 @@ static void free_local(struct model *model, struct local *local)
 	table_remove(&model->locals, &local->entry);
 	if (table_find(&model->locals, &local->addr, sizeof(local->addr)))
 		model->n_double_locals--;
-	*count_of_usable(model, local) -= local->usability == USABLE;
+	choose_count(model, local, local->usability, USABLE_NOT_DOWN);
 	free(local);
 }
 
@@ -240,7 +236,7 @@ static struct local *add_local(struct model *model, struct interface *interface,
 		abort();
 	local->addr = addr_host(&event->addr);
 	local->interface = interface;
-	local->usability = USABLE_NOT_DOWN; /* not judged yet */
+	local->judged = local->usability = USABLE_NOT_DOWN; /* not judged yet */
 	for (end = &interface->locals; *end; end = &(*end)->next)
 		;
 	*end = local;
@@ -250,7 +246,8 @@ static struct local *add_local(struct model *model, struct interface *interface,
 	return local;
 }
 
-static int apply_local(struct model *model, const struct event_local *event, struct change *change)
+static int apply_local(struct model *model, const struct event_local *event, bool dumped,
+		       struct change *change)
 {
 	struct interface *interface = model_find_interface(model, event->ifindex);
 	struct local *local;
@@ -282,13 +279,17 @@ static int apply_local(struct model *model, const struct event_local *event, str
 		change->type = CHANGE_LOCAL_CHANGED;
 	if (change->type != CHANGE_NONE)
 		describe_local(local, change->type, change);
-	if (judge_local(model, local) || change->type == CHANGE_LOCAL_ADDED)
-		change->host = true;
+	change->host = judge_local(model, local) | choose_addresses(model, interface) |
+		       (change->type == CHANGE_LOCAL_ADDED);
+	/* The sysctl that makes the kernel prefer it tells nobody when it changes. */
+	change->resync = local->temporary && change->type == CHANGE_LOCAL_ADDED && !dumped;
+	change->snapshot = SNAPSHOT_HOST;
 	return 0;
 }
 
 static void remove_local(struct model *model, struct local *local, struct change *change)
 {
+	struct interface *interface;
 	struct local **link;
 
 	describe_local(local, CHANGE_LOCAL_REMOVED, change);
@@ -296,7 +297,9 @@ static void remove_local(struct model *model, struct local *local, struct change
 	for (link = &local->interface->locals; *link != local; link = &(*link)->next)
 		;
 	*link = local->next;
+	interface = local->interface;
 	free_local(model, local);
+	choose_addresses(model, interface);
 }
 
 /* ---- endpoints and limits of the kernel's path manager ---- */
@@ -415,7 +418,7 @@ int host_apply(struct model *model, const struct event *event, struct change *ch
 			remove_interface(model, interface, change);
 		return 0;
 	case EVENT_LOCAL:
-		return apply_local(model, &event->local, change);
+		return apply_local(model, &event->local, event->dumped, change);
 	case EVENT_LOCAL_GONE:
 		local = event->local.ifindex
 				? model_find_local(model, &event->local.addr, event->local.ifindex)

@@ -26,7 +26,8 @@ enum usability {
 	USABLE_NOT_TENTATIVE, /* duplicate address detection is not done, or failed */
 	USABLE_NOT_LINK_LOCAL,
 	USABLE_NOT_UNIQUE_LOCAL,
-	USABLE_NOT_TEMPORARY,
+	USABLE_NOT_TEMPORARY, /* another address of its link is used in its place */
+	USABLE_NOT_STABLE, /* a temporary one of its link hides it */
 	USABLE_NOT_DEPRECATED,
 	USABLE_NOT_SCOPE, /* host scope, multicast, unspecified */
 	USABLE_NOT_ROUTED, /* endpoints only: no route leads out from it */
@@ -46,7 +47,9 @@ struct local {
 	uint32_t seen; /* snapshot mark */
 	uint8_t prefix;
 	bool tentative, temporary, deprecated, host_scope, secondary;
-	enum usability usability;
+	uint32_t lifted; /* enum address_kind bits of its rule */
+	enum usability judged; /* by itself, whatever other addresses its link has */
+	enum usability usability; /* beside them: choose.c */
 	bool forced; /* its rule says use = yes: that routes lead out is taken for granted */
 	bool leads_out; /* as far as asked; only for the endpoints of the kernel's path manager */
 	struct mptcpd_addr announce; /* from its rule; family 0: none */
@@ -60,6 +63,7 @@ struct interface {
 	const struct interface_rule *rule; /* NULL: none matches */
 	uint8_t type; /* enum mptcpd_link_type */
 	bool up, carrier, point_to_point, rp_filter_strict;
+	bool prefers_temporary; /* as a source of connections, to the stable addresses */
 	bool route_v4, route_v6; /* a default route leads out of it, as far as asked */
 	bool as_tunnel; /* a tap that has one beside another link: what rules say of tunnels holds */
 	enum usability usability; /* of the interface as a whole */
@@ -151,11 +155,13 @@ struct connection {
 	bool ids_unknown : 1; /* older than this life of ours, which has no record of it */
 	bool saved : 1; /* known from an earlier life only, until a snapshot shows it */
 	bool set_aside : 1; /* its policy is: nothing is made for it, and nothing closed */
+	bool temporary : 1; /* it began on a temporary address, which hides the stable ones there */
 	uint8_t n_subflows, room_subflows;
 	uint8_t n_peers, room_peers;
 	uint8_t n_announced, room_announced;
 	uint8_t n_failures;
 	struct mptcpd_addr local, remote; /* of the initial subflow */
+	uint32_t ifindex; /* the link it began on, 0: not known */
 	uint32_t heap_index; /* the engine's: place in the deadline heap, 0: none */
 	uint32_t planned; /* the engine's: generation of host facts planned with */
 	uint32_t so_mark; /* of its sockets, once has_mark */

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "addr.h"
+#include "choose.h"
 
 static struct plan *plan_of(struct mptcpd_plan *base)
 {
@@ -31,10 +32,10 @@ static int find_usable(const struct plan *plan, const struct mptcpd_addr *addr, 
 {
 	const struct local *local = model_find_local(plan->model, addr, ifindex), *other = NULL;
 
-	if (!local || local->usability != USABLE)
+	if (!local || choose_for(plan->connection, local) != USABLE)
 		return -EADDRNOTAVAIL;
 	while (!ifindex && (other = model_next_local(plan->model, addr, other)))
-		if (other != local && other->usability == USABLE)
+		if (other != local && choose_for(plan->connection, other) == USABLE)
 			return -ENOTUNIQ;
 	*ret_local = local;
 	return 0;
@@ -44,7 +45,7 @@ static bool is_usable(const struct plan *plan, const struct mptcpd_addr *addr)
 {
 	const struct local *local = model_find_local(plan->model, addr, 0);
 
-	return local && local->usability == USABLE;
+	return local && choose_for(plan->connection, local) == USABLE;
 }
 
 static bool is_in_plan(const struct plan *plan, const struct mptcpd_path *path)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "choose.h"
 #include "engine-private.h"
 #include "saved.h"
 
@@ -53,6 +54,8 @@ void engine_find_policy(struct engine *engine, struct connection *connection)
 		return;
 	local = engine_find_link(engine, &connection->local, &connection->remote,
 				 initial_ifindex(connection));
+	connection->ifindex = local ? local->interface->ifindex : initial_ifindex(connection);
+	connection->temporary |= local && local->temporary;
 	connection->policy_known = true;
 	if (!is_kept_apart(local))
 		connection->policy = rules_for_connection(engine->rules, connection->side,
@@ -128,6 +131,7 @@ static void ask_policy(struct engine *engine, struct connection *connection)
 	struct mptcpd_connection seen = engine_view_connection(engine, connection);
 
 	plan_init(&engine->plan, &engine->model, connection);
+	engine_view_addresses(engine, connection);
 	for (size_t i = 0; policy && i < policy->n_plugins; i++) {
 		const struct policy_plugin *plugin = &policy->plugins[i];
 
@@ -143,6 +147,7 @@ static void ask_policy(struct engine *engine, struct connection *connection)
 					   &engine->plan.base);
 		guard_leave(engine->guard);
 	}
+	engine_view_addresses(engine, NULL);
 	connection->ask_ms = engine->plan.ask_ms;
 	/* Whatever a plugin asks for: never a tight loop. */
 	if (connection->ask_ms < engine->view.base.now_ms + ASK_MIN_MS)
@@ -205,12 +210,35 @@ static bool judge_seen(struct engine *engine, struct connection *connection)
 }
 
 /* A subflow that a plan would want if only a route led there is left to TCP meanwhile. */
-static bool lacks_route(struct engine *engine, const struct subflow *subflow)
+static bool lacks_route(struct engine *engine, const struct connection *connection,
+			const struct subflow *subflow)
 {
 	const struct local *local = find_local(engine, subflow);
 
-	return local && local->usability == USABLE &&
+	return local && choose_for(connection, local) == USABLE &&
 	       !route_exists(&engine->routes, local, &subflow->remote);
+}
+
+/*
+ * Its address is there, and another one of its link is used in its place now, as temporary addresses
+ * follow each other: that is joined first.
+ */
+static bool has_heir_to_come(const struct engine *engine, const struct connection *connection,
+			     const struct subflow *old)
+{
+	const struct local *local = find_local(engine, old);
+
+	if (!local || choose_for(connection, local) == USABLE)
+		return false;
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *heir = &connection->subflows[i];
+
+		if (heir->wanted_by != WANTED_BY_NONE && heir->ifindex == old->ifindex &&
+		    addr_equal(&heir->remote, &old->remote) && !heir->gone && !heir->refused &&
+		    (heir->state == SUBFLOW_WANTED || heir->state == SUBFLOW_PENDING))
+			return true;
+	}
+	return false;
 }
 
 static bool should_close(struct engine *engine, const struct connection *connection,
@@ -226,7 +254,9 @@ static bool should_close(struct engine *engine, const struct connection *connect
 		return false;
 	if (subflow->stale)
 		return has_good;
-	return engine_is_policys(subflow) && has_good && !lacks_route(engine, subflow);
+	return engine_is_policys(subflow) && has_good &&
+	       !lacks_route(engine, connection, subflow) &&
+	       !has_heir_to_come(engine, connection, subflow);
 }
 
 static bool is_dropped(const struct plan *plan, const struct subflow *subflow)
@@ -315,8 +345,8 @@ static void forget_unwanted(struct connection *connection)
 }
 
 /* Is the wish to be tried now? Sets when it is, else. */
-static bool is_due(struct engine *engine, struct subflow *subflow, bool host_changed,
-		   uint64_t now_ms)
+static bool is_due(struct engine *engine, const struct connection *connection,
+		   struct subflow *subflow, bool host_changed, uint64_t now_ms)
 {
 	const struct local *local = find_local(engine, subflow);
 
@@ -328,7 +358,7 @@ static bool is_due(struct engine *engine, struct subflow *subflow, bool host_cha
 	/* A peer that answered with a refusal is not asked again because some route changed. */
 	if (host_changed && !subflow->refused && subflow->due_ms > subflow->since_ms + RETRY_MIN_MS)
 		subflow->due_ms = subflow->since_ms + RETRY_MIN_MS;
-	subflow->no_route = !local || local->usability != USABLE ||
+	subflow->no_route = !local || choose_for(connection, local) != USABLE ||
 			    !route_exists(&engine->routes, local, &subflow->remote) ||
 			    !engine_can_bind(engine, local, &subflow->remote);
 	return !subflow->no_route && subflow->due_ms <= now_ms;
@@ -363,7 +393,7 @@ static bool create_wanted(struct engine *engine, struct connection *connection, 
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		struct subflow *subflow = &connection->subflows[i];
 
-		if (is_due(engine, subflow, host_changed, now_ms) &&
+		if (is_due(engine, connection, subflow, host_changed, now_ms) &&
 		    !survives(engine, connection,
 			      engine_create(engine, connection, subflow, now_ms)))
 			return false;

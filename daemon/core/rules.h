@@ -20,8 +20,9 @@ enum use {
 enum address_kind {
 	ADDRESS_LINK_LOCAL = 1 << 0,
 	ADDRESS_UNIQUE_LOCAL = 1 << 1,
-	ADDRESS_TEMPORARY = 1 << 2,
+	ADDRESS_TEMPORARY = 1 << 2, /* these two: though the kernel prefers the other kind */
 	ADDRESS_DEPRECATED = 1 << 3,
+	ADDRESS_STABLE = 1 << 4,
 };
 
 /* One [interface:…] group; the first in order that matches decides. */

@@ -89,6 +89,7 @@ static int apply_connection(struct model *model, uint32_t token,
 	connection->remote_removed = event->remote_removed;
 	connection->mapped = event->mapped;
 	connection->local_removed = event->local_removed;
+	connection->temporary = event->temporary;
 	return 0;
 }
 

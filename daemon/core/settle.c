@@ -210,6 +210,7 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 	}
 	engine->host_dirty = true;
 	engine->host_due_ms = now_ms;
+	want_resync(engine, SNAPSHOT_HOST); /* sysctls of links change without an event */
 }
 
 /* ---- settling ---- */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "choose.h"
 #include "engine-private.h"
 #include "peer.h"
 
@@ -21,30 +22,10 @@ static bool is_routable(const struct mptcpd_view *base, const struct mptcpd_loca
 	struct engine *engine = ((const struct view *)base)->engine;
 	struct local *local = model_find_local(&engine->model, &seen->addr, seen->ifindex);
 
-	if (!local || local->usability != USABLE)
+	if (!local || choose_for(engine->view.connection, local) != USABLE)
 		return false;
 	return (!remote->family || local->addr.family == remote->family) &&
 	       leads_to(engine, local, remote);
-}
-
-static unsigned int flaws(const struct local *local)
-{
-	return (local->deprecated ? 2U : 0) | (local->secondary ? 1U : 0);
-}
-
-/* Of the usable ones of its link and family, is it the first among the best? */
-static bool is_preferred(const struct local *local)
-{
-	bool is_after = false;
-
-	for (const struct local *other = local->interface->locals; other; other = other->next) {
-		is_after |= other == local;
-		if (other != local && other->usability == USABLE &&
-		    other->addr.family == local->addr.family &&
-		    (flaws(other) < flaws(local) || (flaws(other) == flaws(local) && !is_after)))
-			return false;
-	}
-	return true;
 }
 
 static void add_local(struct engine *engine, const struct local *local)
@@ -68,7 +49,7 @@ static void add_local(struct engine *engine, const struct local *local)
 		.type = local->interface->type,
 		.deprecated = local->deprecated,
 		.temporary = local->temporary,
-		.preferred = is_preferred(local),
+		.preferred = choose_is_preferred(local),
 		.secondary = local->secondary,
 		.announce = local->announce,
 	};
@@ -138,6 +119,29 @@ static void look_at_routes(struct engine *engine)
 	}
 }
 
+static void show_addresses(struct engine *engine, const struct connection *connection)
+{
+	struct table_entry *entry;
+
+	engine->view.connection = connection;
+	engine->view.base.n_locals = 0;
+	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
+		const struct interface *interface = table_owner(entry, struct interface);
+
+		for (const struct local *local = interface->locals; local; local = local->next)
+			if (choose_for(connection, local) == USABLE)
+				add_local(engine, local);
+	}
+	engine->view.base.locals = engine->locals;
+}
+
+void engine_view_addresses(struct engine *engine, const struct connection *connection)
+{
+	if (connection ? choose_is_special(&engine->model, connection)
+		       : engine->view.connection != NULL)
+		show_addresses(engine, connection);
+}
+
 void engine_update_view(struct engine *engine, uint64_t now_ms)
 {
 	static const struct mptcpd_addr world;
@@ -150,15 +154,12 @@ void engine_update_view(struct engine *engine, uint64_t now_ms)
 	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
 		struct interface *interface = table_owner(entry, struct interface);
 
-		for (struct local *local = interface->locals; local; local = local->next) {
-			if (local->usability != USABLE)
-				continue;
-			add_local(engine, local);
-			local->leads_out =
-				engine->rules->endpoints.plugin && leads_to(engine, local, &world);
-		}
+		for (struct local *local = interface->locals; local; local = local->next)
+			local->leads_out = local->usability == USABLE &&
+					   engine->rules->endpoints.plugin &&
+					   leads_to(engine, local, &world);
 	}
-	engine->view.base.locals = engine->locals;
+	show_addresses(engine, NULL);
 }
 
 static uint8_t state_for_plugins(enum subflow_state state)

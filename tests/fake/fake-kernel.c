@@ -76,6 +76,7 @@ void fake_link(struct fake_kernel *fake, uint32_t ifindex, const char *name, boo
 	}
 	*link = (struct event_link){.ifindex = ifindex,
 				    .type = MPTCPD_LINK_ETHERNET,
+				    .prefers_temporary = link->prefers_temporary,
 				    .up = up,
 				    .carrier = carrier};
 	g_strlcpy(link->name, name, sizeof(link->name));
@@ -119,6 +120,32 @@ void fake_address(struct fake_kernel *fake, uint32_t ifindex, const char *addres
 		return;
 	}
 	g_assert_not_reached();
+}
+
+void fake_temporary(struct fake_kernel *fake, uint32_t ifindex, const char *address)
+{
+	struct mptcpd_addr addr = fake_addr(address);
+	struct event_local *local = fake_find_local(fake, ifindex, &addr);
+	bool is_there = local != NULL;
+
+	if (!is_there) {
+		fake_address(fake, ifindex, address);
+		fake->n_events--;
+		local = fake_find_local(fake, ifindex, &addr);
+	}
+	g_assert(local);
+	local->temporary = true;
+	local->deprecated = is_there;
+	local->prefix = 64;
+	queue(fake, &(struct event){.type = EVENT_LOCAL, .local = *local});
+}
+
+void fake_prefer_temporary(struct fake_kernel *fake, uint32_t ifindex, bool prefer)
+{
+	struct event_link *link = fake_find_link(fake, ifindex);
+
+	g_assert(link);
+	link->prefers_temporary = prefer;
 }
 
 void fake_address_gone(struct fake_kernel *fake, uint32_t ifindex, const char *address)

@@ -117,6 +117,10 @@ void fake_forget_log(struct fake_kernel *fake);
 void fake_link(struct fake_kernel *fake, uint32_t ifindex, const char *name, bool up, bool carrier);
 void fake_link_gone(struct fake_kernel *fake, uint32_t ifindex);
 void fake_address(struct fake_kernel *fake, uint32_t ifindex, const char *address);
+/* A temporary IPv6 address, fresh or, if it is there already, deprecated from now on. */
+void fake_temporary(struct fake_kernel *fake, uint32_t ifindex, const char *address);
+/* The sysctl: told by no event, but by the next message about the link. */
+void fake_prefer_temporary(struct fake_kernel *fake, uint32_t ifindex, bool prefer);
 void fake_address_gone(struct fake_kernel *fake, uint32_t ifindex, const char *address);
 void fake_route(struct fake_kernel *fake, uint32_t ifindex, bool routed);
 /* Its routes lead to a site alone: the world is not there, but any remote is. */

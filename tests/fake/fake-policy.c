@@ -117,20 +117,22 @@ static const struct mptcpd_plugin plugin = {
 };
 
 static struct policy_plugin stack[] = {{.plugin = &plugin, .id = FAKE_POLICY_ID}};
-static char policy_name[] = "all", backup_match[] = "backup*", never_match[] = "never*";
+static char policy_name[] = "all", backup_match[] = "backup*", never_match[] = "never*",
+	    both_match[] = "both*";
 static struct policy policies[] = {{.name = policy_name, .plugins = stack, .n_plugins = 1}};
 static struct interface_rule interfaces[] = {
 	{.match = backup_match,
 	 .flags = MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP,
 	 .has_flags = true},
 	{.match = never_match, .use = USE_NO},
+	{.match = both_match, .addresses = ADDRESS_STABLE},
 };
 
 struct rules fake_rules = {
 	.manage_path_manager = true,
 	.path_manager = PATH_MANAGER_USERSPACE,
 	.interfaces = interfaces,
-	.n_interfaces = 2,
+	.n_interfaces = 3,
 	.policies = policies,
 	.n_policies = 1,
 	.endpoints = {.plugin = &plugin, .id = FAKE_POLICY_ID},

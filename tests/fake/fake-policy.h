@@ -25,7 +25,10 @@ struct fake_policy {
 
 extern struct fake_policy fake_policy;
 extern struct rules fake_rules;
-/* Interface "backup*" has the backup flag, "never*" is not used. */
+/*
+ * Interface "backup*" has the backup flag, "never*" is not used, of "both*" stable addresses are used
+ * though the kernel prefers temporary ones.
+ */
 void fake_policy_reset(void);
 
 #endif

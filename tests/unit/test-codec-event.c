@@ -12,6 +12,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
+#include <linux/ipv6.h>
 #include <linux/mptcp.h>
 #include <linux/rtnetlink.h>
 
@@ -376,6 +377,34 @@ static void members(void)
 	g_assert_cmpuint(master_of("vrf"), ==, 0);
 }
 
+static bool prefers_temporary(size_t n, int32_t use_tempaddr)
+{
+	union message message;
+	struct nlmsghdr *nlh = start_link(&message, ARPHRD_ETHER, 0);
+	struct nlattr *families = mnl_attr_nest_start(nlh, IFLA_AF_SPEC), *inet6;
+	int32_t conf[DEVCONF_USE_TEMPADDR + 10] = {0};
+
+	conf[DEVCONF_USE_TEMPADDR] = use_tempaddr;
+	mnl_attr_put(nlh, AF_INET, 0, NULL);
+	inet6 = mnl_attr_nest_start(nlh, AF_INET6);
+	mnl_attr_put(nlh, IFLA_INET6_CONF, n * sizeof(*conf), conf);
+	mnl_attr_nest_end(nlh, inet6);
+	mnl_attr_nest_end(nlh, families);
+	return decode_link(nlh).prefers_temporary;
+}
+
+static void temporary_addresses(void)
+{
+	union message message;
+
+	g_assert_true(prefers_temporary(DEVCONF_USE_TEMPADDR + 10, 2));
+	g_assert_true(prefers_temporary(DEVCONF_USE_TEMPADDR + 1, 2));
+	g_assert_false(prefers_temporary(DEVCONF_USE_TEMPADDR, 2)); /* cut off before it */
+	g_assert_false(prefers_temporary(DEVCONF_USE_TEMPADDR + 1, 1));
+	g_assert_false(prefers_temporary(DEVCONF_USE_TEMPADDR + 1, -1));
+	g_assert_false(decode_link(start_link(&message, ARPHRD_ETHER, 0)).prefers_temporary);
+}
+
 static void partial_links_are_ignored(void)
 {
 	union message message;
@@ -443,6 +472,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/codec/link/rules-with-marks", rules_with_marks);
 	g_test_add_func("/codec/link/carrier", carrier);
 	g_test_add_func("/codec/link/members-of-a-vrf-are-free", members);
+	g_test_add_func("/codec/link/preference-of-temporary-addresses", temporary_addresses);
 	g_test_add_func("/codec/link/partial-messages-are-ignored", partial_links_are_ignored);
 	g_test_add_func("/codec/address/flags", address_flags);
 	return g_test_run();

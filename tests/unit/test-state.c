@@ -113,6 +113,7 @@ static void make_example(struct example *example)
 		.remote_removed = true,
 		.local_removed = true,
 		.mapped = true,
+		.temporary = true,
 		.policy = &policy,
 		.policy_known = true,
 		.memory = memory,
@@ -188,6 +189,7 @@ static void check_connection(const struct world *world, const struct connection 
 	g_assert_cmpuint(saved->side, ==, MPTCPD_SIDE_CLIENT);
 	g_assert_true(saved->deny_join_id0 && saved->remote_removed && saved->local_removed &&
 		      saved->mapped);
+	g_assert_true(saved->temporary);
 }
 
 static void check_subflows(const struct world *world, const struct example *example)

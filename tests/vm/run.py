@@ -23,7 +23,7 @@ BUILD = pathlib.Path(os.environ.get("MPTCPD_BUILD", ROOT / "build")).resolve()
 SLOW = os.environ.get("MPTCPD_SLOW", "10")
 NETNS = ROOT / "tests/netns"
 SCRIPTS = ("harness", "main", "links", "standing", "restart", "direct", "endpoints", "peer", "twins",
-           "truth")
+           "temporary", "truth")
 PROGRAMS = ("test-kernel", "test-connection")
 BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "tests/netns/traffic", "tests/netns/storm",
          *(f"tests/netns/{program}" for program in PROGRAMS))
