@@ -211,6 +211,7 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 	engine->host_dirty = true;
 	engine->host_due_ms = now_ms;
 	want_resync(engine, SNAPSHOT_HOST); /* sysctls of links change without an event */
+	want_resync(engine, SNAPSHOT_ENDPOINTS); /* the path manager may be another one too */
 }
 
 /* ---- settling ---- */

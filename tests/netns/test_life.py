@@ -56,6 +56,7 @@ class Place:
             Traffic(net.server, "server", address, 5000 if "." in address else 5001)
         if self.spec["daemon"]:
             self.daemon = Daemon(self.host, self.config())
+            net.on_failure.append(lambda: "mptcpd's log:\n" + self.daemon.text()[-4000:])
         self.await_endpoints()
         return self
 
