@@ -73,7 +73,7 @@ static void log_asides(const struct daemon *daemon)
 		if (!plugin || aside->doubts)
 			continue;
 		describe(aside, plugin, text, sizeof(text));
-		l_error("%s, until its file, its group or the configuration is loaded anew", text);
+		l_error("%s, until its file or group changes, or at a reload", text);
 	}
 }
 

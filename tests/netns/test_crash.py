@@ -36,6 +36,16 @@ path-manager = userspace
 plugin = crash
 {settings}
 """
+STACK = """\
+[core]
+path-manager = userspace
+[policy:stack]
+match-remote-port = 5000
+plugins = fullmesh crash
+{settings}
+[policy:rest]
+plugin = fullmesh
+"""
 ENDPOINTS = """\
 [core]
 path-manager = kernel
@@ -176,6 +186,20 @@ def third():
         scene.await_subflows(3, OTHER)
         tap.equal({c["policy"] for c in scene.daemon.connections()}, {None, "rest"}, "policies")
         tap.equal(scene.daemon.end(), 0, "exit code")
+
+
+@tap.test("/crash/plan_paths/stack-is-set-aside-as-a-whole")
+def stack_of_plugins():
+    with Scene(STACK) as scene:
+        scene.start("in = plan_paths")
+        scene.connect()
+        scene.dies(signal.SIGSEGV)
+        scene.start("in = plan_paths")
+        tap.equal(scene.asides(), [("crash", scene.token())], "set aside")
+        scene.connect(OTHER)
+        scene.await_subflows(3, OTHER)
+        tap.equal(len(scene.subflows()), 1, "what the crashed one might have forbidden")
+        tap.equal({c["policy"] for c in scene.daemon.connections()}, {None, "rest"}, "policies")
 
 
 @tap.test("/crash/plan_paths/what-an-earlier-life-made-stays")

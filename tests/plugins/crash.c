@@ -17,7 +17,7 @@ enum { IN, HOW, PORT, COUNTER, AFTER, SETTINGS };
 static const struct mptcpd_setting settings[SETTINGS] = {
 	[IN] = {"in", MPTCPD_SETTING_STRING, "", "start, stop, plan_paths, plan_endpoints; none"},
 	[HOW] = {"how", MPTCPD_SETTING_STRING, "segv",
-		 "segv, abort, hang, exit, vanish, garbage, stack"},
+		 "segv, abort, hang, exit, vanish, garbage, stack, eat"},
 	[PORT] = {"port", MPTCPD_SETTING_NUMBER, "0", "of connections to crash on; 0: of all", 0,
 		  65535},
 	[COUNTER] = {"counter", MPTCPD_SETTING_STRING, "", "a file that grows by a byte a call"},
@@ -67,6 +67,13 @@ static void crash(const char *in, struct mptcpd_plan *plan)
 		_exit(0);
 	if (strcmp(how, "garbage") == 0 && plan)
 		plan->add_path(plan, (const struct mptcpd_path *)nowhere);
+	while (strcmp(how, "eat") == 0) {
+		char *food = malloc(1 << 20);
+
+		if (!food)
+			abort();
+		memset(food, 1, 1 << 20);
+	}
 	if (strcmp(how, "stack") == 0)
 		dig(NULL);
 	while (strcmp(how, "hang") == 0)

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/resource.h>
 
 #include "config-scene.h"
 
@@ -92,6 +92,22 @@ static void test_hangs(struct scene *scene, gconstpointer unused)
 	       "5: plugin 'crash' does not return within 5 s from start");
 }
 
+/* It gets no more memory than it is given. */
+static void test_eats(struct scene *scene, gconstpointer unused)
+{
+	struct rusage usage;
+
+#if defined(__SANITIZE_ADDRESS__)
+	g_test_skip("the sanitizer ends the process in its own way");
+	return;
+#endif
+	install(scene);
+	expect(scene, "crash", "in = start\nhow = eat\n", TRIAL_DIED,
+	       "5: plugin 'crash' crashes in start: Aborted");
+	g_assert_cmpint(getrusage(RUSAGE_CHILDREN, &usage), ==, 0);
+	g_assert_cmpint(usage.ru_maxrss, <, 320 << 10);
+}
+
 /* It is in nobody's way once it is set aside, and of its settings nothing can be said. */
 static void test_set_aside(struct scene *scene, gconstpointer unused)
 {
@@ -159,6 +175,7 @@ int main(int argc, char **argv)
 	ADD("faults-with-their-lines", test_bad);
 	ADD("plugin-that-crashes-is-named-with-its-line", test_crashes);
 	ADD("plugin-that-hangs-is-named-with-its-line", test_hangs);
+	ADD("plugin-that-eats-memory-is-named-with-its-line", test_eats);
 	ADD("what-is-set-aside-is-left-out", test_set_aside);
 	ADD("what-is-set-aside-has-a-stand-in", test_stands_in);
 	return g_test_run();
