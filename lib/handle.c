@@ -84,17 +84,18 @@ static int take_errno(char *text)
 
 int handle_fail_call(struct mptcpctl *ctl, int r, const sd_bus_error *error)
 {
+	const char *words = error && error->message ? error->message : strerror(-r);
 	int n;
 
 	if (sd_bus_error_has_name(error, WIRE_ERROR_NOT_PERMITTED) ||
 	    sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED))
-		return handle_fail(ctl, -EACCES, "%s", error->message);
+		return handle_fail(ctl, -EACCES, "%s", words);
 	if (sd_bus_error_has_name(error, WIRE_ERROR_NOT_FOUND))
-		return handle_fail(ctl, -ENOENT, "%s", error->message);
+		return handle_fail(ctl, -ENOENT, "%s", words);
 	if (sd_bus_error_has_name(error, WIRE_ERROR_INVALID))
-		return handle_fail(ctl, -EINVAL, "%s", error->message);
+		return handle_fail(ctl, -EINVAL, "%s", words);
 	if (sd_bus_error_has_name(error, WIRE_ERROR_FAILED)) {
-		handle_fail(ctl, 0, "%s", error->message);
+		handle_fail(ctl, 0, "%s", words);
 		n = take_errno(ctl->error);
 		return n ? -n : -EIO;
 	}
@@ -104,9 +105,7 @@ int handle_fail_call(struct mptcpctl *ctl, int r, const sd_bus_error *error)
 		return handle_fail(ctl, r, "mptcpd does not answer");
 	if (sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_METHOD))
 		return handle_fail(ctl, -EOPNOTSUPP, "the running mptcpd cannot do this");
-	return handle_fail(ctl, r, "%s",
-			   sd_bus_error_is_set(error) && error->message ? error->message
-									: strerror(-r));
+	return handle_fail(ctl, r, "%s", words);
 }
 
 /* ---- connecting ---- */
@@ -151,7 +150,7 @@ static int await_ready(sd_bus *bus)
 	while ((r = sd_bus_is_ready(bus)) == 0) {
 		r = sd_bus_process(bus, NULL);
 		now = now_us();
-		if (r == 0 && now >= until_us)
+		if (r >= 0 && now >= until_us)
 			return -ETIMEDOUT;
 		if (r == 0)
 			r = sd_bus_wait(bus, until_us - now);

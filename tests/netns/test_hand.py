@@ -4,9 +4,11 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import threading
+import time
 import unicodedata
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -284,6 +286,24 @@ def stays_deleted():
         join("10.0.3.1", "8", "98")
         tap.equal(scene.client.nstat()["AddAddrTx"], 2, "announcements")
         tap.equal(sorted(scene.joined(token)), ["10.0.1.1", "10.0.3.1"], "subflows")
+
+
+@tap.test("/hand/frozen/words-within-five-seconds")
+def frozen():
+    with Scene("daemon", "kernel") as scene:
+        scene.daemon.child.send_signal(signal.SIGSTOP)
+        verbs = ["status", "endpoint flush", "monitor", "reload", "config check"]
+        children = [scene.client.start(MPTCPCTL, *scene.socket, *verb.split(),
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                    for verb in verbs]
+        begin = time.monotonic()
+        for verb, child in zip(verbs, children):
+            said = child.communicate(timeout=20)
+            tap.equal((child.returncode, said[0]), (1, ""), f"{verb}: {said}")
+            tap.true("does not answer" in said[1], f"{verb}: {said}")
+        tap.at_most(time.monotonic() - begin, 5 * tap.SLOW, "seconds")
+        scene.daemon.child.send_signal(signal.SIGCONT)
+        scene.ctl("status")
 
 
 EVIL = os.fsdecode(b"e\xff\x1b[2J\xc2\x9b\x7f")

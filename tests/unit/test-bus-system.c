@@ -279,6 +279,29 @@ static int call(sd_bus *bus, const char *member)
 				  "");
 }
 
+/* Who has the name does not answer: words, and no wait for a password that nobody is asked for. */
+static void test_frozen(void)
+{
+	struct mptcpctl *ctl;
+	sd_bus *frozen;
+	gint64 begin;
+
+	if (g_file_test("/run/mptcpd/control", G_FILE_TEST_EXISTS) || !start_broker()) {
+		g_test_skip("needs dbus-daemon, and no mptcpd running");
+		return;
+	}
+	begin = g_get_monotonic_time();
+	frozen = open_bus();
+	g_assert_cmpint(sd_bus_request_name(frozen, WIRE_NAME, 0), >=, 0);
+	g_assert_cmpint(mptcpctl_new(&ctl), ==, 0);
+	g_assert_cmpint(mptcpctl_connect(ctl, NULL), ==, -ETIMEDOUT);
+	g_assert_nonnull(strstr(mptcpctl_error(ctl), "does not answer"));
+	g_assert_cmpint(g_get_monotonic_time() - begin, <, 5 * G_USEC_PER_SEC);
+	mptcpctl_free(ctl);
+	sd_bus_close_unref(frozen);
+	stop_broker();
+}
+
 static void client_subscribes_and_leaves(struct scene *scene)
 {
 	sd_bus *bus;
@@ -416,5 +439,6 @@ int main(int argc, char **argv)
 	g_test_add_data_func("/bus/system/too-long-a-message-is-told", &clients[5], run);
 	g_test_add_data_func("/bus/system/root-is-served-while-others-wait-for-polkit", &clients[6],
 			     run);
+	g_test_add_func("/bus/system/frozen-owner-of-the-name", test_frozen);
 	return g_test_run();
 }
