@@ -53,6 +53,8 @@ static const char *refusal_text(int error)
 		return "the plan is full";
 	case ENOENT:
 		return "there is no such subflow";
+	case EBUSY:
+		return "nothing else carries the connection";
 	default:
 		return "a port is missing, or an address or flag is not allowed there";
 	}

@@ -4,7 +4,9 @@
  *
  * The pair of the initial subflow comes first, so that it is made again when its link returns.
  * Then each of our addresses gets its first path before any gets a second one, and they begin with
- * different addresses of the peer: what a limit leaves over uses as many links as possible.
+ * different addresses of the peer: what a limit leaves over uses as many links as possible. What is
+ * established goes before what is not, what was not tried before what does not answer, and what
+ * failed comes last, the pair that failed least often first.
  */
 #include <mptcpd/plugin.h>
 
@@ -20,11 +22,27 @@ struct fullmesh {
 	bool server_side;
 };
 
-/* An address of ours, and how far it has come. */
+/* A SYN is sent again after 1 s and after 3 s: one that has no answer by then waits for nobody. */
+#define PATIENCE_MS 4000
+
+/* How a pair has done, the better the lower; from RANK_FAILED on by the number of failures. */
+enum rank {
+	RANK_ESTABLISHED,
+	RANK_ASKED, /* a moment ago */
+	RANK_UNTRIED,
+	RANK_UNANSWERED,
+	RANK_FAILED,
+	RANK_WORST = 254,
+	RANK_UNKNOWN, /* while they are collected */
+};
+
+/* An address of ours, and how its pairs have done. */
 struct source {
 	const struct mptcpd_local *local;
 	size_t first; /* the address of the peer it begins with */
-	size_t n_tried;
+	size_t n_paths;
+	uint8_t ranks[ADDRESSES_MAX]; /* of the pairs with each of mesh.remotes */
+	bool is_done[ADDRESSES_MAX]; /* planned, or cannot be */
 };
 
 struct mesh {
@@ -35,6 +53,7 @@ struct mesh {
 	struct mptcpd_addr remotes[ADDRESSES_MAX];
 	size_t n_remotes;
 	size_t n_paths, max_paths; /* of the plan, those of other plugins included */
+	uint64_t patience_ms; /* when the first of those asked a moment ago is so no more */
 };
 
 enum { SETTING_MAX_SUBFLOWS, SETTING_SERVER_SIDE, N_SETTINGS };
@@ -97,6 +116,7 @@ static void add_source(struct mesh *mesh, const struct mptcpd_local *local)
 	for (size_t i = 0; i < mesh->n_sources; i++)
 		rank += mesh->sources[i].local->addr.family == local->addr.family;
 	*source = (struct source){.local = local, .first = rank};
+	memset(source->ranks, RANK_UNKNOWN, sizeof(source->ranks));
 	mesh->n_sources++;
 }
 
@@ -129,14 +149,60 @@ static void collect_sources(struct mesh *mesh, const struct mptcpd_connection *c
 		}
 }
 
-/* The i-th of the peer's addresses of this family, NULL past the end. */
-static const struct mptcpd_addr *remote_of_family(const struct mesh *mesh, uint8_t family, size_t i)
+/* ---- how pairs have done ---- */
+
+static void rank_pair(struct mesh *mesh, const struct mptcpd_addr *local, uint32_t ifindex,
+		      const struct mptcpd_addr *remote, uint8_t rank)
 {
-	for (size_t j = 0; j < mesh->n_remotes; j++)
-		if (mesh->remotes[j].family == family && i-- == 0)
-			return &mesh->remotes[j];
-	return NULL;
+	for (size_t i = 0; i < mesh->n_sources; i++) {
+		struct source *source = &mesh->sources[i];
+
+		if (!same_host(&source->local->addr, local) ||
+		    (ifindex && source->local->ifindex != ifindex))
+			continue;
+		for (size_t j = 0; j < mesh->n_remotes; j++)
+			if (same(&mesh->remotes[j], remote) && rank < source->ranks[j])
+				source->ranks[j] = rank;
+	}
 }
+
+static uint8_t rank_of(struct mesh *mesh, const struct mptcpd_subflow *subflow)
+{
+	uint64_t end_ms = subflow->since_ms + PATIENCE_MS;
+
+	if (subflow->state == MPTCPD_SUBFLOW_ESTABLISHED)
+		return RANK_ESTABLISHED;
+	if (subflow->state == MPTCPD_SUBFLOW_CLOSING)
+		return RANK_UNTRIED;
+	if (end_ms <= mesh->view->now_ms)
+		return RANK_UNANSWERED;
+	if (end_ms < mesh->patience_ms)
+		mesh->patience_ms = end_ms;
+	return RANK_ASKED;
+}
+
+static void rank_pairs(struct mesh *mesh, const struct mptcpd_connection *connection)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct mptcpd_subflow *subflow = &connection->subflows[i];
+
+		rank_pair(mesh, &subflow->local, subflow->ifindex, &subflow->remote,
+			  rank_of(mesh, subflow));
+	}
+	for (size_t i = 0; i < connection->n_failures; i++) {
+		const struct mptcpd_failure *failure = &connection->failures[i];
+		uint32_t rank = RANK_FAILED + failure->attempts;
+
+		rank_pair(mesh, &failure->local, failure->ifindex, &failure->remote,
+			  rank < RANK_WORST ? (uint8_t)rank : RANK_WORST);
+	}
+	for (size_t i = 0; i < mesh->n_sources; i++)
+		for (size_t j = 0; j < mesh->n_remotes; j++)
+			if (mesh->sources[i].ranks[j] == RANK_UNKNOWN)
+				mesh->sources[i].ranks[j] = RANK_UNTRIED;
+}
+
+/* ---- the order ---- */
 
 static size_t count_remotes(const struct mesh *mesh, uint8_t family)
 {
@@ -147,31 +213,106 @@ static size_t count_remotes(const struct mesh *mesh, uint8_t family)
 	return n;
 }
 
-/* Plan the next path from this source that can be. False: it has no more. */
-static bool plan_next(struct mesh *mesh, struct source *source)
+/*
+ * The best pair of this source that is left, none worse than `worst`: of those that are equal the
+ * one that comes first after where the source begins. ADDRESSES_MAX: there is none.
+ */
+static size_t find_best(const struct mesh *mesh, const struct source *source, uint8_t worst)
 {
-	const struct mptcpd_local *local = source->local;
-	size_t n = count_remotes(mesh, local->addr.family);
+	uint8_t family = source->local->addr.family;
+	size_t n = count_remotes(mesh, family), best = ADDRESSES_MAX, best_place = 0, place = 0;
 
-	while (source->n_tried < n) {
-		const struct mptcpd_addr *remote =
-			remote_of_family(mesh, local->addr.family,
-					 (source->first + source->n_tried++) % n);
-		struct mptcpd_path path = {
-			.local = local->addr,
-			.flags = local->flags & MPTCPD_FLAG_BACKUP,
-			.ifindex = local->ifindex,
-		};
+	for (size_t i = 0; i < mesh->n_remotes; i++) {
+		size_t from_first;
 
-		if (!remote || !mesh->view->routable(mesh->view, local, remote))
+		if (mesh->remotes[i].family != family)
 			continue;
-		path.remote = *remote;
-		if (mesh->plan->add_path(mesh->plan, &path) == 0) {
-			mesh->n_paths++;
-			return true;
-		}
+		from_first = (place++ + n - source->first % n) % n;
+		if (source->is_done[i] || source->ranks[i] > worst ||
+		    (best < ADDRESSES_MAX &&
+		     (source->ranks[i] > source->ranks[best] ||
+		      (source->ranks[i] == source->ranks[best] && from_first > best_place))))
+			continue;
+		best = i;
+		best_place = from_first;
+	}
+	return best;
+}
+
+/* The best pair, as above, that a route leads to. */
+static size_t next_routable(struct mesh *mesh, struct source *source, uint8_t worst)
+{
+	size_t i;
+
+	while ((i = find_best(mesh, source, worst)) < ADDRESSES_MAX) {
+		if (mesh->view->routable(mesh->view, source->local, &mesh->remotes[i]))
+			break;
+		source->is_done[i] = true;
+	}
+	return i;
+}
+
+/* Plan the next path from this source, none worse than that. False: it has no more. */
+static bool plan_next(struct mesh *mesh, struct source *source, uint8_t worst)
+{
+	struct mptcpd_path path = {
+		.local = source->local->addr,
+		.flags = source->local->flags & MPTCPD_FLAG_BACKUP,
+		.ifindex = source->local->ifindex,
+	};
+	size_t i;
+
+	while (mesh->n_paths < mesh->max_paths &&
+	       (i = next_routable(mesh, source, worst)) < ADDRESSES_MAX) {
+		source->is_done[i] = true;
+		path.remote = mesh->remotes[i];
+		if (mesh->plan->add_path(mesh->plan, &path) < 0)
+			continue;
+		mesh->n_paths++;
+		source->n_paths++;
+		return true;
 	}
 	return false;
+}
+
+/* Those that were not tried wait for the place of one that was asked a moment ago, or will be now. */
+static void ask_again(struct mesh *mesh)
+{
+	uint64_t at_ms = mesh->view->now_ms + PATIENCE_MS;
+
+	if (mesh->patience_ms < at_ms)
+		at_ms = mesh->patience_ms;
+	for (size_t i = 0; i < mesh->n_sources; i++)
+		if (next_routable(mesh, &mesh->sources[i], RANK_UNTRIED) < ADDRESSES_MAX) {
+			mesh->plan->ask_again(mesh->plan, at_ms);
+			return;
+		}
+}
+
+/* One more path from each source; or one only from those that have none. */
+static bool plan_round(struct mesh *mesh, uint8_t worst, bool first_only)
+{
+	bool more = false;
+
+	for (size_t i = 0; i < mesh->n_sources; i++)
+		if (!first_only || mesh->sources[i].n_paths == 0)
+			more |= plan_next(mesh, &mesh->sources[i], worst);
+	return more;
+}
+
+static void plan_mesh(struct mesh *mesh, const struct mptcpd_connection *connection)
+{
+	static const uint8_t worst[] = {RANK_ESTABLISHED, RANK_UNTRIED, RANK_WORST};
+
+	rank_pairs(mesh, connection);
+	if (mesh->n_sources && is_start(connection, mesh->sources[0].local))
+		plan_next(mesh, &mesh->sources[0], RANK_UNTRIED);
+	for (size_t i = 0; i < sizeof(worst); i++)
+		plan_round(mesh, worst[i], true);
+	for (size_t i = 0; i < sizeof(worst); i++)
+		while (plan_round(mesh, worst[i], false))
+			;
+	ask_again(mesh);
 }
 
 /* A server's clients join to what it announces: the addresses whose interface has the flag signal. */
@@ -196,8 +337,12 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 		       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
 {
 	const struct fullmesh *fullmesh = data;
-	struct mesh mesh = {.view = view, .plan = plan, .max_paths = fullmesh->max_subflows};
-	bool more = true;
+	struct mesh mesh = {
+		.view = view,
+		.plan = plan,
+		.max_paths = fullmesh->max_subflows,
+		.patience_ms = UINT64_MAX,
+	};
 
 	if (connection->side == MPTCPD_SIDE_SERVER)
 		plan_announcements(view, connection, plan);
@@ -208,11 +353,7 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 		mesh.n_paths++;
 	collect_remotes(&mesh, connection);
 	collect_sources(&mesh, connection);
-	while (more) {
-		more = false;
-		for (size_t i = 0; i < mesh.n_sources && mesh.n_paths < mesh.max_paths; i++)
-			more |= plan_next(&mesh, &mesh.sources[i]);
-	}
+	plan_mesh(&mesh, connection);
 }
 
 static int start(const struct mptcpd_value *values, void **data)

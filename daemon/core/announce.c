@@ -128,7 +128,7 @@ static bool is_needed(const struct connection *connection, const struct announce
 			continue;
 		if (is_at(subflow, announced))
 			is_used = true;
-		else if (!subflow->stale && !subflow->forbidden)
+		else if (engine_carries(subflow))
 			return false;
 	}
 	return is_used;

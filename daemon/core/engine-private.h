@@ -67,6 +67,7 @@ struct engine {
 	struct plan plan;
 	struct mptcpd_subflow seen[256];
 	struct mptcpd_peer_address peers[256];
+	struct mptcpd_failure failures[256];
 	struct route_cache routes;
 };
 
@@ -97,6 +98,36 @@ bool engine_know_path_manager(struct engine *engine, struct connection *connecti
 void engine_tell_refusals(struct engine *engine, const struct connection *connection);
 /* Find the policy that decides for it, if its side and addresses are known. */
 void engine_find_policy(struct engine *engine, struct connection *connection);
+
+/*
+ * A command was answered with EINVAL: that is how the kernel says that the connection is gone, or
+ * not ours to command. False: there is no use in going on; it may have been freed.
+ */
+bool engine_survives(struct engine *engine, struct connection *connection, int r);
+/* A command failed that no back-off of a subflow's own tries again. */
+void engine_ask_soon(struct connection *connection, uint64_t now_ms);
+
+/* ---- close.c ---- */
+
+/* What there is, for the decision about what may go. */
+struct verdict {
+	bool carried; /* something carries the connection */
+	bool carried_on; /* so does something that is to stay */
+	size_t n_awaited; /* paths that are planned and not there, or not yet */
+};
+
+/*
+ * What the plan drops is not what serves it from now on: a path of the same pair is made beside it.
+ * It goes once another one carries the connection. Before engine_match_plan().
+ */
+void engine_mark_drops(struct engine *engine, struct connection *connection);
+/* What is forbidden or stale, and which wishes have no route. Refuses drops that would end the connection. */
+struct verdict engine_judge(struct engine *engine, struct connection *connection);
+/* Can it go on by this subflow, if all others go? As engine_judge() has found. */
+bool engine_carries(const struct subflow *subflow);
+/* False: the connection is not ours any more, or gone. */
+bool engine_close_unwanted(struct engine *engine, struct connection *connection,
+			   struct verdict verdict, uint64_t now_ms);
 
 /* ---- issue.c: one command each, with its bookkeeping ---- */
 

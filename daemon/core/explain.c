@@ -31,6 +31,8 @@ static enum explain_state explain_state(const struct subflow *subflow)
 
 	switch (subflow->state) {
 	case SUBFLOW_WANTED:
+		if (!is_wanted)
+			break;
 		return subflow->refused ? EXPLAIN_REFUSED : EXPLAIN_WAITING;
 	case SUBFLOW_PENDING:
 		return is_wanted ? EXPLAIN_PENDING : EXPLAIN_UNWANTED;
@@ -112,7 +114,8 @@ static void explain(struct engine *engine, const struct connection *connection,
 		return;
 	path->local.port = subflow->asked_port;
 	path->has_next_try = !path->forbidden_by && !subflow->no_route &&
-			     subflow->wanted_by != WANTED_BY_ENDPOINT;
+			     subflow->wanted_by != WANTED_BY_ENDPOINT &&
+			     subflow->wanted_by != WANTED_BY_NONE;
 	path->next_try_ms = subflow->due_ms > now_ms ? subflow->due_ms - now_ms : 0;
 }
 

@@ -35,8 +35,9 @@ static int match_score(const struct model *model, const struct subflow *subflow,
 		return 7; /* an administrator closed it: nothing is to take its place */
 	if (subflow->state == SUBFLOW_WANTED)
 		return !same_identity ? 0 : subflow->ifindex == path->ifindex ? 2 : 1;
-	if (subflow->stale || (path->local.port && path->local.port != subflow->local.port &&
-			       path->local.port != subflow->asked_port))
+	if (subflow->stale || subflow->dropped ||
+	    (path->local.port && path->local.port != subflow->local.port &&
+	     path->local.port != subflow->asked_port))
 		return 0;
 	/* Routing may have brought an unbound one from another link, where it was of use. */
 	if (!subflow->bound && !model_sole_local(model, &subflow->local))

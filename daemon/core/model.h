@@ -97,6 +97,7 @@ struct subflow {
 	uint8_t reset_reason; /* of MP_TCPRST, when has_reset */
 	uint8_t attempts; /* failures in a row */
 	uint8_t wanted_by; /* index in the policy's stack, or WANTED_BY_* */
+	uint8_t dropped_by; /* index in the policy's stack, when dropped */
 	enum subflow_state state : 3;
 	enum mptcpd_origin origin : 3;
 	bool initial : 1, mapped : 1, backup : 1, peer_backup : 1;
@@ -113,6 +114,7 @@ struct subflow {
 	bool fixed_id : 1; /* an administrator chose its local id */
 	bool pinned : 1; /* an administrator set its backup flag: no plan changes it */
 	bool stale : 1; /* its address or link was gone meanwhile: to be replaced */
+	bool dropped : 1; /* a plugin dropped it: goes once another one carries the connection */
 	bool failed : 1; /* it ended and the engine has not set its next try yet */
 	bool origin_known : 1; /* false: adopted, so that only a plan can tell whose it is */
 	bool saved : 1; /* WANTED: an earlier life of ours saw it; a snapshot is to show it */
@@ -159,7 +161,7 @@ struct connection {
 	uint8_t n_subflows, room_subflows;
 	uint8_t n_peers, room_peers;
 	uint8_t n_announced, room_announced;
-	uint8_t n_failures;
+	uint8_t n_failures, n_tries;
 	struct mptcpd_addr local, remote; /* of the initial subflow */
 	uint32_t ifindex; /* the link it began on, 0: not known */
 	uint32_t heap_index; /* the engine's: place in the deadline heap, 0: none */
@@ -175,6 +177,7 @@ struct connection {
 	const struct policy *policy; /* NULL: not looked for yet, or none matches */
 	struct connection *dirty_prev, *dirty_next; /* the engine's list */
 	uint64_t due_ms; /* the engine's next look, or UINT64_MAX */
+	uint64_t tries_since_ms; /* the engine's: n_tries of SYNs were asked for since */
 	uint64_t ask_ms; /* when a plugin asked to be asked, or UINT64_MAX */
 };
 

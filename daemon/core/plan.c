@@ -14,15 +14,21 @@ static struct plan *plan_of(struct mptcpd_plan *base)
 	return (struct plan *)base;
 }
 
-static int refuse(struct plan *plan, int error, const struct mptcpd_addr *local,
-		  const struct mptcpd_addr *remote)
+void plan_refuse(struct plan *plan, uint8_t plugin, int error, const struct mptcpd_addr *local,
+		 const struct mptcpd_addr *remote)
 {
 	if (plan->n_refusals < MPTCPD_PLAN_MAX)
-		plan->refusals[plan->n_refusals] = (struct plan_refusal){.plugin = plan->plugin,
+		plan->refusals[plan->n_refusals] = (struct plan_refusal){.plugin = plugin,
 									 .error = error,
 									 .local = *local,
 									 .remote = *remote};
 	plan->n_refusals++;
+}
+
+static int refuse(struct plan *plan, int error, const struct mptcpd_addr *local,
+		  const struct mptcpd_addr *remote)
+{
+	plan_refuse(plan, plan->plugin, error, local, remote);
 	return error;
 }
 
@@ -149,8 +155,7 @@ static int drop(struct mptcpd_plan *base, const struct mptcpd_addr *local,
 			continue;
 		if (plan->n_drops == MPTCPD_PLAN_MAX)
 			return refuse(plan, -ENOSPC, local, remote);
-		plan->drops[plan->n_drops].local = *local;
-		plan->drops[plan->n_drops++].remote = *remote;
+		plan->drops[plan->n_drops++] = (struct plan_drop){*local, *remote, plan->plugin};
 		return 0;
 	}
 	return refuse(plan, -ENOENT, local, remote);

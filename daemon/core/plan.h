@@ -21,6 +21,12 @@ struct plan_announcement {
 	uint8_t wanted_by;
 };
 
+/* A subflow that is to go. */
+struct plan_drop {
+	struct mptcpd_addr local, remote;
+	uint8_t plugin; /* index in the stack */
+};
+
 /* An entry that was not accepted. */
 struct plan_refusal {
 	uint8_t plugin; /* index in the stack */
@@ -44,14 +50,15 @@ struct plan {
 	struct plan_announcement announcements[MPTCPD_PLAN_MAX];
 	struct mptcpd_forbidden forbidden[MPTCPD_PLAN_MAX];
 	struct mptcpd_endpoint endpoints[MPTCPD_PLAN_MAX]; /* the most important ones first */
-	struct {
-		struct mptcpd_addr local, remote;
-	} drops[MPTCPD_PLAN_MAX];
+	struct plan_drop drops[MPTCPD_PLAN_MAX];
 	struct plan_refusal refusals[MPTCPD_PLAN_MAX]; /* the first ones; n_refusals counts all */
 };
 
 /* Empty it, for this connection; NULL: for the host's endpoints. */
 void plan_init(struct plan *plan, const struct model *model, const struct connection *connection);
+/* Report this entry of that plugin as one that was not accepted. */
+void plan_refuse(struct plan *plan, uint8_t plugin, int error, const struct mptcpd_addr *local,
+		 const struct mptcpd_addr *remote);
 /* Does the plan forbid this pair? ifindex: of the local address, 0 unknown. */
 bool plan_forbids(const struct plan *plan, const struct mptcpd_addr *local,
 		  const struct mptcpd_addr *remote, uint32_t ifindex);

@@ -13,6 +13,13 @@
 #define RETRY_MIN_MS 1000
 /* Nor is a plugin asked again sooner than after this. */
 #define ASK_MIN_MS 10
+/* So many failures of pairs that no plan wants now are remembered. */
+#define FAILURES_MAX 64
+/* So many SYNs to addresses that no plan wants any more may be under way before another one. */
+#define ABANDONED_MAX 32
+/* So many SYNs a connection sends in this time at most. */
+#define TRIES_MAX 128
+#define TRIES_INTERVAL_MS 10000
 
 /* ---- who decides ---- */
 
@@ -57,6 +64,8 @@ void engine_find_policy(struct engine *engine, struct connection *connection)
 	connection->ifindex = local ? local->interface->ifindex : initial_ifindex(connection);
 	connection->temporary |= local && local->temporary;
 	connection->policy_known = true;
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		connection->subflows[i].dropped = false; /* by another policy */
 	if (!is_kept_apart(local))
 		connection->policy = rules_for_connection(engine->rules, connection->side,
 							  &connection->local, &connection->remote,
@@ -86,11 +95,7 @@ bool engine_know_path_manager(struct engine *engine, struct connection *connecti
 	return true;
 }
 
-/*
- * A command was answered with EINVAL: that is how the kernel says that the connection is gone, or
- * not ours to command. False: there is no use in going on; it may have been freed.
- */
-static bool survives(struct engine *engine, struct connection *connection, int r)
+bool engine_survives(struct engine *engine, struct connection *connection, int r)
 {
 	if (r != -EINVAL)
 		return true;
@@ -152,219 +157,104 @@ static void ask_policy(struct engine *engine, struct connection *connection)
 	/* Whatever a plugin asks for: never a tight loop. */
 	if (connection->ask_ms < engine->view.base.now_ms + ASK_MIN_MS)
 		connection->ask_ms = engine->view.base.now_ms + ASK_MIN_MS;
-	if (engine->plan.n_refusals)
-		engine_tell_refusals(engine, connection);
 }
 
 /* ---- wanted against seen ---- */
 
-/* Its address on its link; NULL: it is not there any more. */
-static const struct local *find_local(const struct engine *engine, const struct subflow *subflow)
-{
-	return model_find_local(&engine->model, &subflow->local, subflow->ifindex);
-}
-
-/* Can no packet leave by it any more? */
-static bool is_lost(const struct engine *engine, const struct subflow *subflow)
-{
-	const struct local *local = find_local(engine, subflow);
-
-	return !local || !local->interface->up || !local->interface->carrier;
-}
-
-static bool is_covered(const struct plan *plan, const struct subflow *subflow)
-{
-	for (size_t i = 0; i < plan->n_paths; i++)
-		if (plan->paths[i].path.ifindex == subflow->ifindex &&
-		    addr_equal_host(&plan->paths[i].path.local, &subflow->local) &&
-		    addr_equal(&plan->paths[i].path.remote, &subflow->remote))
-			return true;
-	return false;
-}
-
-/*
- * Judge what is seen: forbidden, stale. Returns whether a subflow is there that carries on if all
- * others go: without one, nothing is closed for being lost or unwanted, because the kernel ends a
- * connection soon after its last subflow.
- */
-static bool judge_seen(struct engine *engine, struct connection *connection)
-{
-	bool has_good = false;
-
-	for (size_t i = 0; i < connection->n_subflows; i++) {
-		struct subflow *subflow = &connection->subflows[i];
-		bool lost = subflow_is_seen(subflow) && is_lost(engine, subflow);
-
-		subflow->forbidden = plan_forbids(&engine->plan, &subflow->local, &subflow->remote,
-						  subflow->ifindex);
-		if (subflow->state != SUBFLOW_ESTABLISHED || subflow->gone)
-			continue;
-		if (lost)
-			subflow->stale = true;
-		else if (subflow->stale && !is_covered(&engine->plan, subflow))
-			subflow->stale = false;
-		has_good |= !subflow->stale && !subflow->forbidden &&
-			    (subflow->wanted_by != WANTED_BY_NONE || !engine_is_policys(subflow));
-	}
-	return has_good;
-}
-
-/* A subflow that a plan would want if only a route led there is left to TCP meanwhile. */
-static bool lacks_route(struct engine *engine, const struct connection *connection,
-			const struct subflow *subflow)
-{
-	const struct local *local = find_local(engine, subflow);
-
-	return local && choose_for(connection, local) == USABLE &&
-	       !route_exists(&engine->routes, local, &subflow->remote);
-}
-
-/*
- * Its address is there, and another one of its link is used in its place now, as temporary addresses
- * follow each other: that is joined first.
- */
-static bool has_heir_to_come(const struct engine *engine, const struct connection *connection,
-			     const struct subflow *old)
-{
-	const struct local *local = find_local(engine, old);
-
-	if (!local || choose_for(connection, local) == USABLE)
-		return false;
-	for (size_t i = 0; i < connection->n_subflows; i++) {
-		const struct subflow *heir = &connection->subflows[i];
-
-		if (heir->wanted_by != WANTED_BY_NONE && heir->ifindex == old->ifindex &&
-		    addr_equal(&heir->remote, &old->remote) && !heir->gone && !heir->refused &&
-		    (heir->state == SUBFLOW_WANTED || heir->state == SUBFLOW_PENDING))
-			return true;
-	}
-	return false;
-}
-
-static bool should_close(struct engine *engine, const struct connection *connection,
-			 const struct subflow *subflow, bool has_good)
-{
-	if (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_CLOSING || connection->set_aside)
-		return false;
-	if (subflow->forbidden)
-		return true;
-	if (is_lost(engine, subflow))
-		return has_good || subflow->state == SUBFLOW_PENDING;
-	if (subflow->wanted_by != WANTED_BY_NONE)
-		return false;
-	if (subflow->stale)
-		return has_good;
-	return engine_is_policys(subflow) && has_good &&
-	       !lacks_route(engine, connection, subflow) &&
-	       !has_heir_to_come(engine, connection, subflow);
-}
-
-static bool is_dropped(const struct plan *plan, const struct subflow *subflow)
-{
-	for (size_t i = 0; i < plan->n_drops; i++)
-		if (addr_equal(&plan->drops[i].local, &subflow->local) &&
-		    addr_equal(&plan->drops[i].remote, &subflow->remote))
-			return subflow_is_seen(subflow) && subflow->state != SUBFLOW_CLOSING;
-	return false;
-}
-
-/* Has another link that works the same address? Its subflows have the same id. */
-static bool is_alive_elsewhere(const struct model *model, const struct subflow *lost)
-{
-	const struct local *other = NULL;
-
-	while ((other = model_next_local(model, &lost->local, other)))
-		if (other->interface->ifindex != lost->ifindex && other->interface->up &&
-		    other->interface->carrier)
-			return true;
-	return false;
-}
-
-/*
- * The address is gone: the peer is told to close every subflow of that id, once, and before any
- * DESTROY, which makes the kernel forget the id.
- */
-static int withdraw_lost(struct engine *engine, struct connection *connection,
-			 const struct subflow *lost)
-{
-	int r;
-
-	if (is_alive_elsewhere(&engine->model, lost))
-		return 0;
-
-	for (const struct subflow *before = connection->subflows; before < lost; before++)
-		if (before->state == SUBFLOW_CLOSING && before->local_id == lost->local_id)
-			return 0;
-	r = engine->ops->withdraw(engine->kernel, connection->token, lost->local_id);
-	if (r == 0)
-		engine_withdrawn(connection, lost->local_id, engine->view.base.now_ms);
-	/* EINVAL: the kernel has forgotten the id, and so has nothing to say. */
-	return engine_command(engine, connection, "REMOVE", r == -EINVAL ? 0 : r);
-}
-
-/* A command failed that no back-off of a subflow's own tries again. */
-static void ask_soon(struct connection *connection, uint64_t now_ms)
+void engine_ask_soon(struct connection *connection, uint64_t now_ms)
 {
 	if (connection->ask_ms > now_ms + RETRY_MIN_MS)
 		connection->ask_ms = now_ms + RETRY_MIN_MS;
 }
 
-/* False: the connection is not ours any more, or gone. */
-static bool close_unwanted(struct engine *engine, struct connection *connection, bool has_good,
-			   uint64_t now_ms)
-{
-	for (size_t i = 0; i < connection->n_subflows; i++) {
-		struct subflow *subflow = &connection->subflows[i];
-		int r = 0;
+/* ---- wishes ---- */
 
-		if (!should_close(engine, connection, subflow, has_good) &&
-		    !is_dropped(&engine->plan, subflow))
-			continue;
-		if (subflow->state == SUBFLOW_ESTABLISHED && has_good && is_lost(engine, subflow))
-			r = withdraw_lost(engine, connection, subflow);
-		if (r == 0)
-			r = engine_destroy(engine, connection, subflow, now_ms);
-		if (!survives(engine, connection, r))
-			return false;
-		if (r < 0)
-			ask_soon(connection, now_ms); /* it is still there */
-	}
-	return true;
+static bool is_wish(const struct subflow *subflow)
+{
+	return subflow->state == SUBFLOW_WANTED && !subflow->gone && !subflow->banned;
+}
+
+/* Each attempt that failed since has its next one set, wanted or not: plans are to know of it. */
+static void note_failures(struct engine *engine, struct connection *connection, uint64_t now_ms)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (is_wish(&connection->subflows[i]) && connection->subflows[i].failed)
+			engine_back_off(engine, &connection->subflows[i], now_ms);
+}
+
+static bool is_remote(const struct connection *connection, const struct mptcpd_addr *addr)
+{
+	if (addr_equal(addr, &connection->remote))
+		return !connection->remote_removed;
+	for (size_t i = 0; i < connection->n_peers; i++)
+		if (addr_equal(addr, &connection->peers[i].addr))
+			return true;
+	return false;
+}
+
+/* Is it worth knowing that it failed, though no plan wants it now? Then one may, later. */
+static bool is_failure(const struct engine *engine, const struct connection *connection,
+		       const struct subflow *subflow)
+{
+	const struct local *local =
+		model_find_local(&engine->model, &subflow->local, subflow->ifindex);
+
+	return subflow->attempts > 0 && local && choose_for(connection, local) == USABLE &&
+	       is_remote(connection, &subflow->remote);
 }
 
 /* Wishes that nobody has any more. */
-static void forget_unwanted(struct connection *connection)
+static void forget_unwanted(const struct engine *engine, struct connection *connection)
 {
+	size_t n_failures = 0;
+
 	for (size_t i = connection->n_subflows; i-- > 0;) {
 		struct subflow *subflow = &connection->subflows[i];
 
-		if (subflow->state == SUBFLOW_WANTED && !subflow->gone && !subflow->banned &&
-		    subflow->wanted_by == WANTED_BY_NONE)
+		if (!is_wish(subflow) || subflow->wanted_by != WANTED_BY_NONE)
+			continue;
+		if (is_failure(engine, connection, subflow) && n_failures < FAILURES_MAX)
+			n_failures++;
+		else
 			connection_remove_subflow(connection, subflow);
 	}
 }
 
-/* Is the wish to be tried now? Sets when it is, else. */
-static bool is_due(struct engine *engine, const struct connection *connection,
-		   struct subflow *subflow, bool host_changed, uint64_t now_ms)
+/*
+ * A peer may announce one address after the other, and let none of them answer. Waits where it has
+ * kept us busy enough.
+ */
+static bool is_too_many(struct connection *connection, struct subflow *subflow, uint64_t now_ms)
 {
-	const struct local *local = find_local(engine, subflow);
+	size_t n = 0;
 
-	if (subflow->state != SUBFLOW_WANTED || subflow->gone || subflow->banned ||
-	    subflow->forbidden || subflow->wanted_by == WANTED_BY_NONE)
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		n += connection->subflows[i].state == SUBFLOW_PENDING &&
+		     connection->subflows[i].wanted_by == WANTED_BY_NONE;
+	if (now_ms - connection->tries_since_ms >= TRIES_INTERVAL_MS) {
+		connection->tries_since_ms = now_ms;
+		connection->n_tries = 0;
+	}
+	if (n < ABANDONED_MAX && connection->n_tries < TRIES_MAX) {
+		connection->n_tries++;
 		return false;
-	if (subflow->failed)
-		engine_back_off(engine, subflow, now_ms);
+	}
+	subflow->due_ms = now_ms + RETRY_MIN_MS;
+	return true;
+}
+
+/* Is the wish to be tried now? Sets when it is, else. */
+static bool is_due(struct subflow *subflow, bool host_changed, uint64_t now_ms)
+{
+	if (!is_wish(subflow) || subflow->forbidden || subflow->wanted_by == WANTED_BY_NONE)
+		return false;
 	/* A peer that answered with a refusal is not asked again because some route changed. */
 	if (host_changed && !subflow->refused && subflow->due_ms > subflow->since_ms + RETRY_MIN_MS)
 		subflow->due_ms = subflow->since_ms + RETRY_MIN_MS;
-	subflow->no_route = !local || choose_for(connection, local) != USABLE ||
-			    !route_exists(&engine->routes, local, &subflow->remote) ||
-			    !engine_can_bind(engine, local, &subflow->remote);
 	return !subflow->no_route && subflow->due_ms <= now_ms;
 }
 
-/* False: as of close_unwanted(). */
+/* False: as of engine_close_unwanted(). */
 static bool set_wanted_backup(struct engine *engine, struct connection *connection,
 			      struct subflow *subflow, uint64_t now_ms)
 {
@@ -380,10 +270,10 @@ static bool set_wanted_backup(struct engine *engine, struct connection *connecti
 	    (subflow->pinned && !subflow->backup_asked))
 		return true;
 	r = engine_set_backup(engine, connection, subflow, subflow->want_backup);
-	if (!survives(engine, connection, r))
+	if (!engine_survives(engine, connection, r))
 		return false;
 	if (r < 0)
-		ask_soon(connection, now_ms);
+		engine_ask_soon(connection, now_ms);
 	return true;
 }
 
@@ -393,9 +283,10 @@ static bool create_wanted(struct engine *engine, struct connection *connection, 
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		struct subflow *subflow = &connection->subflows[i];
 
-		if (is_due(engine, connection, subflow, host_changed, now_ms) &&
-		    !survives(engine, connection,
-			      engine_create(engine, connection, subflow, now_ms)))
+		if (is_due(subflow, host_changed, now_ms) &&
+		    !is_too_many(connection, subflow, now_ms) &&
+		    !engine_survives(engine, connection,
+				     engine_create(engine, connection, subflow, now_ms)))
 			return false;
 		if (!set_wanted_backup(engine, connection, subflow, now_ms))
 			return false;
@@ -415,8 +306,7 @@ static uint64_t next_due(const struct connection *connection)
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		const struct subflow *subflow = &connection->subflows[i];
 
-		if (subflow->state == SUBFLOW_WANTED && !subflow->gone && !subflow->banned &&
-		    !subflow->forbidden && !subflow->no_route &&
+		if (is_wish(subflow) && !subflow->forbidden && !subflow->no_route &&
 		    subflow->wanted_by != WANTED_BY_NONE && subflow->due_ms < due)
 			due = subflow->due_ms;
 	}
@@ -436,7 +326,7 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 {
 	bool host_changed = connection->planned != engine->generation;
 	uint64_t due, withdraw_due, announce_due;
-	bool has_good;
+	struct verdict verdict;
 
 	if (!is_complete(engine, connection)) {
 		connection->planned = 0; /* the walk after the snapshot comes back to it */
@@ -459,15 +349,19 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 	if (connection->ids_unknown)
 		engine_learn_announced(engine, connection);
 	engine->routes.mark = engine_mark(engine, connection);
+	note_failures(engine, connection, now_ms);
 	ask_policy(engine, connection);
 	if (connection->ids_unknown)
-		ask_soon(connection, now_ms);
+		engine_ask_soon(connection, now_ms);
+	engine_mark_drops(engine, connection);
 	engine_match_plan(engine, connection, now_ms);
-	has_good = judge_seen(engine, connection);
+	verdict = engine_judge(engine, connection);
+	if (engine->plan.n_refusals)
+		engine_tell_refusals(engine, connection);
 	withdraw_due = engine_withdraw_unwanted(engine, connection, now_ms);
-	if (!close_unwanted(engine, connection, has_good, now_ms))
+	if (!engine_close_unwanted(engine, connection, verdict, now_ms))
 		return;
-	forget_unwanted(connection);
+	forget_unwanted(engine, connection);
 	if (!create_wanted(engine, connection, host_changed, now_ms))
 		return;
 	announce_due = engine_announce_wanted(engine, connection, now_ms);

@@ -38,6 +38,7 @@ void model_set_subflow_state(struct model *model, struct subflow *subflow, enum 
 		subflow->since_ms = now_ms;
 	subflow->state = state;
 	subflow->gone = subflow->saved = false;
+	subflow->dropped &= state == SUBFLOW_PENDING || state == SUBFLOW_ESTABLISHED;
 	model->n_subflows += (state == SUBFLOW_ESTABLISHED) - was;
 }
 
@@ -228,6 +229,14 @@ static bool has_died(const struct connection *connection, const struct subflow *
 	       subflow->origin != MPTCPD_ORIGIN_PEER;
 }
 
+/* Was it an attempt of a policy's, whose failure is to be remembered though no plan wants it? */
+static bool has_failed(const struct connection *connection, const struct subflow *subflow)
+{
+	return connection->path_manager != PATH_MANAGER_KERNEL &&
+	       subflow->state == SUBFLOW_PENDING && subflow->origin == MPTCPD_ORIGIN_POLICY &&
+	       subflow->origin_known;
+}
+
 /* It is no more in the kernel: forget it, or keep it as a wish that failed. */
 static void close_subflow(struct model *model, struct connection *connection,
 			  struct subflow *subflow, const struct event_subflow *event,
@@ -239,7 +248,8 @@ static void close_subflow(struct model *model, struct connection *connection,
 
 	if (has_died(connection, subflow, event))
 		subflow->wanted_by = WANTED_BY_ENDPOINT;
-	keep = subflow->wanted_by != WANTED_BY_NONE || subflow->banned;
+	keep = subflow->wanted_by != WANTED_BY_NONE || subflow->banned ||
+	       has_failed(connection, subflow);
 
 	/* Its last port and ids are what people want to read. */
 	if (event->local.port)

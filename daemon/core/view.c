@@ -187,6 +187,28 @@ static size_t add_peers(struct engine *engine, const struct connection *connecti
 	return n;
 }
 
+static size_t add_failures(struct engine *engine, const struct connection *connection)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow->state != SUBFLOW_WANTED || subflow->gone || subflow->banned ||
+		    subflow->attempts == 0)
+			continue;
+		engine->failures[n] = (struct mptcpd_failure){
+			.local = subflow->local,
+			.remote = subflow->remote,
+			.ifindex = subflow->ifindex,
+			.attempts = subflow->attempts,
+			.instance = subflow->instance,
+		};
+		engine->failures[n++].local.port = subflow->asked_port;
+	}
+	return n;
+}
+
 struct mptcpd_connection engine_view_connection(struct engine *engine,
 						const struct connection *connection)
 {
@@ -225,6 +247,8 @@ struct mptcpd_connection engine_view_connection(struct engine *engine,
 		.n_subflows = n,
 		.memory = connection->memory,
 		.ipv4_only = connection_is_ipv4_only(connection),
+		.failures = engine->failures,
+		.n_failures = add_failures(engine, connection),
 	};
 }
 

@@ -116,6 +116,17 @@ struct mptcpd_subflow {
 	const struct mptcpd_measure *measure; /* NULL: never measured */
 };
 
+/*
+ * A subflow that could not be made, or that ended: not there now. It is tried again, after a while
+ * that grows with each failure, as long as it is planned; whether it was planned lately or not.
+ */
+struct mptcpd_failure {
+	struct mptcpd_addr local, remote; /* local.port: the one asked for, or 0 */
+	uint32_t ifindex;
+	uint32_t attempts; /* failures in a row, 1 or more */
+	uint8_t instance;
+};
+
 /* One connection, as it is now. */
 struct mptcpd_connection {
 	uint32_t token;
@@ -143,6 +154,12 @@ struct mptcpd_connection {
 	 * address. One of IPv6 can have subflows of both families.
 	 */
 	bool ipv4_only;
+	/*
+	 * Pairs that failed. Those that the peer alone is the reason for come and go as it likes:
+	 * plan what is established first, then what was not tried, and what failed last.
+	 */
+	const struct mptcpd_failure *failures;
+	size_t n_failures;
 };
 
 /* What all plans of one moment see. */
@@ -162,7 +179,8 @@ struct mptcpd_view {
 };
 
 /*
- * A wanted subflow. Two paths with the same link, local address and port, remote address and port,
+ * A wanted subflow. What is left out of the plan is closed, but never for what was not up yet: each
+ * path that is planned and not established lets one that was before stay. Two paths with the same link, local address and port, remote address and port,
  * and instance are the same path; the same pair with two instances is two parallel subflows.
  */
 struct mptcpd_path {
@@ -214,7 +232,11 @@ struct mptcpd_plan {
 	int (*add_announcement)(struct mptcpd_plan *plan, const struct mptcpd_announcement *ann);
 	/* Allow no subflow between such addresses, whoever made it. -ENOSPC, -EINVAL. */
 	int (*forbid)(struct mptcpd_plan *plan, const struct mptcpd_forbidden *forbidden);
-	/* Close this one subflow, once, whatever its origin. -ENOENT: no such subflow. */
+	/*
+	 * Close this one subflow, once, whatever its origin. -ENOENT: no such subflow. The last one
+	 * that carries the connection goes only when another one of the plan is established, of the
+	 * same pair if that is planned; if none is planned, it stays, and -EBUSY is reported.
+	 */
 	int (*drop)(struct mptcpd_plan *plan, const struct mptcpd_addr *local,
 		    const struct mptcpd_addr *remote);
 	/* Ask this plugin again not later than at_ms, though nothing may have changed. */

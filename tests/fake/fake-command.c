@@ -196,7 +196,7 @@ static int subflow_create(void *kernel, uint32_t token, const struct subflow_req
 			subflow->local.port = fake->next_port++;
 		return 0;
 	}
-	return r;
+	return r < 0 ? r : -ENOMEM; /* more than the fake can keep */
 }
 
 static struct fake_subflow *find_subflow(struct fake_connection *connection,

@@ -17,6 +17,8 @@ static void plan_pair(const struct mptcpd_view *view, const struct mptcpd_local 
 				   .flags = local->flags & MPTCPD_FLAG_BACKUP,
 				   .ifindex = local->ifindex};
 
+	if (plan->get_path(plan, MPTCPD_PLAN_MAX - 1))
+		return; /* it is full */
 	if (local->addr.family != remote->family || !view->routable(view, local, remote))
 		return;
 	if (fake_policy.names_no_link)
@@ -69,6 +71,15 @@ static void tell_asked(void)
 		fake_policy.on_asked(fake_policy.on_asked_data);
 }
 
+static void drop_all(const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
+{
+	for (size_t i = 0; fake_policy.drops_all && i < connection->n_subflows; i++)
+		g_assert_cmpint(plan->drop(plan, &connection->subflows[i].local,
+					   &connection->subflows[i].remote),
+				==, 0);
+	fake_policy.drops_all = false;
+}
+
 static void plan_paths(void *data, const struct mptcpd_view *view,
 		       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
 {
@@ -77,10 +88,12 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 	if (fake_policy.refuses_rules)
 		plan_refused(connection, plan);
 	plan_extras(plan);
+	drop_all(connection, plan);
 	if (fake_policy.plans_nothing || connection->side != MPTCPD_SIDE_CLIENT)
 		return;
 	for (size_t i = 0; i < view->n_locals; i++) {
-		if (!connection->deny_join_id0 && !connection->remote_removed)
+		if (!connection->deny_join_id0 && !connection->remote_removed &&
+		    !(fake_policy.only_peers && connection->n_peer_addresses))
 			plan_pair(view, &view->locals[i], &connection->remote, plan);
 		for (size_t j = 0; j < connection->n_peer_addresses; j++)
 			plan_pair(view, &view->locals[i], &connection->peer_addresses[j].addr,

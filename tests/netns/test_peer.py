@@ -172,6 +172,65 @@ def withdrawn_twice_ipv6():
     withdrawn_twice(IPV6)
 
 
+# ---- what is established, and what the peer announces ----
+
+
+def displaces_nothing(form, silent, refusing):
+    """Three addresses that answer nothing, three that refuse, and then a good one."""
+    limit = FULLMESH + "max-subflows = 4\n"
+    with Scene(form, config=limit, path_manager="userspace") as scene:
+        scene.await_pairs(scene.mesh())
+        flows = scene.flows()
+        watch = Monitor(scene.daemon)
+        for number, address in enumerate(silent + refusing):
+            port = ["port", 4999] if address in refusing else []
+            scene.say("announce", address, "id", 100 + number, *port)
+            watch.wait({"event": "address-announced", "remote-id": 100 + number}, seconds=5)
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            tap.true(flows <= scene.flows(), f"{flows} are in {scene.flows()}")
+        # the one place that is left is for what answers
+        scene.say("announce", scene.address(2, SERVER), "id", 99)
+        wait_until(lambda: len(scene.pairs()) == 4, 30, "the good one", scene.pairs)
+        tap.true(flows <= scene.flows(), "what was established still is")
+        tap.equal({remote for _, remote in scene.pairs()},
+                  {scene.seen(1, SERVER), scene.seen(2, SERVER)}, "where subflows lead")
+
+
+@tap.test("/peer/announced/displaces-nothing-that-works-ipv4", 90)
+def displaces_ipv4():
+    displaces_nothing(IPV4, ["192.168.7.1", "192.168.7.2", "172.16.3.4"],
+                      ["10.0.3.2", "10.0.2.2"])
+
+
+@tap.test("/peer/announced/displaces-nothing-that-works-ipv6", 90)
+def displaces_ipv6():
+    displaces_nothing(IPV6, ["2001:db8:77::1", "2001:db8:77::2", "2001:db8:78::1"],
+                      [])  # an IPv6 address with a port finds no room beside timestamps
+
+
+@tap.test("/peer/announced/flood-leaves-what-works")
+def flood():
+    with Scene(IPV4, path_manager="userspace") as scene:
+        scene.await_pairs(scene.mesh())
+        flows = scene.flows()
+        watch = Monitor(scene.daemon)
+        token = scene.server.connections()[0]["token"]
+        # one shell, or starting programs takes longer than all the rest
+        scene.server.run("sh", "-c", f"""
+            for i in $(seq 1 120); do
+                {MPTCPCTL} announce {token} 192.168.$((i % 50)).$i id $i port $((1000 + i))
+            done""")
+        watch.wait({"event": "address-announced"}, seconds=10, count=60)
+        tap.true(flows <= scene.flows(), "what was there is there")
+        known = scene.client.subflows(scene.token, state=None)
+        tap.at_most(len(known), 3 + 8 + 32, "subflows in any state")
+        status = scene.daemon.json("status")["status"]
+        tap.equal(status["connections"], 1, "connections")
+        result = scene.traffic.transfer("upload", 1 << 20)
+        tap.true(result["intact"] and result["failed"] == 0, f"transfer: {result}")
+
+
 # ---- the server's initial address goes and comes back ----
 
 SECOND = FULLMESH + "[interface:link2]\nflags = signal\n"

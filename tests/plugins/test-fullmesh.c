@@ -20,6 +20,8 @@ struct scene {
 	struct fake_plan plan;
 	struct mptcpd_connection connection;
 	struct mptcpd_peer_address peers[8];
+	struct mptcpd_subflow subflows[8];
+	struct mptcpd_failure failures[8];
 };
 
 static void announce(struct scene *scene, const char *addr)
@@ -29,6 +31,28 @@ static void announce(struct scene *scene, const char *addr)
 	scene->peers[i] =
 		(struct mptcpd_peer_address){.addr = fake_addr(addr), .id = (uint8_t)(i + 1)};
 	scene->connection.peer_addresses = scene->peers;
+}
+
+static void see(struct scene *scene, const char *local, const char *remote,
+		enum mptcpd_subflow_state state, uint64_t since_ms)
+{
+	size_t i = scene->connection.n_subflows++;
+
+	scene->subflows[i] = (struct mptcpd_subflow){.local = fake_addr(local),
+						     .remote = fake_addr(remote),
+						     .state = state,
+						     .since_ms = since_ms};
+	scene->connection.subflows = scene->subflows;
+}
+
+static void fail(struct scene *scene, const char *local, const char *remote, uint32_t attempts)
+{
+	size_t i = scene->connection.n_failures++;
+
+	scene->failures[i] = (struct mptcpd_failure){.local = fake_addr(local),
+						     .remote = fake_addr(remote),
+						     .attempts = attempts};
+	scene->connection.failures = scene->failures;
 }
 
 static void connect_pair(struct scene *scene, const char *local, const char *remote)
@@ -207,6 +231,70 @@ static void test_limit_uses_all_links(struct scene *scene, gconstpointer unused)
 	assert_paths(scene, A ">" PEER " " B ">" PEER2 " " C ">10.0.9.3:80");
 }
 
+/* What is there is planned before what the peer announces, as long as each link has a path. */
+static void test_established_first(struct scene *scene, gconstpointer unused)
+{
+	fake_view_add(&scene->view, C, MPTCPD_FLAG_SUBFLOW);
+	see(scene, A, PEER, MPTCPD_SUBFLOW_ESTABLISHED, 0);
+	see(scene, B, PEER, MPTCPD_SUBFLOW_ESTABLISHED, 0);
+	see(scene, A, "10.0.9.3:80", MPTCPD_SUBFLOW_ESTABLISHED, 0);
+	announce(scene, PEER2);
+	announce(scene, "10.0.9.3:80");
+	plan_with(scene, "max-subflows", "5");
+	assert_paths(scene,
+		     A ">" PEER " " B ">" PEER " " C ">10.0.9.3:80 " A ">10.0.9.3:80 " A ">" PEER2);
+}
+
+static void test_failed_last(struct scene *scene, gconstpointer unused)
+{
+	see(scene, A, PEER, MPTCPD_SUBFLOW_ESTABLISHED, 0);
+	see(scene, B, PEER, MPTCPD_SUBFLOW_ESTABLISHED, 0);
+	announce(scene, PEER2);
+	announce(scene, "10.0.9.3:80");
+	fail(scene, A, PEER2, 3);
+	fail(scene, B, PEER2, 1);
+	fail(scene, A, "10.0.9.3:80", 2);
+	plan(scene);
+	assert_paths(scene, A ">" PEER " " B ">" PEER " " B ">10.0.9.3:80 " A ">10.0.9.3:80 " B
+			      ">" PEER2 " " A ">" PEER2);
+}
+
+static void test_failed_link(struct scene *scene, gconstpointer unused)
+{
+	fail(scene, A, PEER, 7);
+	announce(scene, PEER2);
+	fail(scene, A, PEER2, 900);
+	plan_with(scene, "max-subflows", "2");
+	assert_paths(scene, B ">" PEER2 " " A ">" PEER);
+}
+
+/* One that was asked a moment ago keeps its place; then others may try. */
+static void test_unanswered(struct scene *scene, gconstpointer unused)
+{
+	see(scene, A, PEER, MPTCPD_SUBFLOW_ESTABLISHED, 0);
+	see(scene, B, PEER, MPTCPD_SUBFLOW_ESTABLISHED, 0);
+	see(scene, B, PEER2, MPTCPD_SUBFLOW_PENDING, 500);
+	announce(scene, PEER2);
+	announce(scene, "10.0.9.3:80");
+	plan_with(scene, "max-subflows", "3");
+	assert_paths(scene, A ">" PEER " " B ">" PEER " " A ">" PEER2);
+	g_assert_cmpuint(scene->plan.ask_ms, ==, 4500);
+	scene->plan.n_paths = 0;
+	see(scene, A, PEER2, MPTCPD_SUBFLOW_PENDING, 600);
+	scene->view.base.now_ms = 4499;
+	plan_with(scene, "max-subflows", "3");
+	assert_paths(scene, A ">" PEER " " B ">" PEER " " A ">" PEER2);
+	g_assert_cmpuint(scene->plan.ask_ms, ==, 4500);
+	scene->plan.n_paths = 0;
+	scene->view.base.now_ms = 4600;
+	plan_with(scene, "max-subflows", "3");
+	assert_paths(scene, A ">" PEER " " B ">" PEER " " A ">10.0.9.3:80");
+	/* where nothing waits, nobody need ask */
+	fake_plan_init(&scene->plan, &scene->connection);
+	plan(scene);
+	g_assert_cmpuint(scene->plan.ask_ms, ==, UINT64_MAX);
+}
+
 static void test_default_limit(struct scene *scene, gconstpointer unused)
 {
 	for (int i = 2; i < 8; i++) {
@@ -340,6 +428,10 @@ int main(int argc, char **argv)
 	ADD("withdrawn-initial-address-is-left-out", test_remote_removed);
 	ADD("limit-counts-the-initial-pair", test_limit);
 	ADD("limit-uses-all-links", test_limit_uses_all_links);
+	ADD("established-pairs-come-first", test_established_first);
+	ADD("pairs-that-failed-come-last", test_failed_last);
+	ADD("link-that-failed-has-its-path-last", test_failed_link);
+	ADD("unanswered-pairs-wait-for-others", test_unanswered);
 	ADD("eight-by-default", test_default_limit);
 	ADD("never-more-than-a-plan-holds", test_full_plan);
 	ADD("paths-of-other-plugins-count", test_stacked);

@@ -254,9 +254,10 @@ static void knows_a_syn_answered_while_destroyed(struct scene *scene, gconstpoin
 {
 	struct fake_connection *fake = scene_client(scene);
 
-	fake_policy.plans_nothing = true;
 	scene->fake->fail_always[FAKE_DESTROY] = -ESRCH;
-	scene_ask(scene);
+	fake_link(scene->fake, 2, "eth2", true, false);
+	fake_link(scene->fake, 3, "eth3", true, false);
+	scene_later(scene, 20);
 	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 2);
 	scene->fake->fail_always[FAKE_DESTROY] = 0;
 	fake_answer(scene->fake, 0);

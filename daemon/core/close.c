@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which subflows go, and which stay though nobody wants them: what carries the connection is closed
+ * for something that carries it as well, never for a hope.
+ */
+#include <errno.h>
+
+#include "addr.h"
+#include "choose.h"
+#include "engine-private.h"
+
+/* ---- what is seen, judged ---- */
+
+static const struct local *find_local(const struct engine *engine, const struct subflow *subflow)
+{
+	return model_find_local(&engine->model, &subflow->local, subflow->ifindex);
+}
+
+/* Can no packet leave by it any more? */
+static bool is_lost(const struct engine *engine, const struct subflow *subflow)
+{
+	const struct local *local = find_local(engine, subflow);
+
+	return !local || !local->interface->up || !local->interface->carrier;
+}
+
+static bool is_covered(const struct plan *plan, const struct subflow *subflow)
+{
+	for (size_t i = 0; i < plan->n_paths; i++)
+		if (plan->paths[i].path.ifindex == subflow->ifindex &&
+		    addr_equal_host(&plan->paths[i].path.local, &subflow->local) &&
+		    addr_equal(&plan->paths[i].path.remote, &subflow->remote))
+			return true;
+	return false;
+}
+
+bool engine_carries(const struct subflow *subflow)
+{
+	return subflow->state == SUBFLOW_ESTABLISHED && !subflow->gone && !subflow->stale &&
+	       !subflow->forbidden && !subflow->dropped;
+}
+
+/* A path of the plan that is not there, or not yet, and that can be made. */
+static bool is_awaited(const struct subflow *subflow)
+{
+	if (subflow->wanted_by >= WANTED_BY_ENDPOINT || subflow->gone || subflow->banned ||
+	    subflow->forbidden)
+		return false;
+	return subflow->state == SUBFLOW_PENDING ||
+	       (subflow->state == SUBFLOW_WANTED && !subflow->no_route);
+}
+
+static void judge_route(struct engine *engine, const struct connection *connection,
+			struct subflow *subflow)
+{
+	const struct local *local = find_local(engine, subflow);
+
+	if (subflow->state == SUBFLOW_WANTED && !subflow->gone &&
+	    subflow->wanted_by != WANTED_BY_NONE)
+		subflow->no_route = !local || choose_for(connection, local) != USABLE ||
+				    !route_exists(&engine->routes, local, &subflow->remote) ||
+				    !engine_can_bind(engine, local, &subflow->remote);
+}
+
+static void judge_link(const struct engine *engine, struct subflow *subflow)
+{
+	if (subflow->state != SUBFLOW_ESTABLISHED || subflow->gone)
+		return;
+	if (is_lost(engine, subflow))
+		subflow->stale = true;
+	else if (subflow->stale && !is_covered(&engine->plan, subflow))
+		subflow->stale = false;
+}
+
+/* Nothing is to carry the connection, and nothing is in sight: one drop is none. */
+static bool refuse_drop(struct engine *engine, struct connection *connection)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct subflow *subflow = &connection->subflows[i];
+
+		if (!subflow->dropped)
+			continue;
+		subflow->dropped = false;
+		if (engine_carries(subflow)) {
+			plan_refuse(&engine->plan, subflow->dropped_by, -EBUSY, &subflow->local,
+				    &subflow->remote);
+			return true;
+		}
+		subflow->dropped = true;
+	}
+	return false;
+}
+
+void engine_mark_drops(struct engine *engine, struct connection *connection)
+{
+	for (size_t i = 0; i < engine->plan.n_drops; i++) {
+		const struct plan_drop *drop = &engine->plan.drops[i];
+
+		for (size_t j = 0; j < connection->n_subflows; j++) {
+			struct subflow *subflow = &connection->subflows[j];
+
+			if (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_CLOSING ||
+			    !addr_equal(&drop->local, &subflow->local) ||
+			    !addr_equal(&drop->remote, &subflow->remote))
+				continue;
+			subflow->dropped = true;
+			subflow->dropped_by = drop->plugin;
+		}
+	}
+}
+
+struct verdict engine_judge(struct engine *engine, struct connection *connection)
+{
+	struct verdict verdict = {0};
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct subflow *subflow = &connection->subflows[i];
+		bool carries;
+
+		subflow->forbidden = plan_forbids(&engine->plan, &subflow->local, &subflow->remote,
+						  subflow->ifindex);
+		judge_link(engine, subflow);
+		judge_route(engine, connection, subflow);
+		carries = engine_carries(subflow);
+		verdict.carried |= carries;
+		verdict.carried_on |= carries && (subflow->wanted_by != WANTED_BY_NONE ||
+						  !engine_is_policys(subflow));
+		verdict.n_awaited += is_awaited(subflow);
+	}
+	if (!verdict.carried && !verdict.n_awaited)
+		verdict.carried = refuse_drop(engine, connection);
+	return verdict;
+}
+
+/* ---- what is closed ---- */
+
+/*
+ * Might a plan want it, if it had the room, and if no other address of its link were the better one?
+ * Otherwise the host or its configuration has changed.
+ */
+static bool is_eligible(struct engine *engine, const struct subflow *subflow)
+{
+	const struct local *local = find_local(engine, subflow);
+
+	return local && local->interface->usability == USABLE &&
+	       (local->flags & MPTCPD_FLAG_SUBFLOW);
+}
+
+/* A subflow that a plan would want if only a route led there is left to TCP meanwhile. */
+static bool lacks_route(struct engine *engine, const struct connection *connection,
+			const struct subflow *subflow)
+{
+	const struct local *local = find_local(engine, subflow);
+
+	return local && choose_for(connection, local) == USABLE &&
+	       !route_exists(&engine->routes, local, &subflow->remote);
+}
+
+/*
+ * A policy's, that no plan wants any more. An established one stays as long as one that is planned
+ * in its place is not: each of those lets one stay. A SYN that was sent is left to TCP; to take it
+ * back makes the kernel send again whatever is under way.
+ */
+static bool should_close_unwanted(struct engine *engine, const struct connection *connection,
+				  const struct subflow *subflow, struct verdict *verdict)
+{
+	if (!engine_is_policys(subflow) || !verdict->carried_on ||
+	    lacks_route(engine, connection, subflow))
+		return false;
+	if (!is_eligible(engine, subflow))
+		return true;
+	if (subflow->state == SUBFLOW_PENDING)
+		return false;
+	if (verdict->n_awaited == 0)
+		return true;
+	verdict->n_awaited--;
+	return false;
+}
+
+static bool should_close(struct engine *engine, const struct connection *connection,
+			 const struct subflow *subflow, struct verdict *verdict)
+{
+	if (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_CLOSING || connection->set_aside)
+		return false;
+	if (subflow->forbidden)
+		return true;
+	if (subflow->dropped)
+		return verdict->carried || subflow->state == SUBFLOW_PENDING;
+	if (is_lost(engine, subflow))
+		return verdict->carried_on || subflow->state == SUBFLOW_PENDING;
+	if (subflow->wanted_by != WANTED_BY_NONE)
+		return false;
+	if (subflow->stale)
+		return verdict->carried_on;
+	return should_close_unwanted(engine, connection, subflow, verdict);
+}
+
+/* Has another link that works the same address? Its subflows have the same id. */
+static bool is_alive_elsewhere(const struct model *model, const struct subflow *lost)
+{
+	const struct local *other = NULL;
+
+	while ((other = model_next_local(model, &lost->local, other)))
+		if (other->interface->ifindex != lost->ifindex && other->interface->up &&
+		    other->interface->carrier)
+			return true;
+	return false;
+}
+
+/*
+ * The address is gone: the peer is told to close every subflow of that id, once, and before any
+ * DESTROY, which makes the kernel forget the id.
+ */
+static int withdraw_lost(struct engine *engine, struct connection *connection,
+			 const struct subflow *lost)
+{
+	int r;
+
+	if (is_alive_elsewhere(&engine->model, lost))
+		return 0;
+	for (const struct subflow *before = connection->subflows; before < lost; before++)
+		if (before->state == SUBFLOW_CLOSING && before->local_id == lost->local_id)
+			return 0;
+	r = engine->ops->withdraw(engine->kernel, connection->token, lost->local_id);
+	if (r == 0)
+		engine_withdrawn(connection, lost->local_id, engine->view.base.now_ms);
+	/* EINVAL: the kernel has forgotten the id, and so has nothing to say. */
+	return engine_command(engine, connection, "REMOVE", r == -EINVAL ? 0 : r);
+}
+
+bool engine_close_unwanted(struct engine *engine, struct connection *connection,
+			   struct verdict verdict, uint64_t now_ms)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct subflow *subflow = &connection->subflows[i];
+		int r = 0;
+
+		if (!should_close(engine, connection, subflow, &verdict))
+			continue;
+		if (subflow->state == SUBFLOW_ESTABLISHED && verdict.carried_on &&
+		    is_lost(engine, subflow))
+			r = withdraw_lost(engine, connection, subflow);
+		if (r == 0)
+			r = engine_destroy(engine, connection, subflow, now_ms);
+		if (!engine_survives(engine, connection, r))
+			return false;
+		if (r < 0)
+			engine_ask_soon(connection, now_ms); /* it is still there */
+	}
+	return true;
+}
