@@ -187,7 +187,7 @@ def polkit():
 @tap.test("/flood/unit/has-a-last-line", 30)
 def last_line():
     limits = properties("LimitNOFILE", "MemoryMax", "TasksMax")
-    tap.equal(limits, ["1024", str(1 << 30), "16"], f"limits of {UNIT}")
+    tap.equal(limits, ["1024", str(512 << 20), "16"], f"limits of {UNIT}")
 
 
 if __name__ == "__main__":
