@@ -134,6 +134,20 @@ def unprivileged():
         tap.equal([status["NoNewPrivs"], status["Seccomp"]], ["1", "2"], "no_new_privs, seccomp")
 
 
+@tap.test("/service/hardening/mptcps-counters-can-be-read", 30)
+def counters():
+    # what tells of black holes; as its user, and where its sandbox is
+    with Service():
+        inside = ("nsenter", "--target", main_pid(), "--mount", "--net", "setpriv",
+                  "--reuid=mptcpd", "--clear-groups")
+        text = run(*inside, "cat", "/proc/thread-self/net/netstat")
+        tap.true("MPTcpExt: " in text, f"counters: {text[:200]!r}")
+        status = json.loads(run("mptcpctl", "--json", "status"))["status"]
+        tap.equal((status["mptcp"], status["warnings"]),
+                  ({"enabled": True, "blackhole-since-ms": None, "blackhole-until-ms": None}, []),
+                  "what status says")
+
+
 @tap.test("/service/hardening/is-what-systemd-calls-ok", 30)
 def exposure():
     text = run("systemd-analyze", "security", UNIT, "--no-pager")
