@@ -279,8 +279,9 @@ static int apply_local(struct model *model, const struct event_local *event, boo
 		change->type = CHANGE_LOCAL_CHANGED;
 	if (change->type != CHANGE_NONE)
 		describe_local(local, change->type, change);
-	change->host = judge_local(model, local) | choose_addresses(model, interface) |
-		       (change->type == CHANGE_LOCAL_ADDED);
+	change->host = judge_local(model, local) || change->type == CHANGE_LOCAL_ADDED;
+	if (choose_addresses(model, interface))
+		change->host = true;
 	/* The sysctl that makes the kernel prefer it tells nobody when it changes. */
 	change->resync = local->temporary && change->type == CHANGE_LOCAL_ADDED && !dumped;
 	change->snapshot = SNAPSHOT_HOST;

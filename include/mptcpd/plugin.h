@@ -166,6 +166,10 @@ struct mptcpd_connection {
 struct mptcpd_view {
 	size_t size; /* of this structure; members are only appended */
 	uint64_t now_ms; /* the only clock a plugin has */
+	/*
+	 * For plan_paths those that the connection may use: on the link it began on it keeps to the
+	 * kind of address it began with, so that a temporary one goes on hiding the stable ones.
+	 */
 	const struct mptcpd_local *locals;
 	size_t n_locals;
 	/*
