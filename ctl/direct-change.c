@@ -177,9 +177,9 @@ int direct_subflow_delete(struct direct *direct, uint32_t token, const struct mp
 
 	if (r < 0)
 		return r;
-	return direct_told(direct,
-			   kernel_ops.subflow_destroy(direct->kernel, token, &subflow->local,
-						      &subflow->remote, subflow->mapped));
+	return direct_told(direct, kernel_ops.subflow_destroy(direct->kernel, token,
+							      &subflow->local, &subflow->remote,
+							      subflow->ifindex, subflow->mapped));
 }
 
 int direct_subflow_change(struct direct *direct, uint32_t token, const struct mptcpctl_addr *local,

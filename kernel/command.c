@@ -37,7 +37,7 @@ static int subflow_create(void *data, uint32_t token, const struct subflow_reque
 }
 
 static int subflow_destroy(void *data, uint32_t token, const struct mptcpd_addr *local,
-			   const struct mptcpd_addr *remote, bool mapped)
+			   const struct mptcpd_addr *remote, uint32_t ifindex, bool mapped)
 {
 	struct kernel *kernel = data;
 	struct mptcpd_addr from = *local;
@@ -46,7 +46,7 @@ static int subflow_destroy(void *data, uint32_t token, const struct mptcpd_addr 
 
 	if (is_pending) {
 		r = pending_find_port(&kernel->pending, &kernel->diag, token, local, remote,
-				      &from.port);
+				      ifindex, &from.port);
 		if (r < 0)
 			return told(kernel, &kernel->diag, r);
 	}

@@ -77,7 +77,7 @@ static size_t first_of(const struct pending *pending, uint32_t token)
 
 /* Its port, or 0. It is told once: the same pair may be asked for again, by another port then. */
 static uint16_t find(struct pending *pending, uint32_t token, const struct mptcpd_addr *local,
-		     const struct mptcpd_addr *remote)
+		     const struct mptcpd_addr *remote, uint32_t ifindex)
 {
 	for (size_t i = first_of(pending, token);
 	     i < pending->n && pending->subflows[i].token == token; i++) {
@@ -85,7 +85,8 @@ static uint16_t find(struct pending *pending, uint32_t token, const struct mptcp
 		uint16_t port = subflow->local.port;
 
 		if (port == 0 || !addr_equal_host(&subflow->local, local) ||
-		    !addr_equal(&subflow->remote, remote))
+		    !addr_equal(&subflow->remote, remote) ||
+		    (ifindex && subflow->ifindex && subflow->ifindex != ifindex))
 			continue;
 		subflow->local.port = 0;
 		return port;
@@ -95,7 +96,7 @@ static uint16_t find(struct pending *pending, uint32_t token, const struct mptcp
 
 int pending_find_port(struct pending *pending, struct socket *diag, uint32_t token,
 		      const struct mptcpd_addr *local, const struct mptcpd_addr *remote,
-		      uint16_t *ret_port)
+		      uint32_t ifindex, uint16_t *ret_port)
 {
 	uint64_t now_ms = diag_now_ms();
 	bool is_due = now_ms >= pending->taken_ms + INTERVAL_MS;
@@ -108,7 +109,7 @@ int pending_find_port(struct pending *pending, struct socket *diag, uint32_t tok
 		if (r < 0)
 			return r;
 	}
-	port = find(pending, token, local, remote);
+	port = find(pending, token, local, remote, ifindex);
 	if (!port)
 		return pending->outdated ? -EAGAIN : -ESRCH;
 	*ret_port = port;

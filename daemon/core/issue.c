@@ -239,7 +239,7 @@ int engine_destroy(struct engine *engine, struct connection *connection, struct 
 		   uint64_t now_ms)
 {
 	int r = engine->ops->subflow_destroy(engine->kernel, connection->token, &subflow->local,
-					     &subflow->remote, subflow->mapped);
+					     &subflow->remote, subflow->ifindex, subflow->mapped);
 
 	if (r == -ESRCH) {
 		/* It went by itself meanwhile, which is what was wanted. No event need follow. */

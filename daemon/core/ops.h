@@ -45,11 +45,12 @@ struct kernel_ops {
 	int (*subflow_create)(void *kernel, uint32_t token, const struct subflow_request *request);
 	/*
 	 * Close one subflow. `mapped` as the event had it. With local.port 0 the kernel room looks the
-	 * port up among the sockets in SYN_SENT. -ESRCH: no such subflow; -EINVAL: no such connection;
-	 * -EAGAIN: the next look at those sockets is not due yet.
+	 * port up among the sockets in SYN_SENT, of those bound to a link only among that link's (0:
+	 * any). -ESRCH: no such subflow; -EINVAL: no such connection; -EAGAIN: the next look at those
+	 * sockets is not due yet.
 	 */
 	int (*subflow_destroy)(void *kernel, uint32_t token, const struct mptcpd_addr *local,
-			       const struct mptcpd_addr *remote, bool mapped);
+			       const struct mptcpd_addr *remote, uint32_t ifindex, bool mapped);
 	/* MP_PRIO, RFC 8684 section 3.3.8. */
 	int (*subflow_backup)(void *kernel, uint32_t token, const struct mptcpd_addr *local,
 			      const struct mptcpd_addr *remote, bool backup);

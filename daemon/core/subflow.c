@@ -48,6 +48,8 @@ static int match_score(const struct subflow *subflow, const struct event_subflow
 	bool local_host = addr_equal_host(&subflow->local, &event->local);
 	bool remote_host = addr_equal_host(&subflow->remote, &event->remote);
 	bool same_port = subflow->local.port == event->local.port;
+	/* Two links may have the same address, and each a subflow whose port is not known yet. */
+	bool may_be_link = !subflow->bound || !event->ifindex || subflow->ifindex == event->ifindex;
 
 	/* One without a port was answered just when it was to be destroyed. */
 	if (subflow->gone)
@@ -60,7 +62,7 @@ static int match_score(const struct subflow *subflow, const struct event_subflow
 	if (subflow->state == SUBFLOW_WANTED && !subflow->saved)
 		return 0;
 	/* Asked for, and its port not known until now. */
-	if (local_host && subflow->local.port == 0 && remote_host &&
+	if (local_host && subflow->local.port == 0 && remote_host && may_be_link &&
 	    (subflow->remote.port == event->remote.port || event->remote.port == 0) &&
 	    (subflow->asked_port == 0 || subflow->asked_port == event->local.port))
 		return subflow->local_id == event->local_id ? 5 : 4;

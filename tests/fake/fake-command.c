@@ -201,21 +201,23 @@ static int subflow_create(void *kernel, uint32_t token, const struct subflow_req
 
 static struct fake_subflow *find_subflow(struct fake_connection *connection,
 					 const struct mptcpd_addr *local,
-					 const struct mptcpd_addr *remote)
+					 const struct mptcpd_addr *remote, uint32_t ifindex)
 {
 	for (size_t i = 0; connection && i < FAKE_SUBFLOWS; i++) {
 		struct fake_subflow *subflow = &connection->subflows[i];
 
 		if (subflow->used && addr_equal(&subflow->remote, remote) &&
 		    addr_equal_host(&subflow->local, local) &&
-		    (local->port == subflow->local.port || (!local->port && subflow->syn_sent)))
+		    (local->port == subflow->local.port ||
+		     (!local->port && subflow->syn_sent &&
+		      (!ifindex || !subflow->ifindex || ifindex == subflow->ifindex))))
 			return subflow;
 	}
 	return NULL;
 }
 
 static int subflow_destroy(void *kernel, uint32_t token, const struct mptcpd_addr *local,
-			   const struct mptcpd_addr *remote, bool mapped)
+			   const struct mptcpd_addr *remote, uint32_t ifindex, bool mapped)
 {
 	struct fake_kernel *fake = kernel;
 	struct fake_record record = {.command = FAKE_DESTROY,
@@ -223,7 +225,7 @@ static int subflow_destroy(void *kernel, uint32_t token, const struct mptcpd_add
 				     .local = *local,
 				     .remote = *remote};
 	struct fake_connection *connection = fake_find(fake, token);
-	struct fake_subflow *subflow = find_subflow(connection, local, remote);
+	struct fake_subflow *subflow = find_subflow(connection, local, remote, ifindex);
 	int r = check(fake, token);
 
 	(void)mapped;
@@ -247,7 +249,7 @@ static int subflow_backup(void *kernel, uint32_t token, const struct mptcpd_addr
 				     .flags = backup,
 				     .local = *local,
 				     .remote = *remote};
-	struct fake_subflow *subflow = find_subflow(fake_find(fake, token), local, remote);
+	struct fake_subflow *subflow = find_subflow(fake_find(fake, token), local, remote, 0);
 	int r = fake_answer_command(fake, &record,
 				    check(fake, token) < 0 || !subflow ? -EINVAL : 0);
 
@@ -265,7 +267,7 @@ static int subflow_is_backup(void *kernel, uint32_t token, const struct mptcpd_a
 				     .ifindex = ifindex,
 				     .local = *local,
 				     .remote = *remote};
-	struct fake_subflow *subflow = find_subflow(fake_find(fake, token), local, remote);
+	struct fake_subflow *subflow = find_subflow(fake_find(fake, token), local, remote, 0);
 	int r = fake_answer_command(fake, &record, subflow ? 0 : -ENOENT);
 
 	return r < 0 ? r : subflow->backup;

@@ -205,9 +205,11 @@ static void subflow_lives_and_dies(struct fixture *f, const void *data)
 			==, 0);
 	event = wait_for(f, EVENT_SUBFLOW_PRIORITY, pair.server_token);
 	g_assert_cmpint(event.subflow.peer_backup, ==, !create_regards_all());
-	g_assert_cmpint(ops->subflow_destroy(f->kernel, pair.client_token, &local, &remote, true),
+	g_assert_cmpint(ops->subflow_destroy(f->kernel, pair.client_token, &local, &remote, 0,
+					     true),
 			==, -ESRCH);
-	g_assert_cmpint(ops->subflow_destroy(f->kernel, pair.client_token, &local, &remote, false),
+	g_assert_cmpint(ops->subflow_destroy(f->kernel, pair.client_token, &local, &remote, 0,
+					     false),
 			==, 0);
 	event = wait_for(f, EVENT_SUBFLOW_CLOSED, pair.client_token);
 	g_assert_true(addr_equal(&event.subflow.local, &local));
@@ -218,7 +220,7 @@ static void subflow_lives_and_dies(struct fixture *f, const void *data)
 static int destroy(struct fixture *f, uint32_t token, const struct subflow_request *request)
 {
 	return kernel_ops.subflow_destroy(f->kernel, token, &request->local, &request->remote,
-					  false);
+					  request->ifindex, false);
 }
 
 /* Until the next look at the SYNs in flight is due. */

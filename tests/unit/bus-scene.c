@@ -29,7 +29,7 @@ static int on_create(void *kernel, uint32_t token, const struct subflow_request 
 }
 
 static int on_destroy(void *kernel, uint32_t token, const struct mptcpd_addr *local,
-		      const struct mptcpd_addr *remote, bool mapped)
+		      const struct mptcpd_addr *remote, uint32_t ifindex, bool mapped)
 {
 	struct scene *scene = kernel;
 

@@ -175,6 +175,54 @@ static void kernel_that_binds_nothing_is_not_asked_again(struct scene *scene, gc
 	g_assert_true(fake->subflows[0].used);
 }
 
+/* Neither port is known before the answer; nor which of the two a port is for, but by the link. */
+static void syns_of_twins_are_told_apart(struct scene *scene, gconstpointer data)
+{
+	struct event event = {.type = EVENT_SUBFLOW_ESTABLISHED, .token = SCENE_TOKEN};
+	struct fake_connection *fake;
+	size_t i = 0;
+
+	add_twin(scene);
+	fake = fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_CLIENT, "10.0.2.1:1000",
+			    SCENE_SERVER);
+	fake_establish(scene->fake, SCENE_TOKEN);
+	scene_run(scene);
+	while (fake->subflows[i].ifindex != TWIN)
+		i++;
+	fake->subflows[i].syn_sent = false;
+	event.subflow = (struct event_subflow){.local = fake->subflows[i].local,
+					       .remote = fake->subflows[i].remote,
+					       .local_id = fake->subflows[i].local_id,
+					       .ifindex = TWIN};
+	engine_event(scene->engine, &event, scene->now_ms);
+	/* the other one's link fails: its SYN is given up, and not that which was answered */
+	fake_link(scene->fake, 1, "eth1", true, false);
+	scene_later(scene, 100);
+	g_assert_true(fake->subflows[i].used);
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	g_assert_cmpuint(count_bound(fake, TWIN), ==, 1);
+	g_assert_cmpuint(count_bound(fake, 1), ==, 0);
+	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 1);
+}
+
+static void lost_link_gives_up_its_own_syn(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake;
+
+	add_twin(scene);
+	fake = fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_CLIENT, "10.0.2.1:1000",
+			    SCENE_SERVER);
+	fake_establish(scene->fake, SCENE_TOKEN);
+	scene_run(scene);
+	fake_link(scene->fake, TWIN, "eth4", true, false);
+	scene_later(scene, 100);
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	g_assert_cmpuint(count_bound(fake, 1), ==, 1);
+	g_assert_cmpuint(count_bound(fake, TWIN), ==, 0);
+}
+
 static void address_that_moves_is_followed(struct scene *scene, gconstpointer data)
 {
 	struct fake_connection *fake = scene_meshed(scene);
@@ -320,6 +368,8 @@ int main(int argc, char **argv)
 	    routing_that_moves_it_costs_nothing_that_works);
 	ADD("link/kernel-that-binds-nothing-is-not-asked-again",
 	    kernel_that_binds_nothing_is_not_asked_again);
+	ADD("link/syns-of-twins-are-told-apart", syns_of_twins_are_told_apart);
+	ADD("link/lost-one-gives-up-its-own-syn", lost_link_gives_up_its_own_syn);
 	ADD("link/address-that-moves-is-followed", address_that_moves_is_followed);
 	ADD("link/only-subflow-outlives-the-move", only_subflow_outlives_the_move);
 	ADD("link/ban-is-for-the-link-and-outlives-its-index",
