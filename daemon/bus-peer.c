@@ -20,7 +20,7 @@ uint64_t peer_queue(const struct peer *peer)
 {
 	uint64_t n = 0;
 
-	return sd_bus_get_n_queued_write(peer->sd, &n) < 0 ? 0 : n;
+	return peer->sd && sd_bus_get_n_queued_write(peer->sd, &n) >= 0 ? n : 0;
 }
 
 /* Messages wait to be sent, and not for the end of the handshake. */
@@ -33,6 +33,53 @@ static void bury_later(struct peer *peer)
 {
 	peer->dead = true;
 	bus_kick(peer->bus);
+}
+
+/* ---- opening ---- */
+
+/* What of it is a client's, and what is the system bus's. */
+static int set_role(sd_bus *sd, bool system)
+{
+	sd_id128_t id;
+	int r;
+
+	if (system)
+		return sd_bus_set_bus_client(sd, 1);
+	r = sd_id128_randomize(&id);
+	if (r >= 0)
+		r = sd_bus_set_server(sd, 1, id);
+	/* Its own check would be of the pair; the kernel has told us already who it is. */
+	return r < 0 ? r : sd_bus_set_anonymous(sd, 1);
+}
+
+/* sd-bus reads from the pair of the intake, and writes to a copy of the connection itself. */
+static int open_sd(struct peer *peer)
+{
+	int output = fcntl(peer->intake.fd, F_DUPFD_CLOEXEC, 3), input, r;
+
+	r = intake_init(&peer->intake, peer->intake.fd, peer->system, loop_now_ms(), &input);
+	if (r < 0) {
+		if (output >= 0)
+			close(output);
+		return r;
+	}
+	r = output < 0 ? -errno : sd_bus_new(&peer->sd);
+	if (r >= 0)
+		r = sd_bus_set_fd(peer->sd, input, output);
+	if (r < 0) {
+		close(input);
+		if (output >= 0)
+			close(output);
+		return r;
+	}
+	r = set_role(peer->sd, peer->system);
+	if (r >= 0)
+		r = sd_bus_negotiate_fds(peer->sd, 0);
+	if (r >= 0)
+		r = sd_bus_start(peer->sd);
+	return r < 0 ? r
+		     : sd_bus_add_object_vtable(peer->sd, NULL, WIRE_PATH, WIRE_INTERFACE,
+						bus_vtable, peer);
 }
 
 /* ---- work ---- */
@@ -95,10 +142,11 @@ static void answer(struct peer *peer)
  */
 static void process(struct peer *peer)
 {
-	int r;
+	int r = peer->sd ? 0 : open_sd(peer);
 
 	peer->writable = false;
-	r = sd_bus_process(peer->sd, NULL);
+	if (r >= 0)
+		r = sd_bus_process(peer->sd, NULL);
 	if (r == 0 && !is_sending(peer))
 		r = intake_feed(&peer->intake, loop_now_ms());
 	peer->ready = r > 0 || is_sending(peer);
@@ -195,7 +243,7 @@ static uint64_t due_ms(const struct peer *peer, uint64_t now_ms)
 	struct timespec now;
 	uint64_t due_us, now_us;
 
-	if (sd_bus_get_timeout(peer->sd, &due_us) < 0 || due_us == UINT64_MAX)
+	if (!peer->sd || sd_bus_get_timeout(peer->sd, &due_us) < 0 || due_us == UINT64_MAX)
 		return UINT64_MAX;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
@@ -216,7 +264,7 @@ static void set_timer(struct peer *peer)
 
 void peer_update(struct peer *peer)
 {
-	int events = peer->dead ? 0 : sd_bus_get_events(peer->sd);
+	int events = peer->sd ? sd_bus_get_events(peer->sd) : 0;
 	bool wants_more = !peer->ready && peer->intake.state != INTAKE_ENDED;
 	bool has_more = !peer->writable && (events & EPOLLOUT || is_sending(peer));
 
@@ -230,49 +278,10 @@ void peer_update(struct peer *peer)
 		bus_kick(peer->bus);
 }
 
-/* What of it is a client's, and what is the system bus's. */
-static int set_role(sd_bus *sd, bool system)
-{
-	sd_id128_t id;
-	int r;
-
-	if (system)
-		return sd_bus_set_bus_client(sd, 1);
-	r = sd_id128_randomize(&id);
-	if (r >= 0)
-		r = sd_bus_set_server(sd, 1, id);
-	/* Its own check would be of the pair; the kernel has told us already who it is. */
-	return r < 0 ? r : sd_bus_set_anonymous(sd, 1);
-}
-
-/* sd-bus reads from the pair of the intake, and writes to a copy of the connection itself. */
-static int open_sd(struct peer *peer, int input)
-{
-	int output = fcntl(peer->intake.fd, F_DUPFD_CLOEXEC, 3), r;
-
-	r = output < 0 ? -errno : sd_bus_new(&peer->sd);
-	if (r >= 0)
-		r = sd_bus_set_fd(peer->sd, input, output);
-	if (r < 0) {
-		close(input);
-		if (output >= 0)
-			close(output);
-		return r;
-	}
-	r = set_role(peer->sd, peer->system);
-	if (r >= 0)
-		r = sd_bus_negotiate_fds(peer->sd, 0);
-	if (r >= 0)
-		r = sd_bus_start(peer->sd);
-	return r < 0 ? r
-		     : sd_bus_add_object_vtable(peer->sd, NULL, WIRE_PATH, WIRE_INTERFACE,
-						bus_vtable, peer);
-}
-
 int peer_new(struct bus *bus, int fd, uid_t uid, enum user_kind kind, struct peer **ret_peer)
 {
 	struct peer *peer = l_new(struct peer, 1);
-	int input, r;
+	int r;
 
 	peer->bus = bus;
 	peer->system = kind == USER_SYSTEM_BUS;
@@ -281,11 +290,11 @@ int peer_new(struct bus *bus, int fd, uid_t uid, enum user_kind kind, struct pee
 	turn_join(peer, uid, kind);
 	peer->source = (struct loop_source){.on_ready = on_ready, .data = peer, .fd = fd};
 	peer->timer = (struct loop_timer){.on_due = on_due, .data = peer};
-	r = intake_init(&peer->intake, fd, peer->system, loop_now_ms(), &input);
-	if (r == 0)
-		r = open_sd(peer, input);
+	peer->intake = (struct intake){.fd = fd, .feed = -1, .deadline_ms = UINT64_MAX};
+	/* What a client costs is done when it is its user's turn. */
+	r = peer->system ? open_sd(peer) : 0;
 	if (r >= 0)
-		r = loop_watch(bus->setup.loop, &peer->source, LOOP_REST, EPOLLIN);
+		r = loop_watch(bus->setup.loop, &peer->source, LOOP_REST, 0);
 	if (r < 0) {
 		peer_free(peer);
 		return r;

@@ -2,9 +2,9 @@
 /*
  * Whose turn it is. Clients only wake up when the loop tells of them; the work is done here, in
  * pieces of one message or a few signals, between which the loop looks at the kernel again. Those
- * with rights come first. All others together get a quarter of the time, each user the same share of it
- * however many connections he has, and each of his connections the same share of that. The system
- * bus is one user.
+ * with rights come first. All others together get an eighth of the time, each user the same share of
+ * it however many connections he has, and each of his connections the same share of that. The
+ * system bus is one user.
  */
 #include "bus-private.h"
 
@@ -14,9 +14,9 @@
 /* Pieces of work until the loop turns: as long as an event may have to wait for them. */
 #define SLICE_NS 250000
 /* Those without rights get this part of the time, */
-#define PART 4
+#define PART 8
 /* and so much at once, having been quiet. */
-#define CREDIT_NS 5000000
+#define CREDIT_NS 20000000
 
 /*
  * Time, and not what we had of the processor: on a busy host the scheduler makes those wait who use

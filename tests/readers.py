@@ -26,6 +26,10 @@ NOBODY = 65534
 CONNECTIONS = 16
 CHUNK = 1 << 18
 AHEAD = 64  # calls written at once
+# Of everything that can be read, most of what costs most.
+READS = ("ListConnections", "GetConnection", "ListConnections", "Explain", "ListConnections",
+         "ListInterfaces", "ListConnections", "ListEndpoints", "GetStatus", "ListPolicies",
+         "GetConfig", "GetLimits", "Introspect", "GetAll", "Ping", "ListConnections")
 FREEDESKTOP = "org.freedesktop.DBus."
 CURSOR = {"types": "tu", "body": struct.pack("<QI", 0, 0)}
 

@@ -264,8 +264,13 @@ struct local *model_sole_local(const struct model *model, const struct mptcpd_ad
 struct local *model_find_local(const struct model *model, const struct mptcpd_addr *addr,
 			       uint32_t ifindex)
 {
-	struct local *local = NULL, *found = NULL;
+	struct mptcpd_addr host = addr_host(addr);
+	struct table_entry *entry = table_find(&model->locals, &host, sizeof(host));
+	struct local *local = table_owner(entry, struct local), *found = NULL;
 
+	/* An interface may have thousands, of which hardly any is on another one, too. */
+	if (!local || (ifindex && local->interface->ifindex == ifindex))
+		return local;
 	if (ifindex) {
 		struct interface *interface = model_find_interface(model, ifindex);
 
@@ -274,6 +279,7 @@ struct local *model_find_local(const struct model *model, const struct mptcpd_ad
 				return local;
 		return NULL;
 	}
+	local = NULL;
 	while ((local = model_next_local(model, addr, local))) {
 		found = local;
 		if (local->usability == USABLE)

@@ -6,6 +6,7 @@
 """
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -13,10 +14,12 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import readers as reading
 from rawbus import CONTROL, INTERACTIVE, NO_REPLY, SYSTEM, RawBus, text
 
 MIB = 1 << 20
@@ -32,11 +35,11 @@ def connect():
     return client
 
 
-def clients():
+def clients(kind=RawBus):
     """As many as get in, with their handshakes done."""
     for _ in range(CLIENTS):
         with contextlib.suppress(OSError):
-            kept.append(RawBus())
+            kept.append(kind())
             yield kept[-1]
 
 
@@ -172,6 +175,37 @@ def descriptors():
         return held
 
     return result
+
+
+def readers():
+    """Calls of all kinds, as fast as they are answered. How many answers came."""
+    found, counts, is_over = [], [0], threading.Event()
+    token = int(os.environ.get("TOKEN", "0"), 16)
+    for reader, what in zip(clients(reading.Reader), itertools.cycle(reading.READS)):
+        reader.start(what, token)
+        found.append(reader)
+
+    def on_tenth(answers):
+        counts.append(answers)
+        return not is_over.is_set()
+
+    thread = threading.Thread(target=reading.flood, args=(found, on_tenth))
+    thread.start()
+
+    def result():
+        is_over.set()
+        thread.join()
+        return {"places": len(found), "answers": counts[-1]}
+
+    return result
+
+
+def mute():
+    """Monitors that never read. How many there were."""
+    waiting = list(clients())
+    for bus in waiting:
+        bus.call("Subscribe")
+    return lambda: len(waiting)
 
 
 def system():

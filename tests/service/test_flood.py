@@ -6,8 +6,10 @@ import json
 import os
 import pathlib
 import select
+import statistics
 import subprocess
 import sys
+import threading
 import time
 
 sys.path[1:1] = [str(pathlib.Path(__file__).resolve().parents[1]),
@@ -16,13 +18,17 @@ sys.path[1:1] = [str(pathlib.Path(__file__).resolve().parents[1]),
 import container
 import tap
 from hosts import wait_until
+from latency import figures
+from network import Network
 from rawbus import SYSTEM, RawBus
-from service import UNIT, Service, is_on_the_bus, main_pid, properties, run
+from service import UNIT, USERSPACE, Service, is_on_the_bus, listing, main_pid, properties, run
 
 FLOOD = pathlib.Path(__file__).with_name("flood.py")
 GROWTH_MAX_KB = 8 * 1024
+ALL_GROWTH_MAX_KB = 32 * 1024  # of all floods together
 CLIENTS_MAX = 48 + 1  # and root
 ANSWER_MAX_S = 0.1
+JOIN_P50_MS = 2
 IDLE_MAX_S = 0.05  # of processor time in a second with nothing to do
 LIMITS = "org.freedesktop.DBus.Error.LimitsExceeded"
 
@@ -30,10 +36,11 @@ LIMITS = "org.freedesktop.DBus.Error.LimitsExceeded"
 class Flooder:
     """flood.py as an ordinary user; who comes out of the `with` has ended it and has `results`."""
 
-    def __init__(self, *attacks, user=65534):
+    def __init__(self, *attacks, user=65534, token="0"):
         self.child = subprocess.Popen(
             ["/usr/bin/python3", str(FLOOD), *attacks], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True, user=user, group="nogroup", extra_groups=[])
+            stdout=subprocess.PIPE, text=True, user=user, group="nogroup", extra_groups=[],
+            env={**os.environ, "TOKEN": token})
         self.results = None
 
     def __enter__(self):
@@ -50,7 +57,8 @@ class Flooder:
 class Process:
     """mptcpd as the kernel sees it, and what it was at first."""
 
-    def __init__(self):
+    def __init__(self, growth_max_kb=GROWTH_MAX_KB):
+        self.growth_max_kb = growth_max_kb
         self.pid = main_pid()
         self.proc = pathlib.Path(f"/proc/{self.pid}")
         self.begin = self.resident_kb()
@@ -72,8 +80,10 @@ class Process:
         growth = self.resident_kb() - self.begin
         tap.note(f"RSS grew by {growth} kB, descriptors from {self.descriptors} to "
                  f"{self.count_descriptors()}")
-        tap.at_most(growth, GROWTH_MAX_KB, "growth of RSS in kB")
-        tap.at_most(self.count_descriptors() - self.descriptors, CLIENTS_MAX * 4, "descriptors more")
+        tap.at_most(growth, self.growth_max_kb, "growth of RSS in kB")
+        # Those of who has just left are closed a moment later.
+        wait_until(lambda: self.count_descriptors() - self.descriptors <= CLIENTS_MAX * 4, 1,
+                   f"descriptors of {CLIENTS_MAX} clients at most", self.count_descriptors)
 
     def is_idle(self):
         before = self.seconds()
@@ -182,6 +192,99 @@ def polkit():
         finally:
             run("systemctl", "kill", "--signal=CONT", "polkit.service")
         process.has_nothing_left()
+
+
+# ---- all of it ----
+
+
+class Attacker(threading.Thread):
+    """Makes attacks that come to an end again and again, until the end of the `with`."""
+
+    def __init__(self, *attacks, user):
+        super().__init__()
+        self.attacks, self.user = attacks, user
+        self.is_over = threading.Event()
+        self.rounds = 0
+        self.failure = None
+
+    def run(self):
+        try:
+            while not self.is_over.is_set():
+                with Flooder(*self.attacks, user=self.user):
+                    pass
+                self.rounds += 1
+        except Exception as failure:  # told by who waits for the end
+            self.failure = failure
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.is_over.set()
+        self.join()
+
+
+@contextlib.contextmanager
+def stopped_polkit():
+    run("systemctl", "start", "polkit.service")
+    run("systemctl", "kill", "--signal=STOP", "polkit.service")
+    try:
+        yield
+    finally:
+        run("systemctl", "kill", "--signal=CONT", "polkit.service")
+
+
+def status_times(n=20):
+    times = []
+    for _ in range(n):
+        begin = time.monotonic()
+        with RawBus() as bus:
+            tap.equal(bus.call("GetStatus").error, None, "GetStatus")
+        times.append(1000 * (time.monotonic() - begin))
+    return times
+
+
+def fare(net, when, n=100):
+    """How joins and root's questions fare now, in milliseconds."""
+    joins, statuses = net.latency.sample(net.connect, n), status_times()
+    tap.note(f"{when}: joins {figures(joins)}; root's status {figures(statuses)}")
+    tap.at_most(statistics.median(joins), JOIN_P50_MS, f"ms to a join, p50, {when}")
+    tap.at_most(statistics.median(statuses), 1000 * ANSWER_MAX_S * tap.SLOW,
+                f"ms to root's status, {when}")
+
+
+def places(user):
+    with Flooder("mute", user=user) as flooder:
+        pass
+    return flooder.results["mute"]
+
+
+@tap.test("/flood/all/at-once-and-others-are-served-as-if-there-were-none", 150)
+def everything():
+    with Service(USERSPACE + "[interface:idle*]\nuse = no\n"), Network(300) as net:
+        wait_until(is_on_the_bus, 40, "it is on the system bus")
+        fare(net, "before")
+        process = Process(ALL_GROWTH_MAX_KB)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(stopped_polkit())
+            token = listing("connection")[0]["token"]
+            read = stack.enter_context(Flooder("readers", token=token))
+            mute = stack.enter_context(Flooder("mute", user=65533))
+            attackers = [stack.enter_context(Attacker(*attacks, user=65532)) for attacks in (
+                ("half-open", "huge", "claims", "unfinished"), ("descriptors",))]
+            attackers += [stack.enter_context(Attacker(*attacks, user=65534)) for attacks in (
+                ("bus-descriptors", "bus-subscribe", "bus-huge"), ("bus-changes",))]
+            stack.enter_context(net.adding_addresses(2000))
+            fare(net, "meanwhile", 200)
+            process.is_small()
+        tap.note(f"the readers: {read.results}, mute monitors: {mute.results}, "
+                 f"rounds of the others: {[attacker.rounds for attacker in attackers]}")
+        tap.equal([attacker.failure for attacker in attackers], [None] * 4, "failures of the others")
+        tap.true(read.results["readers"]["answers"] > 0, "the readers were served")
+        process.has_nothing_left()
+        tap.equal([places(user) for user in (65534, 65533, 65532)], [16] * 3, "places afterwards")
+        fare(net, "afterwards")
 
 
 @tap.test("/flood/unit/has-a-last-line", 30)
