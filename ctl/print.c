@@ -19,7 +19,8 @@ char *print_format(const char *format, va_list args)
 	return clean;
 }
 
-static void put(FILE *stream, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void put(FILE *stream, const char *format,
+						      va_list args)
 {
 	char *text = print_format(format, args);
 

@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 /* What the format makes, clean; newlines of the format are no exception. The caller frees it. */
-char *print_format(const char *format, va_list args);
+char *print_format(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
 /* To standard output: a part of a line; the rest of one, with its end; the end alone. */
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -26,6 +26,6 @@ void print_lines(FILE *stream, const char *text);
 int print_json(const char *part, size_t size, void *unused);
 
 /* A line on standard error: "mptcpctl: …". */
-void print_error(const char *format, va_list args);
+void print_error(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
 #endif

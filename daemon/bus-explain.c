@@ -243,6 +243,9 @@ static int append_announcements(sd_bus_message *m, const struct connection *conn
 	for (size_t i = 0; r >= 0 && i < connection->n_announced; i++) {
 		const struct announced *announced = &connection->announced[i];
 
+		if (announced->banned)
+			continue;
+
 		r = sd_bus_message_append(m, WIRE_ANNOUNCEMENT,
 					  addr_format_host(&announced->addr, text),
 					  announced->addr.port, announced->id,

@@ -290,6 +290,7 @@ enum {
 	LISTENING = 1 << 1,
 	ANNOUNCED_BY_ADMIN = 1 << 2,
 	IS_LOCAL = 1 << 3,
+	TAKEN_BACK = 1 << 4,
 };
 
 static void put_announced(struct writer *writer, const struct connection *connection)
@@ -306,7 +307,8 @@ static void put_announced(struct writer *writer, const struct connection *connec
 			       (announced->listening || announced->saved_listening ? LISTENING
 										   : 0) |
 			       (announced->wanted_by == WANTED_BY_ADMIN ? ANNOUNCED_BY_ADMIN : 0) |
-			       (announced->is_local ? IS_LOCAL : 0));
+			       (announced->is_local ? IS_LOCAL : 0) |
+			       (announced->banned ? TAKEN_BACK : 0));
 	}
 }
 
@@ -322,11 +324,12 @@ static void take_announced(struct reader *reader, const struct teller *teller)
 		event.saved_announced.ifindex = take_u32(reader);
 		event.saved_announced.id = take_u8(reader, UINT8_MAX);
 		reader->bad |= event.saved_announced.id == 0;
-		flags = take_u8(reader, 2 * IS_LOCAL - 1);
+		flags = take_u8(reader, 2 * TAKEN_BACK - 1);
 		event.saved_announced.sent = flags & SENT;
 		event.saved_announced.listening = flags & LISTENING;
 		event.saved_announced.wanted_by_admin = flags & ANNOUNCED_BY_ADMIN;
 		event.saved_announced.is_local = flags & IS_LOCAL;
+		event.saved_announced.banned = flags & TAKEN_BACK;
 		tell(teller, reader, &event);
 	}
 }

@@ -159,7 +159,8 @@ int engine_subflow_delete(struct engine *engine, uint32_t token, const struct mp
 	if (r < 0)
 		return r;
 	subflow = find_subflow(connection, local, remote);
-	if (!subflow || subflow->state == SUBFLOW_CLOSING || subflow->banned)
+	if (!subflow || subflow->state == SUBFLOW_CLOSING ||
+	    (subflow->banned && !subflow_is_seen(subflow)))
 		return -ENOENT;
 	if (subflow_is_seen(subflow)) {
 		r = engine_destroy(engine, connection, subflow, now_ms);
@@ -238,10 +239,40 @@ int engine_announce(struct engine *engine, uint32_t token, const struct mptcpd_a
 	announced->ifindex = ifindex;
 	announced->wanted_by = WANTED_BY_ADMIN;
 	announced->sent = announced->wanted = true;
+	announced->banned = false;
 	announced->is_local = model_find_local(&engine->model, addr, 0);
 	engine_mark_dirty(engine, connection);
 	engine_settled(engine, connection);
 	return 0;
+}
+
+/* What a plan wants announced stays known, so that no plan announces it again. */
+static void take_back(struct engine *engine, struct connection *connection,
+		      struct announced *announced)
+{
+	if (announced->wanted_by == WANTED_BY_ADMIN || announced->adopted) {
+		drop_announced(engine, connection, announced);
+		return;
+	}
+	if (announced->listening)
+		engine->ops->unlisten(engine->kernel, &announced->addr);
+	announced->sent = announced->listening = announced->forgotten = false;
+	announced->banned = true;
+}
+
+/* The peer closes what uses the address; no plan makes that again. */
+static void ban_subflows(struct connection *connection, uint8_t id)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct subflow *subflow = &connection->subflows[i];
+		bool is_of_id =
+			subflow_is_seen(subflow)
+				? subflow->local_id == id
+				: id == 0 && addr_equal_host(&subflow->local, &connection->local);
+
+		if (is_of_id && !subflow->gone && subflow->origin != MPTCPD_ORIGIN_PEER)
+			subflow->banned = true;
+	}
 }
 
 int engine_withdraw(struct engine *engine, uint32_t token, uint8_t id, uint64_t now_ms)
@@ -255,12 +286,10 @@ int engine_withdraw(struct engine *engine, uint32_t token, uint8_t id, uint64_t 
 			   engine->ops->withdraw(engine->kernel, token, id));
 	if (r < 0)
 		return r == -EINVAL ? -ENOENT : r;
-	for (size_t i = connection->n_announced; i-- > 0;) {
-		struct announced *announced = &connection->announced[i];
-
-		if (announced->id == id)
-			drop_announced(engine, connection, announced);
-	}
+	for (size_t i = connection->n_announced; i-- > 0;)
+		if (connection->announced[i].id == id)
+			take_back(engine, connection, &connection->announced[i]);
+	ban_subflows(connection, id);
 	engine_mark_dirty(engine, connection);
 	engine_settled(engine, connection);
 	return 0;

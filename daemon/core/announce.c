@@ -20,12 +20,17 @@ static struct announced *find(const struct connection *connection, const struct 
 	return NULL;
 }
 
-/* Let it be wanted. NULL: the peer knows the address without, or there is no room. */
+/*
+ * Let it be wanted. NULL: the peer knows the address without, a person took it back, or there is no
+ * room.
+ */
 static struct announced *want(struct connection *connection, const struct mptcpd_addr *addr,
 			      uint32_t ifindex, uint64_t now_ms)
 {
 	struct announced *announced = find(connection, addr);
 
+	if (announced && announced->banned)
+		return NULL;
 	if (!announced) {
 		uint8_t id = engine_announced_id(connection, addr);
 
@@ -181,7 +186,7 @@ uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *conn
 		}
 		if (announced->sent)
 			next = announced->due_ms < next ? announced->due_ms : next;
-		else if (!announced->wanted)
+		else if (!announced->wanted && !announced->banned)
 			forget(engine, connection, announced);
 	}
 	return next;

@@ -157,7 +157,7 @@ struct event_saved_announced {
 	struct mptcpd_addr addr;
 	uint32_t ifindex;
 	uint8_t id;
-	bool sent, listening, wanted_by_admin, is_local;
+	bool sent, listening, wanted_by_admin, is_local, banned;
 };
 
 /* Bytes [offset, offset + n) of a policy's memory. */

@@ -132,6 +132,7 @@ struct announced {
 	uint8_t wanted_by;
 	uint8_t attempts;
 	bool sent, listening, wanted;
+	bool banned; /* an administrator took it back: no plan announces it again */
 	bool adopted; /* nobody knows who announced it: left alone until a plan wants it too */
 	bool is_local; /* it was an address of ours when it was announced */
 	bool forgotten; /* the peer was told of it, and the kernel does not know it any more */

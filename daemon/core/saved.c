@@ -143,6 +143,7 @@ static int apply_announced(struct connection *connection, const struct event_sav
 	announced->id = event->id;
 	announced->sent = event->sent;
 	announced->is_local = event->is_local;
+	announced->banned = event->banned;
 	announced->saved_listening = event->listening;
 	announced->wanted_by = event->wanted_by_admin ? WANTED_BY_ADMIN : WANTED_BY_NONE;
 	return 0;

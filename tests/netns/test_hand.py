@@ -15,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import sandbox
 import tap
-from daemon import MPTCPCTL, Daemon, matches
+from daemon import FULLMESH, MPTCPCTL, Daemon, matches
 from hosts import Network, Traffic, wait_until
 
 # An mptcpd that does nothing by itself.
@@ -304,6 +304,24 @@ def frozen():
         tap.at_most(time.monotonic() - begin, 5 * tap.SLOW, "seconds")
         scene.daemon.child.send_signal(signal.SIGCONT)
         scene.ctl("status")
+
+
+@tap.test("/hand/withdraw/no-policy-joins-from-there-again")
+def withdraw_under_a_policy():
+    with Scene("daemon", "userspace", FULLMESH) as scene:
+        token = scene.connect()
+        wait_until(lambda: len(scene.joined(token)) == 3, 3, "a subflow of each address")
+        scene.ctl("withdraw", token, "id", "0")
+        wait_until(lambda: "10.0.1.1" not in scene.joined(token), 3, "the peer closes it")
+        # What the policy does now is done when it has taken up a new address.
+        scene.client.ip("address add 10.0.3.7/32 dev link3", "address del 10.0.3.1/24 dev link3",
+                        "address add 10.0.3.7/24 dev link3")
+        wait_until(lambda: "10.0.3.7" in scene.joined(token), 3, "a new one",
+                   lambda: scene.joined(token))
+        tap.true("10.0.1.1" not in scene.joined(token), f"{scene.joined(token)}")
+        path, = (p for p in scene.json("explain", token)["paths"]
+                 if p["local"]["address"] == "10.0.1.1")
+        tap.equal((path["forbidden-by"], path["next-try-ms"]), ("admin", None), f"{path}")
 
 
 EVIL = os.fsdecode(b"e\xff\x1b[2J\xc2\x9b\x7f")

@@ -270,6 +270,22 @@ static void withdraws_what_the_kernel_forgot(struct scene *scene, gconstpointer 
 	g_assert_cmpuint(scene_connection(scene)->n_announced, ==, 0);
 }
 
+static void what_a_person_takes_back_stays_so(struct scene *scene, gconstpointer data)
+{
+	uint8_t id;
+	struct fake_connection *fake = announcing(scene, &id);
+	struct mptcpd_addr addr = scene_connection(scene)->announced[0].addr;
+
+	g_assert_cmpint(engine_withdraw(scene->engine, SCENE_TOKEN, id, scene->now_ms), ==, 0);
+	scene_later(scene, 10000);
+	scene_ask(scene);
+	g_assert_false(is_told(fake, id));
+	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 0);
+	g_assert_cmpint(engine_announce(scene->engine, SCENE_TOKEN, &addr, id, 0, scene->now_ms),
+			==, 0);
+	g_assert_true(is_told(fake, id));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -284,5 +300,6 @@ int main(int argc, char **argv)
 	ADD("withdraw/tries-again-what-failed", withdraws_again_what_failed);
 	ADD("withdraw/is-done-when-the-kernel-knows-nothing", has_nothing_to_withdraw);
 	ADD("withdraw/reaches-what-the-kernel-forgot", withdraws_what_the_kernel_forgot);
+	ADD("announce/what-a-person-takes-back-stays-so", what_a_person_takes_back_stays_so);
 	return g_test_run();
 }
