@@ -164,6 +164,10 @@ def add_tap(scene, *more):
 
 
 def no_defaults(scene):
+    """No link leads out any more, by the main table or by one for its address."""
+    for i in scene.net.links if scene.net.routes_by_source else ():
+        for family in ("-4", "-6"):
+            scene.client.run("ip", family, "route", "flush", "table", 100 + i)
     scene.client.ip(*(f"route del default dev link{i} metric {100 + i}" for i in scene.net.links),
                     *(f"route del ::/0 dev link{i} metric {100 + i}" for i in scene.net.links))
 
