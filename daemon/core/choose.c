@@ -21,52 +21,68 @@ static bool is_lifted(const struct local *local)
 	return local->lifted & (ADDRESS_TEMPORARY | ADDRESS_STABLE);
 }
 
-/* A temporary address whose preferred time is over is no source for the kernel. */
-static bool is_fresh(const struct local *local)
+/*
+ * May it be used as a temporary address? When its preferred time is over it still may until the next
+ * one is there, or peers would be shown the stable one in between.
+ */
+static bool is_candidate(const struct local *local)
 {
-	return local->temporary && local->judged == USABLE && !local->deprecated;
+	return local->temporary &&
+	       (local->judged == USABLE || local->judged == USABLE_NOT_DEPRECATED);
 }
 
-static bool has_fresh(const struct interface *interface)
+static bool same_network(const struct local *a, const struct local *b)
 {
-	for (const struct local *local = interface->locals; local; local = local->next)
-		if (is_fresh(local))
+	return addr_in_prefix(&a->addr, &b->addr, NETWORK_BITS);
+}
+
+/* Does a temporary address of its link hide it? One that is no more preferred, in its network only. */
+static bool is_hidden(const struct local *local)
+{
+	if (!local->interface->prefers_temporary)
+		return false;
+	for (const struct local *other = local->interface->locals; other; other = other->next)
+		if (is_candidate(other) && (!other->deprecated || same_network(other, local)))
 			return true;
 	return false;
 }
 
-/* Does another temporary address of its network come before it? They follow each other. */
+/* Is another temporary address used in its place? They follow each other, a few seconds together. */
 static bool is_followed(const struct local *local)
 {
 	bool is_after = false;
 
 	for (const struct local *other = local->interface->locals; other; other = other->next) {
 		is_after |= other == local;
-		if (other != local && other->temporary && other->judged == USABLE &&
-		    addr_in_prefix(&other->addr, &local->addr, NETWORK_BITS) &&
-		    (other->deprecated < local->deprecated ||
-		     (other->deprecated == local->deprecated && !is_after)))
+		if (other == local || !is_candidate(other))
+			continue;
+		if (other->deprecated != local->deprecated
+			    ? local->deprecated
+			    : !is_after && same_network(other, local))
 			return true;
 	}
 	return false;
 }
 
-static enum usability choose(const struct local *local, bool is_hidden)
+static enum usability choose(const struct local *local)
 {
-	if (local->judged != USABLE || local->addr.family == AF_INET || is_lifted(local))
+	if (local->addr.family == AF_INET || is_lifted(local))
 		return local->judged;
-	if (!local->temporary)
-		return is_hidden ? USABLE_NOT_STABLE : USABLE;
-	return !local->interface->prefers_temporary || is_followed(local) ? USABLE_NOT_TEMPORARY
-									  : USABLE;
+	if (is_candidate(local) && local->interface->prefers_temporary && !is_followed(local))
+		return USABLE;
+	if (local->judged != USABLE)
+		return local->judged;
+	if (local->temporary)
+		return USABLE_NOT_TEMPORARY;
+	return is_hidden(local) ? USABLE_NOT_STABLE : USABLE;
 }
 
 bool choose_addresses(struct model *model, const struct interface *interface)
 {
-	bool is_hidden = interface->prefers_temporary && has_fresh(interface), differs = false;
+	bool differs = false;
 
 	for (struct local *local = interface->locals; local; local = local->next) {
-		enum usability chosen = choose(local, is_hidden);
+		enum usability chosen = choose(local);
 
 		choose_count(model, local, local->usability, chosen);
 		differs |= local->usability != chosen;
@@ -84,24 +100,38 @@ static bool is_where_it_began(const struct connection *connection, const struct 
 	return addr_in_prefix(&local->addr, &connection->local, NETWORK_BITS);
 }
 
-/* Its first address, if that may still be used. */
+static bool is_first(const struct connection *connection, const struct local *local)
+{
+	return addr_equal_host(&local->addr, &connection->local);
+}
+
+/* May the address that the connection began on still be used? */
+static bool is_first_usable(const struct local *first)
+{
+	return is_candidate(first) ? !first->deprecated || !is_followed(first)
+				   : first->judged == USABLE;
+}
+
 static bool has_first(const struct connection *connection, const struct interface *interface)
 {
 	for (const struct local *local = interface->locals; local; local = local->next)
-		if (addr_equal_host(&local->addr, &connection->local))
-			return local->judged == USABLE;
+		if (is_first(connection, local))
+			return is_first_usable(local);
 	return false;
 }
 
 enum usability choose_for(const struct connection *connection, const struct local *local)
 {
-	if (!connection || local->judged != USABLE || local->addr.family != AF_INET6 ||
-	    is_lifted(local) || !is_where_it_began(connection, local))
+	if (!connection || local->addr.family != AF_INET6 || is_lifted(local) ||
+	    !is_where_it_began(connection, local))
 		return local->usability;
-	if (addr_equal_host(&local->addr, &connection->local))
-		return USABLE;
+	if (is_first(connection, local))
+		return is_first_usable(local) ? USABLE : local->judged;
 	if (!local->temporary)
-		return connection->temporary ? USABLE_NOT_STABLE : local->usability;
+		return connection->temporary && local->judged == USABLE ? USABLE_NOT_STABLE
+									: local->usability;
+	if (!is_candidate(local))
+		return local->judged;
 	if (has_first(connection, local->interface))
 		return USABLE_NOT_TEMPORARY;
 	if (connection->temporary)

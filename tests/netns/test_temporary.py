@@ -44,8 +44,8 @@ class Scene:
                 self.client.sysctl(conf + "use_tempaddr", self.use_tempaddr)
                 self.client.sysctl(conf + "max_desync_factor", 0)
                 if self.lifetime:
-                    self.client.sysctl(conf + "temp_prefered_lft", self.lifetime)
-                    self.client.sysctl(conf + "temp_valid_lft", 600)
+                    self.client.sysctl(conf + "temp_prefered_lft", int(self.lifetime * tap.SLOW))
+                    self.client.sysctl(conf + "temp_valid_lft", int(600 * tap.SLOW))
                 self.client.ip(f"address delete {STABLE[i]}/64 dev link{i}",
                                f"address add {STABLE[i]}/64 dev link{i} mngtmpaddr nodad",
                                f"route replace ::/0 via 2001:db8:{i}::2 dev link{i} "

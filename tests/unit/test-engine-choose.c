@@ -215,20 +215,43 @@ static void preference_is_read_again_with_each_new_one(struct scene *scene, gcon
 	g_assert_cmpint(usability(scene, STABLE), ==, USABLE);
 }
 
-static void stable_is_used_while_none_is_fresh(struct scene *scene, gconstpointer data)
+/* The kernel may make the next one when the last is deprecated already: nothing is shown meanwhile. */
+static void last_one_is_used_until_the_next_is_there(struct scene *scene, gconstpointer data)
 {
+	struct fake_connection *fake;
+
 	set_up(scene, true);
+	fake = begin(scene, "2001:db8:2::1");
 	fake_temporary(scene->fake, 1, TEMPORARY); /* deprecated */
-	scene_later(scene, 100);
-	g_assert_cmpint(usability(scene, STABLE), ==, USABLE);
-	g_assert_cmpint(usability(scene, TEMPORARY), ==, USABLE_NOT_DEPRECATED);
-	fake_address_gone(scene->fake, 1, TEMPORARY);
-	fake_temporary(scene->fake, 1, LATER);
-	scene_later(scene, 100);
+	answer_for(scene, 400);
 	g_assert_cmpint(usability(scene, STABLE), ==, USABLE_NOT_STABLE);
+	g_assert_cmpint(usability(scene, TEMPORARY), ==, USABLE);
+	g_assert_cmpuint(count(fake, TEMPORARY), ==, 1);
+	fake_temporary(scene->fake, 1, LATER);
+	answer_for(scene, 400);
+	g_assert_cmpint(usability(scene, TEMPORARY), ==, USABLE_NOT_DEPRECATED);
+	g_assert_cmpuint(count(fake, LATER), ==, 1);
+	g_assert_cmpuint(count(fake, TEMPORARY), ==, 0);
+	g_assert_cmpuint(count_tries(scene, STABLE), ==, 0);
+	fake_address_gone(scene->fake, 1, TEMPORARY);
 	fake_address_gone(scene->fake, 1, LATER);
 	scene_later(scene, 100);
 	g_assert_cmpint(usability(scene, STABLE), ==, USABLE);
+}
+
+/* A network that is given up takes its temporary address along: what is fresh is used. */
+static void old_network_hides_nothing_of_the_new(struct scene *scene, gconstpointer data)
+{
+	set_up(scene, true);
+	fake_address(scene->fake, 1, "2001:db8:77::1");
+	fake_temporary(scene->fake, 1, TEMPORARY); /* deprecated */
+	scene_later(scene, 100);
+	g_assert_cmpint(usability(scene, "2001:db8:77::1"), ==, USABLE);
+	fake_temporary(scene->fake, 1, "2001:db8:77::aaaa");
+	scene_later(scene, 100);
+	g_assert_cmpint(usability(scene, "2001:db8:77::aaaa"), ==, USABLE);
+	g_assert_cmpint(usability(scene, "2001:db8:77::1"), ==, USABLE_NOT_STABLE);
+	g_assert_cmpint(usability(scene, TEMPORARY), ==, USABLE_NOT_DEPRECATED);
 }
 
 static void several_of_ipv4_are_all_used(struct scene *scene, gconstpointer data)
@@ -291,8 +314,9 @@ int main(int argc, char **argv)
 	ADD("choose/rules-may-use-both", rules_may_use_both);
 	ADD("choose/preference-is-read-again-with-each-new-one",
 	    preference_is_read_again_with_each_new_one);
-	ADD("choose/stable-address-is-used-while-no-other-is-fresh",
-	    stable_is_used_while_none_is_fresh);
+	ADD("choose/last-one-is-used-until-the-next-is-there",
+	    last_one_is_used_until_the_next_is_there);
+	ADD("choose/old-network-hides-nothing-of-the-new", old_network_hides_nothing_of_the_new);
 	ADD("choose/several-ipv4-addresses-are-all-used", several_of_ipv4_are_all_used);
 	ADD("choose/endpoint-is-the-preferred-one", endpoint_is_the_preferred_one);
 	ADD("choose/preferred-is-one-of-each-link-and-family",
