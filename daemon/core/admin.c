@@ -125,30 +125,6 @@ int engine_subflow_add(struct engine *engine, uint32_t token, const struct subfl
 	return r;
 }
 
-static void drop_announced(struct engine *engine, struct connection *connection,
-			   struct announced *announced)
-{
-	if (announced->listening)
-		engine->ops->unlisten(engine->kernel, &announced->addr);
-	connection_remove_announced(connection, announced);
-}
-
-/*
- * The kernel has forgotten the address with the subflow, which no policy wants announced: telling
- * the peer again would have it join again.
- */
-static void drop_announced_by_hand(struct engine *engine, struct connection *connection,
-				   const struct mptcpd_addr *addr)
-{
-	for (size_t i = connection->n_announced; i-- > 0;) {
-		struct announced *announced = &connection->announced[i];
-
-		if ((announced->wanted_by == WANTED_BY_ADMIN || announced->adopted) &&
-		    addr_equal_host(&announced->addr, addr))
-			drop_announced(engine, connection, announced);
-	}
-}
-
 int engine_subflow_delete(struct engine *engine, uint32_t token, const struct mptcpd_addr *local,
 			  const struct mptcpd_addr *remote, uint64_t now_ms)
 {
@@ -163,11 +139,11 @@ int engine_subflow_delete(struct engine *engine, uint32_t token, const struct mp
 	    (subflow->banned && !subflow_is_seen(subflow)))
 		return -ENOENT;
 	if (subflow_is_seen(subflow)) {
-		r = engine_destroy(engine, connection, subflow, now_ms);
+		r = engine_take_back(engine, connection, subflow);
+		if (r == 0)
+			r = engine_destroy(engine, connection, subflow, now_ms);
 		if (r < 0)
 			return r;
-		if (subflow->state == SUBFLOW_CLOSING)
-			drop_announced_by_hand(engine, connection, &subflow->local);
 	}
 	subflow->wanted_by = WANTED_BY_NONE;
 	subflow->gone = false;
@@ -239,25 +215,11 @@ int engine_announce(struct engine *engine, uint32_t token, const struct mptcpd_a
 	announced->ifindex = ifindex;
 	announced->wanted_by = WANTED_BY_ADMIN;
 	announced->sent = announced->wanted = true;
-	announced->banned = false;
+	announced->banned = announced->forgotten = false;
 	announced->is_local = model_find_local(&engine->model, addr, 0);
 	engine_mark_dirty(engine, connection);
 	engine_settled(engine, connection);
 	return 0;
-}
-
-/* What a plan wants announced stays known, so that no plan announces it again. */
-static void take_back(struct engine *engine, struct connection *connection,
-		      struct announced *announced)
-{
-	if (announced->wanted_by == WANTED_BY_ADMIN || announced->adopted) {
-		drop_announced(engine, connection, announced);
-		return;
-	}
-	if (announced->listening)
-		engine->ops->unlisten(engine->kernel, &announced->addr);
-	announced->sent = announced->listening = announced->forgotten = false;
-	announced->banned = true;
 }
 
 /* The peer closes what uses the address; no plan makes that again. */
@@ -288,7 +250,7 @@ int engine_withdraw(struct engine *engine, uint32_t token, uint8_t id, uint64_t 
 		return r == -EINVAL ? -ENOENT : r;
 	for (size_t i = connection->n_announced; i-- > 0;)
 		if (connection->announced[i].id == id)
-			take_back(engine, connection, &connection->announced[i]);
+			engine_ban_announced(engine, connection, &connection->announced[i]);
 	ban_subflows(connection, id);
 	engine_mark_dirty(engine, connection);
 	engine_settled(engine, connection);

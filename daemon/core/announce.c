@@ -200,6 +200,53 @@ static bool is_mended(struct engine *engine, struct connection *connection,
 	       engine_correct_id(engine, connection, &announced->addr, announced->id);
 }
 
+void engine_ban_announced(struct engine *engine, struct connection *connection,
+			  struct announced *announced)
+{
+	if (announced->wanted_by == WANTED_BY_ADMIN || announced->adopted) {
+		forget(engine, connection, announced);
+		return;
+	}
+	if (announced->listening)
+		engine->ops->unlisten(engine->kernel, &announced->addr);
+	announced->sent = announced->listening = announced->forgotten = false;
+	announced->wanted = false;
+	announced->banned = true;
+}
+
+/* Is another subflow there that came of it? */
+static bool is_used_beside(const struct connection *connection, const struct announced *announced,
+			   const struct subflow *closing)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow != closing && subflow_is_seen(subflow) &&
+		    subflow->state != SUBFLOW_CLOSING && is_at(subflow, announced))
+			return true;
+	}
+	return false;
+}
+
+int engine_take_back(struct engine *engine, struct connection *connection,
+		     const struct subflow *closing)
+{
+	for (size_t i = connection->n_announced; i-- > 0;) {
+		struct announced *announced = &connection->announced[i];
+		int r;
+
+		if (!announced->sent || !is_at(closing, announced) ||
+		    is_used_beside(connection, announced, closing))
+			continue;
+		r = engine->ops->withdraw(engine->kernel, connection->token, announced->id);
+		r = engine_command(engine, connection, "REMOVE", r == -EINVAL ? 0 : r);
+		if (r < 0)
+			return r;
+		engine_ban_announced(engine, connection, announced);
+	}
+	return 0;
+}
+
 uint64_t engine_announce_wanted(struct engine *engine, struct connection *connection,
 				uint64_t now_ms)
 {

@@ -240,6 +240,9 @@ bool engine_close_unwanted(struct engine *engine, struct connection *connection,
 		if (subflow->state == SUBFLOW_ESTABLISHED && verdict.carried_on &&
 		    is_lost(engine, subflow))
 			r = withdraw_lost(engine, connection, subflow);
+		else if ((subflow->forbidden || subflow->dropped) &&
+			 subflow->origin == MPTCPD_ORIGIN_PEER)
+			r = engine_take_back(engine, connection, subflow);
 		if (r == 0)
 			r = engine_destroy(engine, connection, subflow, now_ms);
 		if (!engine_survives(engine, connection, r))

@@ -280,6 +280,19 @@ void engine_learn_announced(struct engine *engine, struct connection *connection
 void engine_announce_again(struct connection *connection, const struct mptcpd_addr *addr,
 			   uint64_t now_ms);
 /*
+ * Before a DESTROY on purpose: what was announced and led the peer there is taken back,
+ * unless other subflows came of it; told again, as after any DESTROY, it would have the peer come
+ * again at once. 0 or -errno.
+ */
+int engine_take_back(struct engine *engine, struct connection *connection,
+		     const struct subflow *closing);
+/*
+ * It was taken back on purpose. What a plan wants announced stays known, so that no plan announces
+ * it again; an administrator may.
+ */
+void engine_ban_announced(struct engine *engine, struct connection *connection,
+			  struct announced *announced);
+/*
  * The peer was told to forget the id, and the kernel did: who wants it announced has to wait. That
  * of the initial address is not known again until it is announced, or a subflow made from it.
  */

@@ -11,6 +11,8 @@
 #define BACK_OFF_MAX_MS 60000
 /* A peer that refuses is asked once more soon, then rarely. */
 #define REFUSED_FIRST_MS 2000
+/* One that closes what it accepted, again and again, more and more rarely. */
+#define TURNED_AWAY_MAX_MS 3600000
 
 /* ---- address ids ---- */
 
@@ -171,15 +173,20 @@ void engine_back_off(struct engine *engine, struct subflow *subflow, uint64_t no
 
 	subflow->failed = false;
 	subflow->refused =
+		subflow->turned_away ||
 		failure_is_refusal(subflow->error, subflow->has_reset, subflow->reset_reason);
 	if (subflow->attempts < UINT8_MAX)
 		subflow->attempts++;
 	if (subflow->refused && subflow->attempts == 1)
 		delay = REFUSED_FIRST_MS;
+	else if (subflow->turned_away && subflow->attempts <= 8)
+		delay = (uint64_t)BACK_OFF_MAX_MS << (subflow->attempts - 2);
+	else if (subflow->turned_away)
+		delay = TURNED_AWAY_MAX_MS;
 	else if (!subflow->refused && subflow->attempts <= 6)
 		delay = (uint64_t)BACK_OFF_FIRST_MS << (subflow->attempts - 1);
-	if (delay > BACK_OFF_MAX_MS)
-		delay = BACK_OFF_MAX_MS;
+	if (delay > TURNED_AWAY_MAX_MS)
+		delay = TURNED_AWAY_MAX_MS;
 	subflow->due_ms = now_ms + jitter(engine, delay);
 }
 

@@ -114,6 +114,7 @@ struct subflow {
 	bool fixed_id : 1; /* an administrator chose its local id */
 	bool pinned : 1; /* an administrator set its backup flag: no plan changes it */
 	bool stale : 1; /* its address or link was gone meanwhile: to be replaced */
+	bool turned_away : 1; /* the peer closed it soon after it had accepted it, for no reason it gave */
 	bool dropped : 1; /* a plugin dropped it: goes once another one carries the connection */
 	bool failed : 1; /* it ended and the engine has not set its next try yet */
 	bool origin_known : 1; /* false: adopted, so that only a plan can tell whose it is */
@@ -132,7 +133,7 @@ struct announced {
 	uint8_t wanted_by;
 	uint8_t attempts;
 	bool sent, listening, wanted;
-	bool banned; /* an administrator took it back: no plan announces it again */
+	bool banned; /* taken back on purpose: no plan announces it again */
 	bool adopted; /* nobody knows who announced it: left alone until a plan wants it too */
 	bool is_local; /* it was an address of ours when it was announced */
 	bool forgotten; /* the peer was told of it, and the kernel does not know it any more */

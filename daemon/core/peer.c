@@ -89,6 +89,20 @@ static void tell(struct model *model, struct connection *connection, enum change
 		change->remote = event->addr;
 }
 
+/* Who announces an address anew wants it tried anew (RFC 8684 section 3.4.1). */
+static void try_again(struct connection *connection, const struct mptcpd_addr *addr)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow->state != SUBFLOW_WANTED || !addr_equal(&subflow->remote, addr))
+			continue;
+		subflow->failed = subflow->refused = false;
+		subflow->attempts = 0;
+		subflow->due_ms = 0;
+	}
+}
+
 int peer_apply_announced(struct model *model, struct connection *connection,
 			 const struct event_peer_address *event, struct change *change)
 {
@@ -111,6 +125,7 @@ int peer_apply_announced(struct model *model, struct connection *connection,
 		connection->remote_removed = false;
 	else if (peer_keep(connection, event) < 0)
 		return 0;
+	try_again(connection, &event->addr);
 	change->refused = peer_refusal(model, connection, &event->addr);
 	tell(model, connection, CHANGE_ADDRESS_ANNOUNCED, event, change);
 	return 0;

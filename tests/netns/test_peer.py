@@ -321,6 +321,99 @@ def link_ours_ipv6():
     comes_back(IPV6, FULLMESH, cut_link)
 
 
+# ---- what is closed on purpose stays closed ----
+
+FORBID = """\
+[core]
+path-manager = userspace
+[interface:link2]
+flags = signal
+[policy:default]
+plugin = fullmesh forbid
+from = {}
+"""
+
+
+def pass_seconds(seconds):
+    end = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > end, seconds + 1, "a while")
+
+
+def goes_round(form, config, most):
+    """The server's policy forbids one address of the client, which was invited to join from it."""
+    server = FORBID.format(form.format(2, CLIENT))
+    with Scene(form, links=2, config=config, server=server) as scene:
+        wait_until(lambda: any(syn["source"] == scene.seen(2, CLIENT)
+                               for syn in scene.capture.joins()), 3, "a join that is forbidden")
+        pass_seconds(6)
+        joins = [syn for syn in scene.capture.joins() if syn["source"] == scene.seen(2, CLIENT)]
+        tap.note(f"{len(joins)} joins from there")
+        tap.at_most(len(joins), most, "joins from the forbidden address")
+        tap.true(scene.seen(2, CLIENT) not in {local for local, _ in scene.pairs()}, "it is out")
+        tap.true((scene.seen(1, CLIENT), scene.seen(1, SERVER)) in scene.pairs(), "the initial one")
+
+
+@tap.test("/peer/forbidden/plain-client-joins-once-ipv4")
+def forbidden_plain_ipv4():
+    goes_round(IPV4, None, 1)
+
+
+@tap.test("/peer/forbidden/plain-client-joins-once-ipv6")
+def forbidden_plain_ipv6():
+    goes_round(IPV6, None, 1)
+
+
+@tap.test("/peer/forbidden/ours-asks-ever-more-rarely-ipv4")
+def forbidden_ours_ipv4():
+    goes_round(IPV4, FULLMESH, 4)  # two pairs, at once and 2 s later
+
+
+@tap.test("/peer/forbidden/ours-asks-ever-more-rarely-ipv6")
+def forbidden_ours_ipv6():
+    goes_round(IPV6, FULLMESH, 4)
+
+
+def stays_deleted(form, config):
+    """The server's administrator announces an address, and deletes what comes of it."""
+    with Scene(form, links=2, config=config, server=FULLMESH) as scene:
+        token = scene.server.connections()[0]["token"]
+        second = scene.seen(2, SERVER)
+        scene.other.ctl("announce", token, second, "id", "9")
+        wait_until(lambda: second in joined(scene), 3, "a join", scene.pairs)
+        if config:
+            scene.await_pairs(scene.mesh((1, 2)))
+        for subflow in scene.server.subflows(token):
+            if subflow["local"][0] == second:
+                bracketed = "[{}]:{}" if ":" in second else "{}:{}"
+                scene.other.ctl("subflow", "delete", token, bracketed.format(*subflow["local"]),
+                                bracketed.format(*subflow["remote"]))
+        wait_until(lambda: second not in joined(scene), 3, "deleted", scene.pairs)
+        count = len(scene.capture.joins())
+        pass_seconds(4)
+        tap.equal(len(scene.capture.joins()), count, "joins since")
+        tap.equal(announced(scene), set(), "announced")
+
+
+@tap.test("/peer/deleted/with-its-announcement-plain-client-ipv4")
+def deleted_plain_ipv4():
+    stays_deleted(IPV4, None)
+
+
+@tap.test("/peer/deleted/with-its-announcement-plain-client-ipv6")
+def deleted_plain_ipv6():
+    stays_deleted(IPV6, None)
+
+
+@tap.test("/peer/deleted/with-its-announcement-ours-ipv4")
+def deleted_ours_ipv4():
+    stays_deleted(IPV4, FULLMESH)
+
+
+@tap.test("/peer/deleted/with-its-announcement-ours-ipv6")
+def deleted_ours_ipv6():
+    stays_deleted(IPV6, FULLMESH)
+
+
 # ---- announcements of both families ----
 
 SIGNAL = FULLMESH + "[interface:link*]\nflags = signal\n"

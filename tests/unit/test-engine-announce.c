@@ -253,21 +253,94 @@ static void withdraws_what_the_kernel_forgot(struct scene *scene, gconstpointer 
 {
 	uint8_t id;
 	struct fake_connection *fake = announcing(scene, &id);
-	struct mptcpd_addr local = fake->subflows[1].local, remote = fake->subflows[1].remote;
 
-	g_assert_cmpint(engine_subflow_delete(scene->engine, SCENE_TOKEN, &local, &remote,
-					      scene->now_ms),
-			==, 0);
+	fake_policy.dropped_local = fake->subflows[1].local;
+	fake_policy.dropped_remote = fake->subflows[1].remote;
+	scene->fake->fail[FAKE_ANNOUNCE] = -ENOMEM;
+	scene_ask(scene);
+	fake_answer(scene->fake, 0);
 	want_no_more(scene);
 	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 1);
 	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 0);
+	scene_later(scene, 5000);
 	scene_later(scene, 200);
+	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 2);
 	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 1);
 	g_assert_cmpint(scene_record(scene, FAKE_WITHDRAW, 0)->result, ==, 0);
 	g_assert_false(is_told(fake, id));
 	scene_later(scene, 10000);
-	g_assert_cmpuint(scene->fake->n_commands, ==, 3);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 5);
 	g_assert_cmpuint(scene_connection(scene)->n_announced, ==, 0);
+}
+
+/* ---- closed on purpose: not told again ---- */
+
+static void delete_subflow(struct scene *scene, const struct fake_subflow *subflow)
+{
+	struct mptcpd_addr local = subflow->local, remote = subflow->remote;
+
+	g_assert_cmpint(engine_subflow_delete(scene->engine, SCENE_TOKEN, &local, &remote,
+					      scene->now_ms),
+			==, 0);
+	scene_later(scene, 10000);
+}
+
+static void takes_back_what_led_to_the_deleted(struct scene *scene, gconstpointer data)
+{
+	struct mptcpd_addr addr = fake_addr(ADDRESS);
+	struct fake_connection *fake = serving(scene);
+
+	/* the policy's, and then an administrator's own */
+	for (int i = 0; i < 2; i++) {
+		delete_subflow(scene, &fake->subflows[1]);
+		g_assert_cmpint(scene->fake->log[0].command, ==, FAKE_WITHDRAW);
+		g_assert_cmpint(scene->fake->log[1].command, ==, FAKE_DESTROY);
+		g_assert_cmpuint(scene->fake->n_commands, ==, 2);
+		set_link(scene, 2, false);
+		set_link(scene, 2, true);
+		g_assert_cmpuint(scene->fake->n_commands, ==, 2);
+		fake_forget_log(scene->fake);
+		g_assert_cmpint(engine_announce(scene->engine, SCENE_TOKEN, &addr,
+						i ? 9 : scene_connection(scene)->announced[0].id, 2,
+						scene->now_ms),
+				==, 0);
+		fake_policy.announced.family = 0;
+		fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1007");
+		scene_later(scene, 10000);
+		g_assert_cmpuint(scene->fake->n_commands, ==, 1);
+		fake_forget_log(scene->fake);
+	}
+}
+
+static void keeps_what_leads_to_others(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = serving(scene);
+
+	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.2:1000");
+	scene_run(scene);
+	delete_subflow(scene, &fake->subflows[1]);
+	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 0);
+	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 1);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 2);
+}
+
+static void does_not_invite_what_is_forbidden(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = serving(scene);
+
+	fake_policy.forbidden = fake_addr(ADDRESS);
+	scene_ask(scene);
+	g_assert_cmpint(scene->fake->log[0].command, ==, FAKE_WITHDRAW);
+	g_assert_cmpint(scene->fake->log[1].command, ==, FAKE_DESTROY);
+	for (int i = 0; i < 3; i++) {
+		scene_later(scene, 10000);
+		fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1001");
+		scene_run(scene);
+		g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
+	}
+	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 0);
+	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 1);
+	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 4);
 }
 
 static void what_a_person_takes_back_stays_so(struct scene *scene, gconstpointer data)
@@ -301,5 +374,8 @@ int main(int argc, char **argv)
 	ADD("withdraw/is-done-when-the-kernel-knows-nothing", has_nothing_to_withdraw);
 	ADD("withdraw/reaches-what-the-kernel-forgot", withdraws_what_the_kernel_forgot);
 	ADD("announce/what-a-person-takes-back-stays-so", what_a_person_takes_back_stays_so);
+	ADD("banned/where-a-person-deleted-what-came-of-it", takes_back_what_led_to_the_deleted);
+	ADD("banned/not-where-others-came-of-it", keeps_what_leads_to_others);
+	ADD("banned/where-what-comes-of-it-is-forbidden", does_not_invite_what_is_forbidden);
 	return g_test_run();
 }

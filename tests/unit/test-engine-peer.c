@@ -146,7 +146,6 @@ static void knows_the_initial_by_another_id(struct scene *scene, gconstpointer d
 	fake_removed(scene->fake, SCENE_TOKEN, 0);
 	fake_announced(scene->fake, SCENE_TOKEN, 4, SCENE_SERVER);
 	scene_run(scene);
-	scene_later(scene, 1201);
 	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 3);
 	fake_answer(scene->fake, 0);
 	scene_run(scene);
@@ -189,6 +188,32 @@ static void lets_id_0_be_no_other_address(struct scene *scene, gconstpointer dat
 	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 0);
 }
 
+/* ---- a peer that takes what it does not keep ---- */
+
+static void asks_who_turns_it_away_ever_more_rarely(struct scene *scene, gconstpointer data)
+{
+	static const uint64_t waits_s[] = {2, 60, 120, 240, 480, 960, 1920, 3600, 3600};
+	struct fake_connection *fake = scene_meshed(scene);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(waits_s); i++) {
+		fake_forget_log(scene->fake);
+		fake_reset(scene->fake, fake, 1, 0);
+		scene_run(scene);
+		scene_later(scene, waits_s[i] * 800 - 1);
+		g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 0);
+		scene_later(scene, waits_s[i] * 400 + 2);
+		g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 1);
+		fake_answer(scene->fake, 0);
+		scene_run(scene);
+	}
+	/* what is announced anew is tried anew */
+	fake_forget_log(scene->fake);
+	fake_reset(scene->fake, fake, 1, 0);
+	fake_announced(scene->fake, SCENE_TOKEN, 5, SCENE_SERVER);
+	scene_run(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 1);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -202,5 +227,6 @@ int main(int argc, char **argv)
 	ADD("peer/gives-the-initial-another-id", knows_the_initial_by_another_id);
 	ADD("peer/withdraws-the-initial-by-all-its-ids", forgets_the_initial_by_all_its_ids);
 	ADD("peer/gives-id-0-to-another-address", lets_id_0_be_no_other_address);
+	ADD("peer/turns-away-what-it-accepted", asks_who_turns_it_away_ever_more_rarely);
 	return g_test_run();
 }

@@ -493,6 +493,12 @@ static void calm_down(void)
 		fake_run(world->fake, world->engine, world->now);
 		world->now += 10000;
 	}
+	/* a peer that closed what it had accepted is asked once an hour */
+	for (int i = 0; i < 2; i++) {
+		world->now += 4400000;
+		fake_run(world->fake, world->engine, world->now);
+		fake_answer(world->fake, 0);
+	}
 	fake_run(world->fake, world->engine, world->now);
 	fake_forget_log(world->fake);
 	world->now += 61000;

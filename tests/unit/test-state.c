@@ -166,7 +166,8 @@ static void make_example(struct example *example)
 						   .wanted_by = WANTED_BY_ADMIN,
 						   .sent = true,
 						   .listening = true,
-						   .is_local = true};
+						   .is_local = true,
+						   .banned = true};
 	example->announced[1] = (struct announced){.addr = addr("10.0.3.1"), .id = 6};
 }
 
@@ -234,7 +235,7 @@ static void check_rest(const struct world *world, const struct example *example)
 		g_assert_cmpuint(announced->id, ==, example->announced[i].id);
 		g_assert_cmpuint(announced->ifindex, ==, example->announced[i].ifindex);
 		g_assert_cmpint(announced->sent && announced->listening && announced->is_local &&
-					announced->wanted_by_admin,
+					announced->banned && announced->wanted_by_admin,
 				==, i == 0);
 	}
 	for (size_t i = 0; got < sizeof(memory); i++) {

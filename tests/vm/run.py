@@ -25,7 +25,7 @@ NETNS = ROOT / "tests/netns"
 SCRIPTS = ("harness", "main", "links", "standing", "restart", "direct", "endpoints", "life", "peer", "twins",
            "temporary", "truth")
 PROGRAMS = ("test-kernel", "test-connection")
-BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "tests/netns/traffic", "tests/netns/storm",
+BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "tests/netns/traffic", "tests/netns/storm", "tests/netns/forbid.so",
          *(f"tests/netns/{program}" for program in PROGRAMS))
 MODULES = ("veth", "tcp_diag", "mptcp_diag", "sch_tbf", "bridge", "macvlan", "tun",
            "nf_tables", "nft_chain_nat", "nft_masq")
