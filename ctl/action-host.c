@@ -91,16 +91,16 @@ static int parse_which(int n_args, char **args, uint8_t min_id, uint8_t *ret_id,
 	const char *value;
 	int code, i = 0;
 
+	*ret_id = 0;
+	*ret_address = (struct argument_address){0};
+	*ret_n = 1;
 	if (n_args < 1)
 		return ctl_usage("which endpoint? Expected id N or ADDRESS");
-	*ret_id = 0;
 	if (strcmp(args[0], "id") == 0) {
 		code = argument_value(n_args, args, &i, &value);
-		*ret_address = (struct argument_address){0};
 		*ret_n = 2;
 		return code ? code : argument_id(value, min_id, ret_id);
 	}
-	*ret_n = 1;
 	return argument_address(args[0], ARGUMENT_PORT_MAY, ret_address);
 }
 

@@ -63,8 +63,10 @@ static int load_connection(struct direct *direct, uint32_t token,
 	if (r < 0)
 		return r;
 	*ret_connection = model_find_connection(&direct->model, token);
-	return *ret_connection ? 0
-			       : direct_fail(direct, -ENOENT, "no connection with token %x", token);
+	if (*ret_connection)
+		return 0;
+	direct_fail(direct, -ENOENT, "no connection with token %x", token);
+	return -ENOENT;
 }
 
 /* Which ids the connection uses, and the one of an address. */

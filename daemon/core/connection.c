@@ -44,18 +44,22 @@ static void *grow(void *array, uint8_t *room, size_t size)
 	return array;
 }
 
-struct subflow *connection_add_subflow(struct connection *connection)
+/* While there is room. */
+static struct subflow *append_subflow(struct connection *connection)
 {
 	struct subflow *subflow;
 
-	if (connection->n_subflows == ROOM_MAX)
-		return NULL;
 	if (connection->n_subflows == connection->room_subflows)
 		connection->subflows = grow(connection->subflows, &connection->room_subflows,
 					    sizeof(*connection->subflows));
 	subflow = &connection->subflows[connection->n_subflows++];
 	*subflow = (struct subflow){.wanted_by = WANTED_BY_NONE};
 	return subflow;
+}
+
+struct subflow *connection_add_subflow(struct connection *connection)
+{
+	return connection->n_subflows < ROOM_MAX ? append_subflow(connection) : NULL;
 }
 
 void connection_remove_subflow(struct connection *connection, struct subflow *subflow)
@@ -190,10 +194,10 @@ void model_close_connection(struct model *model, struct connection *connection,
 	connection->n_announced = connection->n_failures = 0;
 }
 
-/* The initial subflow, as CREATED or the dump of its connection tells it. */
+/* The initial subflow, the first one of a new connection. */
 static void add_initial(struct model *model, struct connection *connection, uint64_t now_ms)
 {
-	struct subflow *subflow = connection_add_subflow(connection);
+	struct subflow *subflow = append_subflow(connection);
 	const struct local *local;
 
 	subflow->local = connection->local;
