@@ -170,7 +170,8 @@ struct mptcpctl_aside {
 /* Something that is not as it should be. */
 struct mptcpctl_warning {
 	const struct mptcpctl_warning *next;
-	const char *reason; /* a word: "blackhole", "mptcp-disabled", "rp-filter", more by addition */
+	const char
+		*reason; /* a word: "blackhole", "mptcp-disabled", "rp-filter", more by addition */
 	const char *text; /* what it means */
 	const char *remedy; /* what helps, or NULL */
 };
