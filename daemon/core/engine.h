@@ -111,7 +111,7 @@ const struct engine_counters *engine_counters(const struct engine *engine);
 size_t engine_count_policy(const struct engine *engine, const struct policy *policy);
 /*
  * Have subflows measured. True: what the model has is fresh, or cannot be had fresher; fresh is a
- * quarter of a second, or ten times as long as it takes. False: a snapshot of connections is asked
+ * quarter of a second, or twenty times as long as it takes. False: a snapshot of connections is asked
  * for in the next settle, and its RESYNCED or SNAPSHOT_FAILED says that it is done.
  */
 bool engine_measure(struct engine *engine, uint64_t now_ms);
