@@ -32,16 +32,20 @@ int engine_endpoint_change(struct engine *engine, const struct event_endpoint *e
 {
 	struct endpoint *seen = find(engine, endpoint);
 	struct event_endpoint is;
+	bool closes;
 	int r;
 
 	if (!seen)
 		return -ENOENT;
+	closes = (seen->flags ^ endpoint->flags) & MPTCPD_FLAG_FULLMESH;
 	is = (struct event_endpoint){.addr = seen->addr,
 				     .flags = endpoint->flags,
 				     .ifindex = seen->ifindex,
 				     .id = seen->id};
 	r = engine_command(engine, NULL, "SET_FLAGS",
 			   engine->ops->endpoint_flags(engine->kernel, &is));
+	if (r == 0 && closes)
+		need_closed(engine, &is.addr, now_ms);
 	if (r == 0)
 		/* owned_compare() finds out whose doing it is. */
 		engine_event(engine, &(struct event){.type = EVENT_ENDPOINT, .endpoint = is},

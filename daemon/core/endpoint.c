@@ -54,6 +54,15 @@ static bool is_race(int r)
 	return r == -EEXIST || r == -EBUSY || r == -ERANGE;
 }
 
+/* The table is full, as it is now: others come and go, and the model may not know. */
+static void learn_size(struct engine *engine)
+{
+	struct event_endpoint list[ENDPOINTS_OWNED_MAX];
+	int n = engine->ops->own_addresses(engine->kernel, 0, list, ENDPOINTS_OWNED_MAX);
+
+	engine->endpoints.max = n > 0 ? (uint32_t)n : 0;
+}
+
 static void add(struct engine *engine, struct owned *owned, uint64_t now_ms)
 {
 	struct endpoint *there = owned_find_seen(&engine->model, &owned->want.addr);
@@ -66,11 +75,16 @@ static void add(struct engine *engine, struct owned *owned, uint64_t now_ms)
 	is.id = there ? 0 : owned_choose_id(engine, owned);
 	r = engine->ops->endpoint_add(engine->kernel, &is);
 	engine_command(engine, NULL, "ADD_ADDR", is_race(r) ? 0 : r);
-	if (r == -ERANGE)
-		engine->endpoints.full = (uint32_t)count_seen(&engine->model);
+	if (r < 0)
+		refresh(engine);
+	if (r == -ERANGE) {
+		/* No fault of its own: it has its turn when there is a place. */
+		learn_size(engine);
+		owned->due_ms = now_ms + RETRY_FIRST_MS;
+		return;
+	}
 	if (r < 0) {
 		owned->due_ms = now_ms + back_off(&owned->attempts);
-		refresh(engine);
 		return;
 	}
 	owned->is = is;
@@ -87,8 +101,11 @@ static void add(struct engine *engine, struct owned *owned, uint64_t now_ms)
 
 static void take_away(struct engine *engine, struct owned *owned, uint64_t now_ms)
 {
-	int r = engine->ops->endpoint_delete(engine->kernel, &owned->is);
+	int r;
 
+	if (!owned_is_so(engine, owned))
+		return;
+	r = engine->ops->endpoint_delete(engine->kernel, &owned->is);
 	/* EINVAL: it is not there, which is what was wanted. */
 	engine_command(engine, NULL, "DEL_ADDR", r == -EINVAL ? 0 : r);
 	if (r < 0 && r != -EINVAL) {
@@ -108,7 +125,7 @@ static void change_flags(struct engine *engine, struct owned *owned, uint32_t fl
 	struct event_endpoint is = owned->is;
 	int r;
 
-	if (flags == owned->is.flags)
+	if (flags == owned->is.flags || !owned_is_so(engine, owned))
 		return;
 	is.flags = flags;
 	r = engine_command(engine, NULL, "SET_FLAGS",
@@ -192,26 +209,48 @@ static void wake_waiting(struct endpoints *endpoints)
 			endpoints->owned[i].due_ms = 0;
 }
 
+/* Those that have a record before those that need one: what the plan wants loses none. */
+static void mark_planned(struct engine *engine)
+{
+	struct endpoints *endpoints = &engine->endpoints;
+	const struct plan *plan = &engine->plan;
+
+	for (size_t i = 0; i < plan->n_endpoints; i++) {
+		struct owned *owned = owned_find(endpoints, &plan->endpoints[i].addr);
+
+		if (owned)
+			owned->planned = true;
+	}
+	for (size_t i = 0; i < plan->n_endpoints; i++) {
+		const struct mptcpd_addr *addr = &plan->endpoints[i].addr;
+		struct owned *owned =
+			owned_find(endpoints, addr) ? NULL : owned_add(endpoints, addr);
+
+		if (owned)
+			owned->planned = true;
+	}
+}
+
 /* Which of the planned find a place, the first ones first. */
 static void match_plan(struct engine *engine)
 {
 	struct endpoints *endpoints = &engine->endpoints;
-	size_t room = endpoints->max ? endpoints->max - count_foreign(engine) : SIZE_MAX;
+	size_t n_foreign = count_foreign(engine), room = SIZE_MAX;
 	bool was_wanted[ENDPOINTS_OWNED_MAX] = {false};
 
 	for (size_t i = 0; i < endpoints->n_owned; i++) {
 		was_wanted[i] = endpoints->owned[i].wanted;
 		endpoints->owned[i].wanted = endpoints->owned[i].planned = false;
 	}
+	if (endpoints->max)
+		room = endpoints->max > n_foreign ? endpoints->max - n_foreign : 0;
+	mark_planned(engine);
 	for (size_t i = 0; i < engine->plan.n_endpoints; i++) {
 		const struct mptcpd_endpoint *want = &engine->plan.endpoints[i];
 		struct owned *owned = owned_find(endpoints, &want->addr);
 
 		if (!owned)
-			owned = owned_add(endpoints, &want->addr);
-		if (!owned)
-			break;
-		owned->planned = true;
+			continue;
 		owned->want = *want;
 		if (is_foreign(engine, owned)) {
 			notice(engine, NOTICE_ENDPOINT_FOREIGN, owned, 0);
@@ -334,20 +373,6 @@ static uint64_t next_due(const struct engine *engine, uint64_t now_ms)
 	return next;
 }
 
-/* Has the table room for fewer than there are? What was found full may have changed since. */
-static void learn_size(struct engine *engine)
-{
-	struct endpoints *endpoints = &engine->endpoints;
-
-	if (!endpoints->full || engine->resync[SNAPSHOT_ENDPOINTS].wanted ||
-	    engine->model.snapshot[SNAPSHOT_ENDPOINTS].open)
-		return;
-	endpoints->max = (uint32_t)count_seen(&engine->model);
-	if (endpoints->max < endpoints->full)
-		endpoints->max = endpoints->full;
-	endpoints->full = 0;
-}
-
 static void compare_all(struct engine *engine)
 {
 	for (size_t i = 0; i < engine->endpoints.n_owned; i++)
@@ -365,7 +390,6 @@ void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms)
 		endpoints->due_ms = UINT64_MAX; /* what it made last stays */
 		return;
 	}
-	learn_size(engine);
 	ask_plugin(engine);
 	compare_all(engine);
 	match_plan(engine);
@@ -411,7 +435,8 @@ void engine_leave(struct engine *engine, uint64_t now_ms)
 {
 	struct endpoints *endpoints = &engine->endpoints;
 
-	for (size_t i = 0; i < endpoints->n_owned; i++) {
+	/* Before the first snapshot nobody knows what is there: all stay, recorded. */
+	for (size_t i = 0; endpoints->known && i < endpoints->n_owned; i++) {
 		struct owned *owned = &endpoints->owned[i];
 
 		owned_compare(engine, owned);

@@ -61,7 +61,6 @@ struct endpoints {
 	size_t n_leaving;
 	bool known; /* the first snapshot of endpoints is complete */
 	bool dirty;
-	uint32_t full; /* how many there were when the kernel took no more; 0: it did not refuse */
 	bool is_tight; /* it is full, and one of ours waits for a place */
 	uint32_t max; /* size of the kernel's table, once it was found full; 0: unknown */
 	uint64_t due_ms; /* next look */

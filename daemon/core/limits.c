@@ -48,7 +48,7 @@ static bool take_over_others(struct engine *engine)
 	struct endpoints *endpoints = &engine->endpoints;
 	const struct event_limits *seen = &engine->model.limits;
 
-	if (same_limits(seen, &endpoints->ours))
+	if (!engine->model.limits_known || same_limits(seen, &endpoints->ours))
 		return false;
 	take_over(&endpoints->before.subflows, &endpoints->ours.subflows, seen->subflows);
 	take_over(&endpoints->before.add_addr_accepted, &endpoints->ours.add_addr_accepted,

@@ -16,8 +16,7 @@
 
 static bool is_concerned(const struct connection *connection)
 {
-	return connection->path_manager != PATH_MANAGER_USERSPACE &&
-	       connection->state != MPTCPD_CONNECTION_CLOSING;
+	return connection->path_manager != PATH_MANAGER_USERSPACE;
 }
 
 static bool has_address(const struct subflow *subflow, const struct mptcpd_addr *addr)
@@ -26,10 +25,13 @@ static bool has_address(const struct subflow *subflow, const struct mptcpd_addr 
 			  : addr_equal_host(&subflow->local, addr);
 }
 
-/* Would deleting the endpoint close this subflow, of those that carry something? */
+/*
+ * Would deleting the endpoint close this subflow, of those that carry something? One that is closing
+ * may have a direction open; or the kernel spared it, as it does where no data came yet.
+ */
 static bool begins_there(const struct subflow *subflow, const struct mptcpd_addr *addr)
 {
-	bool alive = subflow->state == SUBFLOW_ESTABLISHED ||
+	bool alive = subflow->state == SUBFLOW_ESTABLISHED || subflow->state == SUBFLOW_CLOSING ||
 		     (subflow->state == SUBFLOW_PENDING && subflow->initial);
 
 	return alive && !subflow->gone && has_address(subflow, addr);
@@ -38,7 +40,7 @@ static bool begins_there(const struct subflow *subflow, const struct mptcpd_addr
 static bool uses(const struct connection *connection, const struct mptcpd_addr *addr)
 {
 	/* Of one just found, subflows may be unknown. */
-	if (connection->adopted && addr_equal_host(&connection->local, addr))
+	if (connection->adopted)
 		return true;
 	for (size_t i = 0; i < connection->n_subflows; i++)
 		if (begins_there(&connection->subflows[i], addr))
@@ -88,7 +90,9 @@ static bool can_be_made_again(const struct connection *connection, const struct 
 {
 	uint32_t flags = owned->is.flags | (owned->planned ? owned->want.flags : 0);
 
+	/* Where one side has sent its last, nobody joins any more. */
 	return connection->side == MPTCPD_SIDE_CLIENT && !connection->deny_join_id0 &&
+	       connection->state != MPTCPD_CONNECTION_CLOSING &&
 	       (owned->is.flags & MPTCPD_FLAG_SUBFLOW) && !(flags & MPTCPD_FLAG_FULLMESH);
 }
 

@@ -63,7 +63,7 @@ struct kernel_ops {
 	/*
 	 * The kernel's list of our own addresses in the connection, with their ids; those that were
 	 * announced have MPTCPD_FLAG_SIGNAL. Returns how many, `room` at most; -EOPNOTSUPP before
-	 * Linux 6.9.
+	 * Linux 6.9. With token 0 the host's endpoints, which every kernel tells.
 	 */
 	int (*own_addresses)(void *kernel, uint32_t token, struct event_endpoint *ret_endpoints,
 			     size_t room);

@@ -95,6 +95,20 @@ void owned_compare(struct engine *engine, struct owned *owned)
 	seen->ours = true;
 }
 
+bool owned_is_so(struct engine *engine, const struct owned *owned)
+{
+	struct event_endpoint list[ENDPOINTS_OWNED_MAX];
+	int n = engine->ops->own_addresses(engine->kernel, 0, list, ENDPOINTS_OWNED_MAX);
+
+	for (int i = 0; i < n; i++)
+		if (list[i].id == owned->is.id && list[i].flags == owned->is.flags &&
+		    list[i].ifindex == owned->is.ifindex &&
+		    addr_equal(&list[i].addr, &owned->is.addr))
+			return true;
+	engine->resync[SNAPSHOT_ENDPOINTS].wanted = true;
+	return false;
+}
+
 void owned_choose_ids(struct engine *engine)
 {
 	for (size_t i = 0; i < engine->endpoints.n_owned; i++) {

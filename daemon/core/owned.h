@@ -20,6 +20,11 @@ uint8_t owned_choose_id(const struct engine *engine, const struct owned *owned);
 void owned_choose_ids(struct engine *engine);
 /* Compare with what the kernel has: others may have changed, deleted or replaced it. */
 void owned_compare(struct engine *engine, struct owned *owned);
+/*
+ * What the model knows may be half a minute old, and the kernel's commands overwrite what they meet:
+ * is it still as it was? If not, or if nobody can say, all are looked at anew.
+ */
+bool owned_is_so(struct engine *engine, const struct owned *owned);
 /* The kernel's endpoint with that address and port, whoever made it. NULL: none. */
 struct endpoint *owned_find_seen(const struct model *model, const struct mptcpd_addr *addr);
 

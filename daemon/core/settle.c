@@ -146,8 +146,10 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		snapshot_failed(engine, change, now_ms);
 	if (change->type == CHANGE_RESYNCED) {
 		engine->resync[change->snapshot].n_failed = 0;
-		change->after_loss = engine->resync[change->snapshot].lost;
-		engine->resync[change->snapshot].lost = false;
+		/* One that began before the loss does not make up for it: another is wanted. */
+		change->after_loss = engine->resync[change->snapshot].lost &&
+				     !engine->resync[change->snapshot].wanted;
+		engine->resync[change->snapshot].lost &= engine->resync[change->snapshot].wanted;
 		engine->counters.resyncs += change->after_loss;
 		engine->host_known |= change->snapshot == SNAPSHOT_HOST;
 		engine->host_dirty |= change->snapshot == SNAPSHOT_HOST;

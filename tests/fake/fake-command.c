@@ -129,8 +129,10 @@ static int own_addresses(void *kernel, uint32_t token, struct event_endpoint *re
 	struct fake_kernel *fake = kernel;
 	struct fake_record record = {.command = FAKE_IDS, .token = token};
 	struct fake_connection *connection = fake_find(fake, token);
-	int r = fake_answer_command(fake, &record, check(fake, token)), n = 0;
+	int r = fake_answer_command(fake, &record, token ? check(fake, token) : 0), n = 0;
 
+	if (r == 0 && !token)
+		return fake_list_endpoints(fake, ret_endpoints, room);
 	for (size_t i = 0; r == 0 && i < FAKE_ADDRESSES && (size_t)n < room; i++) {
 		const struct fake_address *entry = &connection->addresses[i];
 

@@ -62,6 +62,17 @@ void fake_endpoint_gone(struct fake_kernel *fake, uint8_t id)
 	*endpoint = (struct event_endpoint){0};
 }
 
+int fake_list_endpoints(const struct fake_kernel *fake, struct event_endpoint *ret_endpoints,
+			size_t room)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < FAKE_ENDPOINTS && (size_t)n < room; i++)
+		if (fake->endpoints[i].id)
+			ret_endpoints[n++] = fake->endpoints[i];
+	return n;
+}
+
 static int answer(struct fake_kernel *fake, enum fake_command command,
 		  const struct event_endpoint *endpoint, int result)
 {
@@ -113,7 +124,8 @@ static void close_subflows(struct fake_kernel *fake, const struct mptcpd_addr *a
 	for (size_t c = 0; c < FAKE_CONNECTIONS; c++) {
 		struct fake_connection *connection = &fake->connections[c];
 
-		if (!connection->used || connection->path_manager != PATH_MANAGER_KERNEL)
+		if (!connection->used || connection->idle ||
+		    connection->path_manager != PATH_MANAGER_KERNEL)
 			continue;
 		for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
 			if (connection->subflows[i].used &&

@@ -201,6 +201,7 @@ static void queue_connection(struct fake_kernel *fake, const struct fake_connect
 		.side = type == EVENT_SNAPSHOT_CONNECTION ? MPTCPD_SIDE_UNKNOWN : connection->side,
 		.deny_join_id0 = type != EVENT_SNAPSHOT_CONNECTION && connection->deny_join_id0,
 		.fallback = connection->fallback,
+		.closing = type == EVENT_SNAPSHOT_CONNECTION && connection->shut,
 		.so_mark = type == EVENT_SNAPSHOT_CONNECTION ? connection->mark : 0,
 	};
 	queue(fake, &event);

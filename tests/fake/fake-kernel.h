@@ -65,6 +65,8 @@ struct fake_address {
 
 struct fake_connection {
 	bool used, established, deny_join_id0, fallback;
+	bool shut; /* one side has said that it sends no more */
+	bool idle; /* nothing was received yet: its own path manager passes it by */
 	uint32_t token, mark;
 	enum path_manager path_manager;
 	enum mptcpd_side side;
@@ -158,6 +160,8 @@ struct event_local *fake_find_local(struct fake_kernel *fake, uint32_t ifindex,
 				    const struct mptcpd_addr *addr);
 /* Count, log and answer a command; and the endpoint commands themselves. */
 int fake_answer_command(struct fake_kernel *fake, const struct fake_record *record, int result);
+int fake_list_endpoints(const struct fake_kernel *fake, struct event_endpoint *ret_endpoints,
+			size_t room);
 int fake_endpoint_add(void *kernel, const struct event_endpoint *endpoint);
 int fake_endpoint_delete(void *kernel, const struct event_endpoint *endpoint);
 int fake_endpoint_flags(void *kernel, const struct event_endpoint *endpoint);

@@ -1,183 +1,69 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The life of an endpoint: wanted, leaving, gone, and who needs it. */
+#include "life-scene.h"
+
 #include <errno.h>
-#include <glib.h>
 #include <string.h>
-
-#include "addr.h"
-#include "fake-kernel.h"
-#include "fake-policy.h"
-
-#define HOLD 5000 /* as in fake_rules */
-
-struct world {
-	struct fake_kernel *fake;
-	struct engine *engine;
-	uint64_t now;
-	size_t n_told; /* that one leaves, and is needed */
-	int needed_by; /* what the last one said */
-};
-
-static void on_notice(void *data, const struct notice *notice)
-{
-	struct world *world = data;
-
-	if (notice->type != NOTICE_ENDPOINT_LEAVING)
-		return;
-	world->n_told++;
-	world->needed_by = notice->error;
-}
-
-static void later(struct world *world, uint64_t ms)
-{
-	world->now += ms;
-	fake_run(world->fake, world->engine, world->now);
-}
-
-static void plug(struct world *world, uint32_t i)
-{
-	g_autofree char *name = g_strdup_printf("eth%u", i);
-	g_autofree char *address = g_strdup_printf("10.0.%u.1", i);
-
-	fake_link(world->fake, i, name, true, true);
-	fake_address(world->fake, i, address);
-}
-
-static void set_up(struct world *world, gconstpointer data)
-{
-	fake_policy_reset();
-	fake_rules.path_manager = PATH_MANAGER_KERNEL;
-	memset(world, 0, sizeof(*world));
-	world->now = 1000;
-	world->fake = fake_new();
-	world->fake->path_manager = PATH_MANAGER_KERNEL;
-	world->fake->limits = (struct event_limits){8, 8};
-	plug(world, 1);
-	plug(world, 2);
-	world->engine = engine_new(&(struct engine_setup){
-		.rules = &fake_rules,
-		.ops = &fake_ops,
-		.kernel = world->fake,
-		.observer = {.on_notice = on_notice, .data = world},
-		.seed = 1,
-	});
-	later(world, 0);
-	later(world, 100);
-	fake_forget_log(world->fake);
-}
-
-static void tear_down(struct world *world, gconstpointer data)
-{
-	fake_rules.path_manager = PATH_MANAGER_USERSPACE;
-	fake_rules.endpoint_flags = MPTCPD_FLAG_SUBFLOW;
-	engine_free(world->engine);
-	fake_free(world->fake);
-}
-
-static void connect_one(struct world *world, uint32_t token, enum mptcpd_side side)
-{
-	fake_connect(world->fake, token, side, "10.0.1.1:1000", "10.9.0.1:80");
-	fake_establish(world->fake, token);
-	later(world, 0);
-}
-
-/* And a second subflow over eth2, as the kernel's path manager makes it. */
-static void connect_two(struct world *world, uint32_t token, enum mptcpd_side side)
-{
-	connect_one(world, token, side);
-	fake_find(world->fake, token)->subflows[1] = (struct fake_subflow){
-		.used = true,
-		.syn_sent = true,
-		.ours = side == MPTCPD_SIDE_CLIENT,
-		.local = fake_addr("10.0.2.1:777"),
-		.remote = fake_addr("10.9.0.1:80"),
-		.local_id = 5,
-	};
-	fake_answer(world->fake, 0);
-	later(world, 0);
-}
-
-static bool is_there(struct world *world, const char *address)
-{
-	return fake_find_endpoint(world->fake, address) != NULL;
-}
-
-static struct explain_endpoint explain(struct world *world, const char *address)
-{
-	struct mptcpd_addr addr = fake_addr(address);
-	struct endpoint *seen = model_find_endpoint(engine_model(world->engine), 0, &addr);
-	struct explain_endpoint endpoint;
-
-	g_assert_nonnull(seen);
-	engine_explain_endpoint(world->engine, seen, world->now, &endpoint);
-	return endpoint;
-}
-
-static void reload(struct world *world)
-{
-	engine_set_rules(world->engine, &fake_rules, world->now);
-	later(world, 50);
-}
 
 /* ---- one link ---- */
 
 static void blink_costs_no_command(struct world *world, gconstpointer data)
 {
-	connect_one(world, 71, MPTCPD_SIDE_SERVER);
+	life_connect_one(world, 71, MPTCPD_SIDE_SERVER);
 	fake_forget_log(world->fake);
 	fake_route(world->fake, 1, false);
-	later(world, 50);
-	g_assert_cmpint(explain(world, "10.0.1.1").state, ==, ENDPOINT_LEAVING);
-	g_assert_cmpstr(explain(world, "10.0.1.1").reason, ==, "no-route");
-	g_assert_cmpuint(explain(world, "10.0.1.1").needed_by, ==, 1);
+	life_later(world, 50);
+	g_assert_cmpint(life_explain(world, "10.0.1.1").state, ==, ENDPOINT_LEAVING);
+	g_assert_cmpstr(life_explain(world, "10.0.1.1").reason, ==, "no-route");
+	g_assert_cmpuint(life_explain(world, "10.0.1.1").needed_by, ==, 1);
 	fake_route(world->fake, 1, true);
-	later(world, 50);
-	g_assert_cmpint(explain(world, "10.0.1.1").state, ==, ENDPOINT_PRESENT);
+	life_later(world, 50);
+	g_assert_cmpint(life_explain(world, "10.0.1.1").state, ==, ENDPOINT_PRESENT);
 	g_assert_cmpuint(world->fake->n_commands, ==, 0);
 	g_assert_cmpuint(world->n_told, ==, 0);
 }
 
 static void outlives_everything_while_needed(struct world *world, gconstpointer data)
 {
-	connect_one(world, 71, MPTCPD_SIDE_SERVER);
+	life_connect_one(world, 71, MPTCPD_SIDE_SERVER);
 	fake_forget_log(world->fake);
 	fake_link(world->fake, 1, "eth1", true, false);
-	later(world, 50);
+	life_later(world, 50);
 	g_assert_cmpuint(world->n_told, ==, 1);
 	g_assert_cmpint(world->needed_by, ==, 1);
 	fake_address_gone(world->fake, 1, "10.0.1.1");
-	later(world, 50);
+	life_later(world, 50);
 	fake_link_gone(world->fake, 1);
-	later(world, 100 * HOLD);
-	g_assert_true(is_there(world, "10.0.1.1"));
+	life_later(world, 100 * HOLD);
+	g_assert_true(life_is_there(world, "10.0.1.1"));
 	g_assert_cmpuint(world->fake->counts[FAKE_ENDPOINT_DELETE], ==, 0);
 	g_assert_cmpuint(world->n_told, ==, 1);
 	/* the last one that needs it ends */
 	fake_close(world->fake, 71, false);
-	later(world, 0);
-	later(world, 200);
-	g_assert_false(is_there(world, "10.0.1.1"));
+	life_later(world, 0);
+	life_later(world, 200);
+	g_assert_false(life_is_there(world, "10.0.1.1"));
 }
 
 static void goes_at_once_when_unused(struct world *world, gconstpointer data)
 {
-	connect_one(world, 71, MPTCPD_SIDE_CLIENT);
+	life_connect_one(world, 71, MPTCPD_SIDE_CLIENT);
 	fake_route(world->fake, 2, false);
-	later(world, 50);
-	g_assert_false(is_there(world, "10.0.2.1"));
-	g_assert_true(is_there(world, "10.0.1.1"));
+	life_later(world, 50);
+	g_assert_false(life_is_there(world, "10.0.2.1"));
+	g_assert_true(life_is_there(world, "10.0.1.1"));
 }
 
 static void is_backup_where_not_configured(struct world *world, gconstpointer data)
 {
-	connect_one(world, 71, MPTCPD_SIDE_SERVER);
+	life_connect_one(world, 71, MPTCPD_SIDE_SERVER);
 	fake_link(world->fake, 1, "never1", true, true);
-	later(world, 50);
+	life_later(world, 50);
 	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
 			 MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
-	g_assert_cmpstr(explain(world, "10.0.1.1").reason, ==, "policy");
+	g_assert_cmpstr(life_explain(world, "10.0.1.1").reason, ==, "policy");
 	fake_link(world->fake, 1, "eth1", true, true);
-	later(world, 50);
+	life_later(world, 50);
 	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
 			 MPTCPD_FLAG_SUBFLOW);
 	g_assert_cmpuint(world->fake->counts[FAKE_ENDPOINT_DELETE], ==, 0);
@@ -185,39 +71,39 @@ static void is_backup_where_not_configured(struct world *world, gconstpointer da
 
 static void other_flags_wait(struct world *world, gconstpointer data)
 {
-	connect_one(world, 71, MPTCPD_SIDE_CLIENT);
+	life_connect_one(world, 71, MPTCPD_SIDE_CLIENT);
 	fake_rules.endpoint_flags = MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_FULLMESH;
-	reload(world);
+	life_reload(world);
 	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
 			 MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
 	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.2.1")->flags, ==,
 			 MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_FULLMESH);
 	fake_rules.endpoint_flags = MPTCPD_FLAG_SIGNAL;
-	reload(world);
+	life_reload(world);
 	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
 			 MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
 	fake_close(world->fake, 71, false);
-	later(world, 0);
-	later(world, 200);
+	life_later(world, 0);
+	life_later(world, 200);
 	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
 			 MPTCPD_FLAG_SIGNAL);
 }
 
 static void other_manager_keeps_both(struct world *world, gconstpointer data)
 {
-	connect_two(world, 71, MPTCPD_SIDE_CLIENT);
+	life_connect_two(world, 71, MPTCPD_SIDE_CLIENT);
 	fake_rules.path_manager = world->fake->path_manager = PATH_MANAGER_USERSPACE;
 	engine_event(world->engine,
 		     &(struct event){.type = EVENT_PATH_MANAGER,
 				     .path_manager = PATH_MANAGER_USERSPACE},
 		     world->now);
-	later(world, 100 * HOLD);
+	life_later(world, 100 * HOLD);
 	g_assert_cmpuint(fake_count_subflows(fake_find(world->fake, 71)), ==, 2);
 	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
 			 MPTCPD_FLAG_SUBFLOW);
 	fake_close(world->fake, 71, false);
-	later(world, 0);
-	later(world, 200);
+	life_later(world, 0);
+	life_later(world, 200);
 	g_assert_cmpuint(fake_count_endpoints(world->fake), ==, 0);
 }
 
@@ -225,32 +111,32 @@ static void other_manager_keeps_both(struct world *world, gconstpointer data)
 
 static void client_leaves_a_cable_at_once(struct world *world, gconstpointer data)
 {
-	connect_two(world, 71, MPTCPD_SIDE_CLIENT);
+	life_connect_two(world, 71, MPTCPD_SIDE_CLIENT);
 	fake_link(world->fake, 1, "eth1", true, false);
-	later(world, 0);
-	g_assert_false(is_there(world, "10.0.1.1"));
+	life_later(world, 0);
+	g_assert_false(life_is_there(world, "10.0.1.1"));
 	fake_link(world->fake, 1, "eth1", true, true);
-	later(world, 50);
-	g_assert_true(is_there(world, "10.0.1.1"));
+	life_later(world, 50);
+	g_assert_true(life_is_there(world, "10.0.1.1"));
 }
 
 static void client_holds_a_route(struct world *world, gconstpointer data)
 {
-	connect_two(world, 71, MPTCPD_SIDE_CLIENT);
+	life_connect_two(world, 71, MPTCPD_SIDE_CLIENT);
 	fake_route(world->fake, 1, false);
-	later(world, 50);
-	later(world, HOLD - 200);
-	g_assert_true(is_there(world, "10.0.1.1"));
-	later(world, 200);
-	g_assert_false(is_there(world, "10.0.1.1"));
+	life_later(world, 50);
+	life_later(world, HOLD - 200);
+	g_assert_true(life_is_there(world, "10.0.1.1"));
+	life_later(world, 200);
+	g_assert_false(life_is_there(world, "10.0.1.1"));
 }
 
 static void never_both(struct world *world, gconstpointer data)
 {
-	connect_two(world, 71, MPTCPD_SIDE_CLIENT);
+	life_connect_two(world, 71, MPTCPD_SIDE_CLIENT);
 	fake_rules.endpoints.plugin = NULL;
 	fake_forget_log(world->fake);
-	reload(world);
+	life_reload(world);
 	g_assert_cmpuint(fake_count_subflows(fake_find(world->fake, 71)), ==, 1);
 	g_assert_cmpuint(world->fake->counts[FAKE_ENDPOINT_DELETE], ==, 1);
 	fake_rules.endpoints.plugin = fake_rules.policies[0].plugins[0].plugin;
@@ -258,37 +144,37 @@ static void never_both(struct world *world, gconstpointer data)
 
 static void neither_without_carrier(struct world *world, gconstpointer data)
 {
-	connect_two(world, 71, MPTCPD_SIDE_CLIENT);
+	life_connect_two(world, 71, MPTCPD_SIDE_CLIENT);
 	fake_forget_log(world->fake);
 	fake_link(world->fake, 1, "eth1", true, false);
 	fake_link(world->fake, 2, "eth2", true, false);
-	later(world, 100 * HOLD);
+	life_later(world, 100 * HOLD);
 	g_assert_cmpuint(world->fake->counts[FAKE_ENDPOINT_DELETE], ==, 0);
 }
 
 static void server_waits_for_the_address(struct world *world, gconstpointer data)
 {
-	connect_two(world, 71, MPTCPD_SIDE_SERVER);
+	life_connect_two(world, 71, MPTCPD_SIDE_SERVER);
 	fake_link(world->fake, 1, "eth1", true, false);
-	later(world, 2 * HOLD);
-	g_assert_true(is_there(world, "10.0.1.1"));
+	life_later(world, 2 * HOLD);
+	g_assert_true(life_is_there(world, "10.0.1.1"));
 	fake_address_gone(world->fake, 1, "10.0.1.1");
-	later(world, 50);
-	later(world, HOLD - 200);
-	g_assert_true(is_there(world, "10.0.1.1"));
-	later(world, 200);
-	g_assert_false(is_there(world, "10.0.1.1"));
+	life_later(world, 50);
+	life_later(world, HOLD - 200);
+	g_assert_true(life_is_there(world, "10.0.1.1"));
+	life_later(world, 200);
+	g_assert_false(life_is_there(world, "10.0.1.1"));
 	g_assert_cmpuint(fake_count_subflows(fake_find(world->fake, 71)), ==, 1);
 }
 
 static void fullmesh_is_not_made_again(struct world *world, gconstpointer data)
 {
 	fake_rules.endpoint_flags = MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_FULLMESH;
-	reload(world);
-	connect_two(world, 71, MPTCPD_SIDE_CLIENT);
+	life_reload(world);
+	life_connect_two(world, 71, MPTCPD_SIDE_CLIENT);
 	fake_link(world->fake, 1, "eth1", true, false);
-	later(world, 2 * HOLD);
-	g_assert_true(is_there(world, "10.0.1.1"));
+	life_later(world, 2 * HOLD);
+	g_assert_true(life_is_there(world, "10.0.1.1"));
 }
 
 static void c_flag_is_not_made_again(struct world *world, gconstpointer data)
@@ -296,7 +182,7 @@ static void c_flag_is_not_made_again(struct world *world, gconstpointer data)
 	fake_connect(world->fake, 71, MPTCPD_SIDE_CLIENT, "10.0.1.1:1000", "10.9.0.1:80")
 		->deny_join_id0 = true;
 	fake_establish(world->fake, 71);
-	later(world, 0);
+	life_later(world, 0);
 	fake_find(world->fake, 71)->subflows[1] =
 		(struct fake_subflow){.used = true,
 				      .syn_sent = true,
@@ -305,20 +191,20 @@ static void c_flag_is_not_made_again(struct world *world, gconstpointer data)
 				      .remote = fake_addr("10.9.0.2:80"),
 				      .local_id = 5};
 	fake_answer(world->fake, 0);
-	later(world, 0);
+	life_later(world, 0);
 	fake_link(world->fake, 1, "eth1", true, false);
-	later(world, 2 * HOLD);
-	g_assert_true(is_there(world, "10.0.1.1"));
+	life_later(world, 2 * HOLD);
+	g_assert_true(life_is_there(world, "10.0.1.1"));
 }
 
 static void renumbered_goes_when_the_new_is_joined(struct world *world, gconstpointer data)
 {
-	connect_one(world, 71, MPTCPD_SIDE_CLIENT);
+	life_connect_one(world, 71, MPTCPD_SIDE_CLIENT);
 	fake_address(world->fake, 1, "10.0.1.77");
 	fake_address_gone(world->fake, 1, "10.0.1.1");
-	later(world, 50);
-	g_assert_true(is_there(world, "10.0.1.77"));
-	g_assert_true(is_there(world, "10.0.1.1"));
+	life_later(world, 50);
+	g_assert_true(life_is_there(world, "10.0.1.77"));
+	g_assert_true(life_is_there(world, "10.0.1.1"));
 	fake_find(world->fake, 71)->subflows[1] =
 		(struct fake_subflow){.used = true,
 				      .syn_sent = true,
@@ -327,9 +213,9 @@ static void renumbered_goes_when_the_new_is_joined(struct world *world, gconstpo
 				      .remote = fake_addr("10.9.0.1:80"),
 				      .local_id = 5};
 	fake_answer(world->fake, 0);
-	later(world, 0);
-	later(world, 100);
-	g_assert_false(is_there(world, "10.0.1.1"));
+	life_later(world, 0);
+	life_later(world, 100);
+	g_assert_false(life_is_there(world, "10.0.1.1"));
 	g_assert_cmpuint(fake_count_subflows(fake_find(world->fake, 71)), ==, 1);
 }
 
@@ -340,12 +226,12 @@ static void unknown_connections_need_all(struct world *world, gconstpointer data
 		     &(struct event){.type = EVENT_LOST, .snapshot = SNAPSHOT_CONNECTIONS},
 		     world->now);
 	fake_link(world->fake, 1, "eth1", true, false);
-	later(world, 2 * HOLD);
-	g_assert_true(is_there(world, "10.0.1.1"));
+	life_later(world, 2 * HOLD);
+	g_assert_true(life_is_there(world, "10.0.1.1"));
 	world->fake->fail_always[FAKE_SNAPSHOT] = 0;
-	later(world, HOLD);
-	later(world, 50);
-	g_assert_false(is_there(world, "10.0.1.1"));
+	life_later(world, HOLD);
+	life_later(world, 50);
+	g_assert_false(life_is_there(world, "10.0.1.1"));
 }
 
 /* ---- places ---- */
@@ -355,43 +241,43 @@ static void full_table(struct world *world, gconstpointer data)
 	struct explain_endpoint waiting = {0};
 	size_t cursor = 0;
 
-	connect_one(world, 71, MPTCPD_SIDE_SERVER);
+	life_connect_one(world, 71, MPTCPD_SIDE_SERVER);
 	for (uint32_t i = 3; i <= 8; i++)
-		plug(world, i);
-	later(world, 50);
+		life_plug(world, i);
+	life_later(world, 50);
 	g_assert_cmpuint(fake_count_endpoints(world->fake), ==, FAKE_ENDPOINTS);
 	fake_link(world->fake, 1, "eth1", true, false);
-	plug(world, 9);
-	later(world, 50);
-	later(world, 300);
-	later(world, 2000);
-	g_assert_true(is_there(world, "10.0.1.1"));
-	g_assert_false(is_there(world, "10.0.9.1"));
+	life_plug(world, 9);
+	life_later(world, 50);
+	life_later(world, 300);
+	life_later(world, 2000);
+	g_assert_true(life_is_there(world, "10.0.1.1"));
+	g_assert_false(life_is_there(world, "10.0.9.1"));
 	g_assert_true(engine_explain_absent(world->engine, &cursor, &waiting));
 	g_assert_cmpint(waiting.state, ==, ENDPOINT_WAITING);
 	g_assert_cmpstr(waiting.reason, ==, "no-place");
 	g_assert_nonnull(strstr(waiting.text, "10.0.1.1"));
 	fake_close(world->fake, 71, false);
-	later(world, 0);
-	later(world, 300);
-	g_assert_true(is_there(world, "10.0.9.1"));
+	life_later(world, 0);
+	life_later(world, 300);
+	g_assert_true(life_is_there(world, "10.0.9.1"));
 }
 
 static void full_table_does_not_hold(struct world *world, gconstpointer data)
 {
-	connect_two(world, 71, MPTCPD_SIDE_CLIENT);
+	life_connect_two(world, 71, MPTCPD_SIDE_CLIENT);
 	for (uint32_t i = 3; i <= 8; i++)
-		plug(world, i);
-	later(world, 50);
+		life_plug(world, i);
+	life_later(world, 50);
 	fake_route(world->fake, 1, false);
-	later(world, 50);
-	g_assert_true(is_there(world, "10.0.1.1"));
-	plug(world, 9);
-	later(world, 50);
-	later(world, 300);
-	later(world, 1500);
-	g_assert_false(is_there(world, "10.0.1.1"));
-	g_assert_true(is_there(world, "10.0.9.1"));
+	life_later(world, 50);
+	g_assert_true(life_is_there(world, "10.0.1.1"));
+	life_plug(world, 9);
+	life_later(world, 50);
+	life_later(world, 300);
+	life_later(world, 1500);
+	g_assert_false(life_is_there(world, "10.0.1.1"));
+	g_assert_true(life_is_there(world, "10.0.9.1"));
 }
 
 /* ---- others ---- */
@@ -402,43 +288,41 @@ static void one_made_anew_is_others(struct world *world, gconstpointer data)
 
 	fake_endpoint_gone(world->fake, id);
 	fake_endpoint(world->fake, id, "10.0.2.1", MPTCPD_FLAG_SIGNAL, 2);
-	later(world, 31000);
-	later(world, 50);
-	g_assert_false(explain(world, "10.0.2.1").ours);
+	life_later(world, 31000);
+	life_later(world, 50);
+	g_assert_false(life_explain(world, "10.0.2.1").ours);
 	fake_link(world->fake, 2, "eth2", true, false);
-	later(world, 2 * HOLD);
-	g_assert_true(is_there(world, "10.0.2.1"));
+	life_later(world, 2 * HOLD);
+	g_assert_true(life_is_there(world, "10.0.2.1"));
 }
 
 static void looks_at_others_when_addresses_come(struct world *world, gconstpointer data)
 {
 	static const uint64_t after[] = {100, 700, 2500, 6000};
 
-	plug(world, 3);
-	later(world, 0);
-	later(world, 300);
+	life_plug(world, 3);
+	life_later(world, 0);
+	life_later(world, 300);
 	for (size_t i = 0; i < G_N_ELEMENTS(after); i++) {
 		size_t before = world->fake->counts[FAKE_DUMP];
 
-		later(world, after[i]);
+		life_later(world, after[i]);
 		g_assert_cmpuint(world->fake->counts[FAKE_DUMP], >, before - (i == 0));
 	}
 }
 
 static void flags_set_by_hand_outlive_a_blink(struct world *world, gconstpointer data)
 {
-	connect_one(world, 71, MPTCPD_SIDE_SERVER);
+	life_connect_one(world, 71, MPTCPD_SIDE_SERVER);
 	fake_find_endpoint(world->fake, "10.0.1.1")->flags |= MPTCPD_FLAG_BACKUP;
-	later(world, 31000);
+	life_later(world, 31000);
 	fake_route(world->fake, 1, false);
-	later(world, 50);
+	life_later(world, 50);
 	fake_route(world->fake, 1, true);
-	later(world, 50);
+	life_later(world, 50);
 	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
 			 MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
 }
-
-#define ADD(path, function) g_test_add(path, struct world, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv)
 {
