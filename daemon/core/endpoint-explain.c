@@ -29,20 +29,33 @@ const char *engine_leaving_text(enum leaving leaving)
 	return causes[leaving].text;
 }
 
+#define NEED_TEXT_SIZE 64
+
+/* Returns how many connections need it, and says so. */
+static size_t format_need(struct engine *engine, const struct owned *owned,
+			  char ret_text[NEED_TEXT_SIZE])
+{
+	size_t n = need_count(engine, owned);
+
+	if (!need_is_known(engine))
+		snprintf(ret_text, NEED_TEXT_SIZE, "kept until all connections are known");
+	else if (n)
+		snprintf(ret_text, NEED_TEXT_SIZE, "needed by %zu connection%s", n,
+			 n == 1 ? "" : "s");
+	else
+		snprintf(ret_text, NEED_TEXT_SIZE, "not needed any more");
+	return n;
+}
+
 static void explain_leaving(struct engine *engine, const struct owned *owned, uint64_t now_ms,
 			    struct explain_endpoint *endpoint)
 {
 	uint64_t since_s = (now_ms - owned->leaving_ms) / 1000;
-	char needed[64] = "not needed any more";
+	char needed[NEED_TEXT_SIZE];
 
 	endpoint->state = ENDPOINT_LEAVING;
 	endpoint->reason = causes[owned->leaving].reason;
-	endpoint->needed_by = need_count(engine, owned);
-	if (!need_is_known(engine))
-		snprintf(needed, sizeof(needed), "kept until all connections are known");
-	else if (endpoint->needed_by)
-		snprintf(needed, sizeof(needed), "needed by %zu connection%s", endpoint->needed_by,
-			 endpoint->needed_by == 1 ? "" : "s");
+	endpoint->needed_by = format_need(engine, owned, needed);
 	snprintf(endpoint->text, sizeof(endpoint->text), "leaving for %" PRIu64 " s: %s; %s",
 		 since_s, causes[owned->leaving].text, needed);
 }
@@ -60,7 +73,7 @@ static void explain_absent(struct engine *engine, const struct owned *owned,
 			   struct explain_endpoint *endpoint)
 {
 	const struct owned *other = find_in_the_way(&engine->endpoints);
-	char text[ADDR_TEXT_SIZE];
+	char text[ADDR_TEXT_SIZE], needed[NEED_TEXT_SIZE];
 
 	endpoint->state = ENDPOINT_WAITING;
 	endpoint->reason = "no-place";
@@ -75,10 +88,10 @@ static void explain_absent(struct engine *engine, const struct owned *owned,
 		snprintf(endpoint->text, sizeof(endpoint->text),
 			 "the kernel refused it, and is asked again");
 	} else if (other) {
+		format_need(engine, other, needed);
 		snprintf(endpoint->text, sizeof(endpoint->text),
-			 "waits for the place of %s (id %u), which %zu connections need",
-			 addr_format(&other->is.addr, text), other->is.id,
-			 need_count(engine, other));
+			 "waits for the place of %s (id %u), %s",
+			 addr_format(&other->is.addr, text), other->is.id, needed);
 	} else {
 		snprintf(endpoint->text, sizeof(endpoint->text),
 			 "no place: the kernel's table has %u", engine->endpoints.max);

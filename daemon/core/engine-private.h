@@ -247,6 +247,8 @@ bool need_find(struct engine *engine, struct owned *owned);
 /* How many do. */
 size_t need_count(struct engine *engine, const struct owned *owned);
 /* Is what is lost so often back at once that it does not count yet, where it is used? */
+/* Of those causes that are often over at once? */
+bool need_may_be_held(enum leaving leaving);
 bool need_is_held(const struct engine *engine, const struct owned *owned);
 /* Would deleting an endpoint with this address close any subflow? */
 bool need_is_used(const struct engine *engine, const struct mptcpd_addr *addr);

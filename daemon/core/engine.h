@@ -44,7 +44,10 @@ struct notice {
  */
 /* What we changed on the host and must put back, or know again after a crash. */
 struct engine_host {
-	const struct event_endpoint *endpoints; /* ours, made or about to be made */
+	/* Ours, made or about to be made; with these flags beside the kernel's: */
+#define ENGINE_ENDPOINT_HELD 0x80000000U /* a person deleted it, and it stays so */
+#define ENGINE_ENDPOINT_PINNED 0x40000000U /* a person set its flags, and they stay so */
+	const struct event_endpoint *endpoints;
 	size_t n_endpoints;
 	bool has_limits; /* we set them: */
 	struct event_limits limits_before, limits_set;

@@ -69,7 +69,9 @@ void engine_judge_endpoint(struct engine *engine, struct owned *owned, uint64_t 
 
 	owned->away_ms = !is_away ? 0 : owned->away_ms ? owned->away_ms : now_ms;
 	owned->leaving = why_leaving(engine, owned, now_ms);
-	if (owned->leaving == LEAVING_NOT || before == LEAVING_NOT)
+	/* A cable that returns may be a moment ahead of its address and route. */
+	if (owned->leaving == LEAVING_NOT || before == LEAVING_NOT ||
+	    (need_may_be_held(owned->leaving) && !need_may_be_held(before)))
 		owned->leaving_ms = now_ms;
 	if (owned->leaving == LEAVING_NOT) {
 		owned->needed = owned->told_leaving = false;

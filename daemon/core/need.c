@@ -96,10 +96,14 @@ static bool can_be_made_again(const struct connection *connection, const struct 
 	       (owned->is.flags & MPTCPD_FLAG_SUBFLOW) && !(flags & MPTCPD_FLAG_FULLMESH);
 }
 
+bool need_may_be_held(enum leaving leaving)
+{
+	return leaving == LEAVING_ADDRESS || leaving == LEAVING_ROUTE;
+}
+
 bool need_is_held(const struct engine *engine, const struct owned *owned)
 {
-	return (owned->leaving == LEAVING_ADDRESS || owned->leaving == LEAVING_ROUTE) &&
-	       !engine->endpoints.is_tight &&
+	return need_may_be_held(owned->leaving) && !engine->endpoints.is_tight &&
 	       engine->view.base.now_ms < owned->leaving_ms + engine->rules->endpoint_hold_ms;
 }
 

@@ -119,6 +119,20 @@ void owned_choose_ids(struct engine *engine)
 	}
 }
 
+static bool is_kept(const struct owned *owned)
+{
+	return owned->present || owned->wanted || (owned->planned && owned->hands_off);
+}
+
+static struct event_endpoint describe(const struct owned *owned)
+{
+	struct event_endpoint is = owned->is;
+
+	is.flags |= owned->hands_off ? ENGINE_ENDPOINT_HELD : 0;
+	is.flags |= owned->pinned ? ENGINE_ENDPOINT_PINNED : 0;
+	return is;
+}
+
 void engine_tell_host(struct engine *engine)
 {
 	struct event_endpoint list[ENDPOINTS_OWNED_MAX];
@@ -130,8 +144,8 @@ void engine_tell_host(struct engine *engine)
 	};
 
 	for (size_t i = 0; i < engine->endpoints.n_owned; i++)
-		if (engine->endpoints.owned[i].present || engine->endpoints.owned[i].wanted)
-			list[host.n_endpoints++] = engine->endpoints.owned[i].is;
+		if (is_kept(&engine->endpoints.owned[i]))
+			list[host.n_endpoints++] = describe(&engine->endpoints.owned[i]);
 	if (engine->observer.on_host)
 		engine->observer.on_host(engine->observer.data, &host);
 }
@@ -146,7 +160,10 @@ void engine_set_host(struct engine *engine, const struct engine_host *host)
 		if (!owned)
 			break;
 		owned->is = host->endpoints[i];
-		owned->present = owned->unconfirmed = true;
+		owned->hands_off = owned->is.flags & ENGINE_ENDPOINT_HELD;
+		owned->pinned = owned->is.flags & ENGINE_ENDPOINT_PINNED;
+		owned->is.flags &= ~(ENGINE_ENDPOINT_HELD | ENGINE_ENDPOINT_PINNED);
+		owned->present = owned->unconfirmed = !owned->hands_off;
 	}
 	endpoints->has_limits = host->has_limits;
 	endpoints->before = host->limits_before;

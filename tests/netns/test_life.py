@@ -15,6 +15,7 @@ import pathlib
 import random
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,10 +24,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import sandbox
 import tap
+from capture import _in_namespace
 from daemon import Daemon
 from hosts import Network, Timeout, Traffic, wait_until
 from judge import endpoints, quick_dad
 
+MPTCP = socket.IPPROTO_MPTCP
 LONG = os.environ.get("MPTCPD_LONG") == "1"
 HOLD = 0.6  # seconds that a lost route or address is overlooked
 N = 2  # connections of each family
@@ -358,6 +361,54 @@ def told():
         place.net.up(1, place.peer)
         wait_until(lambda: {e["state"] for e in place.daemon.json("endpoint")["endpoints"]}
                    == {"present"}, 3, "present again")
+
+
+def half_close(place):
+    """(client, server): sockets of a connection on which the client has said its last."""
+    def listen():
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP)
+        listener.bind(("10.0.1.2", 7000))
+        listener.listen()
+        return listener
+
+    with _in_namespace(place.net.server.name, listen) as listener:
+        client = _in_namespace(place.net.client.name,
+                               lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP))
+        client.settimeout(GIVE_UP)
+        client.connect(("10.0.1.2", 7000))
+        server, _ = listener.accept()
+    server.send(b"greeting")
+    tap.equal(client.recv(100), b"greeting", "received")
+    client.shutdown(socket.SHUT_WR)
+    server.settimeout(GIVE_UP)
+    tap.equal(server.recv(100), b"", "end of the client's side")
+    return client, server
+
+
+def half_closed(role):
+    with Place({"role": role, "links": 1, "flags": "subflow", "daemon": True}) as place:
+        client, server = half_close(place)
+        with client, server:
+            # One that starts asks the kernel for all there is, and hears that a FIN was seen.
+            place.daemon.end(signal.SIGKILL)
+            place.daemon = Daemon(place.host, place.config(), runtime=place.daemon.runtime)
+            place.net.down(1, place.peer)
+            wait_until(lambda: {e["state"] for e in place.daemon.json("endpoint")["endpoints"]}
+                       != {"present"}, 3, "the cable is missed")
+            place.net.up(1, place.peer)
+            place.net.await_carrier()
+            server.send(b"the rest")
+            tap.equal(client.recv(100), b"the rest", "received after the blink")
+
+
+@tap.test("/life/half-closed/client-gets-the-rest")
+def half_closed_client():
+    half_closed("client")
+
+
+@tap.test("/life/half-closed/server-sends-the-rest")
+def half_closed_server():
+    half_closed("server")
 
 
 def register(role, links, flags, choose):

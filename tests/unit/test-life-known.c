@@ -199,6 +199,30 @@ static void one_deleted_by_hand_is_not_forgotten(struct world *world, gconstpoin
 	g_assert_true(life_is_there(world, "10.0.1.1"));
 }
 
+static void what_a_person_did_outlives_a_restart(struct world *world, gconstpointer data)
+{
+	struct event_endpoint by_hand = {.addr = fake_addr("10.0.2.1")};
+
+	g_assert_cmpint(engine_endpoint_delete(world->engine, &by_hand, world->now), ==, 0);
+	by_hand = (struct event_endpoint){.addr = fake_addr("10.0.1.1"),
+					  .flags = MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP};
+	g_assert_cmpint(engine_endpoint_change(world->engine, &by_hand, world->now), ==, 0);
+	life_later(world, 0);
+	for (int i = 0; i < 2; i++) {
+		life_restart(world);
+		life_later(world, 1000);
+		g_assert_false(life_is_there(world, "10.0.2.1"));
+		g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
+				 MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
+	}
+	/* until the address went and came back */
+	fake_link(world->fake, 2, "eth2", true, false);
+	life_later(world, 50);
+	fake_link(world->fake, 2, "eth2", true, true);
+	life_later(world, 50);
+	g_assert_true(life_is_there(world, "10.0.2.1"));
+}
+
 /* Nobody knew yet what there is: nothing is touched, and nothing forgotten. */
 static void stops_before_it_knows(struct world *world, gconstpointer data)
 {
@@ -237,6 +261,7 @@ int main(int argc, char **argv)
 	    flags_just_set_by_hand_are_not_overwritten);
 	ADD("/life/others/one-deleted-by-hand-is-not-forgotten",
 	    one_deleted_by_hand_is_not_forgotten);
-	ADD("/life/stops-before-it-knows", stops_before_it_knows);
+	ADD("/life/restart/what-a-person-did-outlives-it", what_a_person_did_outlives_a_restart);
+	ADD("/life/restart/stops-before-it-knows", stops_before_it_knows);
 	return g_test_run();
 }

@@ -152,6 +152,23 @@ static void neither_without_carrier(struct world *world, gconstpointer data)
 	g_assert_cmpuint(world->fake->counts[FAKE_ENDPOINT_DELETE], ==, 0);
 }
 
+/* A cable returns a moment before its route: that is no reason to close. */
+static void holds_a_route_that_follows_its_cable(struct world *world, gconstpointer data)
+{
+	life_connect_two(world, 71, MPTCPD_SIDE_CLIENT);
+	fake_link(world->fake, 1, "eth1", true, false);
+	fake_link(world->fake, 2, "eth2", true, false);
+	life_later(world, 2 * HOLD);
+	fake_route(world->fake, 1, false);
+	fake_link(world->fake, 2, "eth2", true, true);
+	fake_link(world->fake, 1, "eth1", true, true);
+	life_later(world, 50);
+	life_later(world, HOLD - 200);
+	g_assert_true(life_is_there(world, "10.0.1.1"));
+	life_later(world, 200);
+	g_assert_false(life_is_there(world, "10.0.1.1"));
+}
+
 static void server_waits_for_the_address(struct world *world, gconstpointer data)
 {
 	life_connect_two(world, 71, MPTCPD_SIDE_SERVER);
@@ -337,6 +354,7 @@ int main(int argc, char **argv)
 	ADD("/life/two/client-holds-a-route", client_holds_a_route);
 	ADD("/life/two/never-both", never_both);
 	ADD("/life/two/neither-without-carrier", neither_without_carrier);
+	ADD("/life/two/holds-a-route-that-follows-its-cable", holds_a_route_that_follows_its_cable);
 	ADD("/life/two/server-waits-for-the-address", server_waits_for_the_address);
 	ADD("/life/two/fullmesh-is-not-made-again", fullmesh_is_not_made_again);
 	ADD("/life/two/c-flag-is-not-made-again", c_flag_is_not_made_again);
