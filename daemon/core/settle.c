@@ -250,9 +250,10 @@ static void settle_host(struct engine *engine, uint64_t now_ms)
 	engine_start_walk(engine);
 }
 
+/* Not by routes of which it is known that they changed: those are looked at in a moment. */
 static void settle_endpoints(struct engine *engine, uint64_t now_ms)
 {
-	if (engine->endpoints.dirty || engine->endpoints.due_ms <= now_ms)
+	if (!engine->host_dirty && (engine->endpoints.dirty || engine->endpoints.due_ms <= now_ms))
 		engine_reconcile_endpoints(engine, now_ms);
 }
 
@@ -367,7 +368,7 @@ static uint64_t next_deadline(const struct engine *engine)
 	const struct connection *first = deadlines_first(&engine->deadlines);
 	uint64_t next = next_snapshot(engine);
 
-	if (engine->endpoints.due_ms < next)
+	if (!engine->host_dirty && engine->endpoints.due_ms < next)
 		next = engine->endpoints.due_ms;
 	if (first && first->due_ms < next)
 		next = first->due_ms;
@@ -389,6 +390,7 @@ uint64_t engine_settle(struct engine *engine, uint64_t now_ms)
 	settle_endpoints(engine, now_ms);
 	done = settle_dirty(engine, now_ms) && settle_sweep(engine, now_ms) &&
 	       settle_deadlines(engine, now_ms) && settle_walk(engine, now_ms) &&
-	       !engine->dirty_first && !(engine->endpoints.dirty && engine->endpoints.known);
+	       !engine->dirty_first &&
+	       !(engine->endpoints.dirty && engine->endpoints.known && !engine->host_dirty);
 	return done ? next_deadline(engine) : now_ms;
 }

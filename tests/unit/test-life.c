@@ -169,6 +169,23 @@ static void holds_a_route_that_follows_its_cable(struct world *world, gconstpoin
 	g_assert_false(life_is_there(world, "10.0.1.1"));
 }
 
+/* The other's route goes in the moment in which the hold ends, and among many such changes. */
+static void a_hold_does_not_end_on_old_routes(struct world *world, gconstpointer data)
+{
+	life_connect_two(world, 71, MPTCPD_SIDE_CLIENT);
+	fake_route(world->fake, 1, false);
+	life_later(world, 50);
+	life_later(world, HOLD - 10);
+	fake_route(world->fake, 1, false);
+	life_later(world, 0);
+	fake_route(world->fake, 2, false);
+	life_later(world, 10);
+	g_assert_true(life_is_there(world, "10.0.1.1"));
+	life_later(world, 2 * HOLD);
+	g_assert_true(life_is_there(world, "10.0.1.1"));
+	g_assert_true(life_is_there(world, "10.0.2.1"));
+}
+
 static void server_waits_for_the_address(struct world *world, gconstpointer data)
 {
 	life_connect_two(world, 71, MPTCPD_SIDE_SERVER);
@@ -355,6 +372,7 @@ int main(int argc, char **argv)
 	ADD("/life/two/never-both", never_both);
 	ADD("/life/two/neither-without-carrier", neither_without_carrier);
 	ADD("/life/two/holds-a-route-that-follows-its-cable", holds_a_route_that_follows_its_cable);
+	ADD("/life/two/a-hold-does-not-end-on-old-routes", a_hold_does_not_end_on_old_routes);
 	ADD("/life/two/server-waits-for-the-address", server_waits_for_the_address);
 	ADD("/life/two/fullmesh-is-not-made-again", fullmesh_is_not_made_again);
 	ADD("/life/two/c-flag-is-not-made-again", c_flag_is_not_made_again);
