@@ -11,6 +11,9 @@
  */
 #define PACE_MS 200
 #define RETRY_MS 5000
+/* A plain peer tries an address once, when it is told: told again after 1, 2 and 4 s if it must. */
+#define REPEAT_MS 1000
+#define REPEATS 3
 
 static struct announced *find(const struct connection *connection, const struct mptcpd_addr *addr)
 {
@@ -175,6 +178,7 @@ uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *conn
 		if (announced->forgotten || is_to_be_known(engine, connection, announced) ||
 		    (announced->sent && is_needed(connection, announced)))
 			continue;
+		announced->attempts = 0;
 		if (announced->sent && is_told_by_id_0(connection, announced))
 			announced->sent = false;
 		if (announced->sent && announced->due_ms <= now_ms) {
@@ -247,7 +251,31 @@ int engine_take_back(struct engine *engine, struct connection *connection,
 	return 0;
 }
 
-uint64_t engine_announce_wanted(struct engine *engine, struct connection *connection,
+/*
+ * What came back with its link may have been told to a peer whose own end was not there yet: it is
+ * told again, unless it has joined. Returns when to look again.
+ */
+static uint64_t repeat(struct connection *connection, uint64_t now_ms)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (size_t i = 0; i < connection->n_announced; i++) {
+		struct announced *announced = &connection->announced[i];
+		bool is_initial = addr_equal_host(&announced->addr, &connection->local) &&
+				  !announced->addr.port;
+
+		if (!announced->sent || !is_initial || announced->attempts > REPEATS ||
+		    is_used_beside(connection, announced, NULL))
+			continue;
+		if (announced->repeat_ms <= now_ms)
+			announced->sent = false;
+		else if (announced->repeat_ms < next)
+			next = announced->repeat_ms;
+	}
+	return next;
+}
+
+static uint64_t announce_wanted(struct engine *engine, struct connection *connection,
 				uint64_t now_ms)
 {
 	uint64_t next = UINT64_MAX;
@@ -270,6 +298,8 @@ uint64_t engine_announce_wanted(struct engine *engine, struct connection *connec
 					  announced->id, announced->ifindex);
 		announced->sent = engine_command(engine, connection, "ANNOUNCE", r) == 0;
 		announced->forgotten &= !announced->sent;
+		if (announced->sent && announced->attempts <= REPEATS)
+			announced->repeat_ms = now_ms + (REPEAT_MS << announced->attempts++);
 		announced->is_local = model_find_local(&engine->model, &announced->addr, 0);
 		next = now_ms + PACE_MS;
 		if (r < 0 && !is_mended(engine, connection, announced, r))
@@ -277,6 +307,15 @@ uint64_t engine_announce_wanted(struct engine *engine, struct connection *connec
 		announced->due_ms = announced->sent ? now_ms : next;
 	}
 	return next;
+}
+
+uint64_t engine_announce_wanted(struct engine *engine, struct connection *connection,
+				uint64_t now_ms)
+{
+	uint64_t repeat_due = repeat(connection, now_ms);
+	uint64_t due = announce_wanted(engine, connection, now_ms);
+
+	return repeat_due < due ? repeat_due : due;
 }
 
 void engine_announce_again(struct connection *connection, const struct mptcpd_addr *addr,

@@ -129,6 +129,7 @@ struct announced {
 	struct mptcpd_addr addr;
 	uint32_t ifindex;
 	uint64_t due_ms;
+	uint64_t repeat_ms; /* told again then, if nothing came of it; attempts: how often it was */
 	uint8_t id;
 	uint8_t wanted_by;
 	uint8_t attempts;

@@ -147,6 +147,26 @@ static void offers_the_initial_again(struct scene *scene, gconstpointer data)
 	}
 }
 
+/* A plain peer tries it once each time, and its own end of the link may come later. */
+static void offers_the_initial_until_it_is_joined(struct scene *scene, gconstpointer data)
+{
+	serving(scene);
+	for (size_t repeats = 1; repeats <= 4; repeats++) {
+		set_link(scene, 1, false);
+		fake_forget_log(scene->fake);
+		set_link(scene, 1, true);
+		for (size_t i = 1; i < repeats; i++) {
+			g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, i);
+			scene_later(scene, (uint64_t)1000 << (i - 1));
+		}
+		g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, repeats);
+		if (repeats < 4)
+			fake_join(scene->fake, SCENE_TOKEN, "10.0.1.1:5000", "10.9.0.1:1001");
+		scene_later(scene, 100000);
+		g_assert_cmpuint(scene->fake->n_commands, ==, repeats);
+	}
+}
+
 static void offers_no_client(struct scene *scene, gconstpointer data)
 {
 	scene_meshed(scene);
@@ -366,6 +386,7 @@ int main(int argc, char **argv)
 	ADD("announce/again-after-a-failed-create", announces_again_after_a_failed_create);
 	ADD("announce/again-after-a-lost-link", announces_again_after_a_lost_link);
 	ADD("announce/initial-address-again-when-it-is-back", offers_the_initial_again);
+	ADD("announce/initial-address-until-it-is-joined", offers_the_initial_until_it_is_joined);
 	ADD("announce/initial-address-of-a-server-alone", offers_no_client);
 	ADD("announce/waits-until-it-can-be-reached", waits_with_an_administrators);
 	ADD("withdraw/never-what-the-connection-needs", takes_back_nothing_that_is_needed);
