@@ -13,18 +13,53 @@ static bool is_spare(int fd)
 	       (rlim_t)fd + BUS_DESCRIPTORS < limit.rlim_cur;
 }
 
-/* Is there room for one more client of this user? */
-static bool has_room(const struct bus *bus, uid_t uid)
+static bool is_counted(const struct peer *peer)
 {
-	size_t n = 0, n_user = 0;
+	return !peer->privileged && !peer->system && !peer->dead;
+}
 
-	for (const struct peer *peer = bus->peers; peer; peer = peer->next) {
-		if (peer->privileged || peer->system || peer->dead)
-			continue;
-		n++;
-		n_user += peer->user->uid == uid;
+static size_t count_places(const struct bus *bus, uid_t uid)
+{
+	size_t n = 0;
+
+	for (const struct peer *peer = bus->peers; peer; peer = peer->next)
+		n += is_counted(peer) && peer->user->uid == uid;
+	return n;
+}
+
+/* The last that came of the user with most places, if he then has no fewer than this one. */
+static struct peer *find_greediest(const struct bus *bus, size_t n_own)
+{
+	struct peer *found = NULL;
+	size_t most = n_own + 1;
+
+	for (struct peer *peer = bus->peers; peer; peer = peer->next) {
+		size_t n = is_counted(peer) ? count_places(bus, peer->user->uid) : 0;
+
+		if (n > most) {
+			most = n;
+			found = peer;
+		}
 	}
-	return n < BUS_PEERS_MAX && n_user < BUS_PEERS_USER;
+	return found;
+}
+
+/* Where all places are taken, who has most of them gives one to who has fewer. */
+static bool make_room(struct bus *bus, size_t n_own)
+{
+	struct peer *greediest;
+	size_t n = 0;
+
+	for (const struct peer *peer = bus->peers; peer; peer = peer->next)
+		n += is_counted(peer);
+	if (n < BUS_PEERS_MAX)
+		return true;
+	greediest = find_greediest(bus, n_own);
+	if (!greediest)
+		return false;
+	greediest->dead = true;
+	bus_kick(bus);
+	return true;
 }
 
 /* Those who came lately; the one whose time is past longest makes room for another. */
@@ -58,5 +93,8 @@ static bool comes_too_often(struct bus *bus, uid_t uid)
 
 bool bus_admits(struct bus *bus, int fd, uid_t uid)
 {
-	return is_spare(fd) && has_room(bus, uid) && !comes_too_often(bus, uid);
+	size_t n = count_places(bus, uid);
+
+	return is_spare(fd) && n < BUS_PEERS_USER && !comes_too_often(bus, uid) &&
+	       make_room(bus, n);
 }

@@ -394,64 +394,6 @@ static void test_refused(struct scene **scene, gconstpointer data)
 	scene_run(*scene, client_is_refused);
 }
 
-static void client_takes_all(struct scene *scene)
-{
-	struct mptcpctl *ctls[BUS_PEERS_USER + 1];
-	unsigned int n = 0;
-	int r;
-
-	if (!become_nobody()) {
-		g_test_skip("needs root to be somebody else");
-		return;
-	}
-	for (size_t i = 0; i < BUS_PEERS_USER; i++) {
-		ctls[i] = connect_client(scene);
-		g_assert_cmpint(mptcpctl_get_status(ctls[i], count_status, &n), ==, 0);
-	}
-	/* Told when it connects or when it asks, whichever is first. */
-	g_assert_cmpint(mptcpctl_new(&ctls[BUS_PEERS_USER]), ==, 0);
-	r = mptcpctl_connect(ctls[BUS_PEERS_USER], scene->socket);
-	if (r == 0)
-		r = mptcpctl_get_status(ctls[BUS_PEERS_USER], count_status, &n);
-	g_assert_cmpint(r, ==, -ENOTCONN);
-	become_root();
-	client_is_served(scene);
-	for (size_t i = 0; i <= BUS_PEERS_USER; i++)
-		mptcpctl_free(ctls[i]);
-}
-
-#define ROOTS (BUS_PEERS_MAX + BUS_PEERS_USER)
-
-/* Those who may change something are not counted, and take nobody's place. */
-static void client_is_not_counted(struct scene *scene)
-{
-	struct mptcpctl *ctls[ROOTS];
-	unsigned int n = 0;
-
-	for (size_t i = 0; i < ROOTS; i++) {
-		ctls[i] = connect_client(scene);
-		g_assert_cmpint(mptcpctl_get_status(ctls[i], count_status, &n), ==, 0);
-	}
-	g_assert_cmpuint(n, ==, ROOTS);
-	if (become_nobody()) {
-		client_is_served(scene);
-		become_root();
-	}
-	client_is_served(scene);
-	for (size_t i = 0; i < ROOTS; i++)
-		mptcpctl_free(ctls[i]);
-}
-
-static void test_not_counted(struct scene **scene, gconstpointer data)
-{
-	scene_run(*scene, client_is_not_counted);
-}
-
-static void test_crowd(struct scene **scene, gconstpointer data)
-{
-	scene_run(*scene, client_takes_all);
-}
-
 #define ADD(path, test) g_test_add(path, struct scene *, NULL, set_up, test, tear_down)
 
 int main(int argc, char **argv)
@@ -467,7 +409,5 @@ int main(int argc, char **argv)
 	ADD("/bus/list/name-that-is-no-utf8", test_no_utf8);
 	ADD("/bus/change/does-it-and-words-errors", test_changes);
 	ADD("/bus/change/others-are-refused", test_refused);
-	ADD("/bus/clients/one-user-cannot-take-all", test_crowd);
-	ADD("/bus/clients/root-is-not-counted", test_not_counted);
 	return g_test_run();
 }
