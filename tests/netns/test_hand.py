@@ -92,8 +92,10 @@ def flush(mode):
         wait_until(lambda: len(scene.joined(token)) == 1, 3, "the initial subflow alone is left")
         tap.equal(scene.json("endpoint"), {"endpoints": []}, "all gone")
         after = scene.client.nstat()
-        tap.equal({k: after[k] - before[k] for k in ("MPJoinSynTx", "RmAddrTx")},
+        # Some kernels do not count them.
+        tap.equal({k: after.get(k, 0) - before.get(k, 0) for k in ("MPJoinSynTx", "RmAddrTx")},
                   {"MPJoinSynTx": 0, "RmAddrTx": 0}, "joins and withdrawals")
+        tap.equal(scene.server.nstat()["MPJoinSynRx"], 2, "joins that the server saw")
         scene.ctl("endpoint", "add", "10.0.1.1", "subflow")
         tap.equal([e["id"] for e in scene.json("endpoint")["endpoints"]], [1], "ids begin anew")
         said = scene.ctl("endpoint", "flush")
@@ -284,7 +286,7 @@ def stays_deleted():
         shown, = scene.json("connection", token)["connections"]
         tap.equal(shown["announced"], [], "announced")
         join("10.0.3.1", "8", "98")
-        tap.equal(scene.client.nstat()["AddAddrTx"], 2, "announcements")
+        tap.equal(scene.server.nstat()["AddAddr"], 2, "announcements")
         tap.equal(sorted(scene.joined(token)), ["10.0.1.1", "10.0.3.1"], "subflows")
 
 
