@@ -411,7 +411,7 @@ def half_closed_server():
     half_closed("server")
 
 
-def register(role, links, flags, choose):
+def register(role, links, flags, choose, seed):
     causes = list(CAUSES)
     if flags == "signal":
         causes.remove("only_announced")
@@ -421,6 +421,7 @@ def register(role, links, flags, choose):
 
     @tap.test(f"/life/{role}/{links}-links/{flags}", 240)
     def scene():
+        tap.note(f"MPTCPD_SEED={seed}")
         judge(role, links, flags, causes)
 
 
@@ -429,13 +430,11 @@ def main():
         print(json.dumps(play(json.loads(sys.argv[2]))))
         return
     seed = int(os.environ.get("MPTCPD_SEED", time.time_ns() % 100_000))
-    if "--list" not in sys.argv:
-        tap.note(f"MPTCPD_SEED={seed}")
     choose = random.Random(seed)
     for role in ("client", "server"):
         for links in (1, 2):
             for flags in ("subflow", "signal", "subflow,fullmesh"):
-                register(role, links, flags, choose)
+                register(role, links, flags, choose, seed)
     tap.main()
 
 
