@@ -13,6 +13,13 @@
 /* What D-Bus allows. */
 #define MESSAGE_MAX (UINT64_C(128) << 20)
 #define TYPE_MAX 4
+#define TYPE_CALL 1
+#define TYPE_SIGNAL 4
+#define TYPE_AT 1
+#define FLAGS_AT 2
+#define NO_REPLY_EXPECTED 1
+#define FIELD_SENDER 7
+#define BROKER "org.freedesktop.DBus"
 /* System calls of one intake_feed(), when there is much to leave out. */
 #define READS 8
 
@@ -160,6 +167,54 @@ static int feed_cut(struct intake *intake, uint64_t size, uint64_t bare)
 	return feed(intake, (size_t)bare);
 }
 
+static size_t align(size_t at, size_t to)
+{
+	return (at + to - 1) & ~(to - 1);
+}
+
+/*
+ * The text of the header field with this code; NULL: there is none, or the fields are not what they
+ * should be. Each is a structure of its code and a variant: a string, a path, a signature or a number.
+ */
+static const char *find_field(const uint8_t *bytes, size_t bare, uint8_t code)
+{
+	size_t at = HEADER_SIZE;
+
+	while (at + 8 < bare) {
+		char type = (char)bytes[at + 2];
+		uint64_t size =
+			type == 'g'   ? bytes[at + 4] + UINT64_C(2)
+			: type == 'u' ? 4
+				      : read_number(bytes + at + 4, bytes[0] == 'B') + UINT64_C(5);
+
+		if (bytes[at + 1] != 1 || bytes[at + 3] != 0 || size > bare - at - 4)
+			return NULL;
+		if (bytes[at] == code && type == 's')
+			return bytes[at + 4 + size - 1] == 0 ? (const char *)bytes + at + 8 : NULL;
+		at = align(at + 4 + (size_t)size, 8);
+	}
+	return NULL;
+}
+
+/*
+ * Does nobody wait for an answer? Of such messages anybody can send as many as the broker takes, and
+ * those of others would wait behind them. What the broker itself says is none.
+ */
+static bool is_unheard(const struct intake *intake, uint64_t bare)
+{
+	const uint8_t *bytes = intake->buffer + intake->start;
+	const char *sender;
+
+	if (!intake->to_broker)
+		return false;
+	if (bytes[TYPE_AT] == TYPE_CALL)
+		return bytes[FLAGS_AT] & NO_REPLY_EXPECTED;
+	if (bytes[TYPE_AT] != TYPE_SIGNAL)
+		return false;
+	sender = find_field(bytes, (size_t)bare, FIELD_SENDER);
+	return !sender || strcmp(sender, BROKER) != 0;
+}
+
 static int feed_message(struct intake *intake)
 {
 	uint64_t size, bare;
@@ -170,16 +225,28 @@ static int feed_message(struct intake *intake)
 		return r;
 	if (size > INTAKE_MAX)
 		return feed_cut(intake, size, bare);
+	if (have < size)
+		return 0;
+	if (is_unheard(intake, bare)) {
+		intake->skip = size;
+		return 0;
+	}
 	intake->is_cut = false;
-	return have < size ? 0 : feed(intake, (size_t)size);
+	return feed(intake, (size_t)size);
 }
 
 static int feed_next(struct intake *intake)
 {
-	skip(intake);
+	int r = 0;
+
 	if (intake->state == INTAKE_HANDSHAKE)
 		return feed_line(intake);
-	return intake->end > intake->start ? feed_message(intake) : 0;
+	do {
+		skip(intake);
+		if (intake->end > intake->start)
+			r = feed_message(intake);
+	} while (r == 0 && intake->skip && intake->end > intake->start);
+	return r;
 }
 
 /* Nothing whole is here. What has begun must end in time, what has not may come when it likes. */

@@ -27,7 +27,8 @@ static void on_signal(int number, siginfo_t *info, void *context)
 	bool is_sent = info->si_code <= 0;
 	struct timespec now;
 
-	if (watched->id) {
+	/* The first one is the cause; who handles it in his own way may end with another. */
+	if (watched->id && !watched->signal) {
 		clock_gettime(CLOCK_BOOTTIME, &now);
 		watched->died_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 		watched->from_outside = is_sent && info->si_pid != getpid();

@@ -79,3 +79,13 @@ def enter():
     _mount("-t", "proc", "proc", "/proc")  # refused in some containers, and only nice to have
     os.environ.pop("MPTCPCTL_SOCKET", None)
     os.environ.pop("DBUS_SYSTEM_BUS_ADDRESS", None)
+
+
+def run(main):
+    """A test program: `main` inside, or one line of TAP that says why it cannot run here."""
+    try:
+        enter()
+    except Unavailable as reason:
+        print(f"TAP version 13\n1..0 # SKIP {reason}")
+        sys.exit(0)
+    main()

@@ -439,9 +439,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sandbox.enter()
-    except sandbox.Unavailable as reason:
-        print(f"TAP version 13\n1..0 # SKIP {reason}")
-        sys.exit(0)
-    main()
+    sandbox.run(main)

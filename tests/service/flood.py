@@ -260,6 +260,27 @@ def bus_changes():
     return lambda: sorted(set(errors))
 
 
+def bus_unheard():
+    """Calls over the system bus whose answers nobody wants, as many as the broker takes."""
+    children = []
+    for _ in range(2):
+        children.append(os.fork())
+        if children[-1] == 0:
+            bus = system()
+            calls = bus.make("GetConfig", flags=NO_REPLY) * 500
+            bus.socket.settimeout(None)
+            while True:
+                bus.socket.sendall(calls)
+    time.sleep(2)
+
+    def result():
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+    return result
+
+
 def main():
     results = {name: globals()[name.replace("-", "_")]() for name in sys.argv[1:]}
     print("ready", flush=True)

@@ -174,6 +174,12 @@ def bus_huge():
         tap.equal(results[0]["bus-huge"], [LIMITS], "their errors")
 
 
+@tap.test("/flood/bus/calls-whose-answers-nobody-wants-are-not-answered", 60)
+def bus_unheard():
+    with flood("bus-unheard"):
+        pass
+
+
 @tap.test("/flood/bus/root-is-served-while-others-wait-for-polkit", 60)
 def polkit():
     with Service():

@@ -370,6 +370,70 @@ static void test_system_long_fields(void)
 	tear_down();
 }
 
+/* A signal from this sender; returns its size. */
+static size_t signal_from(uint8_t *bytes, const char *sender)
+{
+	uint32_t length = (uint32_t)strlen(sender), fields = 8 + length + 1;
+
+	message(bytes, 0, 'l');
+	bytes[1] = 4;
+	memcpy(bytes + 12, &fields, 4);
+	memcpy(bytes + 16, "\7\1s", 4);
+	memcpy(bytes + 20, &length, 4);
+	memset(bytes + 24, 0, (length + 8) & ~7U);
+	memcpy(bytes + 24, sender, length);
+	return 24 + ((length + 8) & ~7U);
+}
+
+/* Many at once, and what is heard behind them. */
+static void test_system_unheard(void)
+{
+	static const char *const others[] = {":1.7", "org.freedesktop.DBu",
+					     "org.freedesktop.DBus2"};
+	uint8_t sent[64], bytes[INTAKE_MAX];
+	size_t size;
+
+	begin_system();
+	for (size_t i = 0; i < 100; i++) {
+		size = i % 2 ? signal_from(sent, others[i % G_N_ELEMENTS(others)])
+			     : message(sent, 0, 'l');
+		sent[2] = 1;
+		say(sent, size);
+	}
+	size = signal_from(sent, "org.freedesktop.DBus");
+	say(sent, size);
+	g_assert_cmpint(feed(), ==, 1);
+	g_assert_cmpmem(bytes, got(bytes), sent, size);
+	size = message(sent, 0, 'l');
+	say(sent, size);
+	g_assert_cmpint(feed(), ==, 1);
+	g_assert_cmpmem(bytes, got(bytes), sent, size);
+	tear_down();
+}
+
+/* Fields that are no fields name no sender. */
+static void test_system_bad_fields(void)
+{
+	uint8_t sent[64], bytes[INTAKE_MAX];
+	size_t size;
+
+	begin_system();
+	for (unsigned int byte = 0; byte < 256; byte++)
+		for (size_t at = 16; at < 20; at++) {
+			size = signal_from(sent, "org.freedesktop.DBus");
+			if (sent[at] == byte)
+				continue;
+			sent[at] = (uint8_t)byte;
+			say(sent, size);
+			g_assert_cmpint(feed(), ==, 0);
+		}
+	size = message(sent, 0, 'l');
+	say(sent, size);
+	g_assert_cmpint(feed(), ==, 1);
+	g_assert_cmpmem(bytes, got(bytes), sent, size);
+	tear_down();
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -384,6 +448,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/bus/intake/descriptors-are-not-received", test_descriptors);
 	g_test_add_func("/bus/intake/what-was-said-before-the-end-counts", test_end);
 	g_test_add_func("/bus/intake/system-bus-large-body-is-cut", test_system_large);
+	g_test_add_func("/bus/intake/system-bus-what-nobody-waits-for-is-left-out",
+			test_system_unheard);
+	g_test_add_func("/bus/intake/system-bus-bad-fields-name-no-sender", test_system_bad_fields);
 	g_test_add_func("/bus/intake/system-bus-long-fields-are-left-out", test_system_long_fields);
 	return g_test_run();
 }

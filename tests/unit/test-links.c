@@ -128,7 +128,8 @@ static void a_later_life_knows_before_it_decides(struct scene *scene, gconstpoin
 	fake_find_link(scene->fake, 3)->type = MPTCPD_LINK_TAP;
 	fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_CLIENT, "10.0.3.1:1000", SCENE_SERVER);
 	fake_establish(scene->fake, SCENE_TOKEN);
-	fake_rules.interfaces = list;
+	fake_rules.interfaces = rules.interfaces;
+	fake_rules.n_interfaces = rules.n_interfaces;
 	scene_start(scene);
 	scene_later(scene, 1000);
 	g_assert_nonnull(scene_connection(scene));
