@@ -218,7 +218,8 @@ def flood():
         token = scene.server.connections()[0]["token"]
         # one shell, or starting programs takes longer than all the rest
         scene.server.run("sh", "-c", f"""
-            for i in $(seq 1 120); do
+            i=0
+            while [ $((i += 1)) -le 120 ]; do
                 {MPTCPCTL} announce {token} 192.168.$((i % 50)).$i id $i port $((1000 + i))
             done""")
         watch.wait({"event": "address-announced"}, seconds=10, count=10)
@@ -455,7 +456,8 @@ def families_mapped():
 
 @tap.test("/peer/families/ipv4-client-of-an-ipv6-server-uses-ipv4-alone")
 def families_ipv4():
-    families(IPV4, (FULLMESH, None), (IPV4,))
+    # a plain client of Linux 6.1 joins by IPv6 from an IPv4 socket
+    families(IPV4, (FULLMESH,) if tap.kernel_before(6, 12) else (FULLMESH, None), (IPV4,))
 
 
 @tap.test("/peer/families/ipv4-server-offers-ipv4-alone")
