@@ -260,12 +260,19 @@ def joined(scene):
     return {remote for _, remote in scene.pairs() if (":" in remote) == (scene.form == IPV6)}
 
 
+def echoed(scene):
+    """Each ADD_ADDR of the server has its echo: while one is pending the kernel sends no RM_ADDR."""
+    counted = scene.server.nstat()
+    return counted.get("EchoAdd", 0) >= counted.get("AddAddrTx", 0)
+
+
 def comes_back(form, config, cut):
     """The server withdraws its initial address, and offers it again by an id of its own."""
     with Scene(form, links=2, config=config, server=SECOND) as scene:
         first, second = scene.seen(1, SERVER), scene.seen(2, SERVER)
         wait_until(lambda: joined(scene) == {first, second}, 3, "joins", scene.pairs)
         for _ in range(2):
+            wait_until(lambda: echoed(scene), 3, "all announcements echoed", scene.server.nstat)
             cut(scene)
             away(scene, 2)
             tap.equal(joined(scene), {second}, "where subflows lead meanwhile")
