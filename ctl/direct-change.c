@@ -6,7 +6,7 @@
 #include <net/if.h>
 #include <string.h>
 
-#include "names.h"
+#include "words.h"
 
 /* ---- arguments ---- */
 

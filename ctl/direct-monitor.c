@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "names.h"
-#include "present.h"
+#include "words.h"
+#include "replay.h"
 
 /* The kernel tells nobody that its endpoints changed. */
 #define ENDPOINTS_EVERY_MS 1000
@@ -26,7 +26,7 @@ static void emit(void *data, enum mptcpctl_event_type type, struct mptcpctl_even
 
 	if (watch->result)
 		return;
-	present_stamp(event, type);
+	replay_stamp(event, type);
 	watch->result = watch->on_event(watch->data, event);
 }
 
@@ -161,19 +161,19 @@ static void on_change(struct direct *direct, const struct change *change)
 
 static int on_interface(void *data, const struct mptcpctl_interface *interface)
 {
-	present_interface(interface, emit, data);
+	replay_interface(interface, emit, data);
 	return 0;
 }
 
 static int on_endpoint(void *data, const struct mptcpctl_endpoint *endpoint)
 {
-	present_endpoint(endpoint, emit, data);
+	replay_endpoint(endpoint, emit, data);
 	return 0;
 }
 
 static int on_connection(void *data, const struct mptcpctl_connection *connection)
 {
-	present_connection(connection, emit, data);
+	replay_connection(connection, emit, data);
 	return 0;
 }
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "names.h"
+#include "words.h"
 
 #define FLAGS_MAX 8
 /* As many as there are ids. */

@@ -14,6 +14,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "claim.h"
 #include "fdstore.h"
 #include "log.h"
 #include "notice.h"
@@ -189,7 +190,7 @@ static int fail(const char *what, const char *why)
 static int claim(struct daemon *daemon)
 {
 	pid_t other = 0;
-	int r = bus_claim(daemon->runtime_directory, &other);
+	int r = claim_directory(daemon->runtime_directory, &other);
 
 	if (r == -EBUSY && other)
 		l_error("%s: another mptcpd serves it, process %d", daemon->runtime_directory,

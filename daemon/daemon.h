@@ -63,14 +63,14 @@ void daemon_settle_soon(void *data);
 /* Log a text of several lines. */
 void daemon_log_lines(const char *text, bool is_error);
 
-/* ---- daemon-door.c: what clients and signals ask for ---- */
+/* ---- control.c: what clients and signals ask for ---- */
 
 /* Serve the control socket. 0 or -errno. */
 int daemon_open_door(struct daemon *daemon);
 /* SIGHUP: read the configuration again. */
 void daemon_hang_up(struct daemon *daemon);
 
-/* ---- daemon-guard.c: plugins that crash ---- */
+/* ---- guarding.c: plugins that crash ---- */
 
 /* Judge what the last life left, and note what ends this one. After daemon_open_state(). */
 void daemon_open_guard(struct daemon *daemon);
@@ -81,7 +81,7 @@ int daemon_load_config(struct daemon *daemon);
 /* For struct bus_setup. */
 void daemon_tell_asides(void *data, bus_aside_func each, void *each_data);
 
-/* ---- daemon-mptcp.c: how the kernel's MPTCP stands ---- */
+/* ---- mptcp.c: how the kernel's MPTCP stands ---- */
 
 /* Look for black holes, and log what is new. */
 void daemon_look_at_mptcp(struct daemon *daemon);
@@ -89,7 +89,7 @@ void daemon_look_at_mptcp(struct daemon *daemon);
 void daemon_tell_mptcp(void *data, struct bus_mptcp *ret_mptcp);
 void daemon_tell_warnings(void *data, bus_warning_func each, void *each_data);
 
-/* ---- daemon-keep.c: what is put back, and what survives a restart ---- */
+/* ---- keep.c: what is put back, and what survives a restart ---- */
 
 /* Open the state; without it the work goes on, only a restart is not seamless. */
 void daemon_open_state(struct daemon *daemon);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "parse.h"
-#include "present.h"
+#include "replay.h"
 
 static void next_page(struct mptcpctl *ctl);
 
@@ -22,7 +22,7 @@ static void emit(void *data, enum mptcpctl_event_type type, struct mptcpctl_even
 
 	if (ctl->monitor.result)
 		return;
-	present_stamp(event, type);
+	replay_stamp(event, type);
 	ctl->monitor.result = ctl->monitor.on_event(ctl->monitor.data, event);
 }
 
@@ -41,19 +41,19 @@ static size_t tell_page(struct mptcpctl *ctl, struct reader *reader)
 		if (!reader_enter(reader, 'a', WIRE_LINK))
 			return 0;
 		for (; parse_interface(reader, &interface); n++)
-			present_interface(&interface, emit, ctl);
+			replay_interface(&interface, emit, ctl);
 		break;
 	case STAGE_ENDPOINTS:
 		if (!reader_enter(reader, 'a', WIRE_ENDPOINT))
 			return 0;
 		for (; parse_endpoint(reader, &endpoint); n++)
-			present_endpoint(&endpoint, emit, ctl);
+			replay_endpoint(&endpoint, emit, ctl);
 		break;
 	case STAGE_CONNECTIONS:
 		if (!reader_enter(reader, 'a', WIRE_CONNECTION))
 			return 0;
 		for (; parse_connection(reader, &connection); n++)
-			present_connection(&connection, emit, ctl);
+			replay_connection(&connection, emit, ctl);
 		break;
 	case STAGE_OFF:
 	case STAGE_SYNCHRONIZED:
@@ -220,9 +220,9 @@ static int on_signal(sd_bus_message *m, void *data, sd_bus_error *unused)
 			handle_fail(ctl, -EBADMSG, "mptcpd told what cannot be understood");
 		return 1;
 	}
-	while (name && present_name(type) && strcmp(present_name(type), name) != 0)
+	while (name && replay_name(type) && strcmp(replay_name(type), name) != 0)
 		type++;
-	if (name && present_name(type) && is_told(&ctl->monitor, type, position)) {
+	if (name && replay_name(type) && is_told(&ctl->monitor, type, position)) {
 		emit(ctl, type, &event);
 		if (type == MPTCPCTL_LOST && event.what && strcmp(event.what, "monitor") == 0)
 			start_over(ctl);

@@ -18,28 +18,42 @@ PURE_LIBC = set(
     " stdarg.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h sys/socket.h".split()
 )
 PLUGIN_API = {"mptcpd/plugin.h", "mptcpd/types.h"}
-SEAM = {"daemon/core/event.h", "daemon/core/ops.h", "daemon/core/addr.h"}
+CORE = {"core/", "core/model/", "core/engine/"}
+SEAM = {"core/event.h", "core/ops.h", "core/addr.h"}
 # Only kernel/ speaks netlink.
 NETLINK = re.compile(
     r"libmnl/|linux/(netlink|genetlink|rtnetlink|if_link|if_addr|sock_diag|inet_diag|mptcp\w*)\.h"
 )
 FOREIGN = re.compile(r"(ell|libmnl|systemd|uthash|jansson|glib|mptcpd|mptcpctl|mptcp|linux)[/.]")
 
+
+def is_pure(header):
+    return header in PURE_LIBC | PLUGIN_API | {"uthash.h"}
+
+
+def is_for_daemon(header):
+    return not NETLINK.match(header) and not re.match(r"(jansson|glib|mptcpctl)[/.]", header)
+
+
 # room: (own sources, project headers by path or room, system headers as a predicate)
 ROOMS = {
-    "daemon/core": (set(), lambda h: h in PURE_LIBC | PLUGIN_API | {"uthash.h"}),
+    "core": (set(), is_pure),
+    "core/model": ({"core/"}, is_pure),
+    "core/engine": ({"core/", "core/model/"}, is_pure),
     "kernel": (SEAM, lambda h: not re.match(r"(ell|systemd|jansson|glib|uthash|mptcpctl)[/.]", h)),
     "plugins": (set(), lambda h: h in PLUGIN_API or not FOREIGN.match(h)),
     "lib": (set(), lambda h: not FOREIGN.match(h)
             or re.match(r"(systemd/|mptcpctl/client\.h|mptcp/socket\.h|linux/mptcp\.h)", h)),
     # Without a daemon it keeps a model of its own, which needs no engine.
-    "ctl": (SEAM | {"daemon/core/clean.h", "daemon/core/model.h", "daemon/core/names.h",
+    "ctl": (SEAM | {"core/clean.h", "core/model/model.h", "core/model/words.h",
                     "kernel/kernel.h", "lib/"},
             lambda h: not NETLINK.match(h) and not re.match(r"(ell|glib|uthash)[/.]", h)),
     "mptcpize": (SEAM | {"kernel/kernel.h", "lib/"}, lambda h: not NETLINK.match(h)),
-    "daemon": ({"daemon/core/", "kernel/kernel.h", "kernel/listener.h", "kernel/netstat.h",
-                "kernel/sysctl.h", "lib/wire.h"},
-               lambda h: not NETLINK.match(h) and not re.match(r"(jansson|glib|mptcpctl)[/.]", h)),
+    "daemon": (CORE | {"daemon/bus/", "daemon/config/", "daemon/state/", "kernel/kernel.h",
+                       "kernel/listener.h", "kernel/netstat.h", "kernel/sysctl.h"}, is_for_daemon),
+    "daemon/bus": (CORE | {"daemon/auto.h", "daemon/loop.h", "lib/wire.h"}, is_for_daemon),
+    "daemon/config": (CORE | {"daemon/auto.h", "daemon/loop.h"}, is_for_daemon),
+    "daemon/state": (CORE | {"daemon/auto.h", "kernel/kernel.h", "kernel/listener.h"}, is_for_daemon),
     "include/mptcpd": (set(), lambda h: h in PURE_LIBC | PLUGIN_API),
     "include/mptcpctl": (set(), lambda h: not FOREIGN.match(h) or h == "mptcpctl/client.h"),
     "include/mptcp": (set(), lambda h: not FOREIGN.match(h)),
@@ -95,7 +109,7 @@ def include_errors(root):
             if target is None:
                 errors.append(f'{where}: "{name}" is no header of this tree')
             elif room_of(target) != room and not any(
-                target == allowed or (allowed.endswith("/") and target.startswith(allowed))
+                target == allowed or room_of(target) + "/" == allowed
                 for allowed in project
             ):
                 errors.append(f"{where}: {room} must not include {target}")
@@ -140,7 +154,7 @@ def fail_on(errors):
 
 
 def project_symbols(build):
-    archives = [build / "daemon/core/libcore.a", build / "kernel/libkernel.a"]
+    archives = [build / "core/libcore.a", build / "kernel/libkernel.a"]
     return {name for archive in archives
             for name, kind in symbols(archive) if kind in "TDRB"}
 
@@ -154,14 +168,14 @@ def includes():
 
 @tap.test("/layers/core/asks-libc-for-memory-and-text-only")
 def core():
-    archive = BUILD / "daemon/core/libcore.a"
+    archive = BUILD / "core/libcore.a"
     tap.true(len(symbols(archive)) > 20, f"{archive} holds nothing")
     fail_on(core_errors(archive))
 
 
 @tap.test("/layers/kernel/needs-nothing-of-the-core-but-addresses")
 def kernel():
-    core_defines = {name for name, kind in symbols(BUILD / "daemon/core/libcore.a") if kind in "TDRB"}
+    core_defines = {name for name, kind in symbols(BUILD / "core/libcore.a") if kind in "TDRB"}
     wants = undefined(BUILD / "kernel/libkernel.a") & core_defines
     fail_on([f"libkernel.a needs {name}" for name in sorted(wants) if not name.startswith("addr_")])
 
@@ -188,6 +202,60 @@ def libraries():
         errors += [f"{library.name} links {extra}"
                    for extra in sorted(needed(library) - allowed[name])]
     fail_on(errors)
+
+
+# Circles of files inside a room, which nobody may add to.
+CIRCLES = [tuple(line.split()) for line in """
+    engine_announce engine_close engine_issue engine_reconcile
+    engine_endpoint engine_limits engine_settle
+    model_choose model_connection model_host model_model model_peer model_saved model_subflow
+    action action-host argument backend config list main monitor verbs
+    admit bus change list monitor peer permit subscribe system turn vtable
+    config policy
+    control daemon guarding
+""".strip().splitlines()]
+
+
+def calls(directory):
+    """{file: {files whose functions or data it uses}} of the objects of one library or program."""
+    objects = {path.name.removesuffix(".c.o"): symbols(path) for path in directory.glob("*.o")}
+    owner = {name: file for file, found in objects.items() for name, kind in found if kind in "TDRBC"}
+    return {file: {owner[name] for name, kind in found if kind == "U" and name in owner}
+            for file, found in objects.items()}
+
+
+def circles(graph):
+    """The files that reach themselves, those of one circle together."""
+    reach = {file: set(found) for file, found in graph.items()}
+    for by in graph:
+        for found in reach.values():
+            if by in found:
+                found |= reach[by]
+    return sorted({tuple(sorted(other for other in reach[file] if file in reach[other]))
+                   for file in graph if file in reach[file]})
+
+
+@tap.test("/layers/circles/no-file-calls-back-up")
+def no_circles():
+    rooms = sorted({path.parent for path in BUILD.glob("*/**/*.p/*.o")
+                    if path.relative_to(BUILD).parts[0] in
+                    ("core", "ctl", "daemon", "kernel", "lib", "plugins")})
+    tap.true(len(rooms) > 8, f"only {rooms} found")
+    fail_on([f"{room.relative_to(BUILD)}: {' '.join(circle)} call each other"
+             for room in rooms for circle in circles(calls(room)) if circle not in CIRCLES])
+
+
+@tap.test("/layers/core/the-model-needs-nothing-of-the-engine")
+def floors():
+    order = ["", "model", "engine"]
+    graph = calls(BUILD / "core/libcore.a.p")
+    tap.true(len(graph) > 20, "the core was not found")
+
+    def floor(file):
+        return order.index(file.partition("_")[0] if "_" in file else "")
+
+    fail_on([f"{file} calls {other}" for file in graph for other in graph[file]
+             if floor(file) < floor(other)])
 
 
 # What comes from outside reaches a terminal only as ctl/print.c lets it.
@@ -218,7 +286,7 @@ def one_place_prints():
 def tree_error(files):
     with tempfile.TemporaryDirectory() as directory:
         root = pathlib.Path(directory).resolve()
-        for name, text in {"daemon/core/model.h": "", "daemon/core/event.h": "",
+        for name, text in {"core/model/model.h": "", "core/event.h": "",
                            "daemon/config.h": "", "kernel/kernel.h": "", **files}.items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -228,13 +296,15 @@ def tree_error(files):
 
 @tap.test("/layers/selftest/forbidden-includes-are-found")
 def selftest_includes():
-    good = {"daemon/core/a.c": '#include "model.h"\n#include <string.h>\n',
+    good = {"core/engine/a.c": '#include "model.h"\n#include <string.h>\n',
             "kernel/a.c": '#include "event.h"\n#include <libmnl/libmnl.h>\n',
             "daemon/a.c": '#include "model.h"\n#include "kernel.h"\n#include <ell/ell.h>\n',
             "plugins/a.c": "#include <mptcpd/plugin.h>\n#include <string.h>\n"}
     tap.equal(tree_error(good), [], "a good tree")
-    bad = {"daemon/core/a.c": ['#include "kernel.h"', "#include <ell/ell.h>", "#include <time.h>",
+    bad = {"core/a.c": ['#include "kernel.h"', "#include <ell/ell.h>", "#include <time.h>",
                                '#include "config.h"', "#include <unistd.h>", '#include "no.h"'],
+           "core/model/a.c": ['#include "kernel.h"'],
+           "daemon/bus/a.c": ['#include "kernel.h"', '#include "config.h"'],
            "kernel/a.c": ['#include "model.h"', "#include <systemd/sd-bus.h>"],
            "daemon/a.c": ["#include <libmnl/libmnl.h>", " # include <linux/netlink.h>"],
            "plugins/a.c": ['#include "model.h"', "#include <ell/ell.h>"],
@@ -244,6 +314,13 @@ def selftest_includes():
     for path, lines in bad.items():
         for line in lines:
             tap.equal(len(tree_error({path: line + "\n"})), 1, f"{path} with {line}")
+
+
+@tap.test("/layers/selftest/circles-are-found")
+def selftest_circles():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a", "b"}, "e": set()}
+    tap.equal(circles(graph), [("b", "c")], "circles")
+    tap.equal(circles({"a": {"b"}, "b": set()}), [], "circles of what goes one way")
 
 
 def compiled(directory, source, *options):

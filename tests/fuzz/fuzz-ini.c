@@ -54,19 +54,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	size_t half = size / 2;
 	struct ini ini = {0};
-	struct report report;
+	struct faults report;
 	char *text;
 
-	report_init(&report);
+	faults_init(&report);
 	ini_add(&ini, "whole", (const char *)bytes, size, &report);
 	ini_add(&ini, "first", (const char *)bytes, half, &report);
 	ini_add(&ini, "second", (const char *)bytes + half, size - half, &report);
 	for (size_t i = 0; i < ini.n_groups; i++)
 		check_group(&ini, &ini.groups[i]);
-	text = report_take(&report);
+	text = faults_take(&report);
 	require(l_utf8_validate(text, strlen(text), NULL));
 	l_free(text);
-	report_done(&report);
+	faults_done(&report);
 	ini_done(&ini);
 	return 0;
 }

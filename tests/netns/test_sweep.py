@@ -18,7 +18,7 @@ from daemon import Daemon
 from hosts import Storm, wait_until
 from stage import LONG, WATCHER, Stage, seconds_until, usage
 
-INTERVAL = 28  # seconds from one look to the next, in daemon/core/engine.c
+INTERVAL = 28  # seconds from one look to the next, in core/engine/settle.c
 # A sweep in times of what ss takes to list the same: usual are 0.4 to 0.8, and 1.0 to 1.2 for very
 # many. Of few, a large part of that is the start of ss.
 RATIO = 2 if LONG else 1.5

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bus-intake.h"
+#include "intake.h"
 
 #define HANDSHAKE "\0AUTH EXTERNAL 30\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n"
 #define HANDSHAKE_SIZE (sizeof(HANDSHAKE) - 1)

@@ -84,7 +84,7 @@ static void preferred_temporary_is_used_alone(struct scene *scene, gconstpointer
 	struct fake_connection *fake;
 
 	set_up(scene, true);
-	g_assert_cmpint(usability(scene, STABLE), ==, USABLE_NOT_STABLE);
+	g_assert_cmpint(usability(scene, STABLE), ==, UNUSABLE_STABLE);
 	g_assert_cmpint(usability(scene, TEMPORARY), ==, USABLE);
 	fake = begin(scene, TEMPORARY);
 	g_assert_cmpuint(fake_count_subflows(fake), ==, 3);
@@ -104,7 +104,7 @@ static void stable_is_used_where_it_is_preferred(struct scene *scene, gconstpoin
 
 	set_up(scene, false);
 	g_assert_cmpint(usability(scene, STABLE), ==, USABLE);
-	g_assert_cmpint(usability(scene, TEMPORARY), ==, USABLE_NOT_TEMPORARY);
+	g_assert_cmpint(usability(scene, TEMPORARY), ==, UNUSABLE_TEMPORARY);
 	fake = begin(scene, STABLE);
 	g_assert_cmpuint(fake_count_subflows(fake), ==, 3);
 	g_assert_cmpuint(count(fake, TEMPORARY), ==, 0);
@@ -208,7 +208,7 @@ static void preference_is_read_again_with_each_new_one(struct scene *scene, gcon
 	g_assert_cmpint(usability(scene, STABLE), ==, USABLE);
 	fake_temporary(scene->fake, 1, LATER);
 	scene_later(scene, 1000);
-	g_assert_cmpint(usability(scene, STABLE), ==, USABLE_NOT_STABLE);
+	g_assert_cmpint(usability(scene, STABLE), ==, UNUSABLE_STABLE);
 	fake_prefer_temporary(scene->fake, 1, false);
 	engine_set_rules(scene->engine, &fake_rules, scene->now_ms);
 	scene_later(scene, 1000);
@@ -224,12 +224,12 @@ static void last_one_is_used_until_the_next_is_there(struct scene *scene, gconst
 	fake = begin(scene, "2001:db8:2::1");
 	fake_temporary(scene->fake, 1, TEMPORARY); /* deprecated */
 	answer_for(scene, 400);
-	g_assert_cmpint(usability(scene, STABLE), ==, USABLE_NOT_STABLE);
+	g_assert_cmpint(usability(scene, STABLE), ==, UNUSABLE_STABLE);
 	g_assert_cmpint(usability(scene, TEMPORARY), ==, USABLE);
 	g_assert_cmpuint(count(fake, TEMPORARY), ==, 1);
 	fake_temporary(scene->fake, 1, LATER);
 	answer_for(scene, 400);
-	g_assert_cmpint(usability(scene, TEMPORARY), ==, USABLE_NOT_DEPRECATED);
+	g_assert_cmpint(usability(scene, TEMPORARY), ==, UNUSABLE_DEPRECATED);
 	g_assert_cmpuint(count(fake, LATER), ==, 1);
 	g_assert_cmpuint(count(fake, TEMPORARY), ==, 0);
 	g_assert_cmpuint(count_tries(scene, STABLE), ==, 0);
@@ -250,8 +250,8 @@ static void old_network_hides_nothing_of_the_new(struct scene *scene, gconstpoin
 	fake_temporary(scene->fake, 1, "2001:db8:77::aaaa");
 	scene_later(scene, 100);
 	g_assert_cmpint(usability(scene, "2001:db8:77::aaaa"), ==, USABLE);
-	g_assert_cmpint(usability(scene, "2001:db8:77::1"), ==, USABLE_NOT_STABLE);
-	g_assert_cmpint(usability(scene, TEMPORARY), ==, USABLE_NOT_DEPRECATED);
+	g_assert_cmpint(usability(scene, "2001:db8:77::1"), ==, UNUSABLE_STABLE);
+	g_assert_cmpint(usability(scene, TEMPORARY), ==, UNUSABLE_DEPRECATED);
 }
 
 static void several_of_ipv4_are_all_used(struct scene *scene, gconstpointer data)

@@ -8,19 +8,19 @@
 
 struct scene {
 	struct ini ini;
-	struct report report;
+	struct faults report;
 };
 
 static void set_up(struct scene *scene, gconstpointer unused)
 {
 	*scene = (struct scene){0};
-	report_init(&scene->report);
+	faults_init(&scene->report);
 }
 
 static void tear_down(struct scene *scene, gconstpointer unused)
 {
 	ini_done(&scene->ini);
-	report_done(&scene->report);
+	faults_done(&scene->report);
 }
 
 static void add(struct scene *scene, const char *file, const char *text)
@@ -30,7 +30,7 @@ static void add(struct scene *scene, const char *file, const char *text)
 
 #define assert_report(scene, expected)                                                             \
 	do {                                                                                       \
-		char *text_ = report_take(&(scene)->report);                                       \
+		char *text_ = faults_take(&(scene)->report);                                       \
 		g_assert_cmpstr(text_, ==, expected);                                              \
 		l_free(text_);                                                                     \
 	} while (0)
@@ -180,7 +180,7 @@ static void test_fault_flood(struct scene *scene, gconstpointer unused)
 		g_string_append(text, "x\n");
 	add(scene, "f", text->str);
 	g_assert_cmpuint(scene->report.n_faults, ==, 150);
-	report = report_take(&scene->report);
+	report = faults_take(&scene->report);
 	g_assert_true(g_str_has_suffix(report,
 				       "f:100: expected [GROUP] or KEY = VALUE\n… and 50 more\n"));
 	l_free(report);
@@ -210,14 +210,14 @@ static void test_nearest(void)
 {
 	static const char *const names[] = {"flags", "use", "addresses", "announce", NULL};
 
-	g_assert_cmpstr(report_nearest("flag", names), ==, "flags");
-	g_assert_cmpstr(report_nearest("falgs", names), ==, "flags");
-	g_assert_cmpstr(report_nearest("Flags", names), ==, "flags");
-	g_assert_cmpstr(report_nearest("adresses", names), ==, "addresses");
-	g_assert_cmpstr(report_nearest("xxx", names), ==, NULL);
-	g_assert_cmpstr(report_nearest("up", names), ==, NULL);
-	g_assert_cmpstr(report_nearest("", names), ==, NULL);
-	g_assert_cmpstr(report_nearest("flagsflagsflagsflagsflagsflagsflagsflagsflagsflags", names),
+	g_assert_cmpstr(faults_nearest("flag", names), ==, "flags");
+	g_assert_cmpstr(faults_nearest("falgs", names), ==, "flags");
+	g_assert_cmpstr(faults_nearest("Flags", names), ==, "flags");
+	g_assert_cmpstr(faults_nearest("adresses", names), ==, "addresses");
+	g_assert_cmpstr(faults_nearest("xxx", names), ==, NULL);
+	g_assert_cmpstr(faults_nearest("up", names), ==, NULL);
+	g_assert_cmpstr(faults_nearest("", names), ==, NULL);
+	g_assert_cmpstr(faults_nearest("flagsflagsflagsflagsflagsflagsflagsflagsflagsflags", names),
 			==, NULL);
 }
 
@@ -226,9 +226,9 @@ static void test_unknown_words(struct scene *scene, gconstpointer unused)
 	static const char *const one[] = {"a-name", NULL}, *const two[] = {"ab", "cd", NULL},
 				 *const none[] = {NULL};
 
-	report_add_unknown(&scene->report, (struct where){"f", 1}, "thing", "a-nam", one);
-	report_add_unknown(&scene->report, (struct where){"f", 0}, "thing", "zz", two);
-	report_add_unknown(&scene->report, (struct where){NULL, 0}, "thing", "zz", none);
+	faults_add_unknown(&scene->report, (struct where){"f", 1}, "thing", "a-nam", one);
+	faults_add_unknown(&scene->report, (struct where){"f", 0}, "thing", "zz", two);
+	faults_add_unknown(&scene->report, (struct where){NULL, 0}, "thing", "zz", none);
 	assert_report(scene, "f:1: unknown thing 'a-nam', expected a-name; did you mean 'a-name'?\n"
 			     "f: unknown thing 'zz', expected ab or cd\n"
 			     "unknown thing 'zz'\n");

@@ -87,8 +87,8 @@ static void a_tap_beside_another_is_a_tunnel(struct scene *scene, gconstpointer 
 	set_rules(scene, &rules, USE_AUTO);
 	n = scene->n_changes[CHANGE_INTERFACE_CHANGED];
 	tap(scene);
-	g_assert_cmpint(local(scene, 3)->usability, ==, USABLE_NOT_TUNNEL);
-	g_assert_cmpint(local(scene, 3)->interface->usability, ==, USABLE_NOT_TUNNEL);
+	g_assert_cmpint(local(scene, 3)->usability, ==, UNUSABLE_TUNNEL);
+	g_assert_cmpint(local(scene, 3)->interface->usability, ==, UNUSABLE_TUNNEL);
 	g_assert_cmpuint(scene->n_changes[CHANGE_INTERFACE_CHANGED], ==, n + 2);
 	g_assert_true(local(scene, 3)->interface->route_v4);
 	scene_client(scene);
@@ -99,7 +99,7 @@ static void a_tap_beside_another_is_a_tunnel(struct scene *scene, gconstpointer 
 	g_assert_cmpint(local(scene, 3)->usability, ==, USABLE);
 	fake_route(scene->fake, 3, true);
 	scene_later(scene, 50);
-	g_assert_cmpint(local(scene, 3)->usability, ==, USABLE_NOT_TUNNEL);
+	g_assert_cmpint(local(scene, 3)->usability, ==, UNUSABLE_TUNNEL);
 	/* and when the others lead nowhere any more, this is what there is */
 	fake_route(scene->fake, 1, false);
 	fake_route(scene->fake, 2, false);

@@ -5,7 +5,7 @@
 #include <glib.h>
 #include <unistd.h>
 
-#include "plugins.h"
+#include "loader.h"
 #include "scratch.h"
 
 static const char *fixtures; /* where the test plugins are */
@@ -38,7 +38,7 @@ static int try_load(const char *directory, const char *name,
 	struct image image;
 	int err = image_read(directory, name, &image, ret_why);
 
-	return err < 0 ? err : plugins_load(&image, ret_plugin, ret_why);
+	return err < 0 ? err : loader_load(&image, ret_plugin, ret_why);
 }
 
 static const struct mptcpd_plugin *load(struct scene *scene, const char *name)
@@ -83,10 +83,10 @@ static void test_loads(struct scene *scene, gconstpointer unused)
 	g_assert_cmpstr(first->name, ==, "echo");
 	second = load(scene, "echo");
 	g_assert_true(first == second);
-	plugins_unload(first);
+	loader_unload(first);
 	g_assert_cmpstr(second->name, ==, "echo");
-	plugins_unload(second);
-	plugins_unload(NULL);
+	loader_unload(second);
+	loader_unload(NULL);
 }
 
 static void test_replaced_file(struct scene *scene, gconstpointer unused)
@@ -104,13 +104,13 @@ static void test_replaced_file(struct scene *scene, gconstpointer unused)
 	other = load(scene, "twin");
 	g_assert_true(old != new);
 	g_assert_cmpstr(other->name, ==, "twin");
-	plugins_unload(old);
-	plugins_unload(other);
+	loader_unload(old);
+	loader_unload(other);
 	other = load(scene, "twin");
 	g_assert_cmpstr(other->name, ==, "twin");
 	g_assert_cmpstr(new->name, ==, "echo");
-	plugins_unload(new);
-	plugins_unload(other);
+	loader_unload(new);
+	loader_unload(other);
 }
 
 static void test_written_over(struct scene *scene, gconstpointer unused)
@@ -139,9 +139,9 @@ static void test_written_over(struct scene *scene, gconstpointer unused)
 	append(scene, "echo.so");
 	again = load(scene, "echo");
 	g_assert_true(again != plugin);
-	plugins_unload(plugin);
+	loader_unload(plugin);
 	g_assert_cmpstr(again->name, ==, "echo");
-	plugins_unload(again);
+	loader_unload(again);
 }
 
 static void test_cut_off(struct scene *scene, gconstpointer unused)
@@ -159,7 +159,7 @@ static void test_cut_off(struct scene *scene, gconstpointer unused)
 
 		g_assert_cmpint(truncate(path, size), ==, 0);
 		if (try_load(scene->directory, "echo", &plugin, &why) == 0)
-			plugins_unload(plugin);
+			loader_unload(plugin);
 		else
 			g_assert_nonnull(strstr(why, "echo.so: "));
 		l_free(why);
@@ -333,7 +333,7 @@ static void test_hard_link(struct scene *scene, gconstpointer unused)
 			     scratch_path(scene->directory, "alias.so")),
 			==, 0);
 	refuse(scene, "alias", -ENOEXEC, "calls itself 'echo', expected 'alias'");
-	plugins_unload(plugin);
+	loader_unload(plugin);
 }
 
 #define ADD(name, func) g_test_add("/loader/" name, struct scene, NULL, set_up, func, tear_down)

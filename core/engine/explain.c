@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Says of every path of a connection what is done about it, and why. Changes nothing. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "addr.h"
+#include "choose.h"
+#include "engine-private.h"
+#include "failure.h"
+#include "words.h"
+#include "owned.h"
+
+static const char *wanted_by(const struct connection *connection, const struct subflow *subflow)
+{
+	if (subflow->wanted_by == WANTED_BY_ADMIN)
+		return "admin";
+	if (subflow->wanted_by == WANTED_BY_ENDPOINT)
+		return "endpoint";
+	if (!connection->policy || subflow->wanted_by >= connection->policy->n_plugins)
+		return NULL;
+	return connection->policy->plugins[subflow->wanted_by].plugin->name;
+}
+
+static enum explain_state explain_state(const struct subflow *subflow)
+{
+	bool is_wanted = subflow->wanted_by != WANTED_BY_NONE && !subflow->banned;
+
+	if (subflow->banned)
+		return EXPLAIN_UNWANTED;
+
+	switch (subflow->state) {
+	case SUBFLOW_WANTED:
+		if (!is_wanted)
+			break;
+		return subflow->refused ? EXPLAIN_REFUSED : EXPLAIN_WAITING;
+	case SUBFLOW_PENDING:
+		return is_wanted ? EXPLAIN_PENDING : EXPLAIN_UNWANTED;
+	case SUBFLOW_ESTABLISHED:
+		/* What applications and peers made is nobody's to want. */
+		return is_wanted || subflow->origin != MPTCPD_ORIGIN_POLICY ? EXPLAIN_ESTABLISHED
+									    : EXPLAIN_UNWANTED;
+	case SUBFLOW_CLOSING:
+		break;
+	}
+	return EXPLAIN_UNWANTED;
+}
+
+static void append(char *text, size_t size, const char *more, const char *name)
+{
+	size_t length = strlen(text);
+
+	snprintf(text + length, size - length, "%s%s", length ? more : more + 2, name);
+}
+
+static void explain_error(const struct engine *engine, const struct connection *connection,
+			  const struct subflow *subflow, struct explain_path *path)
+{
+	const struct local *local =
+		model_find_local(&engine->model, &subflow->local, subflow->ifindex);
+
+	subflow_error_text(subflow, path->error, sizeof(path->error));
+	if (!local)
+		snprintf(path->error, sizeof(path->error), "the local address is gone");
+	else if (subflow->state == SUBFLOW_WANTED && choose_for(connection, local) != USABLE)
+		snprintf(path->error, sizeof(path->error), "%s",
+			 usability_text(choose_for(connection, local)));
+	else if (subflow->state == SUBFLOW_WANTED && subflow->no_route)
+		snprintf(path->error, sizeof(path->error), "no route to the peer from %s",
+			 local->interface->name);
+	else if (subflow->state != SUBFLOW_ESTABLISHED && local->addr.family == AF_INET &&
+		 local->interface->rp_filter_strict)
+		append(path->error, sizeof(path->error), "; rp_filter is strict on ",
+		       local->interface->name);
+}
+
+/* Under the kernel's path manager: what becomes of the endpoint it began on. */
+static void explain_endpoint(struct engine *engine, const struct connection *connection,
+			     const struct subflow *subflow, struct explain_path *path)
+{
+	struct mptcpd_addr host = addr_host(&subflow->local);
+	const struct owned *owned = owned_find(&engine->endpoints, &host);
+
+	if (!owned || !owned->present || connection->path_manager == PATH_MANAGER_USERSPACE)
+		return;
+	if (owned->leaving != LEAVING_NOT)
+		append(path->error, sizeof(path->error),
+		       "; its endpoint is leaving: ", engine_leaving_text(owned->leaving));
+	else if (subflow->state == SUBFLOW_WANTED && (owned->is.flags & MPTCPD_FLAG_FULLMESH) &&
+		 addr_equal_host(&subflow->local, &connection->local))
+		append(path->error, sizeof(path->error), "; Linux does not make it again",
+		       ", because the endpoint is fullmesh");
+}
+
+static void explain(struct engine *engine, const struct connection *connection,
+		    const struct subflow *subflow, uint64_t now_ms, struct explain_path *path)
+{
+	*path = (struct explain_path){
+		.local = subflow->local,
+		.remote = subflow->remote,
+		.wanted_by = wanted_by(connection, subflow),
+		.forbidden_by = subflow->banned	     ? "admin"
+				: subflow->forbidden ? "policy"
+						     : NULL,
+		.state = explain_state(subflow),
+		.attempts = subflow->attempts,
+		.backup = subflow_is_seen(subflow) ? subflow->backup : subflow->want_backup,
+	};
+	snprintf(path->interface, sizeof(path->interface), "%s",
+		 model_interface_name(&engine->model, subflow->ifindex));
+	explain_error(engine, connection, subflow, path);
+	explain_endpoint(engine, connection, subflow, path);
+	if (subflow->state != SUBFLOW_WANTED)
+		return;
+	path->local.port = subflow->asked_port;
+	path->has_next_try = !path->forbidden_by && !subflow->no_route &&
+			     subflow->wanted_by != WANTED_BY_ENDPOINT &&
+			     subflow->wanted_by != WANTED_BY_NONE;
+	path->next_try_ms = subflow->due_ms > now_ms ? subflow->due_ms - now_ms : 0;
+}
+
+/* Under the kernel's path manager: links that are no endpoint because another one has their address. */
+static void explain_doubles(const struct engine *engine, const struct connection *connection,
+			    void (*on_path)(void *data, const struct explain_path *path),
+			    void *data)
+{
+	const struct model *model = &engine->model;
+	const struct endpoint *endpoint = model->n_double_locals ? model->endpoints : NULL;
+
+	for (; endpoint; endpoint = endpoint->next) {
+		const struct local *local = NULL;
+
+		while ((local = model_next_local(model, &endpoint->addr, local))) {
+			const struct interface *there = model_endpoint_elsewhere(model, local);
+			struct explain_path path = {
+				.local = local->addr,
+				.remote = connection->remote,
+				.state = EXPLAIN_UNWANTED,
+			};
+
+			if (!there || local->usability != USABLE ||
+			    local->addr.family != connection->remote.family)
+				continue;
+			snprintf(path.interface, sizeof(path.interface), "%s",
+				 local->interface->name);
+			snprintf(path.error, sizeof(path.error), SAME_ADDRESS_TEXT, there->name);
+			on_path(data, &path);
+		}
+	}
+}
+
+/* ---- what no plugin asks for, because no route leads there ---- */
+
+struct explaining {
+	struct engine *engine;
+	struct connection *connection;
+	void (*on_path)(void *data, const struct explain_path *path);
+	void *data;
+	size_t n_left; /* pairs that may still be asked about: a reader is not to keep others waiting */
+};
+
+static bool has_record(const struct connection *connection, const struct local *local,
+		       const struct mptcpd_addr *remote)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (!connection->subflows[i].gone &&
+		    connection->subflows[i].ifindex == local->interface->ifindex &&
+		    addr_equal_host(&connection->subflows[i].local, &local->addr) &&
+		    addr_equal(&connection->subflows[i].remote, remote))
+			return true;
+	return false;
+}
+
+static void explain_pair(struct explaining *it, const struct local *local,
+			 const struct mptcpd_addr *remote)
+{
+	struct engine *engine = it->engine;
+	struct explain_path path = {.local = local->addr,
+				    .remote = *remote,
+				    .state = EXPLAIN_WAITING};
+	char mark[32] = "";
+
+	if (remote->family != local->addr.family || has_record(it->connection, local, remote) ||
+	    it->n_left == 0)
+		return;
+	it->n_left--;
+	if (route_exists(&engine->routes, local, remote))
+		return;
+	if (engine->routes.mark)
+		snprintf(mark, sizeof(mark), " with mark 0x%x", engine->routes.mark);
+	snprintf(path.interface, sizeof(path.interface), "%s", local->interface->name);
+	snprintf(path.error, sizeof(path.error), "no route to the peer from %s%s", path.interface,
+		 mark);
+	it->on_path(it->data, &path);
+}
+
+/* Of the addresses that may be a source, those from which the peer is not reached. */
+static void explain_routeless(struct explaining *it)
+{
+	const struct connection *connection = it->connection;
+	struct table_entry *entry;
+
+	for (entry = table_first(&it->engine->model.interfaces); entry; entry = table_next(entry)) {
+		const struct local *local = table_owner(entry, struct interface)->locals;
+
+		for (; local; local = local->next) {
+			if (choose_for(connection, local) != USABLE ||
+			    !(local->flags & MPTCPD_FLAG_SUBFLOW))
+				continue;
+			if (!connection->deny_join_id0 && !connection->remote_removed)
+				explain_pair(it, local, &connection->remote);
+			for (size_t i = 0; i < connection->n_peers; i++)
+				explain_pair(it, local, &connection->peers[i].addr);
+		}
+	}
+}
+
+/* Joins that nobody here asked for, and that nobody tries again. */
+static void explain_failures(const struct connection *connection, const struct model *model,
+			     void (*on_path)(void *data, const struct explain_path *path),
+			     void *data)
+{
+	enum path_manager path_manager = connection->path_manager;
+
+	if (path_manager == PATH_MANAGER_UNKNOWN)
+		path_manager = model->path_manager; /* most likely */
+	for (size_t i = 0; i < connection->n_failures; i++) {
+		const struct failure *failure = &connection->failures[i];
+		const struct subflow ended = {.error = failure->error,
+					      .has_reset = failure->has_reset,
+					      .reset_reason = failure->reset_reason};
+		struct explain_path path = {
+			.local = failure->local,
+			.remote = failure->remote,
+			.wanted_by = path_manager == PATH_MANAGER_KERNEL ? "endpoint" : "admin",
+			.state = failure_is_refusal(failure->error, failure->has_reset,
+						    failure->reset_reason)
+					 ? EXPLAIN_REFUSED
+					 : EXPLAIN_UNWANTED,
+			.attempts = failure->attempts,
+		};
+
+		snprintf(path.interface, sizeof(path.interface), "%s",
+			 model_interface_name(model, failure->ifindex));
+		subflow_error_text(&ended, path.error, sizeof(path.error));
+		on_path(data, &path);
+	}
+}
+
+int engine_explain(struct engine *engine, uint32_t token, uint64_t now_ms,
+		   void (*on_path)(void *data, const struct explain_path *path), void *data)
+{
+	struct connection *connection = model_find_connection(&engine->model, token);
+	struct explaining it = {engine, connection, on_path, data, MPTCPD_PLAN_MAX};
+	struct explain_path path;
+
+	if (!connection)
+		return -ESRCH;
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		if (connection->subflows[i].gone)
+			continue;
+		explain(engine, connection, &connection->subflows[i], now_ms, &path);
+		on_path(data, &path);
+	}
+	explain_failures(connection, &engine->model, on_path, data);
+	if (connection->path_manager == PATH_MANAGER_KERNEL)
+		explain_doubles(engine, connection, on_path, data);
+	if (!connection->policy || connection->path_manager != PATH_MANAGER_USERSPACE ||
+	    connection->side != MPTCPD_SIDE_CLIENT || connection->fallback)
+		return 0;
+	engine->routes.mark = engine_mark(engine, connection);
+	explain_routeless(&it);
+	engine->routes.mark = 0;
+	return 0;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What plugins see of the host and of a connection. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "choose.h"
+#include "engine-private.h"
+#include "peer.h"
+
+/* A remote of family 0: anywhere. */
+static bool leads_to(struct engine *engine, const struct local *local,
+		     const struct mptcpd_addr *remote)
+{
+	if (!remote->family && local->forced)
+		return true;
+	return route_exists(&engine->routes, local, remote);
+}
+
+static bool is_routable(const struct mptcpd_view *base, const struct mptcpd_local *seen,
+			const struct mptcpd_addr *remote)
+{
+	struct engine *engine = ((const struct view *)base)->engine;
+	struct local *local = model_find_local(&engine->model, &seen->addr, seen->ifindex);
+
+	if (!local || choose_for(engine->view.connection, local) != USABLE)
+		return false;
+	return (!remote->family || local->addr.family == remote->family) &&
+	       leads_to(engine, local, remote);
+}
+
+static void add_local(struct engine *engine, const struct local *local)
+{
+	struct mptcpd_view *view = &engine->view.base;
+	struct mptcpd_local *seen;
+
+	if (view->n_locals == engine->room_locals) {
+		engine->room_locals = engine->room_locals ? 2 * engine->room_locals : 16;
+		engine->locals =
+			realloc(engine->locals, engine->room_locals * sizeof(*engine->locals));
+		if (!engine->locals)
+			abort();
+	}
+	seen = &engine->locals[view->n_locals++];
+	*seen = (struct mptcpd_local){
+		.addr = local->addr,
+		.ifindex = local->interface->ifindex,
+		.flags = local->flags,
+		.prefix = local->prefix,
+		.type = local->interface->type,
+		.deprecated = local->deprecated,
+		.temporary = local->temporary,
+		.preferred = choose_is_preferred(local),
+		.secondary = local->secondary,
+		.announce = local->announce,
+	};
+	memcpy(seen->interface, local->interface->name, sizeof(seen->interface));
+}
+
+/* Also of links that are not used: what others do tells whether a tap is a tunnel. */
+static bool has_default_route(struct engine *engine, const struct interface *interface,
+			      uint8_t family)
+{
+	for (const struct local *local = interface->locals; local; local = local->next)
+		if (local->addr.family == family &&
+		    (local->usability == USABLE || local->usability == UNUSABLE_TUNNEL ||
+		     local->usability == UNUSABLE_CONFIGURED))
+			return route_is_default(&engine->routes, local);
+	return false;
+}
+
+static bool is_default(const struct interface *interface)
+{
+	return interface->route_v4 || interface->route_v6;
+}
+
+static bool has_other_default(const struct engine *engine, const struct interface *tap)
+{
+	struct table_entry *entry;
+
+	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
+		const struct interface *other = table_owner(entry, struct interface);
+
+		if (other != tap && other->type != MPTCPD_LINK_TUNNEL && is_default(other))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A tap is the link of a container, or a VPN's tunnel, and nothing in it tells which. But what has
+ * no other way out is no tunnel, and a VPN that takes everything in leaves by another link.
+ */
+static void judge_tap(struct engine *engine, struct interface *tap)
+{
+	bool as_tunnel = is_default(tap) && has_other_default(engine, tap);
+	struct change change;
+
+	if (as_tunnel == tap->as_tunnel)
+		return;
+	model_take_for_tunnel(&engine->model, tap, as_tunnel, &change);
+	engine_tell(engine, &change);
+}
+
+static void look_at_routes(struct engine *engine)
+{
+	struct table_entry *entry;
+
+	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
+		struct interface *interface = table_owner(entry, struct interface);
+
+		interface->route_v4 = has_default_route(engine, interface, AF_INET);
+		interface->route_v6 = has_default_route(engine, interface, AF_INET6);
+	}
+	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
+		struct interface *interface = table_owner(entry, struct interface);
+
+		if (interface->type == MPTCPD_LINK_TAP)
+			judge_tap(engine, interface);
+	}
+}
+
+static void show_addresses(struct engine *engine, const struct connection *connection)
+{
+	struct table_entry *entry;
+
+	engine->view.connection = connection;
+	engine->view.base.n_locals = 0;
+	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
+		const struct interface *interface = table_owner(entry, struct interface);
+
+		for (const struct local *local = interface->locals; local; local = local->next)
+			if (choose_for(connection, local) == USABLE)
+				add_local(engine, local);
+	}
+	engine->view.base.locals = engine->locals;
+}
+
+void engine_view_addresses(struct engine *engine, const struct connection *connection)
+{
+	if (connection ? choose_is_special(&engine->model, connection)
+		       : engine->view.connection != NULL)
+		show_addresses(engine, connection);
+}
+
+void engine_update_view(struct engine *engine, uint64_t now_ms)
+{
+	static const struct mptcpd_addr world;
+	struct table_entry *entry;
+
+	engine->view.base = (struct mptcpd_view){.size = sizeof(engine->view.base),
+						 .now_ms = now_ms,
+						 .routable = is_routable};
+	look_at_routes(engine);
+	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
+		struct interface *interface = table_owner(entry, struct interface);
+
+		for (struct local *local = interface->locals; local; local = local->next)
+			local->leads_out = local->usability == USABLE &&
+					   engine->rules->endpoints.plugin &&
+					   leads_to(engine, local, &world);
+	}
+	show_addresses(engine, NULL);
+}
+
+static uint8_t state_for_plugins(enum subflow_state state)
+{
+	switch (state) {
+	case SUBFLOW_WANTED:
+	case SUBFLOW_PENDING:
+		return MPTCPD_SUBFLOW_PENDING;
+	case SUBFLOW_ESTABLISHED:
+		return MPTCPD_SUBFLOW_ESTABLISHED;
+	case SUBFLOW_CLOSING:
+		return MPTCPD_SUBFLOW_CLOSING;
+	}
+	return MPTCPD_SUBFLOW_CLOSING;
+}
+
+/* Those that are none to connect to are seen by no policy. */
+static size_t add_peers(struct engine *engine, const struct connection *connection)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < connection->n_peers; i++)
+		if (!peer_refusal(&engine->model, connection, &connection->peers[i].addr))
+			engine->peers[n++] = connection->peers[i];
+	return n;
+}
+
+static size_t add_failures(struct engine *engine, const struct connection *connection)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow->state != SUBFLOW_WANTED || subflow->gone || subflow->banned ||
+		    subflow->attempts == 0)
+			continue;
+		engine->failures[n] = (struct mptcpd_failure){
+			.local = subflow->local,
+			.remote = subflow->remote,
+			.ifindex = subflow->ifindex,
+			.attempts = subflow->attempts,
+			.instance = subflow->instance,
+		};
+		engine->failures[n++].local.port = subflow->asked_port;
+	}
+	return n;
+}
+
+struct mptcpd_connection engine_view_connection(struct engine *engine,
+						const struct connection *connection)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *subflow = &connection->subflows[i];
+
+		if (!subflow_is_seen(subflow))
+			continue;
+		engine->seen[n++] = (struct mptcpd_subflow){
+			.local = subflow->local,
+			.remote = subflow->remote,
+			.ifindex = subflow->ifindex,
+			.local_id = subflow->local_id,
+			.remote_id = subflow->remote_id,
+			.state = state_for_plugins(subflow->state),
+			.origin = subflow->origin,
+			.initial = subflow->initial,
+			.backup = subflow->backup,
+			.peer_backup = subflow->peer_backup,
+			.since_ms = subflow->since_ms,
+		};
+	}
+	return (struct mptcpd_connection){
+		.token = connection->token,
+		.side = connection->side,
+		.state = connection->state,
+		.deny_join_id0 = connection->deny_join_id0,
+		.remote_removed = connection->remote_removed,
+		.local = connection->local,
+		.remote = connection->remote,
+		.peer_addresses = engine->peers,
+		.n_peer_addresses = add_peers(engine, connection),
+		.subflows = engine->seen,
+		.n_subflows = n,
+		.memory = connection->memory,
+		.ipv4_only = connection_is_ipv4_only(connection),
+		.failures = engine->failures,
+		.n_failures = add_failures(engine, connection),
+	};
+}
+
+uint32_t engine_mark(struct engine *engine, struct connection *connection)
+{
+	if (!engine->marks_matter)
+		return 0;
+	if (!connection->has_mark &&
+	    engine->ops->mark(engine->kernel, connection->token, &connection->so_mark) == 0)
+		connection->has_mark = true;
+	return connection->so_mark;
+}

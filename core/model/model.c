@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The model: applies events, sweeps after snapshots, finds things. */
+#include "model.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "addr.h"
+#include "connection.h"
+#include "host.h"
+#include "saved.h"
+
+void model_init(struct model *model, const struct rules *rules)
+{
+	*model = (struct model){.rules = rules, .next_serial = 1, .mark = 1};
+}
+
+void model_done(struct model *model)
+{
+	connection_done(model);
+	host_done(model);
+}
+
+void model_set_rules(struct model *model, const struct rules *rules)
+{
+	model->rules = rules;
+	host_judge_all(model);
+}
+
+static void begin_snapshot(struct model *model, enum snapshot_kind kind, bool brief)
+{
+	model->snapshot[kind].brief = brief;
+	model->snapshot[kind].failed = false;
+	model->snapshot[kind].open = true;
+	model->snapshot[kind].sweeping = false;
+	model->snapshot[kind].again = false;
+	model->snapshot[kind].mark = ++model->mark;
+}
+
+static void end_snapshot(struct model *model, enum snapshot_kind kind)
+{
+	if (!model->snapshot[kind].open)
+		return;
+	model->snapshot[kind].open = false;
+	model->snapshot[kind].sweeping = true;
+	if (kind == SNAPSHOT_CONNECTIONS)
+		model->sweep_next =
+			table_owner(table_first(&model->connections), struct connection);
+}
+
+/* What was kept for its time is let go, and all else stays. */
+static void give_up_snapshot(struct model *model, enum snapshot_kind kind)
+{
+	if (!model->snapshot[kind].open)
+		return;
+	model->snapshot[kind].failed = model->snapshot[kind].brief = true;
+	model->snapshot[kind].mark = 0;
+	end_snapshot(model, kind);
+}
+
+int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
+		struct change *ret_change)
+{
+	struct change change = {.type = CHANGE_NONE, .token = event->token};
+	int r = 0;
+
+	switch (event->type) {
+	case EVENT_CONNECTION_CREATED:
+	case EVENT_CONNECTION_ESTABLISHED:
+	case EVENT_CONNECTION_CLOSED:
+	case EVENT_SUBFLOW_ESTABLISHED:
+	case EVENT_SUBFLOW_CLOSED:
+	case EVENT_SUBFLOW_PRIORITY:
+	case EVENT_ADDRESS_ANNOUNCED:
+	case EVENT_ADDRESS_REMOVED:
+	case EVENT_SNAPSHOT_CONNECTION:
+	case EVENT_SNAPSHOT_SUBFLOW:
+		r = connection_apply(model, event, now_ms, &change);
+		break;
+	case EVENT_SAVED_CONNECTION:
+	case EVENT_SAVED_PEER:
+	case EVENT_SAVED_SUBFLOW:
+	case EVENT_SAVED_ANNOUNCED:
+	case EVENT_SAVED_MEMORY:
+		r = saved_apply(model, event);
+		break;
+	case EVENT_LISTENER_CREATED:
+	case EVENT_LISTENER_CLOSED:
+		change.type = event->type == EVENT_LISTENER_CREATED ? CHANGE_LISTENER_CREATED
+								    : CHANGE_LISTENER_CLOSED;
+		change.local = event->listener.addr;
+		break;
+	case EVENT_LINK:
+	case EVENT_LINK_GONE:
+	case EVENT_LOCAL:
+	case EVENT_LOCAL_GONE:
+		if (!event->dumped && model->snapshot[SNAPSHOT_HOST].open)
+			model->snapshot[SNAPSHOT_HOST].again = true;
+		r = host_apply(model, event, &change);
+		break;
+	case EVENT_ENDPOINT:
+	case EVENT_ENDPOINT_GONE:
+	case EVENT_LIMITS:
+		if (!event->dumped && model->snapshot[SNAPSHOT_ENDPOINTS].open)
+			model->snapshot[SNAPSHOT_ENDPOINTS].again = true;
+		r = host_apply(model, event, &change);
+		break;
+	case EVENT_ROUTES:
+		change.type = CHANGE_ROUTES;
+		change.host = true;
+		break;
+	case EVENT_PATH_MANAGER:
+		if (model->path_manager != event->path_manager)
+			change.type = CHANGE_PATH_MANAGER;
+		model->path_manager = event->path_manager;
+		break;
+	case EVENT_SNAPSHOT_BEGIN:
+	case EVENT_SNAPSHOT_END:
+	case EVENT_SNAPSHOT_FAILED:
+	case EVENT_LOST:
+		if (event->snapshot >= SNAPSHOT_KINDS)
+			return -EINVAL;
+		change.snapshot = event->snapshot;
+		if (event->type == EVENT_SNAPSHOT_BEGIN)
+			begin_snapshot(model, event->snapshot, event->brief);
+		else if (event->type == EVENT_SNAPSHOT_END)
+			end_snapshot(model, event->snapshot);
+		else
+			change.type =
+				event->type == EVENT_LOST ? CHANGE_LOST : CHANGE_SNAPSHOT_FAILED;
+		if (event->type == EVENT_SNAPSHOT_FAILED)
+			give_up_snapshot(model, event->snapshot);
+		change.error = event->error;
+		change.resync = event->type != EVENT_SNAPSHOT_BEGIN &&
+				(event->type != EVENT_SNAPSHOT_END ||
+				 model->snapshot[event->snapshot].again);
+		break;
+	}
+	if (r == 0)
+		*ret_change = change;
+	return r;
+}
+
+bool model_is_sweeping(const struct model *model)
+{
+	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++)
+		if (model->snapshot[kind].sweeping)
+			return true;
+	return false;
+}
+
+static bool sweep_one(struct model *model, enum snapshot_kind kind, uint64_t now_ms,
+		      struct change *change)
+{
+	switch (kind) {
+	case SNAPSHOT_CONNECTIONS:
+		return connection_sweep(model, now_ms, change);
+	case SNAPSHOT_HOST:
+		return host_sweep(model, change);
+	case SNAPSHOT_ENDPOINTS:
+		return host_sweep_endpoints(model, change);
+	case SNAPSHOT_KINDS:
+		break;
+	}
+	return false;
+}
+
+bool model_sweep(struct model *model, uint64_t now_ms, struct change *ret_change)
+{
+	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_KINDS; kind++) {
+		struct change change = {.type = CHANGE_NONE, .snapshot = kind};
+
+		if (!model->snapshot[kind].sweeping)
+			continue;
+		if (!sweep_one(model, kind, now_ms, &change)) {
+			model->snapshot[kind].sweeping = false;
+			if (!model->snapshot[kind].failed)
+				change.type = CHANGE_RESYNCED;
+		}
+		*ret_change = change;
+		return true;
+	}
+	return false;
+}
+
+static bool is_hidden(const struct connection *connection)
+{
+	return connection->gone || connection->saved;
+}
+
+struct connection *model_find_connection(const struct model *model, uint32_t token)
+{
+	struct connection *connection = connection_find(model, token);
+
+	return connection && !is_hidden(connection) ? connection : NULL;
+}
+
+struct connection *model_next_connection(const struct model *model, uint64_t serial)
+{
+	struct connection *connection = order_find(&model->order, serial);
+
+	return connection && is_hidden(connection) ? connection_next(connection) : connection;
+}
+
+struct connection *connection_next(const struct connection *connection)
+{
+	struct table_entry *entry = table_next(&connection->entry);
+
+	while (entry && is_hidden(table_owner(entry, struct connection)))
+		entry = table_next(entry);
+	return table_owner(entry, struct connection);
+}
+
+struct interface *model_find_interface(const struct model *model, uint32_t ifindex)
+{
+	return table_owner(table_find(&model->interfaces, &ifindex, sizeof(ifindex)),
+			   struct interface);
+}
+
+const char *model_interface_name(const struct model *model, uint32_t ifindex)
+{
+	struct interface *interface = ifindex ? model_find_interface(model, ifindex) : NULL;
+
+	return interface ? interface->name : "";
+}
+
+struct local model_changed_local(const struct model *model, const struct change *change)
+{
+	const struct local *now = model_find_local(model, &change->local, change->ifindex);
+	struct local local = {.addr = change->local,
+			      .prefix = change->prefix,
+			      .usability = UNUSABLE_PRESENT};
+
+	if (now && change->type != CHANGE_LOCAL_REMOVED)
+		local = *now;
+	local.next = NULL;
+	return local;
+}
+
+struct local *model_next_local(const struct model *model, const struct mptcpd_addr *addr,
+			       const struct local *after)
+{
+	struct mptcpd_addr host = addr_host(addr);
+	struct table_entry *entry;
+
+	if (model->n_double_locals == 0)
+		return after ? NULL
+			     : table_owner(table_find(&model->locals, &host, sizeof(host)),
+					   struct local);
+	for (entry = after ? table_next(&after->entry) : table_first(&model->locals); entry;
+	     entry = table_next(entry))
+		if (addr_equal_host(&table_owner(entry, struct local)->addr, &host))
+			return table_owner(entry, struct local);
+	return NULL;
+}
+
+struct local *model_sole_local(const struct model *model, const struct mptcpd_addr *addr)
+{
+	struct local *local = model_next_local(model, addr, NULL);
+
+	return local && !model_next_local(model, addr, local) ? local : NULL;
+}
+
+struct local *model_find_local(const struct model *model, const struct mptcpd_addr *addr,
+			       uint32_t ifindex)
+{
+	struct mptcpd_addr host = addr_host(addr);
+	struct table_entry *entry = table_find(&model->locals, &host, sizeof(host));
+	struct local *local = table_owner(entry, struct local), *found = NULL;
+
+	/* An interface may have thousands, of which hardly any is on another one, too. */
+	if (!local || (ifindex && local->interface->ifindex == ifindex))
+		return local;
+	if (ifindex) {
+		struct interface *interface = model_find_interface(model, ifindex);
+
+		for (local = interface ? interface->locals : NULL; local; local = local->next)
+			if (addr_equal_host(&local->addr, addr))
+				return local;
+		return NULL;
+	}
+	local = NULL;
+	while ((local = model_next_local(model, addr, local))) {
+		found = local;
+		if (local->usability == USABLE)
+			break;
+	}
+	return found;
+}

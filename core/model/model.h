@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What we know: connections with their subflows and the peer's addresses; interfaces with their
+ * addresses; endpoints and limits. The model applies events and says what changed, and does
+ * nothing else: it issues no command, knows no plan, no clock and no log.
+ *
+ * Pointers into the model are valid until the next model_apply() or model_sweep().
+ */
+#ifndef CORE_MODEL_H
+#define CORE_MODEL_H
+
+#include "event.h"
+#include "order.h"
+#include "rules.h"
+#include "table.h"
+
+/* What stands between an address and its use. */
+enum usability {
+	USABLE,
+	UNUSABLE_DOWN, /* the interface is down */
+	UNUSABLE_CARRIER, /* … or has no carrier */
+	UNUSABLE_LOOPBACK,
+	UNUSABLE_CONFIGURED, /* use = no */
+	UNUSABLE_TUNNEL, /* … because it is a tap that is taken for a tunnel */
+	UNUSABLE_MEMBER, /* member of a bridge or bond */
+	UNUSABLE_TENTATIVE, /* duplicate address detection is not done, or failed */
+	UNUSABLE_LINK_LOCAL,
+	UNUSABLE_UNIQUE_LOCAL,
+	UNUSABLE_TEMPORARY, /* another address of its link is used in its place */
+	UNUSABLE_STABLE, /* a temporary one of its link hides it */
+	UNUSABLE_DEPRECATED,
+	UNUSABLE_SCOPE, /* host scope, multicast, unspecified */
+	UNUSABLE_ROUTED, /* endpoints only: no route leads out from it */
+	UNUSABLE_PRESENT, /* it was removed */
+};
+
+/* In words for people, "" for USABLE. */
+const char *usability_text(enum usability usability);
+
+/* An address of ours. */
+struct local {
+	struct table_entry entry; /* in model.locals, keyed by address and interface */
+	struct mptcpd_addr addr; /* port 0 */
+	struct interface *interface;
+	struct local *next; /* of the same interface, in order of arrival */
+	uint32_t flags; /* MPTCPD_FLAG_*, from its rule */
+	uint32_t seen; /* snapshot mark */
+	uint8_t prefix;
+	bool tentative, temporary, deprecated, host_scope, secondary;
+	uint32_t lifted; /* enum address_kind bits of its rule */
+	enum usability judged; /* by itself, whatever other addresses its link has */
+	enum usability usability; /* beside them: choose.c */
+	bool forced; /* its rule says use = yes: that routes lead out is taken for granted */
+	bool leads_out; /* as far as asked; only for the endpoints of the kernel's path manager */
+	struct mptcpd_addr announce; /* from its rule; family 0: none */
+};
+
+struct interface {
+	struct table_entry entry; /* in model.interfaces, keyed by ifindex */
+	uint32_t ifindex, master;
+	uint32_t seen;
+	struct local *locals; /* owned */
+	const struct interface_rule *rule; /* NULL: none matches */
+	uint8_t type; /* enum mptcpd_link_type */
+	bool up, carrier, point_to_point, rp_filter_strict;
+	bool prefers_temporary; /* as a source of connections, to the stable addresses */
+	bool route_v4, route_v6; /* a default route leads out of it, as far as asked */
+	bool as_tunnel; /* a tap that has one beside another link: what rules say of tunnels holds */
+	enum usability usability; /* of the interface as a whole */
+	char name[MPTCPD_IFNAME_SIZE];
+};
+
+/* What is known of a path: it may be seen in the kernel, asked for, or only wanted. */
+enum subflow_state {
+	SUBFLOW_WANTED, /* not in the kernel: never asked for yet, or it failed */
+	SUBFLOW_PENDING, /* asked for (or seen in SYN_SENT), not established */
+	SUBFLOW_ESTABLISHED,
+	SUBFLOW_CLOSING, /* told to go; only its SUB_CLOSED is missing */
+};
+
+#define WANTED_BY_NONE 0xff
+#define WANTED_BY_ADMIN 0xfe
+/* Of the kernel's path manager, which died and does not come back by itself. */
+#define WANTED_BY_ENDPOINT 0xfd
+
+struct subflow {
+	struct mptcpd_addr local, remote; /* local.port: as seen, or 0 */
+	uint64_t since_ms; /* when it got into its state */
+	uint64_t due_ms; /* WANTED: next try */
+	/* Bound to, or to be; of an unbound one, where it was found last. 0: not known. */
+	uint32_t ifindex;
+	uint32_t touched; /* mark of the last event or snapshot record that named it */
+	uint16_t asked_port; /* the local port asked for, 0: ephemeral */
+	uint8_t instance;
+	uint8_t local_id, remote_id;
+	uint8_t error; /* errno of the last failure, 0: none */
+	uint8_t reset_reason; /* of MP_TCPRST, when has_reset */
+	uint8_t attempts; /* failures in a row */
+	uint8_t wanted_by; /* index in the policy's stack, or WANTED_BY_* */
+	uint8_t dropped_by; /* index in the policy's stack, when dropped */
+	enum subflow_state state : 3;
+	enum mptcpd_origin origin : 3;
+	bool initial : 1, mapped : 1, backup : 1, peer_backup : 1;
+	bool bound : 1; /* to ifindex, and to nothing else by routing */
+	bool left_unbound : 1; /* the kernel did not bind it, though it was asked to */
+	bool has_reset : 1;
+	bool refused : 1; /* the last failure was the peer's refusal */
+	bool forbidden : 1; /* a plan forbids it */
+	bool no_route : 1; /* wanted, but no route leads there now */
+	bool want_backup : 1; /* what the plan says of it */
+	bool banned : 1; /* an administrator deleted it: never make it again */
+	bool gone : 1; /* ended during a snapshot: kept until its end, seen by nobody */
+	bool by_command : 1; /* the error was the answer to a command */
+	bool fixed_id : 1; /* an administrator chose its local id */
+	bool pinned : 1; /* an administrator set its backup flag: no plan changes it */
+	bool stale : 1; /* its address or link was gone meanwhile: to be replaced */
+	bool turned_away : 1; /* the peer closed it soon after it had accepted it, for no reason it gave */
+	bool dropped : 1; /* a plugin dropped it: goes once another one carries the connection */
+	bool failed : 1; /* it ended and the engine has not set its next try yet */
+	bool origin_known : 1; /* false: adopted, so that only a plan can tell whose it is */
+	bool saved : 1; /* WANTED: an earlier life of ours saw it; a snapshot is to show it */
+	bool has_id : 1; /* the kernel may know its address by local_id, even when it is no more */
+	bool backup_asked : 1; /* with SUBFLOW_CREATE, and nobody looked whether it got it */
+	struct mptcpd_measure measure; /* of the last snapshot that showed it; taken_ms 0: none */
+};
+
+/* An address we announced (or should). */
+struct announced {
+	struct mptcpd_addr addr;
+	uint32_t ifindex;
+	uint64_t due_ms;
+	uint64_t repeat_ms; /* told again then, if nothing came of it; attempts: how often it was */
+	uint8_t id;
+	uint8_t wanted_by;
+	uint8_t attempts;
+	bool sent, listening, wanted;
+	bool banned; /* taken back on purpose: no plan announces it again */
+	bool adopted; /* nobody knows who announced it: left alone until a plan wants it too */
+	bool is_local; /* it was an address of ours when it was announced */
+	bool forgotten; /* the peer was told of it, and the kernel does not know it any more */
+	bool saved_listening; /* an earlier life of ours listened */
+};
+
+/* What every record of a dump looks at comes first, so that a sweep over very many is quick. */
+struct connection {
+	struct table_entry entry; /* in model.connections, keyed by token, in order of arrival */
+	uint32_t token;
+	uint32_t touched; /* as of subflow */
+	enum mptcpd_side side : 2;
+	enum mptcpd_connection_state state : 3;
+	enum path_manager path_manager : 3;
+	bool fallback : 1, deny_join_id0 : 1, remote_removed : 1, mapped : 1;
+	bool dirty : 1; /* in the engine's list */
+	bool policy_known : 1;
+	bool adopted : 1; /* found by a snapshot: its subflows may not be known until a full one ended */
+	bool local_removed : 1; /* the peer was told to forget our initial address, id 0 */
+	bool gone : 1; /* ended during a snapshot */
+	bool has_gone : 1; /* one of its subflows is */
+	bool has_mark : 1; /* the kernel was asked for it, or a snapshot told it */
+	bool ids_unknown : 1; /* older than this life of ours, which has no record of it */
+	bool saved : 1; /* known from an earlier life only, until a snapshot shows it */
+	bool set_aside : 1; /* its policy is: nothing is made for it, and nothing closed */
+	bool temporary : 1; /* it began on a temporary address, which hides the stable ones there */
+	uint8_t n_subflows, room_subflows;
+	uint8_t n_peers, room_peers;
+	uint8_t n_announced, room_announced;
+	uint8_t n_failures, n_tries;
+	struct mptcpd_addr local, remote; /* of the initial subflow */
+	uint32_t ifindex; /* the link it began on, 0: not known */
+	uint32_t heap_index; /* the engine's: place in the deadline heap, 0: none */
+	uint32_t planned; /* the engine's: generation of host facts planned with */
+	uint32_t so_mark; /* of its sockets, once has_mark */
+	uint32_t saved_slot; /* the observer's: where it is saved, 0: nowhere */
+	uint64_t serial; /* grows with each new connection: the cursor of listings */
+	struct subflow *subflows; /* owned, n_subflows of room_subflows */
+	struct mptcpd_peer_address *peers; /* owned; ids from 1 up, as remote_removed is of id 0 */
+	struct announced *announced; /* owned */
+	struct failure *failures; /* owned, n_failures of them: see failure.h */
+	void *memory; /* owned: of the policy's plugins; until policy_known, a struct saved_memory */
+	const struct policy *policy; /* NULL: not looked for yet, or none matches */
+	struct connection *dirty_prev, *dirty_next; /* the engine's list */
+	uint64_t due_ms; /* the engine's next look, or UINT64_MAX */
+	uint64_t tries_since_ms; /* the engine's: n_tries of SYNs were asked for since */
+	uint64_t ask_ms; /* when a plugin asked to be asked, or UINT64_MAX */
+};
+
+/* An endpoint of the kernel's path manager. */
+struct endpoint {
+	struct endpoint *next;
+	struct mptcpd_addr addr;
+	uint32_t flags, ifindex;
+	uint32_t seen;
+	uint8_t id;
+	bool ours;
+};
+
+enum change_type {
+	CHANGE_NONE, /* nothing new in it */
+	CHANGE_CONNECTION_CREATED,
+	CHANGE_CONNECTION_ESTABLISHED,
+	CHANGE_CONNECTION_UPDATED, /* a snapshot knew better; no event of its own */
+	CHANGE_CONNECTION_CLOSED,
+	CHANGE_SUBFLOW_ESTABLISHED,
+	CHANGE_SUBFLOW_CLOSED,
+	CHANGE_SUBFLOW_PRIORITY,
+	CHANGE_ADDRESS_ANNOUNCED,
+	CHANGE_ADDRESS_REMOVED,
+	CHANGE_LISTENER_CREATED,
+	CHANGE_LISTENER_CLOSED,
+	CHANGE_INTERFACE_ADDED,
+	CHANGE_INTERFACE_CHANGED,
+	CHANGE_INTERFACE_REMOVED,
+	CHANGE_LOCAL_ADDED, /* these three: "interface-address-…" */
+	CHANGE_LOCAL_CHANGED,
+	CHANGE_LOCAL_REMOVED,
+	CHANGE_ROUTES,
+	CHANGE_ENDPOINT_ADDED,
+	CHANGE_ENDPOINT_CHANGED,
+	CHANGE_ENDPOINT_REMOVED,
+	CHANGE_LIMITS,
+	CHANGE_PATH_MANAGER,
+	CHANGE_LOST,
+	CHANGE_RESYNCED,
+	CHANGE_SNAPSHOT_FAILED, /* error tells why */
+};
+
+/* What one event changed, in values that stay true after the thing itself is gone. */
+struct change {
+	enum change_type type;
+	uint32_t token;
+	uint64_t connection_serial; /* of the connection the token names; 0: none, or unknown */
+	uint8_t side;
+	struct mptcpd_addr local, remote;
+	uint8_t local_id, remote_id; /* also the id of a peer's address and of an endpoint */
+	uint32_t ifindex;
+	uint32_t flags; /* of an endpoint */
+	uint8_t prefix; /* of an address of ours */
+	bool ours; /* an endpoint of ours */
+	char interface[MPTCPD_IFNAME_SIZE];
+	bool initial, backup, peer_backup, deny_join_id0;
+	bool unmade; /* a subflow that ended without ever having been established */
+	uint8_t error;
+	bool has_reset;
+	uint8_t reset_reason;
+	enum snapshot_kind snapshot;
+	/* is more than the named thing touched? */
+	bool established; /* the connection got established along with it */
+	bool host; /* usable addresses, their flags or routes may differ now */
+	bool resync; /* the model met something it cannot know: a snapshot of `snapshot` is due */
+	bool returned; /* an interface that was down or without carrier works again */
+	bool after_loss; /* RESYNCED: because events were lost, and not by routine */
+	const char *refused; /* why an announced address is not used, in words; NULL: it may be */
+	char policy[32]; /* of the connection, cut */
+};
+
+struct model {
+	struct table connections, interfaces, locals;
+	struct order order; /* of connections: where listings go on */
+	size_t n_double_locals; /* addresses that several interfaces have */
+	size_t n_usable_v4, n_usable_v6; /* of locals, those that are USABLE */
+	struct endpoint *endpoints; /* by id */
+	struct event_limits limits;
+	bool limits_known;
+	enum path_manager path_manager;
+	const struct rules *rules; /* not owned */
+	uint64_t next_serial;
+	uint32_t mark; /* counts snapshots; stamps what events touch */
+	struct {
+		bool open, sweeping;
+		bool brief; /* nothing was said of subflows */
+		bool failed; /* nothing can be said of what was not seen */
+		bool again; /* news came between its records, which may be older */
+		uint32_t mark; /* as it was at BEGIN */
+	} snapshot[SNAPSHOT_KINDS];
+	struct connection
+		*sweep_next; /* where the sweep of connections goes on; NULL: at its end */
+	/* Called before a connection is forgotten, for whoever keeps pointers to it. May be NULL. */
+	void (*on_forget)(void *data, struct connection *connection);
+	void *on_forget_data;
+	uint64_t n_subflows; /* established ones, for status */
+};
+
+void model_init(struct model *model, const struct rules *rules);
+void model_done(struct model *model);
+
+/*
+ * Apply one event. Returns 0 and tells the change (CHANGE_NONE included), or -EINVAL for an event
+ * that makes no sense (no token, an address of no family); the model is then as before.
+ * An EVENT_SNAPSHOT_END starts a sweep: call model_sweep() until it returns false.
+ */
+int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
+		struct change *ret_change);
+/*
+ * A small step of removing what the finished snapshot did not confirm; tells what it removed, or
+ * CHANGE_NONE. False: no more.
+ */
+bool model_sweep(struct model *model, uint64_t now_ms, struct change *ret_change);
+/* Are there things to sweep? */
+bool model_is_sweeping(const struct model *model);
+
+/* Is this interface taken for a tunnel from now on? Looks at its rules again. */
+void model_take_for_tunnel(struct model *model, struct interface *interface, bool as_tunnel,
+			   struct change *ret_change);
+
+/* New rules: look again which interfaces and addresses count. Policies are the engine's to renew. */
+void model_set_rules(struct model *model, const struct rules *rules);
+
+/*
+ * NULL: no such thing. What ended during a snapshot, or was saved and not seen again yet, is not
+ * found, here and in the loops below.
+ */
+struct connection *model_find_connection(const struct model *model, uint32_t token);
+struct interface *model_find_interface(const struct model *model, uint32_t ifindex);
+/* The usable one if there are several; else any; NULL: not ours. ifindex 0: on any interface. */
+struct local *model_find_local(const struct model *model, const struct mptcpd_addr *addr,
+			       uint32_t ifindex);
+/*
+ * The interfaces that have the address, one after the other: the next after this, NULL the first.
+ * Several are rare, and cost a walk over all addresses.
+ */
+struct local *model_next_local(const struct model *model, const struct mptcpd_addr *addr,
+			       const struct local *after);
+/* The only interface's; NULL: none has the address, or several have it. */
+struct local *model_sole_local(const struct model *model, const struct mptcpd_addr *addr);
+/* The first connection that came after `serial` (0: the first of all), for listings in pages. */
+struct connection *model_next_connection(const struct model *model, uint64_t serial);
+/* The one that came after this, NULL: it is the last. */
+struct connection *connection_next(const struct connection *connection);
+/*
+ * The endpoint of this id, with id 0 the one of this address; if both are given both must hold. The
+ * address's port counts if there is one. NULL: none.
+ */
+struct endpoint *model_find_endpoint(const struct model *model, uint8_t id,
+				     const struct mptcpd_addr *addr);
+/*
+ * The kernel takes an address once: the link that is its endpoint in place of this one, NULL: there
+ * is no other.
+ */
+const struct interface *model_endpoint_elsewhere(const struct model *model,
+						 const struct local *local);
+/* The address that a change is about, alone: as it is now, or UNUSABLE_PRESENT. */
+struct local model_changed_local(const struct model *model, const struct change *change);
+/* The interface's name, or "" for none or unknown. */
+const char *model_interface_name(const struct model *model, uint32_t ifindex);
+
+/* Note that the subflow got into this state now, by an event or by a command of ours. */
+void model_set_subflow_state(struct model *model, struct subflow *subflow, enum subflow_state state,
+			     uint64_t now_ms);
+/* Forget a connection that a command has shown to be gone. The change is CONNECTION_CLOSED. */
+void model_close_connection(struct model *model, struct connection *connection,
+			    struct change *ret_change);
+
+/* For the engine: room for a new record, at the end. NULL: the connection has 255 already. */
+struct subflow *connection_add_subflow(struct connection *connection);
+void connection_remove_subflow(struct connection *connection, struct subflow *subflow);
+struct announced *connection_add_announced(struct connection *connection);
+void connection_remove_announced(struct connection *connection, struct announced *announced);
+/* Is it in the kernel, as far as we know? (pending, established or closing) */
+bool subflow_is_seen(const struct subflow *subflow);
+/* Can it have no subflow of IPv6? Those of IPv4 all can have. */
+bool connection_is_ipv4_only(const struct connection *connection);
+/* How many established subflows it has. */
+size_t connection_count_established(const struct connection *connection);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "words.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *side_name(enum mptcpd_side side)
+{
+	switch (side) {
+	case MPTCPD_SIDE_CLIENT:
+		return "client";
+	case MPTCPD_SIDE_SERVER:
+		return "server";
+	case MPTCPD_SIDE_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+const char *path_manager_name(enum path_manager path_manager)
+{
+	switch (path_manager) {
+	case PATH_MANAGER_KERNEL:
+		return "kernel";
+	case PATH_MANAGER_USERSPACE:
+		return "userspace";
+	case PATH_MANAGER_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+const char *connection_state_name(enum mptcpd_connection_state state)
+{
+	switch (state) {
+	case MPTCPD_CONNECTION_CREATED:
+		return "created";
+	case MPTCPD_CONNECTION_ESTABLISHED:
+		return "established";
+	case MPTCPD_CONNECTION_CLOSING:
+		return "closing";
+	}
+	return "unknown";
+}
+
+const char *subflow_state_name(enum subflow_state state)
+{
+	switch (state) {
+	case SUBFLOW_ESTABLISHED:
+		return "established";
+	case SUBFLOW_CLOSING:
+		return "closing";
+	case SUBFLOW_WANTED:
+	case SUBFLOW_PENDING:
+		break;
+	}
+	return "pending";
+}
+
+const char *origin_name(enum mptcpd_origin origin)
+{
+	switch (origin) {
+	case MPTCPD_ORIGIN_APPLICATION:
+		return "application";
+	case MPTCPD_ORIGIN_POLICY:
+		return "policy";
+	case MPTCPD_ORIGIN_PEER:
+		return "peer";
+	case MPTCPD_ORIGIN_ADMIN:
+		return "admin";
+	}
+	return "unknown";
+}
+
+const char *snapshot_name(enum snapshot_kind kind)
+{
+	switch (kind) {
+	case SNAPSHOT_CONNECTIONS:
+		return "connections";
+	case SNAPSHOT_HOST:
+		return "host";
+	case SNAPSHOT_ENDPOINTS:
+		return "endpoints";
+	case SNAPSHOT_KINDS:
+		break;
+	}
+	return NULL;
+}
+
+static const char *const flag_names[] = {
+	"signal", "subflow", "backup", "fullmesh", "implicit", "laminar",
+};
+
+const char *flag_name(unsigned int bit)
+{
+	return bit < sizeof(flag_names) / sizeof(*flag_names) ? flag_names[bit] : NULL;
+}
+
+uint32_t flag_from_name(const char *name)
+{
+	for (unsigned int bit = 0; flag_name(bit); bit++)
+		if (strcmp(flag_name(bit), name) == 0)
+			return 1u << bit;
+	return 0;
+}
+
+/* ---- errors ---- */
+
+static const struct {
+	int error;
+	const char *text;
+} error_texts[] = {
+	{ECONNREFUSED, "refused by the peer"},
+	{EHOSTUNREACH, "no route, or the next hop does not answer"},
+	{ENETUNREACH, "no route to that network"},
+	{ETIMEDOUT, "no answer to the SYN"},
+	{ECONNRESET, "reset"},
+	{ECONNABORTED, "closed from this side, by another program"},
+	{EADDRNOTAVAIL, "the local address is not available"},
+	{EADDRINUSE, "the local port is in use"},
+	{ENODEV, "the interface is gone"},
+	{ENOTCONN, "the connection takes no subflows"},
+	{EINVAL, "the kernel finds the request invalid"},
+};
+
+/* RFC 8684 section 3.6. */
+static const char *const reset_texts[] = {
+	"unspecified error",	       "MPTCP specific error",	    "lack of resources",
+	"administratively prohibited", "too much outstanding data", "unacceptable performance",
+	"middlebox interference",
+};
+
+const char *subflow_error_text(const struct subflow *subflow, char *text, size_t size)
+{
+	const char *words = NULL;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < sizeof(error_texts) / sizeof(error_texts[0]); i++)
+		if (subflow->error == error_texts[i].error)
+			words = error_texts[i].text;
+	if (subflow->has_reset)
+		snprintf(text, size, "reset by the peer: %s",
+			 subflow->reset_reason < sizeof(reset_texts) / sizeof(reset_texts[0])
+				 ? reset_texts[subflow->reset_reason]
+				 : "unknown reason");
+	else if (words)
+		snprintf(text, size, "%s (%s)", words, strerrorname_np(subflow->error));
+	else if (subflow->error)
+		snprintf(text, size, "%s", strerrordesc_np(subflow->error));
+	return text;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The words of D-Bus, JSON and text for the values of the model: once, as they are promised. */
+#ifndef CORE_WORDS_H
+#define CORE_WORDS_H
+
+#include "model.h"
+
+const char *side_name(enum mptcpd_side side);
+const char *path_manager_name(enum path_manager path_manager);
+const char *connection_state_name(enum mptcpd_connection_state state);
+/* What was never asked for is "pending", too. */
+const char *subflow_state_name(enum subflow_state state);
+const char *origin_name(enum mptcpd_origin origin);
+/* What a snapshot is of: "connections", "host", "endpoints"; NULL: no kind. */
+const char *snapshot_name(enum snapshot_kind kind);
+/* The flag 1 << bit of an endpoint, in the words of `ip mptcp`; NULL: there is none such. */
+const char *flag_name(unsigned int bit);
+/* Back: MPTCPD_FLAG_*, or 0 for an unknown word. */
+uint32_t flag_from_name(const char *name);
+/* Why an address is no endpoint; for printf with the name of an interface. */
+#define SAME_ADDRESS_TEXT "same address as on %s, which is the endpoint"
+/* An errno of a subflow in words for people: "refused by the peer (ECONNREFUSED)". "" for 0. */
+const char *subflow_error_text(const struct subflow *subflow, char *text, size_t size);
+
+#endif

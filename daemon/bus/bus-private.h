@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the bus*.c files share; others use bus.h. */
+#ifndef DAEMON_BUS_PRIVATE_H
+#define DAEMON_BUS_PRIVATE_H
+
+#include <systemd/sd-bus.h>
+
+#include "intake.h"
+#include "bus.h"
+#include "loop.h"
+#include "wire.h"
+
+/*
+ * Clients of the private socket without rights: all of them, and those of one user. Others are not
+ * counted.
+ */
+#define BUS_PEERS_MAX 48
+#define BUS_PEERS_USER 16
+
+/* A user may connect once in so many milliseconds, and so often at once. */
+#define BUS_VISIT_MS 4
+#define BUS_VISITS 64
+/* Users of whom it is remembered how often they came. */
+#define BUS_GUESTS 64
+
+/* The last changes: who has more of them still to be told has lost them, and is told that. */
+#define BUS_RING 4096
+/* A page of a listing ends after so many records, those within others counted too. */
+#define BUS_PAGE 64
+#define BUS_PAGE_RECORDS 128
+/* Listings of the system bus that wait until subflows are measured; more are answered as it is. */
+#define BUS_HELD_MAX 16
+
+/* Changes that wait for polkit's answer: all of them, and those of one user. */
+#define BUS_WAITING_MAX 64
+#define BUS_WAITING_USER 8
+/*
+ * Bytes of calls that wait until it is known who made them: all of them, and those of one
+ * connection of the system bus, which gives a user 256. A message takes so much more than it has.
+ */
+#define BUS_UNKNOWN_MAX (8u << 20)
+#define BUS_UNKNOWN_SENDER (32u << 10)
+#define BUS_MESSAGE_COST 1024
+/* Those of one user who monitor over the system bus. */
+#define BUS_SUBSCRIBERS_USER 16
+
+#define BUS_UID_UNKNOWN UINT32_MAX
+#define BUS_UID_OVERFLOW 65534
+
+enum user_kind { USER_OTHER, USER_PRIVILEGED, USER_SYSTEM_BUS };
+
+/* Whose clients they are: time is shared out among users. */
+struct user {
+	struct user *next;
+	uid_t uid;
+	enum user_kind kind;
+	size_t n_peers;
+	int64_t spent_ns; /* time that was spent for him */
+};
+
+/* A call that waits for its answer. */
+struct held {
+	struct held *next;
+	sd_bus_message *m;
+	sd_bus_message_handler_t method;
+};
+
+/* One connection of ours that speaks D-Bus: to a client, or to the system bus. */
+struct peer {
+	struct bus *bus;
+	struct peer *next;
+	struct user *user; /* whose it is; the system bus is one */
+	sd_bus *sd; /* owned */
+	struct intake intake;
+	struct loop_source source; /* the intake's descriptor */
+	struct loop_timer timer; /* what is due first, with sd-bus or the intake */
+	struct subscriber *subscribers; /* of the system bus; owned */
+	struct waiting *waiting; /* calls over the system bus; owned */
+	struct held *held; /* owned; the oldest first */
+	size_t n_held;
+	uint64_t served; /* counts the turns of all: when it had its last one */
+	uint64_t told; /* changes that it was told, or that are not for it */
+	bool system; /* the system bus */
+	bool privileged; /* may change things; false for the system bus as a whole */
+	bool subscribed;
+	bool ready; /* may have something to say */
+	bool writable; /* takes some of what waits to be sent */
+	bool hung_up; /* what it said before still counts */
+	bool dead; /* to be freed from the loop */
+};
+
+struct remembered {
+	struct change change;
+	uint64_t time_us; /* wall clock */
+};
+
+struct bus_guest {
+	uid_t uid;
+	uint64_t paid_ms; /* until when the visits so far last */
+};
+
+struct bus {
+	struct bus_setup setup;
+	struct bus_guest guests[BUS_GUESTS];
+	struct loop_source listen; /* its descriptor is owned */
+	struct loop_timer accept_again; /* after running out of descriptors */
+	struct loop_timer system_again; /* to look for the system bus */
+	unsigned int system_again_s; /* how long it was last set to */
+	struct loop_task task; /* serves who has something to be done, frees the dead */
+	struct peer *peers; /* owned */
+	struct user *users; /* owned */
+	struct loop_timer pause; /* until those without rights have time again */
+	int64_t credit_ns, credited_ns; /* … of which so much was left then */
+	int64_t spent_least_ns; /* by a user who had work to be done */
+	uint64_t n_served;
+	struct loop_timer measure_end; /* who waits for measurements waits no longer */
+	bool measuring, answering; /* they wait; a held call is being answered */
+	/* Changes: the i-th one of all is at i % BUS_RING. NULL while nobody monitors. */
+	struct remembered *ring;
+	uint64_t n_changes;
+	size_t n_subscribed;
+	size_t n_waiters; /* for the configuration */
+	uint64_t errors_before; /* failed commands, before the change that runs now */
+	char socket_path[108];
+};
+
+/* Have the model know endpoints and limits as they are now, whoever changed them. */
+void bus_refresh(struct bus *bus);
+/* Have the loop come back to us: work is left. */
+void bus_kick(struct bus *bus);
+
+/* May this user, who has no rights, come in by this descriptor? Counts as a visit. */
+bool bus_admits(struct bus *bus, int fd, uid_t uid);
+
+/* Look for the system bus, and when there is none again from time to time. */
+void system_look(struct bus *bus);
+/* It is gone: look for it again later. */
+void system_look_later(struct bus *bus);
+
+/* Takes over the descriptor, of a client of this user or of the system bus. 0 or -errno. */
+int peer_new(struct bus *bus, int fd, uid_t uid, enum user_kind kind, struct peer **ret_peer);
+void peer_free(struct peer *peer);
+/* Is there anything to be done for it, beside waiting? */
+bool peer_has_work(const struct peer *peer);
+/* Do a piece of it: one message, or a few signals. */
+void peer_work(struct peer *peer);
+/* Look again what to wait for. */
+void peer_update(struct peer *peer);
+/* Messages that wait to be sent to it. While there are any, nothing else is done for it. */
+uint64_t peer_queue(const struct peer *peer);
+/*
+ * Have subflows measured before this call is answered: then `method` is called for it again.
+ * False: answer it now.
+ */
+bool peer_hold(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method);
+
+/* Who shares the time, turn.c. */
+void turn_join(struct peer *peer, uid_t uid, enum user_kind kind);
+void turn_leave(struct peer *peer);
+/* Work for a moment for those whose turn it is. True: there is more to do. */
+bool turn_take(struct bus *bus);
+
+extern const sd_bus_vtable bus_vtable[];
+
+/* Append one record to a message. 0 or -errno. */
+int bus_append_connection(sd_bus_message *m, const struct bus *bus,
+			  const struct connection *connection);
+int bus_append_interface(sd_bus_message *m, const struct bus *bus,
+			 const struct interface *interface);
+/* owner: "mptcpd", "other" or "" */
+int bus_append_endpoint(sd_bus_message *m, const struct bus *bus,
+			const struct explain_endpoint *endpoint);
+int bus_append_addr(sd_bus_message *m, const struct mptcpd_addr *addr);
+/*
+ * Text that may hold any bytes: names of interfaces, of files, what the configuration says. D-Bus
+ * takes UTF-8 only, so the bytes of what is not are replaced.
+ */
+int bus_append_text(sd_bus_message *m, const char *text);
+void bus_clean(char *text);
+/* One entry of an a{sv}. The value's type is a basic one. */
+int bus_append_extra(sd_bus_message *m, const char *key, const char *type, ...);
+/* The keys of a status that tell how MPTCP stands, and the warnings. */
+int bus_append_mptcp(sd_bus_message *m, const struct bus *bus);
+
+/* Methods that read, list.c and explain.c. Userdata is the struct peer. */
+int bus_method_status(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_connections(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_connection(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_interfaces(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_endpoints(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_limits(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_policies(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_config(sd_bus_message *m, void *data, sd_bus_error *error);
+
+/* Who monitors, subscribe.c. */
+int bus_method_subscribe(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_unsubscribe(sd_bus_message *m, void *data, sd_bus_error *error);
+/* Without a word: the connection goes. */
+void bus_forget_subscribers(struct peer *peer);
+
+/* Monitoring, monitor.c: the peer is told what changes from now on. */
+void monitor_start(struct peer *peer);
+/* The peer goes, or wants no more. */
+void monitor_forget(struct peer *peer);
+/* Is there a change that the peer is to be told? */
+bool monitor_has_news(const struct peer *peer);
+/* Tell it a few, as long as it reads. */
+void monitor_tell(struct peer *peer);
+/* Tell it all now, if need be that it lost some: what the model is, is then what it was told. */
+void monitor_catch_up(struct peer *peer);
+
+/* All methods that change something, permit.c: asks who calls, then runs the right one. */
+int bus_method_change(sd_bus_message *m, void *data, sd_bus_error *error);
+bool bus_is_privileged(uid_t uid);
+/* `uid` is BUS_UID_UNKNOWN if it has left the bus. Answers the call, or returns an error. */
+typedef int bus_caller_func(struct peer *peer, sd_bus_message *m, uid_t uid, sd_bus_error *error);
+/* Ask the system bus who made this call, and go on when it has answered. Returns as a method. */
+int bus_ask_caller(struct peer *peer, sd_bus_message *m, bus_caller_func *then,
+		   sd_bus_error *error);
+/* The connection goes: those that wait get no answer. */
+void bus_forget_waiting(struct peer *peer);
+/* What this call asks for, change.c. Answers it, or returns an error. */
+int bus_change_run(sd_bus_message *m, struct bus *bus, sd_bus_error *error);
+/* The polkit action it needs. */
+const char *bus_change_action(sd_bus_message *m);
+
+/*
+ * Arguments, read.c. 0 or positive, or an error that names what is wrong. `what` names an
+ * address to the caller.
+ */
+int bus_invalid(sd_bus_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int bus_read_addr(sd_bus_message *m, const char *what, bool needs_port,
+		  struct mptcpd_addr *ret_addr, sd_bus_error *error);
+/* "" is no address: family 0. */
+int bus_read_maybe_addr(sd_bus_message *m, const char *what, struct mptcpd_addr *ret_addr,
+			sd_bus_error *error);
+/* "" is none: 0. */
+int bus_read_interface(sd_bus_message *m, const struct bus *bus, uint32_t *ret_ifindex,
+		       sd_bus_error *error);
+int bus_read_flags(sd_bus_message *m, uint32_t *ret_flags, sd_bus_error *error);
+/*
+ * The one option, a boolean, that the method has, or none: others may be of later versions, and
+ * whoever sends one means it, so it must not be overlooked.
+ */
+int bus_read_option(sd_bus_message *m, const char *name, bool *ret_value, sd_bus_error *error);
+int bus_read_no_options(sd_bus_message *m, sd_bus_error *error);
+
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Changes for those who monitor. on_change comes between an MPTCP event and the command it causes,
+ * so it only copies into a ring, which all readers share; each of them takes signals from it when
+ * it has its turn and has read those before. Who falls behind by the whole ring is told so.
+ *
+ * What makes "state, then changes" exact: a listing is answered only after its reader was told all
+ * changes, so on one D-Bus connection the listing and the signals come in the order of the model.
+ * Each signal has the position of its thing in its listing; a reader that has not come to it yet
+ * skips it.
+ */
+#include "bus-private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "words.h"
+
+/* Signals told one reader before others have their turn. */
+#define SLICE 8
+
+static const char *event_name(enum change_type type)
+{
+	switch (type) {
+	case CHANGE_CONNECTION_CREATED:
+		return "connection-created";
+	case CHANGE_CONNECTION_ESTABLISHED:
+		return "connection-established";
+	case CHANGE_CONNECTION_CLOSED:
+		return "connection-closed";
+	case CHANGE_SUBFLOW_ESTABLISHED:
+		return "subflow-established";
+	case CHANGE_SUBFLOW_CLOSED:
+		return "subflow-closed";
+	case CHANGE_SUBFLOW_PRIORITY:
+		return "subflow-priority";
+	case CHANGE_ADDRESS_ANNOUNCED:
+		return "address-announced";
+	case CHANGE_ADDRESS_REMOVED:
+		return "address-removed";
+	case CHANGE_LISTENER_CREATED:
+		return "listener-created";
+	case CHANGE_LISTENER_CLOSED:
+		return "listener-closed";
+	case CHANGE_INTERFACE_ADDED:
+		return "interface-added";
+	case CHANGE_INTERFACE_CHANGED:
+		return "interface-changed";
+	case CHANGE_INTERFACE_REMOVED:
+		return "interface-removed";
+	case CHANGE_LOCAL_ADDED:
+		return "interface-address-added";
+	case CHANGE_LOCAL_CHANGED:
+		return "interface-address-changed";
+	case CHANGE_LOCAL_REMOVED:
+		return "interface-address-removed";
+	case CHANGE_ENDPOINT_ADDED:
+		return "endpoint-added";
+	case CHANGE_ENDPOINT_CHANGED:
+		return "endpoint-changed";
+	case CHANGE_ENDPOINT_REMOVED:
+		return "endpoint-removed";
+	case CHANGE_LOST:
+		return "lost";
+	case CHANGE_RESYNCED:
+		return "resynced";
+	case CHANGE_NONE:
+	case CHANGE_CONNECTION_UPDATED:
+	case CHANGE_ROUTES:
+	case CHANGE_LIMITS:
+	case CHANGE_PATH_MANAGER:
+	case CHANGE_SNAPSHOT_FAILED:
+		break;
+	}
+	return NULL; /* not told */
+}
+
+static bool is_interface_event(enum change_type type)
+{
+	return type >= CHANGE_INTERFACE_ADDED && type <= CHANGE_LOCAL_REMOVED;
+}
+
+static bool is_endpoint_event(enum change_type type)
+{
+	return type >= CHANGE_ENDPOINT_ADDED && type <= CHANGE_ENDPOINT_REMOVED;
+}
+
+static uint64_t wall_clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* ---- remembering ---- */
+
+/* Has everything been measured, or is there nothing to wait for? */
+static bool ends_measuring(const struct bus *bus, const struct change *change)
+{
+	return change->snapshot == SNAPSHOT_CONNECTIONS &&
+	       (change->type == CHANGE_SNAPSHOT_FAILED ||
+		(change->type == CHANGE_RESYNCED &&
+		 !engine_model(bus->setup.engine)->snapshot[SNAPSHOT_CONNECTIONS].brief));
+}
+
+void bus_on_change(struct bus *bus, const struct change *change)
+{
+	if (bus->measuring && ends_measuring(bus, change)) {
+		bus->measuring = false;
+		bus_kick(bus);
+	}
+	if (!bus->ring || !event_name(change->type))
+		return;
+	if (change->type == CHANGE_RESYNCED && !change->after_loss)
+		return; /* routine */
+	bus->ring[bus->n_changes++ % BUS_RING] =
+		(struct remembered){.change = *change, .time_us = wall_clock_us()};
+}
+
+/* ---- telling ---- */
+
+/* Of an address that came or went the interface has that one alone, however many there are. */
+static int append_link(sd_bus_message *m, const struct bus *bus, const struct change *change)
+{
+	const struct model *model = engine_model(bus->setup.engine);
+	const struct interface *found = model_find_interface(model, change->ifindex);
+	struct local local;
+	struct interface interface;
+	int r;
+
+	if (!found)
+		return 0;
+	interface = *found;
+	if (change->type >= CHANGE_LOCAL_ADDED) {
+		local = model_changed_local(model, change);
+		local.interface = &interface;
+		interface.locals = &local;
+	}
+	r = sd_bus_message_open_container(m, 'e', "sv");
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", "interface");
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', WIRE_LINK);
+	if (r >= 0)
+		r = bus_append_interface(m, bus, &interface);
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_endpoint(sd_bus_message *m, const struct bus *bus, const struct change *change)
+{
+	const struct endpoint *seen = engine_model(bus->setup.engine)->endpoints;
+	struct explain_endpoint endpoint = {.is = {.addr = change->local,
+						   .flags = change->flags,
+						   .ifindex = change->ifindex,
+						   .id = change->local_id},
+					    .ours = change->ours};
+	int r = sd_bus_message_open_container(m, 'e', "sv");
+
+	while (seen && seen->id != change->local_id)
+		seen = seen->next;
+	if (seen && change->type != CHANGE_ENDPOINT_REMOVED)
+		engine_explain_endpoint(bus->setup.engine, seen, loop_now_ms(), &endpoint);
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", "endpoint");
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', WIRE_ENDPOINT);
+	if (r >= 0)
+		r = bus_append_endpoint(m, bus, &endpoint);
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_what(sd_bus_message *m, const struct change *change)
+{
+	const char *kind = snapshot_name(change->snapshot);
+
+	/* No kind: not the kernel's events were lost, but ours. */
+	return bus_append_extra(m, "what", "s", kind ? kind : "monitor");
+}
+
+static int append_extras(sd_bus_message *m, const struct bus *bus, const struct change *change)
+{
+	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+	if (r >= 0 && is_interface_event(change->type))
+		r = append_link(m, bus, change);
+	else if (r >= 0 && is_endpoint_event(change->type))
+		r = append_endpoint(m, bus, change);
+	else if (r >= 0 && (change->type == CHANGE_LOST || change->type == CHANGE_RESYNCED))
+		r = append_what(m, change);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* Where the thing stands in its listing. */
+static uint64_t position(const struct change *change)
+{
+	return is_interface_event(change->type) ? change->ifindex : change->connection_serial;
+}
+
+static int append_event(sd_bus_message *m, const struct bus *bus,
+			const struct remembered *remembered)
+{
+	const struct change *change = &remembered->change;
+	struct subflow ended = {.error = change->error,
+				.has_reset = change->has_reset,
+				.reset_reason = change->reset_reason};
+	char error[128];
+	int r = sd_bus_message_append(m, "tstus", remembered->time_us, event_name(change->type),
+				      position(change), change->token, side_name(change->side));
+
+	if (r >= 0)
+		r = bus_append_addr(m, &change->local);
+	if (r >= 0)
+		r = bus_append_addr(m, &change->remote);
+	if (r >= 0)
+		r = sd_bus_message_append(m, "yybb", change->local_id, change->remote_id,
+					  change->backup, change->peer_backup);
+	if (r >= 0)
+		r = bus_append_text(m, change->interface);
+	if (r >= 0)
+		r = sd_bus_message_append(m, "sb", subflow_error_text(&ended, error, sizeof(error)),
+					  change->deny_join_id0);
+	if (r >= 0)
+		r = bus_append_text(m, change->policy);
+	return r < 0 ? r : append_extras(m, bus, change);
+}
+
+static void tell(struct peer *peer, const struct remembered *remembered)
+{
+	sd_bus_message *m = NULL;
+	int r = sd_bus_message_new_signal(peer->sd, &m, WIRE_PATH, WIRE_INTERFACE, "Event");
+
+	if (r >= 0)
+		r = append_event(m, peer->bus, remembered);
+	if (r >= 0)
+		r = sd_bus_send(peer->sd, m, NULL);
+	if (r < 0)
+		peer->dead = true;
+	sd_bus_message_unref(m);
+}
+
+/* The reader begins again with the listings, which have all of it. */
+static void tell_lost(struct peer *peer)
+{
+	const struct remembered lost = {.change = {.type = CHANGE_LOST, .snapshot = SNAPSHOT_KINDS},
+					.time_us = wall_clock_us()};
+
+	peer->told = peer->bus->n_changes;
+	tell(peer, &lost);
+}
+
+bool monitor_has_news(const struct peer *peer)
+{
+	return peer->subscribed && peer->told != peer->bus->n_changes;
+}
+
+static void tell_next(struct peer *peer)
+{
+	const struct bus *bus = peer->bus;
+
+	if (bus->n_changes - peer->told > BUS_RING)
+		tell_lost(peer);
+	else
+		tell(peer, &bus->ring[peer->told++ % BUS_RING]);
+}
+
+void monitor_tell(struct peer *peer)
+{
+	for (size_t i = 0; i < SLICE && !peer->dead && monitor_has_news(peer); i++) {
+		tell_next(peer);
+		if (peer_queue(peer) > 0)
+			break;
+	}
+}
+
+void monitor_catch_up(struct peer *peer)
+{
+	if (peer_queue(peer) == 0)
+		monitor_tell(peer);
+	if (!peer->dead && monitor_has_news(peer))
+		tell_lost(peer);
+}
+
+/* ---- who is told ---- */
+
+void monitor_start(struct peer *peer)
+{
+	struct bus *bus = peer->bus;
+
+	if (peer->subscribed)
+		return;
+	if (!bus->ring) {
+		bus->ring = calloc(BUS_RING, sizeof(*bus->ring));
+		if (!bus->ring)
+			abort();
+	}
+	peer->told = bus->n_changes; /* what was before is not for this one */
+	peer->subscribed = true;
+	bus->n_subscribed++;
+}
+
+void monitor_forget(struct peer *peer)
+{
+	struct bus *bus = peer->bus;
+
+	if (!peer->subscribed)
+		return;
+	peer->subscribed = false;
+	if (--bus->n_subscribed > 0)
+		return;
+	free(bus->ring);
+	bus->ring = NULL;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "replay.h"
+
+#include <string.h>
+#include <time.h>
+
+static const char *const event_names[] = {
+	[MPTCPCTL_SYNCHRONIZED] = "synchronized",
+	[MPTCPCTL_CONNECTION_CREATED] = "connection-created",
+	[MPTCPCTL_CONNECTION_ESTABLISHED] = "connection-established",
+	[MPTCPCTL_CONNECTION_CLOSED] = "connection-closed",
+	[MPTCPCTL_SUBFLOW_ESTABLISHED] = "subflow-established",
+	[MPTCPCTL_SUBFLOW_CLOSED] = "subflow-closed",
+	[MPTCPCTL_SUBFLOW_PRIORITY] = "subflow-priority",
+	[MPTCPCTL_ADDRESS_ANNOUNCED] = "address-announced",
+	[MPTCPCTL_ADDRESS_REMOVED] = "address-removed",
+	[MPTCPCTL_LISTENER_CREATED] = "listener-created",
+	[MPTCPCTL_LISTENER_CLOSED] = "listener-closed",
+	[MPTCPCTL_INTERFACE_ADDED] = "interface-added",
+	[MPTCPCTL_INTERFACE_CHANGED] = "interface-changed",
+	[MPTCPCTL_INTERFACE_REMOVED] = "interface-removed",
+	[MPTCPCTL_INTERFACE_ADDRESS_ADDED] = "interface-address-added",
+	[MPTCPCTL_INTERFACE_ADDRESS_CHANGED] = "interface-address-changed",
+	[MPTCPCTL_INTERFACE_ADDRESS_REMOVED] = "interface-address-removed",
+	[MPTCPCTL_ENDPOINT_ADDED] = "endpoint-added",
+	[MPTCPCTL_ENDPOINT_CHANGED] = "endpoint-changed",
+	[MPTCPCTL_ENDPOINT_REMOVED] = "endpoint-removed",
+	[MPTCPCTL_LOST] = "lost",
+	[MPTCPCTL_RESYNCED] = "resynced",
+};
+
+const char *replay_name(enum mptcpctl_event_type type)
+{
+	return type < sizeof(event_names) / sizeof(*event_names) ? event_names[type] : NULL;
+}
+
+static uint64_t wall_clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void replay_stamp(struct mptcpctl_event *event, enum mptcpctl_event_type type)
+{
+	event->type = type;
+	event->name = event_names[type];
+	if (!event->time_us)
+		event->time_us = wall_clock_us();
+}
+
+static void present_subflow(const struct mptcpctl_connection *connection,
+			    const struct mptcpctl_subflow *subflow, replay_func *tell, void *data)
+{
+	struct mptcpctl_event event = {
+		.token = connection->token,
+		.side = connection->side,
+		.policy = connection->policy,
+		.local = subflow->local,
+		.remote = subflow->remote,
+		.local_id = subflow->local_id,
+		.remote_id = subflow->remote_id,
+		.backup = subflow->backup,
+		.peer_backup = subflow->peer_backup,
+		.interface = subflow->interface,
+	};
+
+	/* The initial one has no event of its own; a pending one will have it. */
+	if (!subflow->initial && strcmp(subflow->state, "pending") != 0)
+		tell(data, MPTCPCTL_SUBFLOW_ESTABLISHED, &event);
+}
+
+void replay_connection(const struct mptcpctl_connection *connection, replay_func *tell, void *data)
+{
+	struct mptcpctl_event event = {
+		.token = connection->token,
+		.side = connection->side,
+		.policy = connection->policy,
+		.local = connection->local,
+		.remote = connection->remote,
+		.deny_join_id0 = connection->deny_join_id0,
+	};
+	const struct mptcpctl_subflow *subflow;
+	const struct mptcpctl_address *address;
+
+	tell(data, MPTCPCTL_CONNECTION_CREATED, &event);
+	if (strcmp(connection->state, "created") != 0)
+		tell(data, MPTCPCTL_CONNECTION_ESTABLISHED, &event);
+	for (subflow = connection->subflows; subflow; subflow = subflow->next)
+		present_subflow(connection, subflow, tell, data);
+	event.local = (struct mptcpctl_addr){0};
+	for (address = connection->peer_addresses; address; address = address->next) {
+		event.remote = address->addr;
+		event.remote_id = address->id;
+		tell(data, MPTCPCTL_ADDRESS_ANNOUNCED, &event);
+	}
+}
+
+void replay_interface(const struct mptcpctl_interface *interface, replay_func *tell, void *data)
+{
+	struct mptcpctl_event event = {.interface = interface->name, .interface_now = interface};
+
+	tell(data, MPTCPCTL_INTERFACE_ADDED, &event);
+}
+
+void replay_endpoint(const struct mptcpctl_endpoint *endpoint, replay_func *tell, void *data)
+{
+	tell(data, MPTCPCTL_ENDPOINT_ADDED, &(struct mptcpctl_event){.endpoint = endpoint});
+}
