@@ -1,103 +1,41 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The record of a connection is the byte PARTS and then its parts, each with its kind and its size,
+ * so that a later build may add what an earlier one skips: a kind, or bytes at the end of a part. A
+ * part that is missing says nothing. The format before had no sizes, and each kind in its place;
+ * its first byte is never PARTS.
+ */
 #include "state-record.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "saved.h"
 
-/* ---- writing ---- */
+#define PARTS 0xff
 
-struct writer {
-	uint8_t *at, *end;
+enum part {
+	PART_CONNECTION = 1, /* always there, and the first */
+	PART_PEER, /* one of the peer's addresses */
+	PART_SUBFLOW,
+	PART_ANNOUNCED,
+	PART_MEMORY, /* of the policy */
 };
 
-/* Room is never short: the most of everything fits into the buffers, and memory is asked for. */
-static void put(struct writer *writer, const void *bytes, size_t size)
+/* Begin a part; end_part() wants what it returns. */
+static uint8_t *begin_part(struct writer *writer, enum part part)
 {
-	memcpy(writer->at, bytes, size);
-	writer->at += size;
+	put_u8(writer, part);
+	put_u16(writer, 0);
+	return writer->at;
 }
 
-static void put_u8(struct writer *writer, unsigned int value)
+static void end_part(const struct writer *writer, uint8_t *start)
 {
-	*writer->at++ = (uint8_t)value;
-}
+	uint16_t size = (uint16_t)(writer->at - start);
 
-static void put_u16(struct writer *writer, unsigned int value)
-{
-	uint16_t u16 = (uint16_t)value;
-
-	put(writer, &u16, sizeof(u16));
-}
-
-static void put_u32(struct writer *writer, uint32_t value)
-{
-	put(writer, &value, sizeof(value));
-}
-
-static void put_addr(struct writer *writer, const struct mptcpd_addr *addr)
-{
-	put_u8(writer, addr->family == AF_INET6 ? 6 : 4);
-	put(writer, addr->ip, addr->family == AF_INET6 ? 16 : 4);
-	put_u16(writer, addr->port);
-}
-
-/* ---- reading ---- */
-
-struct reader {
-	const uint8_t *at, *end;
-	bool bad; /* something was missing, or not what it can be; what was read then is 0 */
-};
-
-static void take(struct reader *reader, void *bytes, size_t size)
-{
-	reader->bad |= (size_t)(reader->end - reader->at) < size;
-	if (reader->bad) {
-		memset(bytes, 0, size);
-		return;
-	}
-	memcpy(bytes, reader->at, size);
-	reader->at += size;
-}
-
-/* A number up to `max`. */
-static uint8_t take_u8(struct reader *reader, unsigned int max)
-{
-	uint8_t value;
-
-	take(reader, &value, sizeof(value));
-	reader->bad |= value > max;
-	return value;
-}
-
-static uint16_t take_u16(struct reader *reader, unsigned int max)
-{
-	uint16_t value;
-
-	take(reader, &value, sizeof(value));
-	reader->bad |= value > max;
-	return value;
-}
-
-static uint32_t take_u32(struct reader *reader)
-{
-	uint32_t value;
-
-	take(reader, &value, sizeof(value));
-	return value;
-}
-
-static struct mptcpd_addr take_addr(struct reader *reader)
-{
-	struct mptcpd_addr addr = {0};
-	uint8_t version = take_u8(reader, 6);
-
-	reader->bad |= version != 4 && version != 6;
-	addr.family = version == 6 ? AF_INET6 : AF_INET;
-	take(reader, addr.ip, version == 6 ? 16 : 4);
-	addr.port = take_u16(reader, UINT16_MAX);
-	return addr;
+	memcpy(start - sizeof(size), &size, sizeof(size));
 }
 
 /* Tell it, unless this is the pass that only checks. */
@@ -127,6 +65,8 @@ enum {
 
 static void put_connection(struct writer *writer, const struct connection *connection)
 {
+	uint8_t *start = begin_part(writer, PART_CONNECTION);
+
 	put_u8(writer, connection->side | (connection->deny_join_id0 ? DENY_JOIN_ID0 : 0) |
 			       (connection->remote_removed ? REMOTE_REMOVED : 0) |
 			       (connection->mapped ? MAPPED : 0) |
@@ -134,12 +74,13 @@ static void put_connection(struct writer *writer, const struct connection *conne
 			       (connection->temporary ? TEMPORARY : 0));
 	put_addr(writer, &connection->local);
 	put_addr(writer, &connection->remote);
+	end_part(writer, start);
 }
 
 static void take_connection(struct reader *reader, const struct teller *teller, uint32_t slot)
 {
 	struct event event = {.type = EVENT_SAVED_CONNECTION};
-	uint8_t flags = take_u8(reader, 2 * TEMPORARY - 1);
+	uint8_t flags = take_u8(reader, UINT8_MAX);
 
 	reader->bad |= (flags & SIDE_MASK) > MPTCPD_SIDE_SERVER;
 	event.saved_connection = (struct event_saved_connection){
@@ -160,24 +101,22 @@ static void take_connection(struct reader *reader, const struct teller *teller, 
 
 static void put_peers(struct writer *writer, const struct connection *connection)
 {
-	put_u8(writer, connection->n_peers);
 	for (size_t i = 0; i < connection->n_peers; i++) {
+		uint8_t *start = begin_part(writer, PART_PEER);
+
 		put_u8(writer, connection->peers[i].id);
 		put_addr(writer, &connection->peers[i].addr);
+		end_part(writer, start);
 	}
 }
 
-static void take_peers(struct reader *reader, const struct teller *teller)
+static void take_peer(struct reader *reader, const struct teller *teller)
 {
-	uint8_t n = take_u8(reader, UINT8_MAX);
+	struct event event = {.type = EVENT_SAVED_PEER};
 
-	for (size_t i = 0; i < n && !reader->bad; i++) {
-		struct event event = {.type = EVENT_SAVED_PEER};
-
-		event.peer_address.id = take_u8(reader, UINT8_MAX);
-		event.peer_address.addr = take_addr(reader);
-		tell(teller, reader, &event);
-	}
+	event.peer_address.id = take_u8(reader, UINT8_MAX);
+	event.peer_address.addr = take_addr(reader);
+	tell(teller, reader, &event);
 }
 
 /* ---- subflows ---- */
@@ -221,15 +160,13 @@ static unsigned int subflow_flags(const struct subflow *subflow)
 
 static void put_subflows(struct writer *writer, const struct connection *connection)
 {
-	uint8_t *n = writer->at;
-
-	put_u8(writer, 0);
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		const struct subflow *subflow = &connection->subflows[i];
+		uint8_t *start;
 
 		if (!is_worth_saving(subflow))
 			continue;
-		++*n;
+		start = begin_part(writer, PART_SUBFLOW);
 		put_addr(writer, &subflow->local);
 		put_addr(writer, &subflow->remote);
 		put_u32(writer, subflow->ifindex);
@@ -239,48 +176,38 @@ static void put_subflows(struct writer *writer, const struct connection *connect
 		put_u8(writer, subflow->remote_id);
 		put_u8(writer, subflow->origin);
 		put_u16(writer, subflow_flags(subflow));
+		end_part(writer, start);
 	}
 }
 
-static struct event_saved_subflow take_subflow(struct reader *reader)
+static void take_subflow(struct reader *reader, const struct teller *teller)
 {
-	struct event_saved_subflow subflow = {0};
+	struct event event = {.type = EVENT_SAVED_SUBFLOW};
+	struct event_saved_subflow *subflow = &event.saved_subflow;
 	uint16_t flags;
 
-	subflow.local = take_addr(reader);
-	subflow.remote = take_addr(reader);
-	reader->bad |= subflow.local.family != subflow.remote.family;
-	subflow.ifindex = take_u32(reader);
-	subflow.asked_port = take_u16(reader, UINT16_MAX);
-	subflow.instance = take_u8(reader, UINT8_MAX);
-	subflow.local_id = take_u8(reader, UINT8_MAX);
-	subflow.remote_id = take_u8(reader, UINT8_MAX);
-	subflow.origin = take_u8(reader, MPTCPD_ORIGIN_ADMIN);
-	flags = take_u16(reader, 2 * ORIGIN_KNOWN - 1);
-	subflow.seen = flags & SEEN;
-	subflow.wanted_by_admin = flags & BY_ADMIN;
-	subflow.initial = flags & INITIAL;
-	subflow.mapped = flags & SUBFLOW_MAPPED;
-	subflow.backup = flags & BACKUP;
-	subflow.want_backup = flags & WANT_BACKUP;
-	subflow.banned = flags & BANNED;
-	subflow.pinned = flags & PINNED;
-	subflow.fixed_id = flags & FIXED_ID;
-	subflow.stale = flags & STALE;
-	subflow.origin_known = flags & ORIGIN_KNOWN;
-	return subflow;
-}
-
-static void take_subflows(struct reader *reader, const struct teller *teller)
-{
-	uint8_t n = take_u8(reader, UINT8_MAX);
-
-	for (size_t i = 0; i < n && !reader->bad; i++) {
-		struct event event = {.type = EVENT_SAVED_SUBFLOW};
-
-		event.saved_subflow = take_subflow(reader);
-		tell(teller, reader, &event);
-	}
+	subflow->local = take_addr(reader);
+	subflow->remote = take_addr(reader);
+	reader->bad |= subflow->local.family != subflow->remote.family;
+	subflow->ifindex = take_u32(reader);
+	subflow->asked_port = take_u16(reader, UINT16_MAX);
+	subflow->instance = take_u8(reader, UINT8_MAX);
+	subflow->local_id = take_u8(reader, UINT8_MAX);
+	subflow->remote_id = take_u8(reader, UINT8_MAX);
+	subflow->origin = take_u8(reader, MPTCPD_ORIGIN_ADMIN);
+	flags = take_u16(reader, UINT16_MAX);
+	subflow->seen = flags & SEEN;
+	subflow->wanted_by_admin = flags & BY_ADMIN;
+	subflow->initial = flags & INITIAL;
+	subflow->mapped = flags & SUBFLOW_MAPPED;
+	subflow->backup = flags & BACKUP;
+	subflow->want_backup = flags & WANT_BACKUP;
+	subflow->banned = flags & BANNED;
+	subflow->pinned = flags & PINNED;
+	subflow->fixed_id = flags & FIXED_ID;
+	subflow->stale = flags & STALE;
+	subflow->origin_known = flags & ORIGIN_KNOWN;
+	tell(teller, reader, &event);
 }
 
 /* ---- announcements ---- */
@@ -295,9 +222,9 @@ enum {
 
 static void put_announced(struct writer *writer, const struct connection *connection)
 {
-	put_u8(writer, connection->n_announced);
 	for (size_t i = 0; i < connection->n_announced; i++) {
 		const struct announced *announced = &connection->announced[i];
+		uint8_t *start = begin_part(writer, PART_ANNOUNCED);
 
 		put_addr(writer, &announced->addr);
 		put_u32(writer, announced->ifindex);
@@ -309,37 +236,39 @@ static void put_announced(struct writer *writer, const struct connection *connec
 			       (announced->wanted_by == WANTED_BY_ADMIN ? ANNOUNCED_BY_ADMIN : 0) |
 			       (announced->is_local ? IS_LOCAL : 0) |
 			       (announced->banned ? TAKEN_BACK : 0));
+		end_part(writer, start);
 	}
 }
 
 static void take_announced(struct reader *reader, const struct teller *teller)
 {
-	uint8_t n = take_u8(reader, UINT8_MAX);
+	struct event event = {.type = EVENT_SAVED_ANNOUNCED};
+	struct event_saved_announced *announced = &event.saved_announced;
+	uint8_t flags;
 
-	for (size_t i = 0; i < n && !reader->bad; i++) {
-		struct event event = {.type = EVENT_SAVED_ANNOUNCED};
-		uint8_t flags;
-
-		event.saved_announced.addr = take_addr(reader);
-		event.saved_announced.ifindex = take_u32(reader);
-		event.saved_announced.id = take_u8(reader, UINT8_MAX);
-		reader->bad |= event.saved_announced.id == 0;
-		flags = take_u8(reader, 2 * TAKEN_BACK - 1);
-		event.saved_announced.sent = flags & SENT;
-		event.saved_announced.listening = flags & LISTENING;
-		event.saved_announced.wanted_by_admin = flags & ANNOUNCED_BY_ADMIN;
-		event.saved_announced.is_local = flags & IS_LOCAL;
-		event.saved_announced.banned = flags & TAKEN_BACK;
-		tell(teller, reader, &event);
-	}
+	announced->addr = take_addr(reader);
+	announced->ifindex = take_u32(reader);
+	announced->id = take_u8(reader, UINT8_MAX);
+	reader->bad |= announced->id == 0;
+	flags = take_u8(reader, UINT8_MAX);
+	announced->sent = flags & SENT;
+	announced->listening = flags & LISTENING;
+	announced->wanted_by_admin = flags & ANNOUNCED_BY_ADMIN;
+	announced->is_local = flags & IS_LOCAL;
+	announced->banned = flags & TAKEN_BACK;
+	tell(teller, reader, &event);
 }
 
 /* ---- memory of the policy ---- */
+
+/* Kind and size of the part, size and layout of the memory. */
+#define MEMORY_HEAD (1 + 2 + 4 + 8)
 
 static void put_memory(struct writer *writer, const struct connection *connection)
 {
 	const void *bytes = connection->memory;
 	uint64_t layout = 0;
+	uint8_t *start;
 	size_t size = 0;
 
 	if (connection->memory && connection->policy_known) {
@@ -352,13 +281,13 @@ static void put_memory(struct writer *writer, const struct connection *connectio
 		size = saved->size;
 		bytes = saved->bytes;
 	}
-	if (size > (size_t)(writer->end - writer->at) - sizeof(uint32_t) - sizeof(layout))
-		size = 0;
-	put_u32(writer, (uint32_t)size);
-	if (size == 0)
+	if (size == 0 || size > (size_t)(writer->end - writer->at) - MEMORY_HEAD)
 		return;
+	start = begin_part(writer, PART_MEMORY);
+	put_u32(writer, (uint32_t)size);
 	put(writer, &layout, sizeof(layout));
 	put(writer, bytes, size);
+	end_part(writer, start);
 }
 
 static void take_memory(struct reader *reader, const struct teller *teller)
@@ -387,6 +316,7 @@ size_t record_encode(const struct connection *connection, uint8_t bytes[static R
 {
 	struct writer writer = {bytes, bytes + RECORD_MAX};
 
+	put_u8(&writer, PARTS);
 	put_connection(&writer, connection);
 	put_peers(&writer, connection);
 	put_subflows(&writer, connection);
@@ -395,15 +325,70 @@ size_t record_encode(const struct connection *connection, uint8_t bytes[static R
 	return (size_t)(writer.at - bytes);
 }
 
+static void take_part(struct reader *reader, unsigned int kind, uint32_t slot,
+		      const struct teller *teller)
+{
+	switch (kind) {
+	case PART_CONNECTION:
+		take_connection(reader, teller, slot);
+		break;
+	case PART_PEER:
+		take_peer(reader, teller);
+		break;
+	case PART_SUBFLOW:
+		take_subflow(reader, teller);
+		break;
+	case PART_ANNOUNCED:
+		take_announced(reader, teller);
+		break;
+	case PART_MEMORY:
+		take_memory(reader, teller);
+		break;
+	}
+}
+
+static void take_parts(struct reader *reader, uint32_t slot, const struct teller *teller)
+{
+	for (bool is_first = true; is_first || (reader->at < reader->end && !reader->bad);
+	     is_first = false) {
+		uint8_t kind = take_u8(reader, UINT8_MAX);
+		uint16_t size = take_u16(reader, UINT16_MAX);
+		struct reader part = {reader->at, reader->at, false};
+
+		reader->bad |= size > reader->end - reader->at;
+		reader->bad |= (kind == PART_CONNECTION) != is_first;
+		if (reader->bad)
+			return;
+		part.end += size;
+		take_part(&part, kind, slot, teller);
+		reader->bad |= part.bad;
+		reader->at += size;
+	}
+}
+
+/* The format without sizes. */
+static void take_in_order(struct reader *reader, uint32_t slot, const struct teller *teller)
+{
+	take_connection(reader, teller, slot);
+	for (unsigned int kind = PART_PEER; kind <= PART_ANNOUNCED; kind++) {
+		uint8_t n = take_u8(reader, UINT8_MAX);
+
+		for (size_t i = 0; i < n && !reader->bad; i++)
+			take_part(reader, kind, slot, teller);
+	}
+	take_memory(reader, teller);
+}
+
 static int decode(const uint8_t *bytes, size_t size, uint32_t slot, const struct teller *teller)
 {
 	struct reader reader = {bytes, bytes + size, false};
 
-	take_connection(&reader, teller, slot);
-	take_peers(&reader, teller);
-	take_subflows(&reader, teller);
-	take_announced(&reader, teller);
-	take_memory(&reader, teller);
+	if (size > 0 && bytes[0] == PARTS) {
+		reader.at++;
+		take_parts(&reader, slot, teller);
+	} else {
+		take_in_order(&reader, slot, teller);
+	}
 	return reader.bad || reader.at != reader.end ? -EBADMSG : 0;
 }
 
@@ -415,63 +400,4 @@ int record_decode(const uint8_t *bytes, size_t size, uint32_t token, uint32_t sl
 	if (r == 0 && on_event)
 		r = decode(bytes, size, slot, &(struct teller){on_event, data, token});
 	return r;
-}
-
-/* ---- the host ---- */
-
-static void put_limits(struct writer *writer, const struct event_limits *limits)
-{
-	put_u32(writer, limits->subflows);
-	put_u32(writer, limits->add_addr_accepted);
-}
-
-static struct event_limits take_limits(struct reader *reader)
-{
-	struct event_limits limits;
-
-	limits.subflows = take_u32(reader);
-	limits.add_addr_accepted = take_u32(reader);
-	return limits;
-}
-
-size_t record_encode_host(const struct state_host *host, uint8_t bytes[static RECORD_HOST_MAX])
-{
-	struct writer writer = {bytes, bytes + RECORD_HOST_MAX};
-
-	put_u8(&writer, host->path_manager);
-	put_u8(&writer, host->has_limits);
-	put_limits(&writer, &host->limits_before);
-	put_limits(&writer, &host->limits_set);
-	put_u16(&writer, (unsigned int)host->n_endpoints);
-	for (size_t i = 0; i < host->n_endpoints; i++) {
-		const struct event_endpoint *endpoint = &host->endpoints[i];
-
-		put_addr(&writer, &endpoint->addr);
-		put_u32(&writer, endpoint->flags);
-		put_u32(&writer, endpoint->ifindex);
-		put_u8(&writer, endpoint->id);
-	}
-	return (size_t)(writer.at - bytes);
-}
-
-int record_decode_host(const uint8_t *bytes, size_t size, struct state_host *ret_host)
-{
-	struct reader reader = {bytes, bytes + size, false};
-	struct state_host host = {0};
-
-	host.path_manager = take_u8(&reader, PATH_MANAGER_USERSPACE);
-	host.has_limits = take_u8(&reader, 1);
-	host.limits_before = take_limits(&reader);
-	host.limits_set = take_limits(&reader);
-	host.n_endpoints = take_u16(&reader, RECORD_ENDPOINTS_MAX);
-	for (size_t i = 0; i < host.n_endpoints && !reader.bad; i++) {
-		host.endpoints[i].addr = take_addr(&reader);
-		host.endpoints[i].flags = take_u32(&reader);
-		host.endpoints[i].ifindex = take_u32(&reader);
-		host.endpoints[i].id = take_u8(&reader, UINT8_MAX);
-	}
-	if (reader.bad || reader.at != reader.end)
-		return -EBADMSG;
-	*ret_host = host;
-	return 0;
 }

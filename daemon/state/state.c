@@ -18,7 +18,10 @@
 #define NAME "state"
 /* "mptcpd", and the order of bytes */
 #define MAGIC 0x016d707463706400U
-/* Raised whenever a record changes: what another version wrote is dropped. */
+/*
+ * Of the places in the file. Records say the size of each of their parts and grow without a new
+ * version (state-record.c): what another build wrote is taken over, and the other way round.
+ */
 #define VERSION 1
 
 #define GUARD_AT 1024
@@ -33,6 +36,7 @@ struct header {
 	uint64_t magic; /* written last */
 	uint32_t version, slot_size;
 	struct state_identity identity;
+	uint32_t guard_size; /* 0 in files of the first builds, which did not say it */
 };
 
 /* One of two: the older is overwritten, the younger counts. */
@@ -263,6 +267,16 @@ static int open_new(struct state *state, int directory, const struct state_ident
 	return 0;
 }
 
+/* What another build left there in another shape says nothing to this one. */
+static void check_guard(struct state *state)
+{
+	struct header *header = (struct header *)(void *)state->head;
+
+	if (header->guard_size && header->guard_size != sizeof(struct guard))
+		*state_guard(state) = (struct guard){0};
+	header->guard_size = sizeof(struct guard);
+}
+
 static void read_host(struct state *state, const char *path)
 {
 	const struct host_copy *last = last_host(state);
@@ -296,6 +310,7 @@ int state_open(const char *runtime_directory, const struct state_identity *ident
 		l_free(state);
 		return r;
 	}
+	check_guard(state);
 	read_host(state, runtime_directory);
 	*ret_state = state;
 	return 0;
