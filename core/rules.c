@@ -73,12 +73,12 @@ static bool policy_matches(const struct policy *policy, enum mptcpd_side side,
 			   const struct mptcpd_addr *local, const struct mptcpd_addr *remote,
 			   const char *interface)
 {
-	if (policy->match.has_side && policy->match.side != side)
+	if (policy->match.side != MPTCPD_SIDE_UNKNOWN && policy->match.side != side)
 		return false;
-	if (policy->match.has_local &&
+	if (policy->match.local.family &&
 	    !addr_in_prefix(local, &policy->match.local, policy->match.local_prefix))
 		return false;
-	if (policy->match.has_remote &&
+	if (policy->match.remote.family &&
 	    !addr_in_prefix(remote, &policy->match.remote, policy->match.remote_prefix))
 		return false;
 	if (!port_matches(local->port, policy->match.local_port_min, policy->match.local_port_max))
@@ -86,7 +86,7 @@ static bool policy_matches(const struct policy *policy, enum mptcpd_side side,
 	if (!port_matches(remote->port, policy->match.remote_port_min,
 			  policy->match.remote_port_max))
 		return false;
-	if (policy->match.has_interface &&
+	if (policy->match.interface &&
 	    (!*interface || fnmatch(policy->match.interface, interface, 0) != 0))
 		return false;
 	return true;

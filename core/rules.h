@@ -51,14 +51,13 @@ struct policy_plugin {
 /* One [policy:…] group; the first in order whose matches all hold decides. */
 struct policy {
 	char *name;
-	struct {
-		bool has_side, has_local, has_remote, has_interface;
-		uint8_t side; /* enum mptcpd_side */
+	struct policy_match {
+		uint8_t side; /* enum mptcpd_side; MPTCPD_SIDE_UNKNOWN: any */
 		uint8_t local_prefix, remote_prefix;
-		struct mptcpd_addr local, remote; /* networks */
+		struct mptcpd_addr local, remote; /* networks; family 0: any */
 		uint16_t local_port_min, local_port_max; /* 0,0: any */
 		uint16_t remote_port_min, remote_port_max;
-		char *interface; /* glob on the interface of the initial subflow */
+		char *interface; /* glob on the interface of the initial subflow; NULL: any */
 	} match;
 	struct policy_plugin *plugins; /* in the order of the stack */
 	size_t n_plugins;

@@ -51,7 +51,8 @@ ROOMS = {
     "mptcpize": (SEAM | {"kernel/kernel.h", "lib/"}, lambda h: not NETLINK.match(h)),
     "daemon": (CORE | {"daemon/bus/", "daemon/config/", "daemon/state/", "kernel/kernel.h",
                        "kernel/listener.h", "kernel/netstat.h", "kernel/sysctl.h"}, is_for_daemon),
-    "daemon/bus": (CORE | {"daemon/auto.h", "daemon/loop.h", "lib/wire.h"}, is_for_daemon),
+    "daemon/bus": (CORE | {"daemon/auto.h", "daemon/loop.h", "lib/wire.h", "lib/writer.h"},
+                   is_for_daemon),
     "daemon/config": (CORE | {"daemon/auto.h", "daemon/loop.h"}, is_for_daemon),
     "daemon/state": (CORE | {"daemon/auto.h", "kernel/kernel.h", "kernel/listener.h"}, is_for_daemon),
     "include/mptcpd": (set(), lambda h: h in PURE_LIBC | PLUGIN_API),
@@ -210,8 +211,6 @@ CIRCLES = [tuple(line.split()) for line in """
     engine_endpoint engine_limits engine_settle
     model_choose model_connection model_host model_model model_peer model_saved model_subflow
     action action-host argument backend config list main monitor verbs
-    admit bus change list monitor peer permit subscribe system turn vtable
-    config policy
     control daemon guarding
 """.strip().splitlines()]
 

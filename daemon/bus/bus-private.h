@@ -9,6 +9,7 @@
 #include "bus.h"
 #include "loop.h"
 #include "wire.h"
+#include "writer.h"
 
 /*
  * Clients of the private socket without rights: all of them, and those of one user. Others are not
@@ -101,6 +102,7 @@ struct bus_guest {
 
 struct bus {
 	struct bus_setup setup;
+	const sd_bus_vtable *vtable; /* what each peer is offered */
 	struct bus_guest guests[BUS_GUESTS];
 	struct loop_source listen; /* its descriptor is owned */
 	struct loop_timer accept_again; /* after running out of descriptors */
@@ -125,9 +127,25 @@ struct bus {
 };
 
 /* Have the model know endpoints and limits as they are now, whoever changed them. */
-void bus_refresh(struct bus *bus);
+static inline void bus_refresh(struct bus *bus)
+{
+	if (bus->setup.refresh)
+		bus->setup.refresh(bus->setup.data);
+}
+
 /* Have the loop come back to us: work is left. */
-void bus_kick(struct bus *bus);
+static inline void bus_kick(struct bus *bus)
+{
+	loop_put_off(bus->setup.loop, &bus->task);
+}
+
+/* Messages that wait to be sent to it. While there are any, nothing else is done for it. */
+static inline uint64_t peer_queue(const struct peer *peer)
+{
+	uint64_t n = 0;
+
+	return peer->sd && sd_bus_get_n_queued_write(peer->sd, &n) >= 0 ? n : 0;
+}
 
 /* May this user, who has no rights, come in by this descriptor? Counts as a visit. */
 bool bus_admits(struct bus *bus, int fd, uid_t uid);
@@ -139,6 +157,7 @@ void system_look_later(struct bus *bus);
 
 /* Takes over the descriptor, of a client of this user or of the system bus. 0 or -errno. */
 int peer_new(struct bus *bus, int fd, uid_t uid, enum user_kind kind, struct peer **ret_peer);
+/* Nobody knows of it any more. */
 void peer_free(struct peer *peer);
 /* Is there anything to be done for it, beside waiting? */
 bool peer_has_work(const struct peer *peer);
@@ -146,43 +165,44 @@ bool peer_has_work(const struct peer *peer);
 void peer_work(struct peer *peer);
 /* Look again what to wait for. */
 void peer_update(struct peer *peer);
-/* Messages that wait to be sent to it. While there are any, nothing else is done for it. */
-uint64_t peer_queue(const struct peer *peer);
 /*
  * Have subflows measured before this call is answered: then `method` is called for it again.
  * False: answer it now.
  */
 bool peer_hold(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method);
 
-/* Who shares the time, turn.c. */
-void turn_join(struct peer *peer, uid_t uid, enum user_kind kind);
-void turn_leave(struct peer *peer);
-/* Work for a moment for those whose turn it is. True: there is more to do. */
+/* Whose it is, user.c. */
+void user_join(struct peer *peer, uid_t uid, enum user_kind kind);
+void user_leave(struct peer *peer);
+
+/* Who shares the time, turn.c. Work for a moment for those whose turn it is. True: there is more to do. */
 bool turn_take(struct bus *bus);
 
 extern const sd_bus_vtable bus_vtable[];
 
-/* Append one record to a message. 0 or -errno. */
-int bus_append_connection(sd_bus_message *m, const struct bus *bus,
-			  const struct connection *connection);
-int bus_append_interface(sd_bus_message *m, const struct bus *bus,
-			 const struct interface *interface);
-/* owner: "mptcpd", "other" or "" */
-int bus_append_endpoint(sd_bus_message *m, const struct bus *bus,
-			const struct explain_endpoint *endpoint);
-int bus_append_addr(sd_bus_message *m, const struct mptcpd_addr *addr);
+/* An answer to be written, append.c; what went wrong is told by the sending. */
+struct writer bus_reply(sd_bus_message *m);
+/* The same for what the kernel's path manager has, which others may have changed, list.c. */
+struct writer bus_fresh_reply(sd_bus_message *m, struct peer *peer);
+/* The end of what is written: an answer or a signal. Returns as a method does. */
+int bus_send(struct writer *writer);
+
+/* Records, append.c. */
+void bus_append_connection(struct writer *writer, const struct bus *bus,
+			   const struct connection *connection);
+void bus_append_interface(struct writer *writer, const struct bus *bus,
+			  const struct interface *interface);
+void bus_append_endpoint(struct writer *writer, const struct bus *bus,
+			 const struct explain_endpoint *endpoint);
+void bus_append_addr(struct writer *writer, const struct mptcpd_addr *addr);
 /*
  * Text that may hold any bytes: names of interfaces, of files, what the configuration says. D-Bus
  * takes UTF-8 only, so the bytes of what is not are replaced.
  */
-int bus_append_text(sd_bus_message *m, const char *text);
+void bus_append_text(struct writer *writer, const char *text);
 void bus_clean(char *text);
-/* One entry of an a{sv}. The value's type is a basic one. */
-int bus_append_extra(sd_bus_message *m, const char *key, const char *type, ...);
-/* The keys of a status that tell how MPTCP stands, and the warnings. */
-int bus_append_mptcp(sd_bus_message *m, const struct bus *bus);
 
-/* Methods that read, list.c and explain.c. Userdata is the struct peer. */
+/* Methods that read, list.c, status.c and explain.c. Userdata is the struct peer. */
 int bus_method_status(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_connections(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_connection(sd_bus_message *m, void *data, sd_bus_error *error);

@@ -19,13 +19,15 @@
 /* … and waits for as many at most: beyond it callers wait in the order in which they came. */
 #define BACKLOG 128
 
-void bus_refresh(struct bus *bus)
-{
-	if (bus->setup.refresh)
-		bus->setup.refresh(bus->setup.data);
-}
-
 /* ---- the loop's spare time ---- */
+
+static void let_go(struct peer *peer)
+{
+	bus_forget_subscribers(peer);
+	bus_forget_waiting(peer);
+	monitor_forget(peer);
+	peer_free(peer);
+}
 
 /* Free the dead. The system bus may come back. */
 static void bury(struct bus *bus)
@@ -40,7 +42,7 @@ static void bury(struct bus *bus)
 		*link = peer->next;
 		if (peer->system)
 			system_look_later(bus);
-		peer_free(peer);
+		let_go(peer);
 	}
 }
 
@@ -51,11 +53,6 @@ static void run_task(void *data)
 	bury(bus);
 	if (turn_take(bus))
 		bus_kick(bus);
-}
-
-void bus_kick(struct bus *bus)
-{
-	loop_put_off(bus->setup.loop, &bus->task);
 }
 
 void bus_flush(struct bus *bus)
@@ -151,6 +148,7 @@ int bus_new(const struct bus_setup *setup, struct bus **ret_bus)
 	int r;
 
 	bus->setup = *setup;
+	bus->vtable = bus_vtable;
 	bus->task = (struct loop_task){.run = run_task, .data = bus};
 	bus->accept_again = (struct loop_timer){.on_due = start_accepting, .data = bus};
 	bus->listen = (struct loop_source){.on_ready = on_listen, .data = bus};
@@ -174,7 +172,7 @@ void bus_free(struct bus *bus)
 		return;
 	while ((peer = bus->peers)) {
 		bus->peers = peer->next;
-		peer_free(peer);
+		let_go(peer);
 	}
 	loop_drop_task(&bus->task);
 	loop_clear_timer(&bus->accept_again);

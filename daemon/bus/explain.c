@@ -11,168 +11,116 @@
 #include "addr.h"
 #include "words.h"
 
-/* A message being filled from a callback, and the first error it met. */
-struct filling {
-	sd_bus_message *m;
-	int error;
-};
-
 /* ---- the configuration ---- */
 
 static void on_config(void *data, const char *group, const char *key, const char *value,
 		      const char *file, unsigned int line)
 {
-	struct filling *filling = data;
 	const char *const texts[] = {group, key, value, file};
-	int r = filling->error;
+	struct writer *writer = data;
 
-	if (r >= 0)
-		r = sd_bus_message_open_container(filling->m, 'r', WIRE_IN_CONFIG);
-	for (size_t i = 0; r >= 0 && i < sizeof(texts) / sizeof(*texts); i++)
-		r = bus_append_text(filling->m, texts[i]);
-	if (r >= 0)
-		r = sd_bus_message_append(filling->m, "ua{sv}", line, 0);
-	if (r >= 0)
-		r = sd_bus_message_close_container(filling->m);
-	filling->error = r;
+	writer_open(writer, 'r', WIRE_IN_CONFIG);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		bus_append_text(writer, texts[i]);
+	writer_append(writer, "u", line);
+	writer_no_extras(writer);
+	writer_close(writer);
 }
 
 int bus_method_config(sd_bus_message *m, void *data, sd_bus_error *error)
 {
-	struct peer *peer = data;
+	const struct peer *peer = data;
 	const struct bus_setup *setup = &peer->bus->setup;
-	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-	struct filling filling = {0};
-	int r = sd_bus_message_new_method_return(m, &reply);
+	struct writer writer = bus_reply(m);
 
-	if (r >= 0)
-		r = sd_bus_message_open_container(reply, 'a', WIRE_CONFIG);
-	if (r < 0)
-		return r;
-	filling.m = reply;
+	writer_open(&writer, 'a', WIRE_CONFIG);
 	if (setup->config)
-		setup->config(setup->data, on_config, &filling);
-	r = filling.error;
-	if (r >= 0)
-		r = sd_bus_message_close_container(reply);
-	return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+		setup->config(setup->data, on_config, &writer);
+	writer_close(&writer);
+	return bus_send(&writer);
 }
 
 /* ---- policies ---- */
 
-static int append_match(sd_bus_message *m, const char *key, const char *value)
+/* A match or a setting. */
+static void on_setting(void *data, const char *key, const char *value)
 {
-	int r = sd_bus_message_open_container(m, 'e', "ss");
+	struct writer *writer = data;
 
-	if (r >= 0)
-		r = bus_append_text(m, key);
-	if (r >= 0)
-		r = bus_append_text(m, value);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+	writer_open(writer, 'e', "ss");
+	bus_append_text(writer, key);
+	bus_append_text(writer, value);
+	writer_close(writer);
 }
 
-static int append_match_net(sd_bus_message *m, const char *key, const struct mptcpd_addr *net,
-			    uint8_t prefix)
+static void append_match_net(struct writer *writer, const char *key, const struct mptcpd_addr *net,
+			     uint8_t prefix)
 {
 	char host[ADDR_TEXT_SIZE], text[ADDR_TEXT_SIZE + 4];
 
 	snprintf(text, sizeof(text), "%s/%u", addr_format_host(net, host), prefix);
-	return append_match(m, key, text);
+	on_setting(writer, key, text);
 }
 
-static int append_match_ports(sd_bus_message *m, const char *key, uint16_t min, uint16_t max)
+static void append_match_ports(struct writer *writer, const char *key, uint16_t min, uint16_t max)
 {
 	char text[16];
 
 	if (max == 0)
-		return 0;
+		return;
 	if (min == max)
 		snprintf(text, sizeof(text), "%u", min);
 	else
 		snprintf(text, sizeof(text), "%u-%u", min, max);
-	return append_match(m, key, text);
+	on_setting(writer, key, text);
 }
 
 /* The keys are those of the configuration without their "match-". */
-static int append_matches(sd_bus_message *m, const struct policy *policy)
+static void append_matches(struct writer *writer, const struct policy_match *match)
 {
-	int r = sd_bus_message_open_container(m, 'a', "{ss}");
-
-	if (r >= 0 && policy->match.has_side)
-		r = append_match(m, "side", side_name(policy->match.side));
-	if (r >= 0 && policy->match.has_local)
-		r = append_match_net(m, "local-address", &policy->match.local,
-				     policy->match.local_prefix);
-	if (r >= 0)
-		r = append_match_ports(m, "local-port", policy->match.local_port_min,
-				       policy->match.local_port_max);
-	if (r >= 0 && policy->match.has_remote)
-		r = append_match_net(m, "remote-address", &policy->match.remote,
-				     policy->match.remote_prefix);
-	if (r >= 0)
-		r = append_match_ports(m, "remote-port", policy->match.remote_port_min,
-				       policy->match.remote_port_max);
-	if (r >= 0 && policy->match.has_interface)
-		r = append_match(m, "interface", policy->match.interface);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+	writer_open(writer, 'a', "{ss}");
+	if (match->side != MPTCPD_SIDE_UNKNOWN)
+		on_setting(writer, "side", side_name(match->side));
+	if (match->local.family)
+		append_match_net(writer, "local-address", &match->local, match->local_prefix);
+	append_match_ports(writer, "local-port", match->local_port_min, match->local_port_max);
+	if (match->remote.family)
+		append_match_net(writer, "remote-address", &match->remote, match->remote_prefix);
+	append_match_ports(writer, "remote-port", match->remote_port_min, match->remote_port_max);
+	if (match->interface)
+		on_setting(writer, "interface", match->interface);
+	writer_close(writer);
 }
 
-static void on_setting(void *data, const char *key, const char *value)
+static void append_policy(struct writer *writer, const struct bus *bus, const struct policy *policy)
 {
-	struct filling *filling = data;
-
-	if (filling->error >= 0)
-		filling->error = append_match(filling->m, key, value);
-}
-
-static int append_settings(sd_bus_message *m, const struct bus *bus, const struct policy *policy)
-{
-	struct filling filling = {.m = m};
-
-	filling.error = sd_bus_message_open_container(m, 'a', "{ss}");
-	if (filling.error >= 0 && bus->setup.settings)
-		bus->setup.settings(bus->setup.data, policy, on_setting, &filling);
-	return filling.error < 0 ? filling.error : sd_bus_message_close_container(m);
-}
-
-static int append_policy(sd_bus_message *m, const struct bus *bus, const struct policy *policy)
-{
-	int r = sd_bus_message_open_container(m, 'r', WIRE_IN_POLICY);
-
-	if (r >= 0)
-		r = bus_append_text(m, policy->name);
-	if (r >= 0)
-		r = sd_bus_message_open_container(m, 'a', "s");
-	for (size_t i = 0; r >= 0 && i < policy->n_plugins; i++)
-		r = bus_append_text(m, policy->plugins[i].plugin->name);
-	if (r >= 0)
-		r = sd_bus_message_close_container(m);
-	if (r >= 0)
-		r = append_matches(m, policy);
-	if (r >= 0)
-		r = append_settings(m, bus, policy);
-	if (r >= 0)
-		r = sd_bus_message_append(m, "ta{sv}",
-					  (uint64_t)engine_count_policy(bus->setup.engine, policy),
-					  0);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+	writer_open(writer, 'r', WIRE_IN_POLICY);
+	bus_append_text(writer, policy->name);
+	writer_open(writer, 'a', "s");
+	for (size_t i = 0; i < policy->n_plugins; i++)
+		bus_append_text(writer, policy->plugins[i].plugin->name);
+	writer_close(writer);
+	append_matches(writer, &policy->match);
+	writer_open(writer, 'a', "{ss}");
+	if (bus->setup.settings)
+		bus->setup.settings(bus->setup.data, policy, on_setting, writer);
+	writer_close(writer);
+	writer_append(writer, "t", (uint64_t)engine_count_policy(bus->setup.engine, policy));
+	writer_no_extras(writer);
+	writer_close(writer);
 }
 
 int bus_method_policies(sd_bus_message *m, void *data, sd_bus_error *error)
 {
-	struct peer *peer = data;
-	const struct model *model = engine_model(peer->bus->setup.engine);
-	const struct rules *rules = model->rules;
-	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-	int r = sd_bus_message_new_method_return(m, &reply);
+	const struct peer *peer = data;
+	const struct rules *rules = engine_model(peer->bus->setup.engine)->rules;
+	struct writer writer = bus_reply(m);
 
-	if (r >= 0)
-		r = sd_bus_message_open_container(reply, 'a', WIRE_POLICY);
-	for (size_t i = 0; r >= 0 && i < rules->n_policies; i++)
-		r = append_policy(reply, peer->bus, &rules->policies[i]);
-	if (r >= 0)
-		r = sd_bus_message_close_container(reply);
-	return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+	writer_open(&writer, 'a', WIRE_POLICY);
+	for (size_t i = 0; i < rules->n_policies; i++)
+		append_policy(&writer, peer->bus, &rules->policies[i]);
+	writer_close(&writer);
+	return bus_send(&writer);
 }
 
 /* ---- explain ---- */
@@ -194,36 +142,22 @@ static const char *explain_state_name(enum explain_state state)
 	return "unknown";
 }
 
-static int append_path(sd_bus_message *m, const struct explain_path *path)
-{
-	int r = sd_bus_message_open_container(m, 'r', WIRE_IN_EXPLAIN_PATH);
-
-	if (r >= 0)
-		r = bus_append_addr(m, &path->local);
-	if (r >= 0)
-		r = bus_append_addr(m, &path->remote);
-	if (r >= 0)
-		r = bus_append_text(m, path->interface);
-	if (r >= 0)
-		r = sd_bus_message_append(m, "ssssub", path->wanted_by ? path->wanted_by : "",
-					  path->forbidden_by ? path->forbidden_by : "",
-					  explain_state_name(path->state), path->error,
-					  path->attempts, path->backup);
-	if (r >= 0)
-		r = sd_bus_message_open_container(m, 'a', "{sv}");
-	if (r >= 0 && path->has_next_try)
-		r = bus_append_extra(m, "next-try-ms", "t", path->next_try_ms);
-	if (r >= 0)
-		r = sd_bus_message_close_container(m);
-	return r < 0 ? r : sd_bus_message_close_container(m);
-}
-
 static void on_path(void *data, const struct explain_path *path)
 {
-	struct filling *filling = data;
+	struct writer *writer = data;
 
-	if (filling->error >= 0)
-		filling->error = append_path(filling->m, path);
+	writer_open(writer, 'r', WIRE_IN_EXPLAIN_PATH);
+	bus_append_addr(writer, &path->local);
+	bus_append_addr(writer, &path->remote);
+	bus_append_text(writer, path->interface);
+	writer_append(writer, "ssssub", path->wanted_by ? path->wanted_by : "",
+		      path->forbidden_by ? path->forbidden_by : "", explain_state_name(path->state),
+		      path->error, path->attempts, path->backup);
+	writer_open(writer, 'a', "{sv}");
+	if (path->has_next_try)
+		writer_extra(writer, "next-try-ms", "t", path->next_try_ms);
+	writer_close(writer);
+	writer_close(writer);
 }
 
 static const char *announcer(const struct connection *connection, uint8_t wanted_by)
@@ -235,33 +169,30 @@ static const char *announcer(const struct connection *connection, uint8_t wanted
 	return "";
 }
 
-static int append_announcements(sd_bus_message *m, const struct connection *connection)
+static void append_announcements(struct writer *writer, const struct connection *connection)
 {
 	char text[ADDR_TEXT_SIZE];
-	int r = sd_bus_message_open_container(m, 'a', WIRE_ANNOUNCEMENT);
 
-	for (size_t i = 0; r >= 0 && i < connection->n_announced; i++) {
+	writer_open(writer, 'a', WIRE_ANNOUNCEMENT);
+	for (size_t i = 0; i < connection->n_announced; i++) {
 		const struct announced *announced = &connection->announced[i];
 
-		if (announced->banned)
-			continue;
-
-		r = sd_bus_message_append(m, WIRE_ANNOUNCEMENT,
-					  addr_format_host(&announced->addr, text),
-					  announced->addr.port, announced->id,
-					  announcer(connection, announced->wanted_by),
-					  announced->sent, announced->listening, 0);
+		if (!announced->banned)
+			writer_append(writer, WIRE_ANNOUNCEMENT,
+				      addr_format_host(&announced->addr, text),
+				      announced->addr.port, announced->id,
+				      announcer(connection, announced->wanted_by), announced->sent,
+				      announced->listening, 0);
 	}
-	return r < 0 ? r : sd_bus_message_close_container(m);
+	writer_close(writer);
 }
 
 int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error)
 {
-	struct peer *peer = data;
+	const struct peer *peer = data;
 	struct engine *engine = peer->bus->setup.engine;
-	__attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
 	const struct connection *connection;
-	struct filling filling = {0};
+	struct writer writer;
 	uint32_t token;
 	int r = sd_bus_message_read(m, "u", &token);
 
@@ -271,21 +202,12 @@ int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error)
 	if (!connection)
 		return sd_bus_error_setf(error, WIRE_ERROR_NOT_FOUND, "no connection with token %x",
 					 token);
-	r = sd_bus_message_new_method_return(m, &reply);
-	if (r >= 0)
-		r = bus_append_text(reply, connection->policy ? connection->policy->name : "");
-	if (r >= 0)
-		r = sd_bus_message_open_container(reply, 'a', WIRE_EXPLAIN_PATH);
-	if (r < 0)
-		return r;
-	filling.m = reply;
-	engine_explain(engine, token, loop_now_ms(), on_path, &filling);
-	r = filling.error;
-	if (r >= 0)
-		r = sd_bus_message_close_container(reply);
-	if (r >= 0)
-		r = append_announcements(reply, connection);
-	if (r >= 0)
-		r = sd_bus_message_append(reply, "a{sv}", 0);
-	return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+	writer = bus_reply(m);
+	bus_append_text(&writer, connection->policy ? connection->policy->name : "");
+	writer_open(&writer, 'a', WIRE_EXPLAIN_PATH);
+	engine_explain(engine, token, loop_now_ms(), on_path, &writer);
+	writer_close(&writer);
+	append_announcements(&writer, connection);
+	writer_no_extras(&writer);
+	return bus_send(&writer);
 }

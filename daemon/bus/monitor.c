@@ -123,35 +123,28 @@ void bus_on_change(struct bus *bus, const struct change *change)
 /* ---- telling ---- */
 
 /* Of an address that came or went the interface has that one alone, however many there are. */
-static int append_link(sd_bus_message *m, const struct bus *bus, const struct change *change)
+static void append_link(struct writer *writer, const struct bus *bus, const struct change *change)
 {
 	const struct model *model = engine_model(bus->setup.engine);
 	const struct interface *found = model_find_interface(model, change->ifindex);
 	struct local local;
 	struct interface interface;
-	int r;
 
 	if (!found)
-		return 0;
+		return;
 	interface = *found;
 	if (change->type >= CHANGE_LOCAL_ADDED) {
 		local = model_changed_local(model, change);
 		local.interface = &interface;
 		interface.locals = &local;
 	}
-	r = sd_bus_message_open_container(m, 'e', "sv");
-	if (r >= 0)
-		r = sd_bus_message_append(m, "s", "interface");
-	if (r >= 0)
-		r = sd_bus_message_open_container(m, 'v', WIRE_LINK);
-	if (r >= 0)
-		r = bus_append_interface(m, bus, &interface);
-	if (r >= 0)
-		r = sd_bus_message_close_container(m);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+	writer_open_extra(writer, "interface", WIRE_LINK);
+	bus_append_interface(writer, bus, &interface);
+	writer_close_extra(writer);
 }
 
-static int append_endpoint(sd_bus_message *m, const struct bus *bus, const struct change *change)
+static void append_endpoint(struct writer *writer, const struct bus *bus,
+			    const struct change *change)
 {
 	const struct endpoint *seen = engine_model(bus->setup.engine)->endpoints;
 	struct explain_endpoint endpoint = {.is = {.addr = change->local,
@@ -159,42 +152,29 @@ static int append_endpoint(sd_bus_message *m, const struct bus *bus, const struc
 						   .ifindex = change->ifindex,
 						   .id = change->local_id},
 					    .ours = change->ours};
-	int r = sd_bus_message_open_container(m, 'e', "sv");
 
 	while (seen && seen->id != change->local_id)
 		seen = seen->next;
 	if (seen && change->type != CHANGE_ENDPOINT_REMOVED)
 		engine_explain_endpoint(bus->setup.engine, seen, loop_now_ms(), &endpoint);
-	if (r >= 0)
-		r = sd_bus_message_append(m, "s", "endpoint");
-	if (r >= 0)
-		r = sd_bus_message_open_container(m, 'v', WIRE_ENDPOINT);
-	if (r >= 0)
-		r = bus_append_endpoint(m, bus, &endpoint);
-	if (r >= 0)
-		r = sd_bus_message_close_container(m);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+	writer_open_extra(writer, "endpoint", WIRE_ENDPOINT);
+	bus_append_endpoint(writer, bus, &endpoint);
+	writer_close_extra(writer);
 }
 
-static int append_what(sd_bus_message *m, const struct change *change)
+static void append_extras(struct writer *writer, const struct bus *bus, const struct change *change)
 {
 	const char *kind = snapshot_name(change->snapshot);
 
-	/* No kind: not the kernel's events were lost, but ours. */
-	return bus_append_extra(m, "what", "s", kind ? kind : "monitor");
-}
-
-static int append_extras(sd_bus_message *m, const struct bus *bus, const struct change *change)
-{
-	int r = sd_bus_message_open_container(m, 'a', "{sv}");
-
-	if (r >= 0 && is_interface_event(change->type))
-		r = append_link(m, bus, change);
-	else if (r >= 0 && is_endpoint_event(change->type))
-		r = append_endpoint(m, bus, change);
-	else if (r >= 0 && (change->type == CHANGE_LOST || change->type == CHANGE_RESYNCED))
-		r = append_what(m, change);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+	writer_open(writer, 'a', "{sv}");
+	if (is_interface_event(change->type))
+		append_link(writer, bus, change);
+	else if (is_endpoint_event(change->type))
+		append_endpoint(writer, bus, change);
+	else if (change->type == CHANGE_LOST || change->type == CHANGE_RESYNCED)
+		/* No kind: not the kernel's events were lost, but ours. */
+		writer_extra(writer, "what", "s", kind ? kind : "monitor");
+	writer_close(writer);
 }
 
 /* Where the thing stands in its listing. */
@@ -203,46 +183,37 @@ static uint64_t position(const struct change *change)
 	return is_interface_event(change->type) ? change->ifindex : change->connection_serial;
 }
 
-static int append_event(sd_bus_message *m, const struct bus *bus,
-			const struct remembered *remembered)
+static void append_event(struct writer *writer, const struct bus *bus,
+			 const struct remembered *remembered)
 {
 	const struct change *change = &remembered->change;
 	struct subflow ended = {.error = change->error,
 				.has_reset = change->has_reset,
 				.reset_reason = change->reset_reason};
 	char error[128];
-	int r = sd_bus_message_append(m, "tstus", remembered->time_us, event_name(change->type),
-				      position(change), change->token, side_name(change->side));
 
-	if (r >= 0)
-		r = bus_append_addr(m, &change->local);
-	if (r >= 0)
-		r = bus_append_addr(m, &change->remote);
-	if (r >= 0)
-		r = sd_bus_message_append(m, "yybb", change->local_id, change->remote_id,
-					  change->backup, change->peer_backup);
-	if (r >= 0)
-		r = bus_append_text(m, change->interface);
-	if (r >= 0)
-		r = sd_bus_message_append(m, "sb", subflow_error_text(&ended, error, sizeof(error)),
-					  change->deny_join_id0);
-	if (r >= 0)
-		r = bus_append_text(m, change->policy);
-	return r < 0 ? r : append_extras(m, bus, change);
+	writer_append(writer, "tstus", remembered->time_us, event_name(change->type),
+		      position(change), change->token, side_name(change->side));
+	bus_append_addr(writer, &change->local);
+	bus_append_addr(writer, &change->remote);
+	writer_append(writer, "yybb", change->local_id, change->remote_id, change->backup,
+		      change->peer_backup);
+	bus_append_text(writer, change->interface);
+	writer_append(writer, "sb", subflow_error_text(&ended, error, sizeof(error)),
+		      change->deny_join_id0);
+	bus_append_text(writer, change->policy);
+	append_extras(writer, bus, change);
 }
 
 static void tell(struct peer *peer, const struct remembered *remembered)
 {
-	sd_bus_message *m = NULL;
-	int r = sd_bus_message_new_signal(peer->sd, &m, WIRE_PATH, WIRE_INTERFACE, "Event");
+	struct writer writer = {0};
 
-	if (r >= 0)
-		r = append_event(m, peer->bus, remembered);
-	if (r >= 0)
-		r = sd_bus_send(peer->sd, m, NULL);
-	if (r < 0)
+	writer.error =
+		sd_bus_message_new_signal(peer->sd, &writer.m, WIRE_PATH, WIRE_INTERFACE, "Event");
+	append_event(&writer, peer->bus, remembered);
+	if (bus_send(&writer) < 0)
 		peer->dead = true;
-	sd_bus_message_unref(m);
 }
 
 /* The reader begins again with the listings, which have all of it. */

@@ -16,13 +16,6 @@
 /* A listing waits no longer than this for its measurements. */
 #define MEASURE_MAX_MS 1000
 
-uint64_t peer_queue(const struct peer *peer)
-{
-	uint64_t n = 0;
-
-	return peer->sd && sd_bus_get_n_queued_write(peer->sd, &n) >= 0 ? n : 0;
-}
-
 /* Messages wait to be sent, and not for the end of the handshake. */
 static bool is_sending(const struct peer *peer)
 {
@@ -79,7 +72,7 @@ static int open_sd(struct peer *peer)
 		r = sd_bus_start(peer->sd);
 	return r < 0 ? r
 		     : sd_bus_add_object_vtable(peer->sd, NULL, WIRE_PATH, WIRE_INTERFACE,
-						bus_vtable, peer);
+						peer->bus->vtable, peer);
 }
 
 /* ---- work ---- */
@@ -287,7 +280,7 @@ int peer_new(struct bus *bus, int fd, uid_t uid, enum user_kind kind, struct pee
 	peer->system = kind == USER_SYSTEM_BUS;
 	peer->privileged = kind == USER_PRIVILEGED;
 	peer->ready = true;
-	turn_join(peer, uid, kind);
+	user_join(peer, uid, kind);
 	peer->source = (struct loop_source){.on_ready = on_ready, .data = peer, .fd = fd};
 	peer->timer = (struct loop_timer){.on_due = on_due, .data = peer};
 	peer->intake = (struct intake){.fd = fd, .feed = -1, .deadline_ms = UINT64_MAX};
@@ -308,14 +301,11 @@ int peer_new(struct bus *bus, int fd, uid_t uid, enum user_kind kind, struct pee
 
 void peer_free(struct peer *peer)
 {
-	monitor_forget(peer);
-	turn_leave(peer);
+	user_leave(peer);
 	while (peer->held)
 		free_held(take_held(peer));
 	loop_clear_timer(&peer->timer);
 	loop_unwatch(&peer->source);
-	bus_forget_subscribers(peer);
-	bus_forget_waiting(peer);
 	sd_bus_close_unref(peer->sd);
 	intake_done(&peer->intake);
 	l_free(peer);

@@ -8,7 +8,6 @@
  */
 #include "bus-private.h"
 
-#include <ell/ell.h>
 #include <time.h>
 
 /* Pieces of work until the loop turns: as long as an event may have to wait for them. */
@@ -29,40 +28,6 @@ static int64_t now_ns(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
-
-/* ---- users ---- */
-
-void turn_join(struct peer *peer, uid_t uid, enum user_kind kind)
-{
-	struct bus *bus = peer->bus;
-	struct user *user = bus->users;
-
-	while (user && (user->uid != uid || user->kind != kind))
-		user = user->next;
-	if (!user) {
-		user = l_new(struct user, 1);
-		user->uid = uid;
-		user->kind = kind;
-		user->next = bus->users;
-		bus->users = user;
-	}
-	user->n_peers++;
-	peer->user = user;
-}
-
-void turn_leave(struct peer *peer)
-{
-	struct user **link = &peer->bus->users, *user = peer->user;
-
-	if (!user || --user->n_peers > 0)
-		return;
-	while (*link != user)
-		link = &(*link)->next;
-	*link = user->next;
-	l_free(user);
-}
-
-/* ---- turns ---- */
 
 /* Who has been idle meanwhile has saved nothing up. */
 static int64_t spent(const struct bus *bus, const struct user *user)

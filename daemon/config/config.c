@@ -9,21 +9,18 @@
 #include "addr.h"
 #include "config-private.h"
 #include "files.h"
+#include "key.h"
 #include "stack.h"
 #include "value.h"
 
 static const char *const kinds[] = {"core", "endpoints", "interface", "policy", NULL};
-static const char *const core_keys[] = {"path-manager", NULL};
-static const char *const endpoints_keys[] = {"flags", "hold", "plugin", "rejoin", NULL};
-static const char *const interface_keys[] = {"addresses", "announce", "flags",
-					     "rp-filter", "use",      NULL};
-static const struct config_word flag_words[] = {
+static const struct key_word flag_words[] = {
 	{"backup", MPTCPD_FLAG_BACKUP},	  {"fullmesh", MPTCPD_FLAG_FULLMESH},
 	{"laminar", MPTCPD_FLAG_LAMINAR}, {"signal", MPTCPD_FLAG_SIGNAL},
 	{"subflow", MPTCPD_FLAG_SUBFLOW}, {NULL},
 };
 
-static const struct config_word address_words[] = {
+static const struct key_word address_words[] = {
 	{"deprecated", ADDRESS_DEPRECATED},
 	{"link-local", ADDRESS_LINK_LOCAL},
 	{"stable", ADDRESS_STABLE},
@@ -32,75 +29,30 @@ static const struct config_word address_words[] = {
 	{NULL},
 };
 
-static const struct config_word use_words[] = {{"auto", USE_AUTO},
-					       {"no", USE_NO},
-					       {"yes", USE_YES},
-					       {NULL}};
+static const struct key_word use_words[] = {{"auto", USE_AUTO},
+					    {"no", USE_NO},
+					    {"yes", USE_YES},
+					    {NULL}};
 
-static const struct config_word rejoin_words[] = {{"eager", true}, {"lazy", false}, {NULL}};
-static const struct config_word rp_filter_words[] = {{"keep", false}, {"loose", true}, {NULL}};
+static const struct key_word rejoin_words[] = {{"eager", true}, {"lazy", false}, {NULL}};
+static const struct key_word rp_filter_words[] = {{"keep", false}, {"loose", true}, {NULL}};
 
 /* Not in struct rules as one value: unmanaged is "no path manager". */
-static const struct config_word path_manager_words[] = {
+static const struct key_word path_manager_words[] = {
 	{"kernel", PATH_MANAGER_KERNEL},
 	{"unmanaged", PATH_MANAGER_UNKNOWN},
 	{"userspace", PATH_MANAGER_USERSPACE},
 	{NULL},
 };
 
-static bool read_word(struct faults *report, const struct ini_key *key, const char *text,
-		      const struct config_word *words, const char *what, uint32_t *ret_bits)
-{
-	const char *names[16];
-	size_t n = 0;
-
-	for (; words[n].name; n++) {
-		if (strcmp(words[n].name, text) == 0) {
-			*ret_bits = words[n].bits;
-			return true;
-		}
-		names[n] = words[n].name;
-	}
-	names[n] = NULL;
-	faults_add_unknown(report, key->where, what, text, names);
-	return false;
-}
-
-bool config_read_choice(struct faults *report, const struct ini_key *key,
-			const struct config_word *words, uint32_t *ret_bits)
-{
-	return read_word(report, key, key->value, words, key->name, ret_bits);
-}
-
-/* Any number of them, their bits together. */
-static bool read_set(struct faults *report, const struct ini_key *key,
-		     const struct config_word *words, const char *what, uint32_t *ret_bits)
-{
-	const char *cursor = key->value, *word;
-	uint32_t all = 0;
-	bool good = true;
-	size_t size;
-
-	while ((word = value_next_word(&cursor, &size))) {
-		AUTO(l_free) char *text = l_strndup(word, size);
-		uint32_t bits = 0;
-
-		good &= read_word(report, key, text, words, what, &bits);
-		all |= bits;
-	}
-	if (good)
-		*ret_bits = all;
-	return good;
-}
-
-static bool read_flags(struct faults *report, const struct ini_key *key, uint32_t *ret_flags)
+static bool read_flag_words(struct faults *faults, const struct ini_key *line, uint32_t *ret_flags)
 {
 	uint32_t flags = 0;
 
-	if (!read_set(report, key, flag_words, "flag", &flags))
+	if (!key_read_words(faults, line, flag_words, "flag", &flags))
 		return false;
 	if ((flags & MPTCPD_FLAG_SIGNAL) && (flags & MPTCPD_FLAG_FULLMESH)) {
-		faults_add(report, key->where,
+		faults_add(faults, line->where,
 			   "signal and fullmesh exclude each other, expected one of them");
 		return false;
 	}
@@ -108,52 +60,74 @@ static bool read_flags(struct faults *report, const struct ini_key *key, uint32_
 	return true;
 }
 
-static void read_core(struct config_loader *loader, const struct ini_group *group)
+/* ---- [core] and [endpoints], into struct rules ---- */
+
+static void read_path_manager(struct faults *faults, const struct ini_key *line, void *into)
 {
-	struct rules *rules = &loader->config->rules;
+	struct rules *rules = into;
+	uint32_t bits;
 
-	for (size_t i = 0; i < group->n_keys; i++) {
-		const struct ini_key *key = &group->keys[i];
-		uint32_t path_manager = PATH_MANAGER_KERNEL;
-
-		if (strcmp(key->name, "path-manager") != 0) {
-			faults_add_unknown(&loader->faults, key->where, "key", key->name,
-					   core_keys);
-		} else if (config_read_choice(&loader->faults, key, path_manager_words,
-					      &path_manager)) {
-			rules->path_manager = (enum path_manager)path_manager;
-			rules->manage_path_manager = path_manager != PATH_MANAGER_UNKNOWN;
-		}
-	}
+	if (!key_read_word(faults, line, path_manager_words, &bits))
+		return;
+	rules->path_manager = (enum path_manager)bits;
+	rules->manage_path_manager = bits != PATH_MANAGER_UNKNOWN;
 }
+
+static const struct key core_keys[] = {{"path-manager", read_path_manager}, {NULL}};
+
+static void read_endpoint_flags(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct rules *rules = into;
+
+	read_flag_words(faults, line, &rules->endpoint_flags);
+}
+
+static void read_hold(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct rules *rules = into;
+
+	if (value_duration(line->value, &rules->endpoint_hold_ms) < 0)
+		faults_add(faults, line->where,
+			   "hold is '%s', expected a duration like 500ms, 30s, 5min or 1h",
+			   line->value);
+}
+
+static void read_rejoin(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct rules *rules = into;
+	uint32_t eager;
+
+	if (key_read_word(faults, line, rejoin_words, &eager))
+		rules->rejoin_eager = eager;
+}
+
+static const struct key endpoints_keys[] = {
+	{"flags", read_endpoint_flags},
+	{"hold", read_hold},
+	{"plugin", NULL},
+	{"rejoin", read_rejoin},
+	{NULL},
+};
 
 static void read_endpoints(struct config_loader *loader, const struct ini_group *group)
 {
 	struct rules *rules = &loader->config->rules;
 	const struct ini_key *plugin = ini_group_find(group, "plugin");
-	const struct ini_key *flags = ini_group_find(group, "flags");
-	const struct ini_key *rejoin = ini_group_find(group, "rejoin");
-	const struct ini_key *hold = ini_group_find(group, "hold");
+	const char *own_keys[KEY_MAX + 1];
 	struct stack_setup setup = {
 		.kind = STACK_ENDPOINTS,
 		.directory = loader->setup->plugin_directory,
 		.group = group,
 		.plugins = plugin->value,
 		.where = plugin->where,
-		.own_keys = endpoints_keys,
+		.own_keys = own_keys,
 		.calls = &loader->config->calls,
 	};
 	struct policy_plugin *plugins = NULL;
-	uint32_t eager = false;
 	size_t n;
 
-	read_flags(&loader->faults, flags, &rules->endpoint_flags);
-	if (config_read_choice(&loader->faults, rejoin, rejoin_words, &eager))
-		rules->rejoin_eager = eager;
-	if (value_duration(hold->value, &rules->endpoint_hold_ms) < 0)
-		faults_add(&loader->faults, hold->where,
-			   "hold is '%s', expected a duration like 500ms, 30s, 5min or 1h",
-			   hold->value);
+	key_read_own(endpoints_keys, group, rules, &loader->faults);
+	key_list(endpoints_keys, own_keys);
 	n = stack_start(&setup, &plugins, &loader->faults);
 	if (n > 1)
 		faults_add(&loader->faults, setup.where, "more than one plugin, expected one");
@@ -165,8 +139,10 @@ static void read_endpoints(struct config_loader *loader, const struct ini_group 
 	}
 }
 
+/* ---- [interface:…], into struct interface_rule ---- */
+
 /* What the text after "interface:" means. */
-static void read_interface_match(struct faults *report, const struct ini_group *group,
+static void read_interface_match(struct faults *faults, const struct ini_group *group,
 				 struct interface_rule *rule)
 {
 	const char *names[LINK_TYPES + 1];
@@ -182,17 +158,17 @@ static void read_interface_match(struct faults *report, const struct ini_group *
 		for (int i = 0; i < LINK_TYPES; i++)
 			names[i] = link_type_name((enum mptcpd_link_type)i);
 		names[LINK_TYPES] = NULL;
-		faults_add_unknown(report, group->where, "type of interface", match + 5, names);
+		faults_add_unknown(faults, group->where, "type of interface", match + 5, names);
 		return;
 	}
 	/* a name with a slash does not exist, and one that reads as an address is none */
 	if (addr_parse_prefix(match, &rule->net, &rule->prefix) == 0)
 		return;
 	if (strchr(match, '/'))
-		faults_add(report, group->where,
+		faults_add(faults, group->where,
 			   "bad prefix '%s', expected one like 10.8.0.0/16 or fd00::/8", match);
 	else if (strlen(match) >= MPTCPD_IFNAME_SIZE && !strpbrk(match, "*?["))
-		faults_add(report, group->where,
+		faults_add(faults, group->where,
 			   "no interface is called '%s', expected a name of at most %d characters",
 			   match, MPTCPD_IFNAME_SIZE - 1);
 }
@@ -216,40 +192,66 @@ static void warn_announce(struct config_loader *loader, const struct ini_key *ke
 			   "it: leave it out, or use path-manager = userspace");
 }
 
+static void read_addresses(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct interface_rule *rule = into;
+
+	key_read_words(faults, line, address_words, "kind of address", &rule->addresses);
+}
+
+static void read_announce(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct interface_rule *rule = into;
+
+	if (addr_parse(line->value, &rule->announce) < 0)
+		faults_add(faults, line->where,
+			   "bad address '%s' of 'announce', expected one like 203.0.113.7 or "
+			   "2001:db8::7",
+			   line->value);
+}
+
+static void read_flags(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct interface_rule *rule = into;
+
+	rule->has_flags = read_flag_words(faults, line, &rule->flags);
+}
+
+static void read_rp_filter(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct interface_rule *rule = into;
+	uint32_t loose;
+
+	if (key_read_word(faults, line, rp_filter_words, &loose))
+		rule->rp_filter_loose = loose;
+}
+
+static void read_use(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct interface_rule *rule = into;
+	uint32_t use;
+
+	if (key_read_word(faults, line, use_words, &use))
+		rule->use = (enum use)use;
+}
+
+static const struct key interface_keys[] = {
+	{"addresses", read_addresses}, {"announce", read_announce}, {"flags", read_flags},
+	{"rp-filter", read_rp_filter}, {"use", read_use},	    {NULL},
+};
+
 static void read_interface(struct config_loader *loader, const struct ini_group *group)
 {
 	struct rules *rules = &loader->config->rules;
 	struct interface_rule *rule = &rules->interfaces[rules->n_interfaces++];
-	struct faults *faults = &loader->faults;
 
 	rule->match = l_strdup(group->name);
-	read_interface_match(faults, group, rule);
-	for (size_t i = 0; i < group->n_keys; i++) {
-		const struct ini_key *key = &group->keys[i];
-		uint32_t use = USE_AUTO, loose = false;
-
-		if (strcmp(key->name, "use") == 0) {
-			if (config_read_choice(faults, key, use_words, &use))
-				rule->use = (enum use)use;
-		} else if (strcmp(key->name, "flags") == 0) {
-			rule->has_flags = read_flags(faults, key, &rule->flags);
-		} else if (strcmp(key->name, "addresses") == 0) {
-			read_set(faults, key, address_words, "kind of address", &rule->addresses);
-		} else if (strcmp(key->name, "announce") == 0) {
-			if (addr_parse(key->value, &rule->announce) < 0)
-				faults_add(faults, key->where,
-					   "bad address '%s' of 'announce', expected one like "
-					   "203.0.113.7 or 2001:db8::7",
-					   key->value);
-		} else if (strcmp(key->name, "rp-filter") == 0) {
-			if (config_read_choice(faults, key, rp_filter_words, &loose))
-				rule->rp_filter_loose = loose;
-		} else {
-			faults_add_unknown(faults, key->where, "key", key->name, interface_keys);
-		}
-	}
+	read_interface_match(&loader->faults, group, rule);
+	key_read_group(interface_keys, group, rule, &loader->faults);
 	warn_announce(loader, ini_group_find(group, "announce"), rule);
 }
+
+/* ---- all groups ---- */
 
 /* Is its kind known, with a name where one belongs? */
 static bool check_title(struct faults *faults, const struct ini_group *group)
@@ -279,7 +281,7 @@ static void read_groups(struct config_loader *loader)
 
 	/* the path manager decides about defaults */
 	if (core)
-		read_core(loader, core);
+		key_read_group(core_keys, core, &config->rules, &loader->faults);
 	config_add_defaults(&config->ini, config->rules.path_manager);
 	n = config->ini.n_groups;
 	config->rules.interfaces = l_new(struct interface_rule, n);
@@ -360,7 +362,7 @@ void config_free(struct config *config)
 
 const char *config_path_manager_name(const struct rules *rules)
 {
-	for (const struct config_word *word = path_manager_words; word->name; word++)
+	for (const struct key_word *word = path_manager_words; word->name; word++)
 		if (word->bits == rules->path_manager)
 			return word->name;
 	return "unmanaged";

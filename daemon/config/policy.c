@@ -1,80 +1,99 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The groups [policy:…].
- */
+/* The groups [policy:…]. */
 #include <ell/ell.h>
 #include <string.h>
 
 #include "addr.h"
 #include "config-private.h"
+#include "key.h"
 #include "stack.h"
 #include "value.h"
 
 /* Policies are shown with their names cut to what struct change has room for. */
 #define POLICY_NAME_MAX 31
 
-static const char *const policy_keys[] = {
-	"match-interface",
-	"match-local-address",
-	"match-local-port",
-	"match-remote-address",
-	"match-remote-port",
-	"match-side",
-	"plugin",
-	"plugins",
-	NULL,
-};
+static const struct key_word side_words[] = {{"client", MPTCPD_SIDE_CLIENT},
+					     {"server", MPTCPD_SIDE_SERVER},
+					     {NULL}};
 
-static const struct config_word side_words[] = {{"client", MPTCPD_SIDE_CLIENT},
-						{"server", MPTCPD_SIDE_SERVER},
-						{NULL}};
+/* ---- what a policy is for, into struct policy_match ---- */
 
-static bool read_prefix(struct faults *report, const struct ini_key *key, struct mptcpd_addr *net,
+static void read_interface(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct policy_match *match = into;
+
+	match->interface = l_strdup(line->value);
+}
+
+static void read_prefix(struct faults *faults, const struct ini_key *line, struct mptcpd_addr *net,
 			uint8_t *prefix)
 {
-	if (addr_parse_prefix(key->value, net, prefix) == 0)
-		return true;
-	faults_add(report, key->where,
-		   "bad prefix '%s' of '%s', expected one like 10.8.0.0/16 or fd00::/8", key->value,
-		   key->name);
-	return false;
+	if (addr_parse_prefix(line->value, net, prefix) < 0)
+		faults_add(faults, line->where,
+			   "bad prefix '%s' of '%s', expected one like 10.8.0.0/16 or fd00::/8",
+			   line->value, line->name);
 }
 
-static void read_ports(struct faults *report, const struct ini_key *key, uint16_t *min,
+static void read_local_address(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct policy_match *match = into;
+
+	read_prefix(faults, line, &match->local, &match->local_prefix);
+}
+
+static void read_remote_address(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct policy_match *match = into;
+
+	read_prefix(faults, line, &match->remote, &match->remote_prefix);
+}
+
+static void read_ports(struct faults *faults, const struct ini_key *line, uint16_t *min,
 		       uint16_t *max)
 {
-	if (value_ports(key->value, min, max) < 0)
+	if (value_ports(line->value, min, max) < 0)
 		faults_add(
-			report, key->where,
+			faults, line->where,
 			"bad ports '%s' of '%s', expected one like 443 or a range like 8000-8099",
-			key->value, key->name);
+			line->value, line->name);
 }
 
-static void read_match(struct faults *faults, const struct ini_key *key, struct policy *policy)
+static void read_local_port(struct faults *faults, const struct ini_key *line, void *into)
 {
-	const char *name = key->name;
-	uint32_t side = MPTCPD_SIDE_UNKNOWN;
+	struct policy_match *match = into;
 
-	if (strcmp(name, "match-side") == 0) {
-		policy->match.has_side = config_read_choice(faults, key, side_words, &side);
-		policy->match.side = (uint8_t)side;
-	} else if (strcmp(name, "match-local-address") == 0) {
-		policy->match.has_local =
-			read_prefix(faults, key, &policy->match.local, &policy->match.local_prefix);
-	} else if (strcmp(name, "match-remote-address") == 0) {
-		policy->match.has_remote = read_prefix(faults, key, &policy->match.remote,
-						       &policy->match.remote_prefix);
-	} else if (strcmp(name, "match-local-port") == 0) {
-		read_ports(faults, key, &policy->match.local_port_min,
-			   &policy->match.local_port_max);
-	} else if (strcmp(name, "match-remote-port") == 0) {
-		read_ports(faults, key, &policy->match.remote_port_min,
-			   &policy->match.remote_port_max);
-	} else if (strcmp(name, "match-interface") == 0) {
-		policy->match.has_interface = true;
-		policy->match.interface = l_strdup(key->value);
-	}
+	read_ports(faults, line, &match->local_port_min, &match->local_port_max);
 }
+
+static void read_remote_port(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct policy_match *match = into;
+
+	read_ports(faults, line, &match->remote_port_min, &match->remote_port_max);
+}
+
+static void read_side(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct policy_match *match = into;
+	uint32_t side;
+
+	if (key_read_word(faults, line, side_words, &side))
+		match->side = (uint8_t)side;
+}
+
+static const struct key policy_keys[] = {
+	{"match-interface", read_interface},
+	{"match-local-address", read_local_address},
+	{"match-local-port", read_local_port},
+	{"match-remote-address", read_remote_address},
+	{"match-remote-port", read_remote_port},
+	{"match-side", read_side},
+	{"plugin", NULL},
+	{"plugins", NULL},
+	{NULL},
+};
+
+/* ---- the whole ---- */
 
 static void check_policy_name(struct faults *faults, const struct ini_group *group)
 {
@@ -89,39 +108,48 @@ static void check_policy_name(struct faults *faults, const struct ini_group *gro
 			   group->name, POLICY_NAME_MAX);
 }
 
+/* The line that names the plugins, in one of its two spellings. NULL: reported. */
+static const struct ini_key *find_plugins(struct faults *faults, const struct ini_group *group)
+{
+	const struct ini_key *one = ini_group_find(group, "plugin");
+	const struct ini_key *several = ini_group_find(group, "plugins");
+
+	if (!one != !several)
+		return one ? one : several;
+	if (one)
+		faults_add(faults, several->where,
+			   "both 'plugin' (line %u) and 'plugins', expected one of them",
+			   one->where.line);
+	else
+		faults_add(faults, group->where, "[policy:%s] has no 'plugin'", group->name);
+	return NULL;
+}
+
 void config_read_policy(struct config_loader *loader, const struct ini_group *group)
 {
 	struct rules *rules = &loader->config->rules;
 	struct policy *policy = &rules->policies[rules->n_policies++];
-	const struct ini_key *one = ini_group_find(group, "plugin");
-	const struct ini_key *several = ini_group_find(group, "plugins");
-	const struct ini_key *key = one ? one : several;
+	const char *own_keys[KEY_MAX + 1];
+	struct stack_setup setup = {
+		.kind = STACK_PATHS,
+		.directory = loader->setup->plugin_directory,
+		.group = group,
+		.own_keys = own_keys,
+		.calls = &loader->config->calls,
+	};
+	const struct ini_key *plugins;
 
 	policy->name = l_strdup(group->name);
 	check_policy_name(&loader->faults, group);
-	for (size_t i = 0; i < group->n_keys; i++)
-		read_match(&loader->faults, &group->keys[i], policy);
-	if (one && several) {
-		faults_add(&loader->faults, several->where,
-			   "both 'plugin' (line %u) and 'plugins', expected one of them",
-			   one->where.line);
-	} else if (!key) {
-		faults_add(&loader->faults, group->where, "[policy:%s] has no 'plugin'",
-			   group->name);
-	} else {
-		struct stack_setup setup = {
-			.kind = STACK_PATHS,
-			.directory = loader->setup->plugin_directory,
-			.group = group,
-			.plugins = key->value,
-			.where = key->where,
-			.own_keys = policy_keys,
-			.calls = &loader->config->calls,
-		};
-
-		policy->n_plugins = stack_start(&setup, &policy->plugins, &loader->faults);
-		policy->memory_size = stack_lay_out(policy->plugins, policy->n_plugins);
-	}
+	key_read_own(policy_keys, group, &policy->match, &loader->faults);
+	plugins = find_plugins(&loader->faults, group);
+	if (!plugins)
+		return;
+	setup.plugins = plugins->value;
+	setup.where = plugins->where;
+	key_list(policy_keys, own_keys);
+	policy->n_plugins = stack_start(&setup, &policy->plugins, &loader->faults);
+	policy->memory_size = stack_lay_out(policy->plugins, policy->n_plugins);
 }
 
 static bool matches_all(const struct ini_group *group)

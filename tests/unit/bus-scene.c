@@ -193,10 +193,7 @@ static struct policy_plugin stack[] = {{.plugin = &plugin}};
 static char web_name[] = "web", rest_name[] = "rest";
 static struct policy policies[] = {
 	{.name = web_name,
-	 .match = {.has_side = true,
-		   .side = MPTCPD_SIDE_CLIENT,
-		   .remote_port_min = 80,
-		   .remote_port_max = 89},
+	 .match = {.side = MPTCPD_SIDE_CLIENT, .remote_port_min = 80, .remote_port_max = 89},
 	 .plugins = stack,
 	 .n_plugins = 1},
 	{.name = rest_name, .plugins = stack, .n_plugins = 1},

@@ -132,20 +132,18 @@ static void test_matches(struct scene *scene, gconstpointer unused)
 					      ->policies;
 
 	g_assert_cmpstr(policy->name, ==, "all-of.it_1");
-	g_assert_true(policy->match.has_side && policy->match.side == MPTCPD_SIDE_SERVER);
-	g_assert_true(policy->match.has_local && policy->match.local_prefix == 8 &&
-		      policy->match.local.family == AF_INET);
-	g_assert_true(policy->match.has_remote && policy->match.remote_prefix == 32 &&
-		      policy->match.remote.family == AF_INET6);
+	g_assert_true(policy->match.side == MPTCPD_SIDE_SERVER);
+	g_assert_true(policy->match.local_prefix == 8 && policy->match.local.family == AF_INET);
+	g_assert_true(policy->match.remote_prefix == 32 && policy->match.remote.family == AF_INET6);
 	g_assert_cmpuint(policy->match.local_port_min, ==, 443);
 	g_assert_cmpuint(policy->match.local_port_max, ==, 443);
 	g_assert_cmpuint(policy->match.remote_port_min, ==, 1024);
 	g_assert_cmpuint(policy->match.remote_port_max, ==, 65535);
-	g_assert_true(policy->match.has_interface);
+	g_assert_nonnull(policy->match.interface);
 	g_assert_cmpstr(policy->match.interface, ==, "eth*");
 	policy = load(scene, "[policy:p]\nplugin = echo\n")->policies;
-	g_assert_false(policy->match.has_side || policy->match.has_local ||
-		       policy->match.has_remote || policy->match.has_interface);
+	g_assert_false(policy->match.side || policy->match.local.family ||
+		       policy->match.remote.family || policy->match.interface);
 	g_assert_cmpuint(policy->match.local_port_max + policy->match.remote_port_max, ==, 0);
 }
 

@@ -92,7 +92,6 @@ static void test_policy_sides(void)
 	struct policy policy = {0};
 
 	g_assert_true(matches(&policy));
-	policy.match.has_side = true;
 	policy.match.side = MPTCPD_SIDE_SERVER;
 	g_assert_false(matches(&policy));
 	policy.match.side = MPTCPD_SIDE_CLIENT;
@@ -103,10 +102,8 @@ static void test_policy_addresses(void)
 {
 	struct policy policy = {0};
 
-	policy.match.has_local = true;
 	addr_parse_prefix("10.0.1.0/24", &policy.match.local, &policy.match.local_prefix);
 	g_assert_true(matches(&policy));
-	policy.match.has_remote = true;
 	addr_parse_prefix("192.0.2.0/31", &policy.match.remote, &policy.match.remote_prefix);
 	g_assert_true(matches(&policy));
 	addr_parse_prefix("192.0.2.0/32", &policy.match.remote, &policy.match.remote_prefix);
@@ -140,7 +137,7 @@ static void test_policy_ports(void)
 static void test_policy_interface(void)
 {
 	char glob[] = "eth*";
-	struct policy policy = {.match = {.has_interface = true, .interface = glob}};
+	struct policy policy = {.match = {.interface = glob}};
 
 	g_assert_true(matches(&policy));
 	glob[0] = 'x';
@@ -150,19 +147,17 @@ static void test_policy_interface(void)
 static void test_policy_unknown(void)
 {
 	char glob[] = "*";
-	struct policy policy = {.match = {.has_interface = true, .interface = glob}};
+	struct policy policy = {.match = {.interface = glob}};
 	const struct rules rules = {.policies = &policy, .n_policies = 1};
 	struct mptcpd_addr local = addr("10.0.1.1:4000"), remote = addr("192.0.2.1:80");
 	const struct mptcpd_addr none = {0};
 
 	g_assert_null(rules_for_connection(&rules, MPTCPD_SIDE_CLIENT, &local, &remote, ""));
-	policy.match.has_interface = false;
+	policy.match.interface = NULL;
 	g_assert_nonnull(rules_for_connection(&rules, MPTCPD_SIDE_CLIENT, &local, &remote, ""));
-	policy.match.has_local = true;
 	addr_parse_prefix("0.0.0.0/0", &policy.match.local, &policy.match.local_prefix);
 	g_assert_null(rules_for_connection(&rules, MPTCPD_SIDE_CLIENT, &none, &remote, ""));
-	policy.match.has_local = false;
-	policy.match.has_side = true;
+	policy.match.local.family = 0;
 	policy.match.side = MPTCPD_SIDE_CLIENT;
 	g_assert_null(rules_for_connection(&rules, MPTCPD_SIDE_UNKNOWN, &local, &remote, ""));
 }
@@ -174,7 +169,6 @@ static void test_policy_order(void)
 	const struct rules none = {0};
 	struct mptcpd_addr local = addr("10.0.1.1:4000"), remote = addr("192.0.2.1:80");
 
-	list[0].match.has_side = true;
 	list[0].match.side = MPTCPD_SIDE_SERVER;
 	g_assert_true(rules_for_connection(&rules, MPTCPD_SIDE_CLIENT, &local, &remote, "") ==
 		      &list[1]);
