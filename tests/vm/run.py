@@ -3,7 +3,8 @@
 
 run.py KERNEL [WORD…]: KERNEL is a directory with an unpacked kernel package, `boot/vmlinuz-*` and
 `lib/modules`. Only tests whose names contain a word; without one all that a slow machine can judge.
-MPTCPD_BUILD is what is tested, MPTCPD_SLOW how many times longer than elsewhere anything may take.
+MPTCPD_BUILD is what is tested, MPTCPD_SLOW how many times longer than elsewhere anything may take;
+MPTCPD_LONG and MPTCPD_SEED are for the tests.
 Prints TAP; the console of the guest is in the file it names at the end if a test failed.
 """
 
@@ -22,13 +23,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("MPTCPD_BUILD", ROOT / "build")).resolve()
 SLOW = os.environ.get("MPTCPD_SLOW", "10")
 NETNS = ROOT / "tests/netns"
-SCRIPTS = ("harness", "main", "links", "standing", "restart", "direct", "endpoints", "life", "peer", "twins",
-           "temporary", "truth")
+SCRIPTS = ("harness", "main", "links", "standing", "restart", "direct", "endpoints", "life", "hand",
+           "peer", "twins", "temporary", "truth")
 PROGRAMS = ("test-kernel", "test-connection")
 BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "tests/netns/traffic", "tests/netns/storm", "tests/netns/forbid.so",
          *(f"tests/netns/{program}" for program in PROGRAMS))
 MODULES = ("veth", "tcp_diag", "mptcp_diag", "sch_tbf", "bridge", "macvlan", "tun",
            "nf_tables", "nft_chain_nat", "nft_masq")
+PASSED = ("MPTCPD_LONG", "MPTCPD_SEED")  # of our environment to the guest
 QEMU = "qemu-system-x86_64"
 MEMORY = "2048"  # MB, most of them never touched: the kernel has tokens for 4 sockets in each
 # These take more tokens than that, and judge how fast mptcpd is: only if a word names them.
@@ -81,7 +83,8 @@ def make_image(kernel, programs):
         "modules": [f"/modules/{name}.ko" for name in modules],
         "programs": programs,
         "environment": {"MPTCPD_BUILD": str(BUILD), "MPTCPD_SLOW": SLOW,
-                        "PATH": "/usr/sbin:/usr/bin", "PYTHONDONTWRITEBYTECODE": "1"},
+                        "PATH": "/usr/sbin:/usr/bin", "PYTHONDONTWRITEBYTECODE": "1",
+                        **{name: os.environ[name] for name in PASSED if name in os.environ}},
     }).encode())
     image.data("/init", b"#!/usr/bin/python3\n" + (ROOT / "tests/vm/guest.py").read_bytes(), 0o755)
     return image
