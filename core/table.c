@@ -47,10 +47,3 @@ struct table_entry *table_next(const struct table_entry *entry)
 {
 	return entry->hh.next;
 }
-
-struct table_entry *table_last(const struct table *table)
-{
-	if (!table->head)
-		return NULL;
-	return ELMT_FROM_HH(table->head->hh.tbl, table->head->hh.tbl->tail);
-}

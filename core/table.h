@@ -30,7 +30,6 @@ size_t table_count(const struct table *table);
 /* In order of arrival; NULL at the end. */
 struct table_entry *table_first(const struct table *table);
 struct table_entry *table_next(const struct table_entry *entry);
-struct table_entry *table_last(const struct table *table);
 
 /* The structure of `type` around an entry that is its first member, NULL for NULL. */
 #define table_owner(entry, type) ((type *)(entry))

@@ -207,8 +207,6 @@ def libraries():
 
 # Circles of files inside a room, which nobody may add to.
 CIRCLES = [tuple(line.split()) for line in """
-    engine_announce engine_close engine_issue engine_reconcile
-    engine_endpoint engine_limits engine_settle
     model_choose model_connection model_host model_model model_peer model_saved model_subflow
     action action-host argument backend config list main monitor verbs
     control daemon guarding

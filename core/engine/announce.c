@@ -5,11 +5,7 @@
 #include "addr.h"
 #include "engine-private.h"
 
-/*
- * The kernel keeps one ADD_ADDR in flight for a connection and forgets what does not fit, in
- * silence: the next one waits this long.
- */
-#define PACE_MS 200
+/* A command that failed is tried again. */
 #define RETRY_MS 5000
 /* A plain peer tries an address once, when it is told: told again after 1, 2 and 4 s if it must. */
 #define REPEAT_MS 1000
@@ -35,7 +31,7 @@ static struct announced *want(struct connection *connection, const struct mptcpd
 	if (announced && announced->banned)
 		return NULL;
 	if (!announced) {
-		uint8_t id = engine_announced_id(connection, addr);
+		uint8_t id = ids_announced(connection, addr);
 
 		announced = id ? connection_add_announced(connection) : NULL;
 		if (!announced)
@@ -182,9 +178,7 @@ uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *conn
 		if (announced->sent && is_told_by_id_0(connection, announced))
 			announced->sent = false;
 		if (announced->sent && announced->due_ms <= now_ms) {
-			r = engine->ops->withdraw(engine->kernel, connection->token, announced->id);
-			/* EINVAL: the kernel has forgotten the id, and so has nothing to say. */
-			r = engine_command(engine, connection, "REMOVE", r == -EINVAL ? 0 : r);
+			r = command_withdraw(engine, connection, announced->id);
 			announced->sent = r < 0;
 			announced->due_ms = now_ms + (r < 0 ? RETRY_MS : PACE_MS);
 		}
@@ -201,7 +195,7 @@ static bool is_mended(struct engine *engine, struct connection *connection,
 		      const struct announced *announced, int error)
 {
 	return error == -EINVAL && announced->wanted_by != WANTED_BY_ADMIN &&
-	       engine_correct_id(engine, connection, &announced->addr, announced->id);
+	       ids_correct(engine, connection, &announced->addr, announced->id);
 }
 
 void engine_ban_announced(struct engine *engine, struct connection *connection,
@@ -242,8 +236,7 @@ int engine_take_back(struct engine *engine, struct connection *connection,
 		if (!announced->sent || !is_at(closing, announced) ||
 		    is_used_beside(connection, announced, closing))
 			continue;
-		r = engine->ops->withdraw(engine->kernel, connection->token, announced->id);
-		r = engine_command(engine, connection, "REMOVE", r == -EINVAL ? 0 : r);
+		r = command_withdraw(engine, connection, announced->id);
 		if (r < 0)
 			return r;
 		engine_ban_announced(engine, connection, announced);
@@ -316,33 +309,6 @@ uint64_t engine_announce_wanted(struct engine *engine, struct connection *connec
 	uint64_t due = announce_wanted(engine, connection, now_ms);
 
 	return repeat_due < due ? repeat_due : due;
-}
-
-void engine_announce_again(struct connection *connection, const struct mptcpd_addr *addr,
-			   uint64_t now_ms)
-{
-	for (size_t i = 0; i < connection->n_announced; i++) {
-		struct announced *announced = &connection->announced[i];
-
-		if (announced->sent && addr_equal_host(&announced->addr, addr)) {
-			announced->sent = false;
-			announced->forgotten = true;
-			announced->due_ms = now_ms;
-		}
-	}
-}
-
-void engine_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms)
-{
-	connection->local_removed |= id == 0;
-	for (size_t i = 0; i < connection->n_announced; i++) {
-		struct announced *announced = &connection->announced[i];
-
-		if (announced->id != id)
-			continue;
-		announced->sent = announced->forgotten = false;
-		announced->due_ms = now_ms + PACE_MS;
-	}
 }
 
 void engine_learn_announced(struct engine *engine, struct connection *connection)

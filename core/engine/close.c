@@ -34,12 +34,6 @@ static bool is_covered(const struct plan *plan, const struct subflow *subflow)
 	return false;
 }
 
-bool engine_carries(const struct subflow *subflow)
-{
-	return subflow->state == SUBFLOW_ESTABLISHED && !subflow->gone && !subflow->stale &&
-	       !subflow->forbidden && !subflow->dropped;
-}
-
 /* A path of the plan that is not there, or not yet, and that can be made. */
 static bool is_awaited(const struct subflow *subflow)
 {
@@ -221,11 +215,10 @@ static int withdraw_lost(struct engine *engine, struct connection *connection,
 	for (const struct subflow *before = connection->subflows; before < lost; before++)
 		if (before->state == SUBFLOW_CLOSING && before->local_id == lost->local_id)
 			return 0;
-	r = engine->ops->withdraw(engine->kernel, connection->token, lost->local_id);
+	r = command_withdraw(engine, connection, lost->local_id);
 	if (r == 0)
-		engine_withdrawn(connection, lost->local_id, engine->view.base.now_ms);
-	/* EINVAL: the kernel has forgotten the id, and so has nothing to say. */
-	return engine_command(engine, connection, "REMOVE", r == -EINVAL ? 0 : r);
+		ids_withdrawn(connection, lost->local_id, engine->view.base.now_ms);
+	return r < 0 ? r : 0;
 }
 
 bool engine_close_unwanted(struct engine *engine, struct connection *connection,
@@ -244,11 +237,11 @@ bool engine_close_unwanted(struct engine *engine, struct connection *connection,
 			 subflow->origin == MPTCPD_ORIGIN_PEER)
 			r = engine_take_back(engine, connection, subflow);
 		if (r == 0)
-			r = engine_destroy(engine, connection, subflow, now_ms);
-		if (!engine_survives(engine, connection, r))
+			r = command_destroy(engine, connection, subflow, now_ms);
+		if (!command_survives(engine, connection, r))
 			return false;
 		if (r < 0)
-			engine_ask_soon(connection, now_ms); /* it is still there */
+			backoff_ask(connection, now_ms); /* it is still there */
 	}
 	return true;
 }

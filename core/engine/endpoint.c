@@ -151,25 +151,6 @@ static bool is_foreign(const struct engine *engine, const struct owned *owned)
 	return there && !owned->present && !(there->flags & MPTCPD_FLAG_IMPLICIT);
 }
 
-static void call_plugin(struct engine *engine, const struct policy_plugin *plugin)
-{
-	guard_enter(engine->guard, GUARD_PLAN_ENDPOINTS, plugin->id, 0, engine->view.base.now_ms);
-	plugin->plugin->plan_endpoints(plugin->data, &engine->view.base, &engine->plan.base);
-	guard_leave(engine->guard);
-}
-
-static void ask_plugin(struct engine *engine)
-{
-	const struct policy_plugin *plugin = &engine->rules->endpoints;
-
-	plan_init(&engine->plan, &engine->model, NULL);
-	if (plugin->plugin && plugin->plugin->plan_endpoints &&
-	    engine->model.path_manager != PATH_MANAGER_USERSPACE)
-		call_plugin(engine, plugin);
-	if (engine->plan.n_refusals)
-		engine_tell_refusals(engine, NULL);
-}
-
 static size_t count_foreign(const struct engine *engine)
 {
 	size_t n = count_seen(&engine->model);
@@ -390,7 +371,7 @@ void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms)
 		endpoints->due_ms = UINT64_MAX; /* what it made last stays */
 		return;
 	}
-	ask_plugin(engine);
+	ask_endpoints(engine);
 	compare_all(engine);
 	match_plan(engine);
 	endpoints->n_leaving = 0;

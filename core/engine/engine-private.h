@@ -88,24 +88,27 @@ int engine_command(struct engine *engine, const struct connection *connection, c
 /* A command or probe has shown that it is gone. */
 void engine_close(struct engine *engine, struct connection *connection);
 
+/* Can it go on by this subflow, if all others go? As engine_judge() has found. */
+static inline bool engine_carries(const struct subflow *subflow)
+{
+	return subflow->state == SUBFLOW_ESTABLISHED && !subflow->gone && !subflow->stale &&
+	       !subflow->forbidden && !subflow->dropped;
+}
+
+/* ---- ask.c ---- */
+
+/* Find the policy that decides for it, if its side and addresses are known. */
+void ask_find_policy(struct engine *engine, struct connection *connection);
+/* Fill engine->plan: of the connection, or of the host's endpoints. */
+void ask_paths(struct engine *engine, struct connection *connection);
+void ask_endpoints(struct engine *engine);
+/* Report what was refused of the plan just made; NULL: for the host's endpoints. */
+void ask_tell_refusals(struct engine *engine, const struct connection *connection);
+
 /* ---- reconcile.c ---- */
 
 /* Compare wanted with seen for this connection, and act. It may be freed by that. */
 void engine_reconcile(struct engine *engine, struct connection *connection, uint64_t now_ms);
-/* Ask the kernel, unless known, who commands the connection. False: it is gone, and freed. */
-bool engine_know_path_manager(struct engine *engine, struct connection *connection);
-/* Report what was refused of the plan just made; NULL: for the host's endpoints. */
-void engine_tell_refusals(struct engine *engine, const struct connection *connection);
-/* Find the policy that decides for it, if its side and addresses are known. */
-void engine_find_policy(struct engine *engine, struct connection *connection);
-
-/*
- * A command was answered with EINVAL: that is how the kernel says that the connection is gone, or
- * not ours to command. False: there is no use in going on; it may have been freed.
- */
-bool engine_survives(struct engine *engine, struct connection *connection, int r);
-/* A command failed that no back-off of a subflow's own tries again. */
-void engine_ask_soon(struct connection *connection, uint64_t now_ms);
 
 /* ---- close.c ---- */
 
@@ -123,40 +126,77 @@ struct verdict {
 void engine_mark_drops(struct engine *engine, struct connection *connection);
 /* What is forbidden or stale, and which wishes have no route. Refuses drops that would end the connection. */
 struct verdict engine_judge(struct engine *engine, struct connection *connection);
-/* Can it go on by this subflow, if all others go? As engine_judge() has found. */
-bool engine_carries(const struct subflow *subflow);
 /* False: the connection is not ours any more, or gone. */
 bool engine_close_unwanted(struct engine *engine, struct connection *connection,
 			   struct verdict verdict, uint64_t now_ms);
 
-/* ---- issue.c: one command each, with its bookkeeping ---- */
+/* ---- ids.c ---- */
+
+/* The most addresses of its own that a connection is asked for. */
+#define OWN_ADDRESSES_MAX 64
+/*
+ * The kernel keeps one ADD_ADDR in flight for a connection and forgets what does not fit, in
+ * silence: the next one waits this long.
+ */
+#define PACE_MS 200
 
 /* The id to use for a local address in this connection. */
-uint8_t engine_local_id(const struct connection *connection, const struct mptcpd_addr *local);
+uint8_t ids_local(const struct connection *connection, const struct mptcpd_addr *local);
 /* The id to announce it by. 0: it needs no announcement, being the initial address. */
-uint8_t engine_announced_id(const struct connection *connection, const struct mptcpd_addr *local);
+uint8_t ids_announced(const struct connection *connection, const struct mptcpd_addr *local);
+/* The id the peer gave to its address, 0 for the initial one and for unknown ones. */
+uint8_t ids_remote(const struct connection *connection, const struct mptcpd_addr *remote);
 /*
  * The kernel refused the address by this id: it may know it by another one, or another address by
  * this one, from a time that we do not remember. Ask it, and set the id right in all that is to be
  * tried again. Returns whether that changed anything.
  */
-bool engine_correct_id(struct engine *engine, struct connection *connection,
-		       const struct mptcpd_addr *addr, uint8_t refused);
-/* The id the peer gave to its address, 0 for the initial one and for unknown ones. */
-uint8_t engine_remote_id(const struct connection *connection, const struct mptcpd_addr *remote);
+bool ids_correct(struct engine *engine, struct connection *connection,
+		 const struct mptcpd_addr *addr, uint8_t refused);
+/*
+ * The kernel has just forgotten its entry of this address, as DESTROY and a CREATE that fails make
+ * it do, whoever else uses it: if it was announced it is to be announced again, or a join to it
+ * would get another id.
+ */
+void ids_forgotten(struct connection *connection, const struct mptcpd_addr *addr, uint64_t now_ms);
+/*
+ * The peer was told to forget the id, and the kernel did: who wants it announced has to wait. That
+ * of the initial address is not known again until it is announced, or a subflow made from it.
+ */
+void ids_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms);
+
+/* ---- backoff.c ---- */
+
+/* What failed is not tried more often than this, however often the host changes. */
+#define RETRY_MIN_MS 1000
+
+/* The attempt failed: when is the next one? Sets due_ms and attempts. */
+void backoff_path(struct engine *engine, struct subflow *subflow, uint64_t now_ms);
+/* A command failed that no back-off of a subflow's own tries again. */
+void backoff_ask(struct connection *connection, uint64_t now_ms);
+
+/* ---- command.c: one command each, with its bookkeeping ---- */
+
 /* Make the wanted subflow. 0 or -errno, which is noted in it. */
-int engine_create(struct engine *engine, struct connection *connection, struct subflow *subflow,
-		  uint64_t now_ms);
-/* Close the seen subflow. */
-int engine_destroy(struct engine *engine, struct connection *connection, struct subflow *subflow,
+int command_create(struct engine *engine, struct connection *connection, struct subflow *subflow,
 		   uint64_t now_ms);
-int engine_set_backup(struct engine *engine, struct connection *connection, struct subflow *subflow,
-		      bool backup);
+/* Close the seen subflow. */
+int command_destroy(struct engine *engine, struct connection *connection, struct subflow *subflow,
+		    uint64_t now_ms);
+int command_set_backup(struct engine *engine, struct connection *connection,
+		       struct subflow *subflow, bool backup);
 /* Was it made a backup, as SUBFLOW_CREATE was asked to? Sets what is true. */
-void engine_look_at_backup(struct engine *engine, const struct connection *connection,
-			   struct subflow *subflow);
-/* It failed: when is it tried next? Sets due_ms and attempts. */
-void engine_back_off(struct engine *engine, struct subflow *subflow, uint64_t now_ms);
+void command_look_at_backup(struct engine *engine, const struct connection *connection,
+			    struct subflow *subflow);
+/* Have the peer forget the address. -errno, or 1: the kernel has forgotten the id, and says nothing. */
+int command_withdraw(struct engine *engine, const struct connection *connection, uint8_t id);
+/* Ask the kernel, unless known, who commands the connection. False: it is gone, and freed. */
+bool command_probe(struct engine *engine, struct connection *connection);
+/*
+ * A command was answered with EINVAL: that is how the kernel says that the connection is gone, or
+ * not ours to command. False: there is no use in going on; it may have been freed.
+ */
+bool command_survives(struct engine *engine, struct connection *connection, int r);
 
 /* ---- match.c ---- */
 
@@ -266,21 +306,11 @@ void engine_restore_limits(struct engine *engine);
 
 /* ---- announce.c ---- */
 
-/* The most addresses of its own that a connection is asked for. */
-#define OWN_ADDRESSES_MAX 64
-
 /*
  * What an earlier life announced, of which there is no record but the kernel's. Clears ids_unknown
  * if it could be asked.
  */
 void engine_learn_announced(struct engine *engine, struct connection *connection);
-/*
- * The kernel has just forgotten its entry of this address, as DESTROY and a CREATE that fails make
- * it do, whoever else uses it: if it was announced it is to be announced again, or a join to it
- * would get another id.
- */
-void engine_announce_again(struct connection *connection, const struct mptcpd_addr *addr,
-			   uint64_t now_ms);
 /*
  * Before a DESTROY on purpose: what was announced and led the peer there is taken back,
  * unless other subflows came of it; told again, as after any DESTROY, it would have the peer come
@@ -294,11 +324,6 @@ int engine_take_back(struct engine *engine, struct connection *connection,
  */
 void engine_ban_announced(struct engine *engine, struct connection *connection,
 			  struct announced *announced);
-/*
- * The peer was told to forget the id, and the kernel did: who wants it announced has to wait. That
- * of the initial address is not known again until it is announced, or a subflow made from it.
- */
-void engine_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms);
 /*
  * Give the plan's announcements their records, and take back what is not wanted any more, or cannot
  * be reached now, unless the connection would end with it: after it is known what is stale, before

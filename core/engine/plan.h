@@ -13,7 +13,6 @@
 struct plan_path {
 	struct mptcpd_path path; /* its ifindex is set */
 	uint8_t wanted_by; /* index in the stack */
-	bool matched; /* the engine's, while it compares */
 };
 
 struct plan_announcement {

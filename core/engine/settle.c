@@ -121,7 +121,7 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 	if (connection && engine->model.n_double_locals)
 		engine_place_change(engine, connection, change);
 	if (connection) {
-		engine_find_policy(engine, connection);
+		ask_find_policy(engine, connection);
 		if (connection->policy && !change->policy[0])
 			snprintf(change->policy, sizeof(change->policy), "%s",
 				 connection->policy->name);
@@ -208,7 +208,7 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 		connection->set_aside = false;
 		free(connection->memory);
 		connection->memory = NULL;
-		engine_find_policy(engine, connection);
+		ask_find_policy(engine, connection);
 	}
 	engine->host_dirty = true;
 	engine->host_due_ms = now_ms;

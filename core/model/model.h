@@ -110,7 +110,6 @@ struct subflow {
 	bool want_backup : 1; /* what the plan says of it */
 	bool banned : 1; /* an administrator deleted it: never make it again */
 	bool gone : 1; /* ended during a snapshot: kept until its end, seen by nobody */
-	bool by_command : 1; /* the error was the answer to a command */
 	bool fixed_id : 1; /* an administrator chose its local id */
 	bool pinned : 1; /* an administrator set its backup flag: no plan changes it */
 	bool stale : 1; /* its address or link was gone meanwhile: to be replaced */

@@ -259,7 +259,6 @@ static void close_subflow(struct model *model, struct connection *connection,
 	subflow->error = event->error;
 	subflow->has_reset = event->has_reset;
 	subflow->reset_reason = event->reset_reason;
-	subflow->by_command = false;
 	subflow->turned_away = subflow->state == SUBFLOW_ESTABLISHED && !lived &&
 			       event->local.family && !event->error && !event->has_reset;
 	change->type = CHANGE_SUBFLOW_CLOSED;

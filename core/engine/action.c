@@ -14,7 +14,7 @@ static int find_connection(struct engine *engine, uint32_t token,
 		return -ESRCH;
 	if (connection->fallback)
 		return -EOPNOTSUPP;
-	if (!engine_know_path_manager(engine, connection))
+	if (!command_probe(engine, connection))
 		return -ESRCH;
 	if (connection->path_manager != PATH_MANAGER_USERSPACE)
 		return -EPERM;
@@ -116,7 +116,7 @@ int engine_subflow_add(struct engine *engine, uint32_t token, const struct subfl
 	subflow->pinned = true;
 	subflow->banned = false;
 	subflow->wanted_by = WANTED_BY_ADMIN;
-	r = engine_create(engine, connection, subflow, now_ms);
+	r = command_create(engine, connection, subflow, now_ms);
 	if (r < 0)
 		undo_add(connection, subflow, &before); /* the person was told */
 	else
@@ -141,7 +141,7 @@ int engine_subflow_delete(struct engine *engine, uint32_t token, const struct mp
 	if (subflow_is_seen(subflow)) {
 		r = engine_take_back(engine, connection, subflow);
 		if (r == 0)
-			r = engine_destroy(engine, connection, subflow, now_ms);
+			r = command_destroy(engine, connection, subflow, now_ms);
 		if (r < 0)
 			return r;
 	}
@@ -165,7 +165,7 @@ int engine_subflow_change(struct engine *engine, uint32_t token, const struct mp
 	subflow = find_subflow(connection, local, remote);
 	if (!subflow || subflow->state != SUBFLOW_ESTABLISHED)
 		return -ENOENT;
-	r = engine_set_backup(engine, connection, subflow, backup);
+	r = command_set_backup(engine, connection, subflow, backup);
 	if (r == 0) {
 		subflow->pinned = true;
 		subflow->want_backup = backup;

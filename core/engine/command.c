@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Commands about one subflow, each with its bookkeeping: ids, state, back-off. */
+#include <errno.h>
+
+#include "addr.h"
+#include "engine-private.h"
+#include "failure.h"
+#include "subflow.h"
+
+int command_create(struct engine *engine, struct connection *connection, struct subflow *subflow,
+		   uint64_t now_ms)
+{
+	struct mptcpd_addr local = subflow->local;
+	struct subflow_request request;
+	int r;
+
+	local.port = subflow->asked_port;
+	request = (struct subflow_request){
+		.local = local,
+		.remote = subflow->remote,
+		.local_id = subflow->fixed_id ? subflow->local_id : ids_local(connection, &local),
+		.remote_id = ids_remote(connection, &subflow->remote),
+		.flags = subflow->want_backup ? MPTCPD_FLAG_BACKUP : 0,
+		.ifindex = subflow->ifindex,
+	};
+	r = engine_command(engine, connection, "SUBFLOW_CREATE",
+			   engine->ops->subflow_create(engine->kernel, connection->token,
+						       &request));
+	if (r < 0) {
+		subflow->error = (uint8_t)-r;
+		subflow->has_reset = false;
+		subflow->since_ms = now_ms;
+		backoff_path(engine, subflow, now_ms);
+		if (r == -EINVAL)
+			ids_correct(engine, connection, &local, request.local_id);
+		else
+			ids_forgotten(connection, &local, now_ms);
+		return r;
+	}
+	connection->path_manager = PATH_MANAGER_USERSPACE;
+	subflow->local = local;
+	subflow->local_id = request.local_id;
+	subflow->remote_id = request.remote_id;
+	subflow->has_id = true;
+	connection->local_removed &= request.local_id != 0;
+	subflow->backup = subflow->want_backup;
+	subflow->backup_asked = subflow->want_backup && !engine->create_keeps_backup;
+	subflow->origin = (subflow->wanted_by == WANTED_BY_ADMIN ? MPTCPD_ORIGIN_ADMIN
+								 : MPTCPD_ORIGIN_POLICY) &
+			  7;
+	subflow->origin_known = true;
+	subflow->failed = subflow->stale = false;
+	subflow->bound = true;
+	model_set_subflow_state(&engine->model, subflow, SUBFLOW_PENDING, now_ms);
+	return 0;
+}
+
+int command_destroy(struct engine *engine, struct connection *connection, struct subflow *subflow,
+		    uint64_t now_ms)
+{
+	int r = engine->ops->subflow_destroy(engine->kernel, connection->token, &subflow->local,
+					     &subflow->remote, subflow->ifindex, subflow->mapped);
+
+	if (r == -ESRCH) {
+		/* It went by itself meanwhile, which is what was wanted. No event need follow. */
+		engine_command(engine, connection, "SUBFLOW_DESTROY", 0);
+		model_set_subflow_state(&engine->model, subflow, SUBFLOW_WANTED, now_ms);
+		subflow->wanted_by = WANTED_BY_NONE;
+		if (subflow->initial)
+			subflow->asked_port = 0;
+		subflow->initial = false;
+		subflow->gone = connection->has_gone = true;
+		return 0;
+	}
+	if (r == -EAGAIN)
+		return r; /* nothing was asked of the kernel yet */
+	r = engine_command(engine, connection, "SUBFLOW_DESTROY", r);
+	if (r == 0) {
+		model_set_subflow_state(&engine->model, subflow, SUBFLOW_CLOSING, now_ms);
+		ids_forgotten(connection, &subflow->local, now_ms);
+	}
+	return r;
+}
+
+void command_look_at_backup(struct engine *engine, const struct connection *connection,
+			    struct subflow *subflow)
+{
+	int r = engine->ops->subflow_is_backup(engine->kernel, connection->token, &subflow->local,
+					       &subflow->remote, subflow->ifindex);
+
+	if (r < 0)
+		return;
+	subflow->backup = r;
+	subflow->backup_asked = subflow->backup != subflow->want_backup;
+	engine->create_keeps_backup |= subflow->backup;
+}
+
+int command_set_backup(struct engine *engine, struct connection *connection,
+		       struct subflow *subflow, bool backup)
+{
+	int r = engine_command(engine, connection, "SET_FLAGS",
+			       engine->ops->subflow_backup(engine->kernel, connection->token,
+							   &subflow->local, &subflow->remote,
+							   backup));
+
+	if (r == 0)
+		subflow->backup_asked = false; /* what is there from now on is not CREATE's doing */
+	if (r == 0 && subflow->backup != backup) {
+		struct change change = {.type = CHANGE_SUBFLOW_PRIORITY};
+
+		subflow->backup = backup;
+		subflow_describe(&engine->model, connection, subflow, &change);
+		engine_tell(engine, &change);
+	}
+	return r;
+}
+
+int command_withdraw(struct engine *engine, const struct connection *connection, uint8_t id)
+{
+	int r = engine->ops->withdraw(engine->kernel, connection->token, id);
+
+	return engine_command(engine, connection, "REMOVE", r == -EINVAL ? 1 : r);
+}
+
+bool command_probe(struct engine *engine, struct connection *connection)
+{
+	int r;
+
+	if (connection->path_manager != PATH_MANAGER_UNKNOWN)
+		return true;
+	r = engine->ops->probe(engine->kernel, connection->token);
+	if (r == PROBE_GONE) {
+		engine_close(engine, connection);
+		return false;
+	}
+	if (r == PROBE_USERSPACE || r == PROBE_KERNEL)
+		connection->path_manager =
+			r == PROBE_USERSPACE ? PATH_MANAGER_USERSPACE : PATH_MANAGER_KERNEL;
+	return true;
+}
+
+bool command_survives(struct engine *engine, struct connection *connection, int r)
+{
+	if (r != -EINVAL)
+		return true;
+	connection->path_manager = PATH_MANAGER_UNKNOWN;
+	return command_probe(engine, connection) &&
+	       connection->path_manager == PATH_MANAGER_USERSPACE;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which address of a connection has which id, as the kernel and the peer know it. */
+#include "addr.h"
+#include "engine-private.h"
+
+/* Does the kernel know an address by the id of this record? */
+static bool holds_id(const struct subflow *subflow)
+{
+	return subflow_is_seen(subflow) || (subflow->has_id && !subflow->gone);
+}
+
+static bool is_id_free(const struct connection *connection, uint8_t id)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (holds_id(&connection->subflows[i]) && connection->subflows[i].local_id == id)
+			return false;
+	for (size_t i = 0; i < connection->n_announced; i++)
+		if (connection->announced[i].id == id)
+			return false;
+	return true;
+}
+
+/*
+ * Ids that the kernel gives by itself (to addresses the peer joins) count up from 1: ours come
+ * from the other end, the same for the same address where possible.
+ */
+static uint8_t preferred_id(const struct mptcpd_addr *local)
+{
+	uint32_t h = local->port;
+
+	for (size_t i = 0; i < sizeof(local->ip); i++)
+		h = h * 31 + local->ip[i];
+	return (uint8_t)(128 + h % 127);
+}
+
+static bool same_local(const struct subflow *subflow, const struct mptcpd_addr *local)
+{
+	return addr_equal_host(&subflow->local, local) && subflow->asked_port == local->port;
+}
+
+static bool is_initial(const struct connection *connection, const struct mptcpd_addr *local)
+{
+	return addr_equal_host(local, &connection->local) && !local->port;
+}
+
+/* An id for what is known by none, or only as the initial address. */
+static uint8_t find_id(const struct connection *connection, const struct mptcpd_addr *local)
+{
+	uint8_t id = preferred_id(local);
+
+	/* The kernel refuses another id as long as it knows the address by this one. */
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (holds_id(&connection->subflows[i]) && connection->subflows[i].local_id &&
+		    same_local(&connection->subflows[i], local))
+			return connection->subflows[i].local_id;
+	for (size_t tries = 0; tries < 254 && !is_id_free(connection, id); tries++)
+		id = id == 1 ? 254 : id - 1;
+	return id;
+}
+
+uint8_t ids_local(const struct connection *connection, const struct mptcpd_addr *local)
+{
+	for (size_t i = 0; i < connection->n_announced; i++)
+		if (addr_equal(&connection->announced[i].addr, local))
+			return connection->announced[i].id;
+	return is_initial(connection, local) ? 0 : find_id(connection, local);
+}
+
+uint8_t ids_announced(const struct connection *connection, const struct mptcpd_addr *local)
+{
+	if (is_initial(connection, local))
+		return connection->local_removed ? find_id(connection, local) : 0;
+	return ids_local(connection, local);
+}
+
+uint8_t ids_remote(const struct connection *connection, const struct mptcpd_addr *remote)
+{
+	for (size_t i = 0; i < connection->n_peers; i++)
+		if (addr_equal(&connection->peers[i].addr, remote))
+			return connection->peers[i].id;
+	return 0;
+}
+
+static bool is_taken(const struct event_endpoint *known, int n, uint8_t id)
+{
+	for (int i = 0; i < n; i++)
+		if (known[i].id == id)
+			return true;
+	return false;
+}
+
+/* The id by which the kernel knows the address, or one that it has no address for. */
+static uint8_t choose_id(const struct connection *connection, const struct event_endpoint *known,
+			 int n, const struct mptcpd_addr *addr, uint8_t id)
+{
+	for (int i = 0; i < n; i++)
+		if (known[i].id && addr_equal(&known[i].addr, addr))
+			return known[i].id;
+	if (!is_taken(known, n, id))
+		return id; /* it was refused for something else */
+	for (size_t tries = 0; tries < 254; tries++) {
+		if (!is_taken(known, n, id) && is_id_free(connection, id))
+			return id;
+		id = id == 1 ? 254 : id - 1;
+	}
+	return id;
+}
+
+bool ids_correct(struct engine *engine, struct connection *connection,
+		 const struct mptcpd_addr *addr, uint8_t refused)
+{
+	struct event_endpoint known[OWN_ADDRESSES_MAX];
+	uint8_t id;
+	int n;
+
+	if (refused == 0)
+		return false; /* the initial address has no other */
+	n = engine->ops->own_addresses(engine->kernel, connection->token, known, OWN_ADDRESSES_MAX);
+	id = n > 0 ? choose_id(connection, known, n, addr, refused) : refused;
+	if (id == refused)
+		return false;
+	for (size_t i = 0; i < connection->n_announced; i++) {
+		struct announced *announced = &connection->announced[i];
+
+		if (!announced->sent && addr_equal(&announced->addr, addr))
+			announced->id = id;
+	}
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow->state == SUBFLOW_WANTED && !subflow->fixed_id &&
+		    same_local(subflow, addr)) {
+			subflow->local_id = id;
+			subflow->has_id = true;
+		}
+	}
+	return true;
+}
+
+void ids_forgotten(struct connection *connection, const struct mptcpd_addr *addr, uint64_t now_ms)
+{
+	for (size_t i = 0; i < connection->n_announced; i++) {
+		struct announced *announced = &connection->announced[i];
+
+		if (announced->sent && addr_equal_host(&announced->addr, addr)) {
+			announced->sent = false;
+			announced->forgotten = true;
+			announced->due_ms = now_ms;
+		}
+	}
+}
+
+void ids_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms)
+{
+	connection->local_removed |= id == 0;
+	for (size_t i = 0; i < connection->n_announced; i++) {
+		struct announced *announced = &connection->announced[i];
+
+		if (announced->id != id)
+			continue;
+		announced->sent = announced->forgotten = false;
+		announced->due_ms = now_ms + PACE_MS;
+	}
+}
