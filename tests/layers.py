@@ -215,7 +215,11 @@ CIRCLES = [tuple(line.split()) for line in """
 
 def calls(directory):
     """{file: {files whose functions or data it uses}} of the objects of one library or program."""
-    objects = {path.name.removesuffix(".c.o"): symbols(path) for path in directory.glob("*.o")}
+    paths = sorted(directory.glob("*.o"))
+    objects = {path.name.removesuffix(".c.o"): set() for path in paths}
+    text = subprocess.run(["nm", "-A", *paths], check=True, text=True, capture_output=True).stdout
+    for m in re.finditer(r"([^/\n]*)\.c\.o:[0-9a-f ]* ([A-Za-z]) (\S+)$", text, re.M):
+        objects[m[1]].add((m[3], m[2]))
     owner = {name: file for file, found in objects.items() for name, kind in found if kind in "TDRBC"}
     return {file: {owner[name] for name, kind in found if kind == "U" and name in owner}
             for file, found in objects.items()}
