@@ -64,7 +64,8 @@ class Scene:
 
     def __enter__(self):
         net = self.net = Network(note=tap.note).__enter__()
-        net.on_failure.append(lambda: "mptcpd's log:\n" + self.daemon.text()[-4000:])
+        net.on_failure.append(lambda: "mptcpd's log:\n"
+                              + (self.daemon.text()[-4000:] if self.daemon else "it did not start"))
         self.plugins = stage_plugins(net.directory)
         for plugin in FIXTURES.glob("crash*.so"):
             shutil.copy(plugin, self.plugins)
