@@ -72,6 +72,9 @@ int codec_diag_connection(const void *message, size_t size, struct event *ret_ev
 		decode_addr(socket.idiag_family, socket.id.idiag_src, socket.id.idiag_sport);
 	event.connection.remote =
 		decode_addr(socket.idiag_family, socket.id.idiag_dst, socket.id.idiag_dport);
+	/* No connection has these, and nothing behind here could tell what it means. */
+	if (event.connection.local.family != event.connection.remote.family)
+		return CODEC_IGNORED;
 	event.connection.mapped =
 		socket.idiag_family == AF_INET6 && event.connection.remote.family == AF_INET;
 	event.connection.side = MPTCPD_SIDE_UNKNOWN;
@@ -163,6 +166,8 @@ int codec_diag_subflow(const void *message, size_t size, uint64_t now_ms, struct
 		decode_addr(socket.idiag_family, socket.id.idiag_src, socket.id.idiag_sport);
 	subflow->remote =
 		decode_addr(socket.idiag_family, socket.id.idiag_dst, socket.id.idiag_dport);
+	if (subflow->local.family != subflow->remote.family)
+		return CODEC_IGNORED;
 	subflow->mapped = socket.idiag_family == AF_INET6 && subflow->remote.family == AF_INET;
 	subflow->ifindex = socket.id.idiag_if;
 	subflow->syn_sent = socket.idiag_state == STATE_SYN_SENT;

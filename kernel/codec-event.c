@@ -13,7 +13,7 @@
 
 #define ATTR_MAX MPTCP_ATTR_SERVER_SIDE
 
-/* Both ends of a subflow; family 0 if absent, but then both. */
+/* Both ends of a subflow, of one family; family 0 if absent, but then both. */
 static int decode_pair(const struct nlattr *const *attrs, struct mptcpd_addr *ret_local,
 		       struct mptcpd_addr *ret_remote, bool *ret_mapped)
 {
@@ -32,7 +32,7 @@ static int decode_pair(const struct nlattr *const *attrs, struct mptcpd_addr *re
 	    codec_addr(attrs[MPTCP_ATTR_DADDR4], attrs[MPTCP_ATTR_DADDR6], ntohs(dport), ret_remote,
 		       ret_mapped) < 0)
 		return -EBADMSG;
-	return (ret_local->family == 0) == (ret_remote->family == 0) ? 0 : -EBADMSG;
+	return ret_local->family == ret_remote->family ? 0 : -EBADMSG;
 }
 
 static int decode_connection(const struct nlattr *const *attrs, struct event_connection *ret)

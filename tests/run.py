@@ -186,7 +186,10 @@ def main():
         tests.failed = 1
     total.add(tests)
     if not words:
-        total.add(build("build-clang"))
+        clang = build("build-clang")
+        total.add(clang)
+        if not clang.failed:
+            total.add(run_tests("build-clang", ["fuzz/"]))
         sanitized = build("build-san")
         total.add(sanitized)
         if not sanitized.failed:

@@ -54,19 +54,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	size_t half = size / 2;
 	struct ini ini = {0};
-	struct faults report;
+	struct faults faults;
 	char *text;
 
-	faults_init(&report);
-	ini_add(&ini, "whole", (const char *)bytes, size, &report);
-	ini_add(&ini, "first", (const char *)bytes, half, &report);
-	ini_add(&ini, "second", (const char *)bytes + half, size - half, &report);
+	faults_init(&faults);
+	ini_add(&ini, "whole", (const char *)bytes, size, &faults);
+	ini_add(&ini, "first", (const char *)bytes, half, &faults);
+	ini_add(&ini, "second", (const char *)bytes + half, size - half, &faults);
 	for (size_t i = 0; i < ini.n_groups; i++)
 		check_group(&ini, &ini.groups[i]);
-	text = faults_take(&report);
+	text = faults_take(&faults);
 	require(l_utf8_validate(text, strlen(text), NULL));
 	l_free(text);
-	faults_done(&report);
+	faults_done(&faults);
 	ini_done(&ini);
 	return 0;
 }
