@@ -133,7 +133,7 @@ static int on_config(void *data, const struct mptcpctl_config *config)
 	struct showing *showing = data;
 
 	if (showing->ctl->json)
-		ctl_print_item(showing->ctl, json_config(config));
+		ctl_print_item(showing->ctl, json_record(&schema_config, config));
 	else
 		show_text(showing, config);
 	return 0;

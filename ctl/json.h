@@ -6,15 +6,10 @@
 #include <jansson.h>
 #include <mptcpctl/client.h>
 
-json_t *json_status(const struct mptcpctl_status *status);
-json_t *json_connection(const struct mptcpctl_connection *connection);
-json_t *json_subflow(const struct mptcpctl_subflow *subflow);
-json_t *json_endpoint(const struct mptcpctl_endpoint *endpoint);
-json_t *json_limits(const struct mptcpctl_limits *limits);
-json_t *json_interface(const struct mptcpctl_interface *interface);
-json_t *json_policy(const struct mptcpctl_policy *policy);
-json_t *json_explanation(const struct mptcpctl_explanation *explanation);
-json_t *json_config(const struct mptcpctl_config *config);
+#include "schema.h"
+
+/* The structure of this kind. */
+json_t *json_record(const struct record *kind, const void *data);
 /* What `endpoint flush` did; `n_cut_off` connections have no subflow left, if that is known. */
 json_t *json_flush(size_t n_endpoints, bool known, size_t n_cut_off);
 json_t *json_event(const struct mptcpctl_event *event);

@@ -58,7 +58,7 @@ static int on_status(void *data, const struct mptcpctl_status *status)
 	struct ctl *ctl = data;
 
 	if (ctl->json)
-		json_print_wrapped("status", json_status(status));
+		json_print_wrapped("status", json_record(&schema_status, status));
 	else
 		text_status(ctl, status);
 	return 0;
@@ -101,7 +101,7 @@ static int on_connection(void *data, const struct mptcpctl_connection *connectio
 	struct ctl *ctl = data;
 
 	if (ctl->json)
-		ctl_print_item(ctl, json_connection(connection));
+		ctl_print_item(ctl, json_record(&schema_connection, connection));
 	else
 		text_connection(ctl, connection);
 	return 0;
@@ -119,7 +119,7 @@ static int on_connection_of_subflows(void *data, const struct mptcpctl_connectio
 
 	for (subflow = connection->subflows; subflow; subflow = subflow->next) {
 		if (ctl->json) {
-			json_t *item = json_subflow(subflow);
+			json_t *item = json_record(&schema_subflow, subflow);
 
 			json_put(item, "token", json_token(connection->token));
 			ctl_print_item(ctl, item);
@@ -148,7 +148,7 @@ static int on_endpoint(void *data, const struct mptcpctl_endpoint *endpoint)
 	if (ctl->wanted_id && ctl->wanted_id != endpoint->id)
 		return 0;
 	if (ctl->json)
-		ctl_print_item(ctl, json_endpoint(endpoint));
+		ctl_print_item(ctl, json_record(&schema_endpoint, endpoint));
 	else
 		text_endpoint_row(&ctl->columns, endpoint);
 	ctl->n_found++;
@@ -197,7 +197,7 @@ static int on_limits(void *data, const struct mptcpctl_limits *limits)
 	struct ctl *ctl = data;
 
 	if (ctl->json)
-		json_print_wrapped("limits", json_limits(limits));
+		json_print_wrapped("limits", json_record(&schema_limits, limits));
 	else
 		print_line("subflows %" PRIu32 " add_addr_accepted %" PRIu32, limits->subflows,
 			   limits->add_addr_accepted);
@@ -217,7 +217,7 @@ static int on_interface(void *data, const struct mptcpctl_interface *interface)
 	struct ctl *ctl = data;
 
 	if (ctl->json)
-		ctl_print_item(ctl, json_interface(interface));
+		ctl_print_item(ctl, json_record(&schema_interface, interface));
 	else
 		text_interface(ctl, interface);
 	return 0;
@@ -240,7 +240,7 @@ static int on_policy(void *data, const struct mptcpctl_policy *policy)
 	struct ctl *ctl = data;
 
 	if (ctl->json)
-		ctl_print_item(ctl, json_policy(policy));
+		ctl_print_item(ctl, json_record(&schema_policy, policy));
 	else
 		text_policy(ctl, policy);
 	return 0;
@@ -264,7 +264,7 @@ static int on_explanation(void *data, const struct mptcpctl_explanation *explana
 	const struct mptcpctl_path *path;
 
 	if (ctl->json) {
-		json_print(json_explanation(explanation));
+		json_print(json_record(&schema_explanation, explanation));
 		print_end();
 		return 0;
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "events.h"
 
 #define INTERVAL_MS 60000
 
@@ -110,28 +111,14 @@ void notice_log(const struct notice *notice, uint64_t now_ms)
 	}
 }
 
+static const char *const event_names[] = {
+#define NAME(type, name, members) [CHANGE_##type] = name,
+	EVENTS(NAME)};
+
+/* What has no event of its own, or a name that needs more words. */
 static const char *const change_texts[] = {
-	[CHANGE_CONNECTION_CREATED] = "connection created",
-	[CHANGE_CONNECTION_ESTABLISHED] = "connection established",
 	[CHANGE_CONNECTION_UPDATED] = "connection updated",
-	[CHANGE_CONNECTION_CLOSED] = "connection closed",
-	[CHANGE_SUBFLOW_ESTABLISHED] = "subflow established",
-	[CHANGE_SUBFLOW_CLOSED] = "subflow closed",
-	[CHANGE_SUBFLOW_PRIORITY] = "subflow priority",
-	[CHANGE_ADDRESS_ANNOUNCED] = "address announced",
-	[CHANGE_ADDRESS_REMOVED] = "address removed",
-	[CHANGE_LISTENER_CREATED] = "listener created",
-	[CHANGE_LISTENER_CLOSED] = "listener closed",
-	[CHANGE_INTERFACE_ADDED] = "interface added",
-	[CHANGE_INTERFACE_CHANGED] = "interface changed",
-	[CHANGE_INTERFACE_REMOVED] = "interface removed",
-	[CHANGE_LOCAL_ADDED] = "interface address added",
-	[CHANGE_LOCAL_CHANGED] = "interface address changed",
-	[CHANGE_LOCAL_REMOVED] = "interface address removed",
 	[CHANGE_ROUTES] = "routes changed",
-	[CHANGE_ENDPOINT_ADDED] = "endpoint added",
-	[CHANGE_ENDPOINT_CHANGED] = "endpoint changed",
-	[CHANGE_ENDPOINT_REMOVED] = "endpoint removed",
 	[CHANGE_LIMITS] = "limits changed",
 	[CHANGE_PATH_MANAGER] = "path manager changed",
 	[CHANGE_LOST] = "events lost",
@@ -139,14 +126,25 @@ static const char *const change_texts[] = {
 	[CHANGE_SNAPSHOT_FAILED] = "dump failed",
 };
 
+/* An event's name, its words apart. */
+static void describe(enum change_type type, char *text, size_t size)
+{
+	const char *own = type < L_ARRAY_SIZE(change_texts) ? change_texts[type] : NULL;
+
+	snprintf(text, size, "%s", own ? own : event_names[type]);
+	for (; *text; text++)
+		if (*text == '-')
+			*text = ' ';
+}
+
 void notice_log_change(const struct change *change)
 {
-	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE], token[16] = "";
+	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE], token[16] = "", what[40];
 
 	if (change->token)
 		snprintf(token, sizeof(token), " %x", change->token);
-	l_info("%s%s%s%s%s%s%s%s%s%s%s", change_texts[change->type], token,
-	       change->local.family ? " " : "",
+	describe(change->type, what, sizeof(what));
+	l_info("%s%s%s%s%s%s%s%s%s%s%s", what, token, change->local.family ? " " : "",
 	       change->local.family ? addr_format(&change->local, local) : "",
 	       change->remote.family ? " to " : "",
 	       change->remote.family ? addr_format(&change->remote, remote) : "",

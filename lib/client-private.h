@@ -8,6 +8,7 @@
 
 #include "reader.h"
 #include "wire.h"
+#include "writer.h"
 
 #define MPTCPCTL_EXPORT __attribute__((visibility("default")))
 
@@ -49,14 +50,14 @@ int handle_fail(struct mptcpctl *ctl, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The same for a D-Bus call that returned `r`, and perhaps an error message. */
 int handle_fail_call(struct mptcpctl *ctl, int r, const sd_bus_error *error);
-/* A question to mptcpd, to be filled in. */
-int handle_new_call(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_m);
-/* The same for what changes something, for which a person may be asked for a password. */
-int handle_new_change(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_m);
-/* The same for what makes mptcpd read files and try plugins. */
-int handle_new_long_change(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_m);
-/* Send it and wait. `r` is the result of filling it in; `m` is freed. `ret_reply` may be NULL. */
-int handle_call(struct mptcpctl *ctl, sd_bus_message *m, int r, sd_bus_message **ret_reply);
+/* A question to mptcpd, to be written. */
+struct writer handle_new_call(struct mptcpctl *ctl, const char *member);
+/* The same for an action, for which a person may be asked for a password. */
+struct writer handle_new_action(struct mptcpctl *ctl, const char *member);
+/* The same for one that makes mptcpd read files and try plugins. */
+struct writer handle_new_long_action(struct mptcpctl *ctl, const char *member);
+/* Send what was written, free it, and wait. `ret_reply` may be NULL. */
+int handle_call(struct mptcpctl *ctl, struct writer *writer, sd_bus_message **ret_reply);
 /*
  * A page of `n_records` is read: the next begins at `cursor`, 0: there is none. Fails if the
  * listing does not move on, or has no end.

@@ -254,45 +254,52 @@ MPTCPCTL_EXPORT int mptcpctl_connect(struct mptcpctl *ctl, const char *socket)
 
 /* ---- calling ---- */
 
-int handle_new_call(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_m)
+struct writer handle_new_call(struct mptcpctl *ctl, const char *member)
 {
+	struct writer writer = {0};
+
 	ctl->error[0] = '\0';
-	if (!ctl->bus)
-		return handle_fail(ctl, -ENOTCONN, "not connected");
 	ctl->patience_us = ANSWER_US;
-	return sd_bus_message_new_method_call(ctl->bus, ret_m, ctl->system ? WIRE_NAME : NULL,
-					      WIRE_PATH, WIRE_INTERFACE, member);
+	if (ctl->bus)
+		writer.error = sd_bus_message_new_method_call(ctl->bus, &writer.m,
+							      ctl->system ? WIRE_NAME : NULL,
+							      WIRE_PATH, WIRE_INTERFACE, member);
+	else
+		writer.error = handle_fail(ctl, -ENOTCONN, "not connected");
+	return writer;
 }
 
-int handle_new_change(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_m)
+struct writer handle_new_action(struct mptcpctl *ctl, const char *member)
 {
-	int r = handle_new_call(ctl, member, ret_m);
+	struct writer writer = handle_new_call(ctl, member);
 
-	if (r < 0 || !ctl->system)
-		return r;
+	if (writer.error < 0 || !ctl->system)
+		return writer;
 	ctl->patience_us = PASSWORD_US;
-	return sd_bus_message_set_allow_interactive_authorization(*ret_m, 1);
+	writer.error = sd_bus_message_set_allow_interactive_authorization(writer.m, 1);
+	return writer;
 }
 
-int handle_new_long_change(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_m)
+struct writer handle_new_long_action(struct mptcpctl *ctl, const char *member)
 {
-	int r = handle_new_change(ctl, member, ret_m);
+	struct writer writer = handle_new_action(ctl, member);
 
 	if (ctl->patience_us < LONG_US)
 		ctl->patience_us = LONG_US;
-	return r;
+	return writer;
 }
 
-int handle_call(struct mptcpctl *ctl, sd_bus_message *m, int r, sd_bus_message **ret_reply)
+int handle_call(struct mptcpctl *ctl, struct writer *writer, sd_bus_message **ret_reply)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
+	int r = writer->error;
 
 	if (r >= 0)
-		r = sd_bus_call(ctl->bus, m, ctl->patience_us, &error, ret_reply);
+		r = sd_bus_call(ctl->bus, writer->m, ctl->patience_us, &error, ret_reply);
 	if (r < 0 && !ctl->error[0])
 		r = handle_fail_call(ctl, r, &error);
 	sd_bus_error_free(&error);
-	sd_bus_message_unref(m);
+	sd_bus_message_unref(writer->m);
 	return r < 0 ? r : 0;
 }
 

@@ -9,21 +9,18 @@
 /* Call without arguments. */
 static int fetch(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_reply)
 {
-	sd_bus_message *m = NULL;
-	int r = handle_new_call(ctl, member, &m);
+	struct writer writer = handle_new_call(ctl, member);
 
-	return handle_call(ctl, m, r, ret_reply);
+	return handle_call(ctl, &writer, ret_reply);
 }
 
 static int fetch_token(struct mptcpctl *ctl, const char *member, uint32_t token,
 		       sd_bus_message **ret_reply)
 {
-	sd_bus_message *m = NULL;
-	int r = handle_new_call(ctl, member, &m);
+	struct writer writer = handle_new_call(ctl, member);
 
-	if (r >= 0)
-		r = sd_bus_message_append(m, "u", token);
-	return handle_call(ctl, m, r, ret_reply);
+	writer_append(&writer, "u", token);
+	return handle_call(ctl, &writer, ret_reply);
 }
 
 /* All pages of one listing. `hand_out` reads the array of one page and counts its records. */
@@ -34,15 +31,13 @@ static int list_pages(struct mptcpctl *ctl, const char *member,
 	int r;
 
 	do {
+		struct writer writer = handle_new_call(ctl, member);
 		struct reader reader = {.arena = &ctl->arena};
-		sd_bus_message *m = NULL;
 		uint64_t cursor = 0;
 		size_t n = 0;
 
-		r = handle_new_call(ctl, member, &m);
-		if (r >= 0)
-			r = sd_bus_message_append(m, "tu", pages.cursor, 0);
-		r = handle_call(ctl, m, r, &reader.m);
+		writer_append(&writer, "tu", pages.cursor, 0);
+		r = handle_call(ctl, &writer, &reader.m);
 		if (r < 0)
 			return r;
 		r = hand_out(&reader, each, &n);
@@ -61,29 +56,11 @@ mptcpctl_get_status(struct mptcpctl *ctl,
 {
 	struct reader reader = {.arena = &ctl->arena};
 	struct mptcpctl_status status = {0};
-	const struct reader_key keys[] = {
-		{"uptime-ms", 't', &status.uptime_ms},
-		{"events-bad", 't', &status.events_bad},
-		{"plans-refused", 't', &status.plans_refused},
-		{"malformed", 't', &status.malformed},
-		{"announcements-refused", 't', &status.announcements_refused},
-		{"degraded", 'b', &status.degraded},
-		{"set-aside", 0, &status.asides, "a" WIRE_ASIDE, parse_asides},
-		{"mptcp-enabled", 'b', &status.mptcp_enabled},
-		{"blackhole-since-ms", 't', &status.blackhole_since_ms},
-		{"blackhole-until-ms", 't', &status.blackhole_until_ms},
-		{"warnings", 0, &status.warnings, "a" WIRE_WARNING, parse_warnings},
-	};
 	int r = fetch(ctl, "GetStatus", &reader.m);
 
 	if (r < 0)
 		return r;
-	reader_read(&reader, "sstttttttt", &status.version, &status.path_manager,
-		    &status.connections, &status.subflows, &status.endpoints, &status.events,
-		    &status.events_lost, &status.resyncs, &status.commands, &status.command_errors);
-	status.plugins = reader_strings(&reader);
-	status.config = reader_strings(&reader);
-	reader_keys(&reader, keys, sizeof(keys) / sizeof(*keys));
+	parse_members(&reader, &schema_status, &status);
 	if (reader.error == 0)
 		r = on_status(data, &status);
 	return handle_finish(ctl, &reader, r);
@@ -102,7 +79,7 @@ static int hand_out_connections(struct reader *reader, void *data, size_t *ret_n
 
 	if (!reader_enter(reader, 'a', WIRE_CONNECTION))
 		return 0;
-	while (r == 0 && parse_connection(reader, &connection)) {
+	while (r == 0 && parse_record(reader, &schema_connection, &connection)) {
 		r = each->on_connection(each->data, &connection);
 		arena_reset(reader->arena);
 		++*ret_n;
@@ -131,7 +108,7 @@ MPTCPCTL_EXPORT int mptcpctl_get_connection(
 
 	if (r < 0)
 		return r;
-	if (parse_connection(&reader, &connection))
+	if (parse_record(&reader, &schema_connection, &connection))
 		r = on_connection(data, &connection);
 	return handle_finish(ctl, &reader, r);
 }
@@ -149,7 +126,7 @@ static int hand_out_interfaces(struct reader *reader, void *data, size_t *ret_n)
 
 	if (!reader_enter(reader, 'a', WIRE_LINK))
 		return 0;
-	while (r == 0 && parse_interface(reader, &interface)) {
+	while (r == 0 && parse_record(reader, &schema_interface, &interface)) {
 		r = each->on_interface(each->data, &interface);
 		++*ret_n;
 	}
@@ -179,7 +156,7 @@ mptcpctl_list_endpoints(struct mptcpctl *ctl,
 	if (r < 0)
 		return r;
 	if (reader_enter(&reader, 'a', WIRE_ENDPOINT))
-		while (r == 0 && parse_endpoint(&reader, &endpoint))
+		while (r == 0 && parse_record(&reader, &schema_endpoint, &endpoint))
 			r = on_endpoint(data, &endpoint);
 	return handle_finish(ctl, &reader, r);
 }
@@ -194,7 +171,7 @@ mptcpctl_get_limits(struct mptcpctl *ctl,
 
 	if (r < 0)
 		return r;
-	reader_read(&reader, "uu", &limits.subflows, &limits.add_addr_accepted);
+	parse_members(&reader, &schema_limits, &limits);
 	if (reader.error == 0)
 		r = on_limits(data, &limits);
 	return handle_finish(ctl, &reader, r);
@@ -212,7 +189,7 @@ MPTCPCTL_EXPORT int mptcpctl_list_policies(struct mptcpctl *ctl,
 	if (r < 0)
 		return r;
 	if (reader_enter(&reader, 'a', WIRE_POLICY))
-		while (r == 0 && parse_policy(&reader, &policy))
+		while (r == 0 && parse_record(&reader, &schema_policy, &policy))
 			r = on_policy(data, &policy);
 	return handle_finish(ctl, &reader, r);
 }
@@ -228,9 +205,7 @@ mptcpctl_explain(struct mptcpctl *ctl, uint32_t token,
 
 	if (r < 0)
 		return r;
-	explanation.policy = reader_text(&reader);
-	explanation.paths = parse_paths(&reader);
-	explanation.announcements = parse_announcements(&reader);
+	parse_members(&reader, &schema_explanation, &explanation);
 	if (reader.error == 0)
 		r = on_explanation(data, &explanation);
 	return handle_finish(ctl, &reader, r);
@@ -247,7 +222,7 @@ mptcpctl_list_config(struct mptcpctl *ctl,
 	if (r < 0)
 		return r;
 	if (reader_enter(&reader, 'a', WIRE_CONFIG))
-		while (r == 0 && parse_config(&reader, &config))
+		while (r == 0 && parse_record(&reader, &schema_config, &config))
 			r = on_config(data, &config);
 	return handle_finish(ctl, &reader, r);
 }

@@ -1,47 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "parse.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "wire.h"
 
-/* A mandatory string: never NULL. */
-static const char *parse_name(struct reader *reader)
-{
-	const char *text = reader_text(reader);
+/* The longest type of an entry of an a{sv}. */
+#define TYPE_SIZE 256
 
-	return text ? text : "";
+/* What is in a structure or an entry of this type: it without its brackets. */
+static const char *contents(const char *type, char text[static TYPE_SIZE])
+{
+	snprintf(text, TYPE_SIZE, "%.*s", (int)strlen(type) - 2, type + 1);
+	return text;
 }
 
-/*
- * An array of structures (type 'r') or of dictionary entries (type 'e') into a list of nodes of
- * `size` bytes, whose first member is the pointer to the next one.
- */
-static void *parse_list(struct reader *reader, const char *element, size_t size,
-			void (*parse_one)(struct reader *reader, void *node))
+static const char *field_type(const struct field *field, char text[static TYPE_SIZE])
 {
-	char type = element[0] == '{' ? 'e' : 'r', contents[256];
-	size_t length = strlen(element) - 2;
-	void *first = NULL, *last = NULL, *node;
+	static const char *const types[] = {
+		[FIELD_BOOL] = "b",	[FIELD_U8] = "y",	  [FIELD_U16] = "q",
+		[FIELD_U32] = "u",	[FIELD_U64] = "t",	  [FIELD_TOKEN] = "u",
+		[FIELD_TIME] = "t",	[FIELD_NAME] = "s",	  [FIELD_TEXT] = "s",
+		[FIELD_STRINGS] = "as", [FIELD_ADDR] = WIRE_ADDR, [FIELD_ADDR_HERE] = WIRE_ADDR,
+		[FIELD_LIST] = "a",	[FIELD_SETTINGS] = "a",	  [FIELD_RECORD] = "",
+	};
 
-	memcpy(contents, element + 1, length);
-	contents[length] = '\0';
-	if (!reader_enter(reader, 'a', element))
-		return NULL;
-	while (reader_enter(reader, type, contents)) {
-		node = reader_alloc(reader, size);
-		if (!node)
-			return first;
-		parse_one(reader, node);
-		reader_exit(reader);
-		memcpy(last ? last : &first, &node, sizeof(node));
-		last = node;
-	}
-	reader_exit(reader);
-	return first;
+	snprintf(text, TYPE_SIZE, "%s%s", types[field->type], field->of ? field->of->type : "");
+	return text;
 }
 
-struct mptcpctl_addr parse_addr(struct reader *reader)
+static struct mptcpctl_addr parse_addr(struct reader *reader)
 {
 	struct mptcpctl_addr addr = {0};
 
@@ -51,246 +40,129 @@ struct mptcpctl_addr parse_addr(struct reader *reader)
 	return addr;
 }
 
-static void parse_subflow(struct reader *reader, void *node)
+/* An array of structures or of entries, into a list of nodes that begin with a pointer. */
+static void *parse_list(struct reader *reader, const struct record *record)
 {
-	struct mptcpctl_subflow *subflow = node;
-	const struct reader_key keys[] = {
-		{"rtt-us", 'u', &subflow->rtt_us},
-		{"bytes-sent", 't', &subflow->bytes_sent},
-		{"bytes-received", 't', &subflow->bytes_received},
-		{"retransmits", 'u', &subflow->retransmits},
-	};
+	void *first = NULL, *last = NULL, *node = NULL;
+	char inner[TYPE_SIZE];
 
-	subflow->local = parse_addr(reader);
-	subflow->remote = parse_addr(reader);
-	reader_read(reader, "yy", &subflow->local_id, &subflow->remote_id);
-	subflow->interface = reader_text(reader);
-	subflow->state = parse_name(reader);
-	subflow->initial = reader_bool(reader);
-	subflow->backup = reader_bool(reader);
-	subflow->peer_backup = reader_bool(reader);
-	subflow->origin = parse_name(reader);
-	subflow->error = reader_text(reader);
-	subflow->rtt_us = UINT32_MAX;
-	reader_keys(reader, keys, 4);
-	subflow->measured = subflow->rtt_us != UINT32_MAX;
-	if (!subflow->measured)
-		subflow->rtt_us = 0;
-}
-
-static void parse_address(struct reader *reader, void *node)
-{
-	struct mptcpctl_address *address = node;
-
-	address->addr = parse_addr(reader);
-	reader_read(reader, "y", &address->id);
-	reader_keys(reader, NULL, 0);
-}
-
-bool parse_connection(struct reader *reader, struct mptcpctl_connection *ret_connection)
-{
-	struct mptcpctl_connection connection = {0};
-	const struct reader_key keys[] = {{"deny-join-id0", 'b', &connection.deny_join_id0}};
-
-	if (!reader_enter(reader, 'r', WIRE_IN_CONNECTION))
-		return false;
-	reader_read(reader, "u", &connection.token);
-	connection.state = parse_name(reader);
-	connection.side = parse_name(reader);
-	connection.path_manager = parse_name(reader);
-	connection.fallback = reader_bool(reader);
-	connection.policy = reader_text(reader);
-	connection.local = parse_addr(reader);
-	connection.remote = parse_addr(reader);
-	connection.subflows =
-		parse_list(reader, WIRE_SUBFLOW, sizeof(struct mptcpctl_subflow), parse_subflow);
-	connection.announced =
-		parse_list(reader, WIRE_ADDRESS, sizeof(struct mptcpctl_address), parse_address);
-	connection.peer_addresses =
-		parse_list(reader, WIRE_ADDRESS, sizeof(struct mptcpctl_address), parse_address);
-	reader_keys(reader, keys, 1);
+	if (!reader_enter(reader, 'a', record->type))
+		return NULL;
+	contents(record->type, inner);
+	while (reader_enter(reader, record->type[0] == '{' ? 'e' : 'r', inner)) {
+		node = reader_alloc(reader, record->size);
+		if (!node)
+			return first;
+		parse_members(reader, record, node);
+		reader_exit(reader);
+		memcpy(last ? last : &first, &node, sizeof(node));
+		last = node;
+	}
 	reader_exit(reader);
-	*ret_connection = connection;
-	return reader->error == 0;
+	return first;
 }
 
-static void parse_local(struct reader *reader, void *node)
+static void *parse_new(struct reader *reader, const struct record *record)
 {
-	struct mptcpctl_interface_address *address = node;
+	void *node = reader_alloc(reader, record->size);
 
-	address->address = parse_name(reader);
-	reader_read(reader, "y", &address->prefix);
-	address->usable = reader_bool(reader);
-	address->reason = reader_text(reader);
-	reader_keys(reader, NULL, 0);
+	return node && parse_record(reader, record, node) ? node : NULL;
 }
 
-bool parse_interface(struct reader *reader, struct mptcpctl_interface *ret_interface)
+/* The value that comes next, which has the field's type. */
+static void parse_value(struct reader *reader, const struct field *field, void *into)
 {
-	struct mptcpctl_interface interface = {0};
-	const char *reason = NULL;
-	const struct reader_key keys[] = {
-		{"up", 'b', &interface.up},
-		{"type", 's', &interface.type},
-		{"reason", 's', &reason},
-		{"rp-filter-strict", 'b', &interface.rp_filter_strict},
-	};
+	char type[TYPE_SIZE];
+	const char *text;
 
-	if (!reader_enter(reader, 'r', WIRE_IN_LINK))
-		return false;
-	interface.name = parse_name(reader);
-	reader_read(reader, "u", &interface.index);
-	interface.carrier = reader_bool(reader);
-	interface.use = reader_bool(reader);
-	interface.flags = reader_strings(reader);
-	interface.addresses = parse_list(reader, WIRE_LOCAL,
-					 sizeof(struct mptcpctl_interface_address), parse_local);
-	interface.route_ipv4 = reader_bool(reader);
-	interface.route_ipv6 = reader_bool(reader);
-	reader_keys(reader, keys, 4);
+	switch (field->type) {
+	case FIELD_BOOL:
+		*(bool *)into = reader_bool(reader);
+		break;
+	case FIELD_U8:
+	case FIELD_U16:
+	case FIELD_U32:
+	case FIELD_U64:
+	case FIELD_TOKEN:
+	case FIELD_TIME:
+		reader_read(reader, field_type(field, type), into);
+		break;
+	case FIELD_NAME:
+		text = reader_text(reader);
+		*(const char **)into = text ? text : "";
+		break;
+	case FIELD_TEXT:
+		*(const char **)into = reader_text(reader);
+		break;
+	case FIELD_STRINGS:
+		*(const char *const **)into = reader_strings(reader);
+		break;
+	case FIELD_ADDR:
+	case FIELD_ADDR_HERE:
+		*(struct mptcpctl_addr *)into = parse_addr(reader);
+		break;
+	case FIELD_LIST:
+	case FIELD_SETTINGS:
+		*(void **)into = parse_list(reader, field->of);
+		break;
+	case FIELD_RECORD:
+		*(void **)into = parse_new(reader, field->of);
+		break;
+	}
+}
+
+static const struct field *find_extra(const struct record *record, const char *name,
+				      const char *type)
+{
+	char text[TYPE_SIZE];
+
+	for (const struct field *field = record->fields; name && field->name; field++)
+		if (field->flags & FIELD_EXTRA && strcmp(field->name, name) == 0 &&
+		    strcmp(field_type(field, text), type) == 0)
+			return field;
+	return NULL;
+}
+
+/* One value of the a{sv}: what is not known, or has another type, is skipped. */
+static void parse_extra(struct reader *reader, const struct record *record, void *ret_record)
+{
+	const char *name = reader_text(reader), *type = reader_peek(reader);
+	const struct field *field = find_extra(record, name, type);
+
+	if (!field) {
+		reader_skip(reader, "v");
+		return;
+	}
+	if (!reader_enter(reader, 'v', type))
+		return;
+	parse_value(reader, field, (char *)ret_record + field->at.offset);
+	if (field->known.size == sizeof(bool))
+		*(bool *)((char *)ret_record + field->known.offset) = true;
 	reader_exit(reader);
-	interface.reason = reason && *reason ? reason : NULL;
-	*ret_interface = interface;
-	return reader->error == 0;
 }
 
-bool parse_endpoint(struct reader *reader, struct mptcpctl_endpoint *ret_endpoint)
+void parse_members(struct reader *reader, const struct record *record, void *ret_record)
 {
-	struct mptcpctl_endpoint endpoint = {0};
-	const struct reader_key keys[] = {
-		{"state", 's', &endpoint.state},
-		{"reason", 's', &endpoint.reason},
-		{"text", 's', &endpoint.text},
-		{"needed-by", 't', &endpoint.needed_by},
-	};
-
-	if (!reader_enter(reader, 'r', WIRE_IN_ENDPOINT))
-		return false;
-	reader_read(reader, "y", &endpoint.id);
-	endpoint.addr.address = reader_text(reader);
-	reader_read(reader, "q", &endpoint.addr.port);
-	endpoint.interface = reader_text(reader);
-	endpoint.flags = reader_strings(reader);
-	endpoint.owner = reader_text(reader);
-	reader_keys(reader, keys, 4);
+	for (const struct field *field = record->fields; field->name; field++)
+		if (!(field->flags & (FIELD_EXTRA | FIELD_JSON)))
+			parse_value(reader, field, (char *)ret_record + field->at.offset);
+	if (record->is_closed || !reader_enter(reader, 'a', "{sv}"))
+		return;
+	while (reader_enter(reader, 'e', "sv")) {
+		parse_extra(reader, record, ret_record);
+		reader_exit(reader);
+	}
 	reader_exit(reader);
-	*ret_endpoint = endpoint;
-	return reader->error == 0;
 }
 
-static void parse_setting(struct reader *reader, void *node)
+bool parse_record(struct reader *reader, const struct record *record, void *ret_record)
 {
-	struct mptcpctl_setting *setting = node;
+	char inner[TYPE_SIZE];
 
-	setting->key = parse_name(reader);
-	setting->value = parse_name(reader);
-}
-
-bool parse_policy(struct reader *reader, struct mptcpctl_policy *ret_policy)
-{
-	struct mptcpctl_policy policy = {0};
-
-	if (!reader_enter(reader, 'r', WIRE_IN_POLICY))
+	if (!reader_enter(reader, 'r', contents(record->type, inner)))
 		return false;
-	policy.name = parse_name(reader);
-	policy.plugins = reader_strings(reader);
-	policy.match = parse_list(reader, "{ss}", sizeof(struct mptcpctl_setting), parse_setting);
-	policy.settings =
-		parse_list(reader, "{ss}", sizeof(struct mptcpctl_setting), parse_setting);
-	reader_read(reader, "t", &policy.connections);
-	reader_keys(reader, NULL, 0);
+	memset(ret_record, 0, record->size);
+	parse_members(reader, record, ret_record);
 	reader_exit(reader);
-	*ret_policy = policy;
 	return reader->error == 0;
-}
-
-static void parse_path(struct reader *reader, void *node)
-{
-	struct mptcpctl_path *path = node;
-	uint64_t next_try_ms = UINT64_MAX;
-	const struct reader_key keys[] = {{"next-try-ms", 't', &next_try_ms}};
-
-	path->local = parse_addr(reader);
-	path->remote = parse_addr(reader);
-	path->interface = reader_text(reader);
-	path->wanted_by = reader_text(reader);
-	path->forbidden_by = reader_text(reader);
-	path->state = parse_name(reader);
-	path->error = reader_text(reader);
-	reader_read(reader, "u", &path->attempts);
-	path->backup = reader_bool(reader);
-	reader_keys(reader, keys, 1);
-	path->has_next_try = next_try_ms != UINT64_MAX;
-	path->next_try_ms = path->has_next_try ? next_try_ms : 0;
-}
-
-const struct mptcpctl_path *parse_paths(struct reader *reader)
-{
-	return parse_list(reader, WIRE_EXPLAIN_PATH, sizeof(struct mptcpctl_path), parse_path);
-}
-
-static void parse_announcement(struct reader *reader, void *node)
-{
-	struct mptcpctl_announcement *announcement = node;
-
-	announcement->addr = parse_addr(reader);
-	reader_read(reader, "y", &announcement->id);
-	announcement->wanted_by = reader_text(reader);
-	announcement->sent = reader_bool(reader);
-	announcement->listening = reader_bool(reader);
-	reader_keys(reader, NULL, 0);
-}
-
-const struct mptcpctl_announcement *parse_announcements(struct reader *reader)
-{
-	return parse_list(reader, WIRE_ANNOUNCEMENT, sizeof(struct mptcpctl_announcement),
-			  parse_announcement);
-}
-
-bool parse_config(struct reader *reader, struct mptcpctl_config *ret_config)
-{
-	struct mptcpctl_config config = {0};
-
-	if (!reader_enter(reader, 'r', WIRE_IN_CONFIG))
-		return false;
-	config.group = parse_name(reader);
-	config.key = parse_name(reader);
-	config.value = parse_name(reader);
-	config.file = parse_name(reader);
-	reader_read(reader, "u", &config.line);
-	reader_keys(reader, NULL, 0);
-	reader_exit(reader);
-	*ret_config = config;
-	return reader->error == 0;
-}
-
-static void parse_aside(struct reader *reader, void *node)
-{
-	struct mptcpctl_aside *aside = node;
-
-	aside->plugin = parse_name(reader);
-	reader_read(reader, "ut", &aside->token, &aside->since_ms);
-}
-
-void parse_asides(struct reader *reader, void *into)
-{
-	const struct mptcpctl_aside **first = into;
-
-	*first = parse_list(reader, WIRE_ASIDE, sizeof(struct mptcpctl_aside), parse_aside);
-}
-
-static void parse_warning(struct reader *reader, void *node)
-{
-	struct mptcpctl_warning *warning = node;
-
-	warning->reason = parse_name(reader);
-	warning->text = parse_name(reader);
-	warning->remedy = reader_text(reader);
-}
-
-void parse_warnings(struct reader *reader, void *into)
-{
-	const struct mptcpctl_warning **first = into;
-
-	*first = parse_list(reader, WIRE_WARNING, sizeof(struct mptcpctl_warning), parse_warning);
 }

@@ -138,60 +138,26 @@ const char *const *reader_strings(struct reader *reader)
 	return strings;
 }
 
-static const struct reader_key *find_key(const struct reader_key *keys, size_t n, const char *key,
-					 const char *type)
+const char *reader_peek(struct reader *reader)
 {
-	for (size_t i = 0; key && i < n; i++)
-		if (strcmp(keys[i].key, key) == 0 &&
-		    (keys[i].read ? strcmp(type, keys[i].contents) == 0
-				  : type[0] == keys[i].type && !type[1]))
-			return &keys[i];
-	return NULL;
+	const char *type = NULL;
+	int r;
+
+	if (reader->error < 0)
+		return "";
+	r = sd_bus_message_peek_type(reader->m, NULL, &type);
+	if (r < 0)
+		reader->error = r;
+	return type ? type : "";
 }
 
-/* The variant that comes next. */
-static void read_value(struct reader *reader, const struct reader_key *keys, size_t n,
-		       const char *name)
+void reader_skip(struct reader *reader, const char *types)
 {
-	const struct reader_key *key;
-	const char *contents = "";
-	char type;
 	int r;
 
 	if (reader->error < 0)
 		return;
-	r = sd_bus_message_peek_type(reader->m, &type, &contents);
-	if (r < 0) {
+	r = sd_bus_message_skip(reader->m, types);
+	if (r < 0)
 		reader->error = r;
-		return;
-	}
-	key = find_key(keys, n, name, contents);
-	if (!key) {
-		r = sd_bus_message_skip(reader->m, "v");
-		reader->error = r < 0 ? r : 0;
-		return;
-	}
-	if (!reader_enter(reader, 'v', contents))
-		return;
-	if (key->read)
-		key->read(reader, key->into);
-	else if (key->type == 'b')
-		*(bool *)key->into = reader_bool(reader);
-	else
-		reader_read(reader, contents, key->into);
-	reader_exit(reader);
-}
-
-void reader_keys(struct reader *reader, const struct reader_key *keys, size_t n)
-{
-	const char *name;
-
-	if (!reader_enter(reader, 'a', "{sv}"))
-		return;
-	while (reader_enter(reader, 'e', "sv")) {
-		name = reader_text(reader);
-		read_value(reader, keys, n, name);
-		reader_exit(reader);
-	}
-	reader_exit(reader);
 }

@@ -38,17 +38,9 @@ bool reader_bool(struct reader *reader);
 /* An "as", NULL-terminated. */
 const char *const *reader_strings(struct reader *reader);
 
-/* A key of an a{sv} that is known, and where its value goes. Of type 'b' into a bool. */
-struct reader_key {
-	const char *key;
-	char type; /* a basic one */
-	void *into;
-	/* For what is no basic type: its contents, and who reads the one value of them. */
-	const char *contents;
-	void (*read)(struct reader *reader, void *into);
-};
-
-/* Read an a{sv}; keys that are not known, or have another type, are skipped. */
-void reader_keys(struct reader *reader, const struct reader_key *keys, size_t n);
+/* The type of the variant that comes next; "" once there is an error. */
+const char *reader_peek(struct reader *reader);
+/* Leave out what comes next. */
+void reader_skip(struct reader *reader, const char *types);
 
 #endif

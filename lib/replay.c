@@ -4,35 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-static const char *const event_names[] = {
-	[MPTCPCTL_SYNCHRONIZED] = "synchronized",
-	[MPTCPCTL_CONNECTION_CREATED] = "connection-created",
-	[MPTCPCTL_CONNECTION_ESTABLISHED] = "connection-established",
-	[MPTCPCTL_CONNECTION_CLOSED] = "connection-closed",
-	[MPTCPCTL_SUBFLOW_ESTABLISHED] = "subflow-established",
-	[MPTCPCTL_SUBFLOW_CLOSED] = "subflow-closed",
-	[MPTCPCTL_SUBFLOW_PRIORITY] = "subflow-priority",
-	[MPTCPCTL_ADDRESS_ANNOUNCED] = "address-announced",
-	[MPTCPCTL_ADDRESS_REMOVED] = "address-removed",
-	[MPTCPCTL_LISTENER_CREATED] = "listener-created",
-	[MPTCPCTL_LISTENER_CLOSED] = "listener-closed",
-	[MPTCPCTL_INTERFACE_ADDED] = "interface-added",
-	[MPTCPCTL_INTERFACE_CHANGED] = "interface-changed",
-	[MPTCPCTL_INTERFACE_REMOVED] = "interface-removed",
-	[MPTCPCTL_INTERFACE_ADDRESS_ADDED] = "interface-address-added",
-	[MPTCPCTL_INTERFACE_ADDRESS_CHANGED] = "interface-address-changed",
-	[MPTCPCTL_INTERFACE_ADDRESS_REMOVED] = "interface-address-removed",
-	[MPTCPCTL_ENDPOINT_ADDED] = "endpoint-added",
-	[MPTCPCTL_ENDPOINT_CHANGED] = "endpoint-changed",
-	[MPTCPCTL_ENDPOINT_REMOVED] = "endpoint-removed",
-	[MPTCPCTL_LOST] = "lost",
-	[MPTCPCTL_RESYNCED] = "resynced",
-};
-
-const char *replay_name(enum mptcpctl_event_type type)
-{
-	return type < sizeof(event_names) / sizeof(*event_names) ? event_names[type] : NULL;
-}
+#include "schema.h"
 
 static uint64_t wall_clock_us(void)
 {
@@ -45,7 +17,7 @@ static uint64_t wall_clock_us(void)
 void replay_stamp(struct mptcpctl_event *event, enum mptcpctl_event_type type)
 {
 	event->type = type;
-	event->name = event_names[type];
+	event->name = schema_kind(type)->name;
 	if (!event->time_us)
 		event->time_us = wall_clock_us();
 }

@@ -5,8 +5,6 @@
 
 #include <mptcpctl/client.h>
 
-/* As `mptcpctl monitor` writes it; NULL past the last one. */
-const char *replay_name(enum mptcpctl_event_type type);
 /* Fill in type, name and, if it has none, the time. */
 void replay_stamp(struct mptcpctl_event *event, enum mptcpctl_event_type type);
 

@@ -263,7 +263,7 @@ static int apply_local(struct model *model, const struct event_local *event, boo
 	local = model_find_local(model, &event->addr, event->ifindex);
 	if (!local) {
 		local = add_local(model, interface, event);
-		change->type = CHANGE_LOCAL_ADDED;
+		change->type = CHANGE_INTERFACE_ADDRESS_ADDED;
 	}
 	differs = local->prefix != event->prefix || local->tentative != event->tentative ||
 		  local->temporary != event->temporary || local->deprecated != event->deprecated ||
@@ -276,14 +276,14 @@ static int apply_local(struct model *model, const struct event_local *event, boo
 	local->secondary = event->secondary;
 	local->seen = model->mark;
 	if (change->type == CHANGE_NONE && differs)
-		change->type = CHANGE_LOCAL_CHANGED;
+		change->type = CHANGE_INTERFACE_ADDRESS_CHANGED;
 	if (change->type != CHANGE_NONE)
 		describe_local(local, change->type, change);
-	change->host = judge_local(model, local) || change->type == CHANGE_LOCAL_ADDED;
+	change->host = judge_local(model, local) || change->type == CHANGE_INTERFACE_ADDRESS_ADDED;
 	if (choose_addresses(model, interface))
 		change->host = true;
 	/* The sysctl that makes the kernel prefer it tells nobody when it changes. */
-	change->resync = local->temporary && change->type == CHANGE_LOCAL_ADDED && !dumped;
+	change->resync = local->temporary && change->type == CHANGE_INTERFACE_ADDRESS_ADDED && !dumped;
 	change->snapshot = SNAPSHOT_HOST;
 	return 0;
 }
@@ -293,7 +293,7 @@ static void remove_local(struct model *model, struct local *local, struct change
 	struct interface *interface;
 	struct local **link;
 
-	describe_local(local, CHANGE_LOCAL_REMOVED, change);
+	describe_local(local, CHANGE_INTERFACE_ADDRESS_REMOVED, change);
 	change->host = true;
 	for (link = &local->interface->locals; *link != local; link = &(*link)->next)
 		;

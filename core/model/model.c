@@ -231,7 +231,7 @@ struct local model_changed_local(const struct model *model, const struct change 
 			      .prefix = change->prefix,
 			      .usability = UNUSABLE_PRESENT};
 
-	if (now && change->type != CHANGE_LOCAL_REMOVED)
+	if (now && change->type != CHANGE_INTERFACE_ADDRESS_REMOVED)
 		local = *now;
 	local.next = NULL;
 	return local;

@@ -16,75 +16,21 @@
 #include <string.h>
 #include <time.h>
 
+#include "events.h"
 #include "words.h"
 
 /* Signals told one reader before others have their turn. */
 #define SLICE 8
 
-static const char *event_name(enum change_type type)
-{
-	switch (type) {
-	case CHANGE_CONNECTION_CREATED:
-		return "connection-created";
-	case CHANGE_CONNECTION_ESTABLISHED:
-		return "connection-established";
-	case CHANGE_CONNECTION_CLOSED:
-		return "connection-closed";
-	case CHANGE_SUBFLOW_ESTABLISHED:
-		return "subflow-established";
-	case CHANGE_SUBFLOW_CLOSED:
-		return "subflow-closed";
-	case CHANGE_SUBFLOW_PRIORITY:
-		return "subflow-priority";
-	case CHANGE_ADDRESS_ANNOUNCED:
-		return "address-announced";
-	case CHANGE_ADDRESS_REMOVED:
-		return "address-removed";
-	case CHANGE_LISTENER_CREATED:
-		return "listener-created";
-	case CHANGE_LISTENER_CLOSED:
-		return "listener-closed";
-	case CHANGE_INTERFACE_ADDED:
-		return "interface-added";
-	case CHANGE_INTERFACE_CHANGED:
-		return "interface-changed";
-	case CHANGE_INTERFACE_REMOVED:
-		return "interface-removed";
-	case CHANGE_LOCAL_ADDED:
-		return "interface-address-added";
-	case CHANGE_LOCAL_CHANGED:
-		return "interface-address-changed";
-	case CHANGE_LOCAL_REMOVED:
-		return "interface-address-removed";
-	case CHANGE_ENDPOINT_ADDED:
-		return "endpoint-added";
-	case CHANGE_ENDPOINT_CHANGED:
-		return "endpoint-changed";
-	case CHANGE_ENDPOINT_REMOVED:
-		return "endpoint-removed";
-	case CHANGE_LOST:
-		return "lost";
-	case CHANGE_RESYNCED:
-		return "resynced";
-	case CHANGE_NONE:
-	case CHANGE_CONNECTION_UPDATED:
-	case CHANGE_ROUTES:
-	case CHANGE_LIMITS:
-	case CHANGE_PATH_MANAGER:
-	case CHANGE_SNAPSHOT_FAILED:
-		break;
-	}
-	return NULL; /* not told */
-}
+/* What is not in it is not told. */
+static const struct event_kind kinds[] = {
+#define KIND(type, name, members) [CHANGE_##type] = {name, members},
+	EVENTS(KIND)};
 
-static bool is_interface_event(enum change_type type)
+static struct event_kind kind_of(const struct change *change)
 {
-	return type >= CHANGE_INTERFACE_ADDED && type <= CHANGE_LOCAL_REMOVED;
-}
-
-static bool is_endpoint_event(enum change_type type)
-{
-	return type >= CHANGE_ENDPOINT_ADDED && type <= CHANGE_ENDPOINT_REMOVED;
+	return change->type < sizeof(kinds) / sizeof(*kinds) ? kinds[change->type]
+							     : (struct event_kind){0};
 }
 
 static uint64_t wall_clock_us(void)
@@ -112,7 +58,7 @@ void bus_on_change(struct bus *bus, const struct change *change)
 		bus->measuring = false;
 		bus_kick(bus);
 	}
-	if (!bus->ring || !event_name(change->type))
+	if (!bus->ring || !kind_of(change).name)
 		return;
 	if (change->type == CHANGE_RESYNCED && !change->after_loss)
 		return; /* routine */
@@ -133,7 +79,7 @@ static void append_link(struct writer *writer, const struct bus *bus, const stru
 	if (!found)
 		return;
 	interface = *found;
-	if (change->type >= CHANGE_LOCAL_ADDED) {
+	if (kind_of(change).members & EVENT_HAS_LOCAL) {
 		local = model_changed_local(model, change);
 		local.interface = &interface;
 		interface.locals = &local;
@@ -164,14 +110,15 @@ static void append_endpoint(struct writer *writer, const struct bus *bus,
 
 static void append_extras(struct writer *writer, const struct bus *bus, const struct change *change)
 {
+	unsigned int members = kind_of(change).members;
 	const char *kind = snapshot_name(change->snapshot);
 
 	writer_open(writer, 'a', "{sv}");
-	if (is_interface_event(change->type))
+	if (members & EVENT_HAS_INTERFACE)
 		append_link(writer, bus, change);
-	else if (is_endpoint_event(change->type))
+	if (members & EVENT_HAS_ENDPOINT)
 		append_endpoint(writer, bus, change);
-	else if (change->type == CHANGE_LOST || change->type == CHANGE_RESYNCED)
+	if (members & EVENT_HAS_WHAT)
 		/* No kind: not the kernel's events were lost, but ours. */
 		writer_extra(writer, "what", "s", kind ? kind : "monitor");
 	writer_close(writer);
@@ -180,7 +127,8 @@ static void append_extras(struct writer *writer, const struct bus *bus, const st
 /* Where the thing stands in its listing. */
 static uint64_t position(const struct change *change)
 {
-	return is_interface_event(change->type) ? change->ifindex : change->connection_serial;
+	return kind_of(change).members & EVENT_HAS_INTERFACE ? change->ifindex
+							     : change->connection_serial;
 }
 
 static void append_event(struct writer *writer, const struct bus *bus,
@@ -192,8 +140,8 @@ static void append_event(struct writer *writer, const struct bus *bus,
 				.reset_reason = change->reset_reason};
 	char error[128];
 
-	writer_append(writer, "tstus", remembered->time_us, event_name(change->type),
-		      position(change), change->token, side_name(change->side));
+	writer_append(writer, "tstus", remembered->time_us, kind_of(change).name, position(change),
+		      change->token, side_name(change->side));
 	bus_append_addr(writer, &change->local);
 	bus_append_addr(writer, &change->remote);
 	writer_append(writer, "yybb", change->local_id, change->remote_id, change->backup,
