@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "argument.h"
-#include "backend.h"
+#include "lone.h"
 #include "json.h"
 #include "print.h"
 
@@ -78,8 +78,8 @@ int ctl_endpoint_add(struct ctl *ctl, int n_args, char **args)
 		code = ctl_usage("\"port\" goes with \"signal\" only");
 	request.flags = flags.words;
 	if (code == EXIT_DONE)
-		code = backend_connect(ctl, false);
-	return code ? code : ctl_result(ctl, backend_endpoint_add(ctl, &request));
+		code = lone_connect(ctl, false);
+	return code ? code : ctl_result(ctl, mptcpctl_endpoint_add(ctl->client, &request));
 }
 
 /* ---- change and delete ---- */
@@ -130,11 +130,11 @@ int ctl_endpoint_change(struct ctl *ctl, int n_args, char **args)
 		code = ctl_usage("nothing to change, expected backup, nobackup, fullmesh or "
 				 "nofullmesh");
 	if (code == EXIT_DONE)
-		code = backend_connect(ctl, false);
+		code = lone_connect(ctl, false);
 	if (code != EXIT_DONE)
 		return code;
-	return ctl_result(ctl,
-			  backend_endpoint_change(ctl, id, &address.addr, set.words, clear.words));
+	return ctl_result(ctl, mptcpctl_endpoint_change(ctl->client, id, &address.addr, set.words,
+							clear.words));
 }
 
 int ctl_endpoint_delete(struct ctl *ctl, int n_args, char **args)
@@ -151,11 +151,12 @@ int ctl_endpoint_delete(struct ctl *ctl, int n_args, char **args)
 	if (code == EXIT_DONE && n < n_args)
 		code = ctl_usage("unexpected \"%s\"", args[n]);
 	if (code == EXIT_DONE)
-		code = backend_connect(ctl, false);
+		code = lone_connect(ctl, false);
 	if (code != EXIT_DONE)
 		return code;
-	return ctl_result(ctl, initial ? backend_endpoint_delete_initial(ctl, &address.addr)
-				       : backend_endpoint_delete(ctl, id, &address.addr));
+	return ctl_result(ctl,
+			  initial ? mptcpctl_endpoint_delete_initial(ctl->client, &address.addr)
+				  : mptcpctl_endpoint_delete(ctl->client, id, &address.addr));
 }
 
 /* ---- flush ---- */
@@ -208,15 +209,15 @@ static int count_connection(void *data, const struct mptcpctl_connection *connec
 	return 0;
 }
 
-/* Only the kernel itself may know less and flush all the same. Returns an exit code. */
+/* Without mptcpd, less may be known, and all is flushed all the same. Returns an exit code. */
 static int take_census(struct ctl *ctl, struct census *census)
 {
-	int r = backend_list_endpoints(ctl, count_endpoint, census);
+	int r = mptcpctl_list_endpoints(ctl->client, count_endpoint, census);
 
 	if (r == 0 && census->n_endpoints > 0)
-		r = backend_list_connections(ctl, count_connection, census);
+		r = mptcpctl_list_connections(ctl->client, count_connection, census);
 	census->known = r == 0;
-	return ctl->direct ? EXIT_DONE : ctl_result(ctl, r);
+	return ctl->lone ? EXIT_DONE : ctl_result(ctl, r);
 }
 
 static void print_census(const struct ctl *ctl, const struct census *census)
@@ -235,14 +236,14 @@ int ctl_endpoint_flush(struct ctl *ctl, int n_args, char **args)
 {
 	int code =
 		n_args ? ctl_usage("unexpected \"%s\": endpoint flush takes no arguments", args[0])
-		       : backend_connect(ctl, false);
+		       : lone_connect(ctl, false);
 	struct census census = {0};
 
 	if (code != EXIT_DONE)
 		return code;
 	code = take_census(ctl, &census);
 	if (code == EXIT_DONE)
-		code = ctl_result(ctl, backend_endpoint_flush(ctl));
+		code = ctl_result(ctl, mptcpctl_endpoint_flush(ctl->client));
 	if (code == EXIT_DONE)
 		print_census(ctl, &census);
 	free(census.addresses);
@@ -273,6 +274,6 @@ int ctl_limits_set(struct ctl *ctl, int n_args, char **args)
 							   : &limits.add_addr_accepted);
 	}
 	if (code == EXIT_DONE)
-		code = backend_connect(ctl, false);
-	return code ? code : ctl_result(ctl, backend_limits_set(ctl, &limits));
+		code = lone_connect(ctl, false);
+	return code ? code : ctl_result(ctl, mptcpctl_limits_set(ctl->client, &limits));
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "argument.h"
-#include "backend.h"
+#include "lone.h"
 
 /* ---- subflows ---- */
 
@@ -60,12 +60,12 @@ int ctl_subflow_add(struct ctl *ctl, int n_args, char **args)
 	if (code == EXIT_DONE)
 		code = parse_options(n_args - 3, args + 3, &request);
 	if (code == EXIT_DONE)
-		code = backend_connect(ctl, false);
+		code = lone_connect(ctl, false);
 	if (code != EXIT_DONE)
 		return code;
 	request.local = local.addr;
 	request.remote = remote.addr;
-	return ctl_result(ctl, backend_subflow_add(ctl, token, &request));
+	return ctl_result(ctl, mptcpctl_subflow_add(ctl->client, token, &request));
 }
 
 int ctl_subflow_delete(struct ctl *ctl, int n_args, char **args)
@@ -78,10 +78,11 @@ int ctl_subflow_delete(struct ctl *ctl, int n_args, char **args)
 	if (code == EXIT_DONE && n_args > 3)
 		code = ctl_usage("unexpected \"%s\"", args[3]);
 	if (code == EXIT_DONE)
-		code = backend_connect(ctl, false);
+		code = lone_connect(ctl, false);
 	if (code != EXIT_DONE)
 		return code;
-	return ctl_result(ctl, backend_subflow_delete(ctl, token, &local.addr, &remote.addr));
+	return ctl_result(ctl,
+			  mptcpctl_subflow_delete(ctl->client, token, &local.addr, &remote.addr));
 }
 
 int ctl_subflow_change(struct ctl *ctl, int n_args, char **args)
@@ -99,11 +100,11 @@ int ctl_subflow_change(struct ctl *ctl, int n_args, char **args)
 	backup = strcmp(args[3], "backup") == 0;
 	if (!backup && strcmp(args[3], "nobackup") != 0)
 		return ctl_usage("unexpected \"%s\", expected backup or nobackup", args[3]);
-	code = backend_connect(ctl, false);
+	code = lone_connect(ctl, false);
 	if (code != EXIT_DONE)
 		return code;
-	return ctl_result(ctl,
-			  backend_subflow_change(ctl, token, &local.addr, &remote.addr, backup));
+	return ctl_result(ctl, mptcpctl_subflow_change(ctl->client, token, &local.addr,
+						       &remote.addr, backup));
 }
 
 /* ---- announcements ---- */
@@ -151,10 +152,10 @@ int ctl_announce(struct ctl *ctl, int n_args, char **args)
 	if (code == EXIT_DONE && !id)
 		code = ctl_usage("an address id is missing, expected id N");
 	if (code == EXIT_DONE)
-		code = backend_connect(ctl, false);
+		code = lone_connect(ctl, false);
 	if (code != EXIT_DONE)
 		return code;
-	return ctl_result(ctl, backend_announce(ctl, token, &address.addr, id, interface));
+	return ctl_result(ctl, mptcpctl_announce(ctl->client, token, &address.addr, id, interface));
 }
 
 int ctl_withdraw(struct ctl *ctl, int n_args, char **args)
@@ -171,6 +172,6 @@ int ctl_withdraw(struct ctl *ctl, int n_args, char **args)
 	if (code == EXIT_DONE && n_args > 3)
 		code = ctl_usage("unexpected \"%s\" after the id", args[3]);
 	if (code == EXIT_DONE)
-		code = backend_connect(ctl, false);
-	return code ? code : ctl_result(ctl, backend_withdraw(ctl, token, id));
+		code = lone_connect(ctl, false);
+	return code ? code : ctl_result(ctl, mptcpctl_withdraw(ctl->client, token, id));
 }

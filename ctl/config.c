@@ -3,15 +3,14 @@
 #include "ctl.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "json.h"
+#include "lone.h"
 #include "print.h"
 
 extern char **environ;
@@ -36,29 +35,10 @@ int ctl_reload(struct ctl *ctl, int n_args, char **args)
 /* ---- check ---- */
 
 /* Have mptcpd's own code look at the files: `file`, or NULL for the default ones. */
-/* $MPTCPD, or where it is installed, or beside this program as in the tree it was built in. */
-static const char *find_mptcpd(char beside[static PATH_MAX])
-{
-	const char *named = getenv("MPTCPD");
-	ssize_t n;
-
-	if (named && *named)
-		return named;
-	if (access(MPTCPD_PROGRAM, X_OK) == 0)
-		return MPTCPD_PROGRAM;
-	n = readlink("/proc/self/exe", beside, PATH_MAX - sizeof("/../daemon/mptcpd"));
-	while (n > 0 && beside[n - 1] != '/')
-		n--;
-	if (n <= 0)
-		return MPTCPD_PROGRAM;
-	strcpy(beside + n, "../daemon/mptcpd");
-	return access(beside, X_OK) == 0 ? beside : MPTCPD_PROGRAM;
-}
-
 static int run_mptcpd(const char *file)
 {
 	char beside[PATH_MAX];
-	const char *program = find_mptcpd(beside);
+	const char *program = lone_find_program(beside);
 	const char *const words[] = {program, "--check-config", file ? "--config" : NULL, file,
 				     NULL};
 	char *argv[sizeof(words) / sizeof(*words)];

@@ -4,6 +4,7 @@
 #define CTL_CTL_H
 
 #include <mptcpctl/client.h>
+#include <sys/types.h>
 
 #include "columns.h"
 
@@ -15,12 +16,11 @@ enum exit_code {
 	EXIT_NOT_PERMITTED = 4,
 };
 
-struct direct;
 struct json_t;
 
 struct ctl {
-	struct mptcpctl *client; /* connected by ctl_connect() */
-	struct direct *direct; /* NULL, or what backend_connect() found instead */
+	struct mptcpctl *client; /* connected by ctl_connect() or lone_connect() */
+	pid_t lone; /* 0, or the private daemon that the client is connected to */
 	const char *socket; /* --socket, or NULL */
 	bool json;
 	bool terminal; /* stdout is one: headers and colour */
@@ -57,7 +57,7 @@ bool ctl_is_socket_named(const struct ctl *ctl);
 int ctl_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Say why it did not work, on stderr. Returns EXIT_FAILED. */
 int ctl_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The exit code for the result of a libmptcpctl or backend function; explains it on stderr. */
+/* The exit code for the result of a libmptcpctl function; explains it on stderr. */
 int ctl_result(struct ctl *ctl, int r);
 /* "f1aceb40" or "0xf1aceb40". 0, or -EINVAL. */
 int ctl_parse_token(const char *text, uint32_t *ret_token);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h"
+#include "lone.h"
 #include "json.h"
 #include "print.h"
 #include "text.h"
@@ -85,14 +85,14 @@ static int list_connections(struct ctl *ctl, const char *name, int n_args, char 
 		return ctl_usage("unexpected \"%s\" after the token", args[1]);
 	if (n_args && ctl_parse_token(args[0], &token) < 0)
 		return ctl_usage("\"%s\" is no token, expected hex like f1aceb40", args[0]);
-	r = backend_connect(ctl, false);
+	r = lone_connect(ctl, false);
 	if (r)
 		return r;
 	ctl_begin_array(ctl, name);
 	if (n_args)
-		r = backend_get_connection(ctl, token, on_connection, ctl);
+		r = mptcpctl_get_connection(ctl->client, token, on_connection, ctl);
 	else
-		r = backend_list_connections(ctl, on_connection, ctl);
+		r = mptcpctl_list_connections(ctl->client, on_connection, ctl);
 	return ctl_end_array(ctl, r);
 }
 
@@ -181,12 +181,12 @@ int ctl_endpoint(struct ctl *ctl, int n_args, char **args)
 	int r, code = parse_wanted_id(n_args, args, &ctl->wanted_id);
 
 	if (code == EXIT_DONE)
-		code = backend_connect(ctl, false);
+		code = lone_connect(ctl, false);
 	if (code)
 		return code;
 	begin_columns(ctl, headers, 6);
 	ctl_begin_array(ctl, "endpoints");
-	r = backend_list_endpoints(ctl, on_endpoint, ctl);
+	r = mptcpctl_list_endpoints(ctl->client, on_endpoint, ctl);
 	if (r == 0 && ctl->wanted_id && !ctl->n_found)
 		return ctl_fail("no endpoint with id %lu", ctl->wanted_id);
 	return ctl_end_array(ctl, r);
@@ -207,9 +207,9 @@ static int on_limits(void *data, const struct mptcpctl_limits *limits)
 int ctl_limits(struct ctl *ctl, int n_args, char **args)
 {
 	int code = n_args ? ctl_usage("unexpected \"%s\", expected set", args[0])
-			  : backend_connect(ctl, false);
+			  : lone_connect(ctl, false);
 
-	return code ? code : ctl_result(ctl, backend_get_limits(ctl, on_limits, ctl));
+	return code ? code : ctl_result(ctl, mptcpctl_get_limits(ctl->client, on_limits, ctl));
 }
 
 static int on_interface(void *data, const struct mptcpctl_interface *interface)

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mptcpctl: see and steer mptcpd. Options, finding the command, exit codes. */
+/* mptcpctl: see and steer mptcpd. Options, and finding the command. */
 #include "ctl.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
-#include "direct.h"
+#include "lone.h"
 #include "print.h"
 
 #define ARGS_MAX 64
@@ -22,63 +20,6 @@ struct options {
 	int n_args;
 	char *args[ARGS_MAX];
 };
-
-int ctl_usage(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	print_error(format, args);
-	va_end(args);
-	print_lines(stderr, "Try \"mptcpctl --help\".");
-	return EXIT_USAGE;
-}
-
-int ctl_fail(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	print_error(format, args);
-	va_end(args);
-	return EXIT_FAILED;
-}
-
-int ctl_result(struct ctl *ctl, int r)
-{
-	const char *words;
-
-	if (r >= 0)
-		return EXIT_DONE;
-	words = ctl->direct ? direct_error(ctl->direct) : mptcpctl_error(ctl->client);
-	ctl_fail("%s", *words ? words : strerror(-r));
-	if (r == -ENOTCONN)
-		return EXIT_NO_DAEMON;
-	return r == -EACCES ? EXIT_NOT_PERMITTED : EXIT_FAILED;
-}
-
-int ctl_connect(struct ctl *ctl)
-{
-	return ctl_result(ctl, mptcpctl_connect(ctl->client, ctl->socket));
-}
-
-bool ctl_is_socket_named(const struct ctl *ctl)
-{
-	const char *named = getenv("MPTCPCTL_SOCKET");
-
-	return ctl->socket || (named && *named);
-}
-
-int ctl_parse_token(const char *text, uint32_t *ret_token)
-{
-	const char *digits = strncasecmp(text, "0x", 2) == 0 ? text + 2 : text;
-	size_t n = strlen(digits);
-
-	if (n < 1 || n > 8 || strspn(digits, "0123456789abcdefABCDEF") != n)
-		return -EINVAL;
-	*ret_token = (uint32_t)strtoul(digits, NULL, 16);
-	return 0;
-}
 
 /* Options may stand anywhere. Returns an exit code. */
 static int parse_options(int argc, char **argv, struct options *options)
@@ -165,8 +106,7 @@ static int run(struct options *options, const struct verb *verb, int n_words)
 	ctl->colour = ctl->terminal && !(no_color && *no_color);
 	ctl->socket = options->socket;
 	code = verb->run(ctl, options->n_args - n_words, options->args + n_words);
-	direct_free(ctl->direct);
-	mptcpctl_free(ctl->client);
+	lone_end(ctl);
 	free(ctl);
 	return code;
 }

@@ -8,6 +8,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "auto.h"
+#include "log.h"
 
 /* Take the new configuration, which another process has found good, or keep the old one. */
 static int take_config(struct daemon *daemon, char **ret_text)
@@ -26,7 +27,7 @@ static int take_config(struct daemon *daemon, char **ret_text)
 		config_free(config);
 		return r;
 	}
-	daemon_log_lines(config->warnings, false);
+	log_lines(config->warnings, false);
 	guard_retain(daemon->guard, NULL, 0);
 	engine_set_rules(daemon->engine, &config->rules, loop_now_ms());
 	daemon->config = config;
@@ -63,7 +64,7 @@ static void on_tried(void *data, int r, const char *tried)
 	else
 		text = l_strdup(tried);
 	if (r < 0) {
-		daemon_log_lines(text, true);
+		log_lines(text, true);
 		l_error("the new configuration is not taken: the old one stays");
 	}
 	if (request->on_done)
@@ -132,23 +133,6 @@ static uint64_t malformed(void *data)
 	return kernel_counters(daemon->kernel)->malformed;
 }
 
-static const char *error_text(void *data)
-{
-	struct daemon *daemon = data;
-
-	return kernel_ops.error_text(daemon->kernel);
-}
-
-/* What other programs changed is to be seen at once: two short dumps. */
-static void refresh(void *data)
-{
-	struct daemon *daemon = data;
-
-	daemon->now_ms = loop_now_ms();
-	if (kernel_refresh_endpoints(daemon->kernel) == 0)
-		daemon_settle(daemon);
-}
-
 /* The settings of the policy's plugins; its matches and their names are told elsewhere. */
 static void tell_settings(void *data, const struct policy *policy, bus_setting_func each,
 			  void *each_data)
@@ -179,13 +163,13 @@ int daemon_open_door(struct daemon *daemon)
 		.check_config = check_config,
 		.set_aside = daemon_tell_asides,
 		.config = tell_config,
-		.refresh = refresh,
+		.refresh = daemon_refresh,
 		.system_bus = true,
 		.mptcp = daemon_tell_mptcp,
 		.warnings = daemon_tell_warnings,
 		.settings = tell_settings,
 		.malformed = malformed,
-		.error_text = error_text,
+		.error_text = daemon_error_text,
 		.config_file = config_file,
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What comes in, when the engine settles, start and stop. */
+/* The daemon on top: start, stop, signals, and what is looked at after each settle. */
 #include "daemon.h"
 
 #include <errno.h>
@@ -19,24 +19,10 @@
 #include "log.h"
 #include "notice.h"
 
-/* What one settle may take, so that the control socket and new events need not wait long. */
-#define BUDGET_MS 5
 /* What it opens itself: sockets, files, plugins, a file or two for a moment. */
 #define OWN_DESCRIPTORS 64
 
-/* ---- settling ---- */
-
-static void on_due(void *data)
-{
-	daemon_settle(data);
-}
-
-void daemon_settle_soon(void *data)
-{
-	struct daemon *daemon = data;
-
-	loop_put_first(&daemon->loop, &daemon->again);
-}
+/* ---- after each settle ---- */
 
 static void tell_ready(struct daemon *daemon)
 {
@@ -59,71 +45,20 @@ static void look_at_rp_filter(struct daemon *daemon)
 		kernel_ops.snapshot(daemon->kernel, SNAPSHOT_HOST);
 }
 
-void daemon_settle(struct daemon *daemon)
+static void on_settled(struct daemon *daemon, bool all)
 {
-	uint64_t now = loop_now_ms();
-	uint64_t next;
-
-	kernel_start_budget(daemon->kernel, BUDGET_MS);
-	next = engine_settle(daemon->engine, now);
-	bus_flush(daemon->bus);
 	look_at_rp_filter(daemon);
 	if (daemon->swept)
 		daemon_look_at_mptcp(daemon);
 	tell_ready(daemon);
-	if (next <= now) {
-		daemon_settle_soon(daemon);
-		return;
-	}
-	loop_set_timer(&daemon->loop, &daemon->timer, next);
-	if (daemon->ready && !daemon->all_settled) {
+	if (all && daemon->ready && !daemon->all_settled) {
 		daemon->all_settled = true;
 		guard_end_doubts(daemon->guard);
 		fdstore_settle(daemon->kernel);
 	}
 }
 
-/* ---- what comes in ---- */
-
-static void on_event(void *data, const struct event *event)
-{
-	struct daemon *daemon = data;
-
-	engine_event(daemon->engine, event, daemon->now_ms);
-}
-
-static void on_netlink(void *data, int fd, uint32_t events)
-{
-	struct daemon *daemon = data;
-	int r;
-
-	daemon->now_ms = loop_now_ms(); /* once for all: there may be hundreds of events */
-	r = kernel_dispatch(daemon->kernel, fd);
-	if (r >= 0) {
-		daemon_settle(daemon);
-		return;
-	}
-	l_error("netlink: %s; giving up, so that whoever started mptcpd can start it anew",
-		strerror(-r));
-	daemon->status = EXIT_FAILURE;
-	loop_quit(&daemon->loop);
-}
-
-static void on_change(void *data, const struct change *change)
-{
-	struct daemon *daemon = data;
-
-	daemon->host_seen |= change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_HOST;
-	daemon->connections_seen |=
-		change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_CONNECTIONS;
-	daemon->swept |=
-		change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_CONNECTIONS;
-	daemon->host_changed |= change->host;
-	if (daemon->verbose)
-		notice_log_change(change);
-	if (daemon->bus)
-		bus_on_change(daemon->bus, change);
-}
+/* ---- what comes in beside the kernel's events ---- */
 
 static void on_notice(void *data, const struct notice *notice)
 {
@@ -168,19 +103,6 @@ static int watch_signals(struct daemon *daemon)
 
 /* ---- start and stop ---- */
 
-void daemon_log_lines(const char *text, bool is_error)
-{
-	while (text && *text) {
-		int length = (int)strcspn(text, "\n");
-
-		if (is_error)
-			l_error("%.*s", length, text);
-		else
-			l_warn("%.*s", length, text);
-		text += length + (text[length] == '\n');
-	}
-}
-
 static int fail(const char *what, const char *why)
 {
 	l_error("%s: %s", what, why);
@@ -206,19 +128,6 @@ static int claim(struct daemon *daemon)
 	return EXIT_SUCCESS;
 }
 
-static int watch_kernel(struct daemon *daemon)
-{
-	int fds[KERNEL_FDS], r = 0;
-	size_t n = kernel_fds(daemon->kernel, fds);
-
-	for (size_t i = 0; i < n && r == 0; i++) {
-		daemon->netlink[i] =
-			(struct loop_source){.on_ready = on_netlink, .data = daemon, .fd = fds[i]};
-		r = loop_watch(&daemon->loop, &daemon->netlink[i], LOOP_FIRST, EPOLLIN);
-	}
-	return r;
-}
-
 /* Before anything is touched: without them what was set could not even be put back. */
 static int check_descriptors(struct daemon *daemon)
 {
@@ -240,37 +149,27 @@ static int check_descriptors(struct daemon *daemon)
 static int start(struct daemon *daemon)
 {
 	struct engine_setup setup = {
-		.rules = &daemon->config->rules,
-		.ops = &kernel_ops,
-		.observer = {.on_change = on_change,
-			     .on_notice = on_notice,
+		.observer = {.on_notice = on_notice,
 			     .on_host = daemon_on_host,
 			     .on_settled = daemon_on_settled,
-			     .on_forget = daemon_on_forget,
-			     .data = daemon},
+			     .on_forget = daemon_on_forget},
 	};
 	int r;
 	char why[256];
 
-	daemon->timer = (struct loop_timer){.on_due = on_due, .data = daemon};
-	daemon->again = (struct loop_task){.run = on_due, .data = daemon};
-	if (kernel_new(on_event, daemon, &daemon->kernel, why) < 0)
+	daemon->on_settled = on_settled;
+	if (kernel_new(daemon_on_event, daemon, &daemon->kernel, why) < 0)
 		return fail("mptcpd cannot work here", why);
 	r = daemon_apply_path_manager(daemon, &daemon->config->rules);
 	if (r < 0)
 		return fail("net.mptcp.path_manager", strerror(-r));
 	daemon->rpfilter = rpfilter_new(daemon->runtime_directory);
-	l_getrandom(&setup.seed, sizeof(setup.seed));
-	setup.kernel = daemon->kernel;
-	setup.guard = daemon->guard;
-	daemon->engine = engine_new(&setup);
-	daemon->now_ms = loop_now_ms();
-	daemon_load_state(daemon, on_event);
-	r = watch_kernel(daemon);
+	r = daemon_begin_work(daemon, &setup);
 	if (r == 0)
 		r = watch_signals(daemon);
 	if (r < 0)
 		return fail("epoll", strerror(-r));
+	daemon_load_state(daemon, daemon_on_event);
 	r = daemon_open_door(daemon);
 	if (r < 0)
 		return fail("control socket", strerror(-r));
@@ -297,10 +196,7 @@ static void stop(struct daemon *daemon)
 	config_free(daemon->config);
 	daemon_close_guard(daemon);
 	state_close(daemon->state);
-	for (size_t i = 0; i < KERNEL_FDS; i++)
-		loop_unwatch(&daemon->netlink[i]);
-	kernel_free(daemon->kernel);
-	loop_done(&daemon->loop);
+	daemon_end_work(daemon);
 	if (daemon->signals.fd >= 0)
 		close(daemon->signals.fd);
 	if (daemon->claimed)

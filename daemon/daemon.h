@@ -35,11 +35,14 @@ struct daemon {
 	struct checker *checker;
 	struct bus *bus;
 	struct rpfilter *rpfilter;
+	struct private *private; /* NULL: it is nobody's private daemon */
 	struct loop loop;
 	struct loop_source netlink[KERNEL_FDS]; /* the first one tells of connections */
 	struct loop_source signals; /* a signalfd, owned */
 	struct loop_timer timer, watchdog;
 	struct loop_task again; /* work is left, after all else had its turn */
+	/* Called after each settle, with `all` if nothing is left to be done now. */
+	void (*on_settled)(struct daemon *daemon, bool all);
 	uint64_t now_ms; /* as of what is being read now */
 	enum path_manager path_manager_before; /* UNKNOWN: not changed */
 	enum path_manager path_manager_set; /* by us; UNKNOWN: never */
@@ -51,17 +54,39 @@ struct daemon {
 	int claim, status;
 };
 
+/* ---- daemon.c: start and stop ---- */
+
 /* Run until a signal ends it. Returns the exit status. */
 int daemon_run(struct daemon *daemon);
 
-/* ---- daemon.c: the loop ---- */
+/* ---- private.c: a daemon for one client ---- */
 
+/*
+ * Answer the client at the other end of stdin, which is a socket, until it hangs up: for the kernel
+ * alone, without a configuration, changing nothing but what the client asks for. With `monitors`
+ * the kernel's events are listened to. Says on stderr why it cannot begin. Returns the exit status.
+ */
+int private_run(struct daemon *daemon, bool monitors);
+
+/* ---- work.c: the kernel's events and the engine ---- */
+
+/*
+ * Make the engine, with the observer that the caller has filled in but for on_change, and watch the
+ * kernel, which is open. 0 or -errno.
+ */
+int daemon_begin_work(struct daemon *daemon, struct engine_setup *setup);
+/* Close the kernel and the loop. After engine_free(). */
+void daemon_end_work(struct daemon *daemon);
+/* Take one fact in. `data` is the struct daemon. */
+void daemon_on_event(void *data, const struct event *event);
 /* Let the engine do what is due, and tell those who monitor. */
 void daemon_settle(struct daemon *daemon);
 /* The same, after all else that is ready had its turn. `data` is the struct daemon. */
 void daemon_settle_soon(void *data);
-/* Log a text of several lines. */
-void daemon_log_lines(const char *text, bool is_error);
+/* For struct bus_setup: ask for endpoints and limits, which others change without an event. */
+void daemon_refresh(void *data);
+/* For struct bus_setup. */
+const char *daemon_error_text(void *data);
 
 /* ---- control.c: what clients and signals ask for ---- */
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "crash.h"
+#include "log.h"
 #include "trial.h"
 
 void daemon_open_guard(struct daemon *daemon)
@@ -105,7 +106,7 @@ static int try_config(struct daemon *daemon)
 		if (r < 0)
 			l_warn("the configuration cannot be tried first: %s", strerror(-r));
 		if (r == 0 && trial.outcome != TRIAL_GOOD)
-			daemon_log_lines(trial.text, true);
+			log_lines(trial.text, true);
 		l_free(trial.text);
 		if (r == 0 && trial.outcome == TRIAL_BAD)
 			return EXIT_CONFIG;
@@ -124,11 +125,11 @@ int daemon_load_config(struct daemon *daemon)
 	if (status != EXIT_SUCCESS)
 		return status;
 	if (config_load(&daemon->config_setup, &daemon->config, &faults) < 0) {
-		daemon_log_lines(faults, true);
+		log_lines(faults, true);
 		l_free(faults);
 		return EXIT_CONFIG;
 	}
-	daemon_log_lines(daemon->config->warnings, false);
+	log_lines(daemon->config->warnings, false);
 	forget_changed(daemon);
 	log_verdict(daemon);
 	log_asides(daemon);

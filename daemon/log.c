@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "log.h"
 
+#include <ell/ell.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,4 +48,17 @@ void log_to_journal(int priority, const char *file, const char *line, const char
 	sd_journal_send("MESSAGE=%s", message, "PRIORITY=%d", priority, "SYSLOG_IDENTIFIER=mptcpd",
 			NULL);
 	free(message);
+}
+
+void log_lines(const char *text, bool is_error)
+{
+	while (text && *text) {
+		int length = (int)strcspn(text, "\n");
+
+		if (is_error)
+			l_error("%.*s", length, text);
+		else
+			l_warn("%.*s", length, text);
+		text += length + (text[length] == '\n');
+	}
 }

@@ -4,6 +4,7 @@
 #define LOG_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 /* A line of text on stderr. */
 __attribute__((format(printf, 5, 0))) void log_to_stderr(int priority, const char *file,
@@ -21,5 +22,8 @@ __attribute__((format(printf, 5, 0))) void log_to_stream(int priority, const cha
 __attribute__((format(printf, 5, 0))) void log_to_journal(int priority, const char *file,
 							  const char *line, const char *function,
 							  const char *format, va_list arguments);
+
+/* Log a text of several lines. */
+void log_lines(const char *text, bool is_error);
 
 #endif

@@ -49,6 +49,7 @@ static void print_help(void)
 	     "  --plugin-directory DIR   where plugins are (default " MPTCPD_PLUGIN_DIR ")\n"
 	     "  --check-config           read the configuration, say what is wrong with it, and "
 	     "exit\n"
+	     "  --private ask|monitor    answer the client on stdin alone: for mptcpctl\n"
 	     "  --verbose                log every change that is seen, too\n"
 	     "  --version                print the version and exit\n"
 	     "  --help                   print this and exit\n"
@@ -64,6 +65,7 @@ int main(int argc, char **argv)
 		{"runtime-directory", required_argument, NULL, 'r'},
 		{"plugin-directory", required_argument, NULL, 'p'},
 		{"check-config", no_argument, NULL, 'k'},
+		{"private", required_argument, NULL, 'P'},
 		{"verbose", no_argument, NULL, 'v'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
@@ -73,6 +75,7 @@ int main(int argc, char **argv)
 		.config_setup.plugin_directory = MPTCPD_PLUGIN_DIR,
 		.runtime_directory = "/run/mptcpd",
 	};
+	const char *private = NULL;
 	bool check = false;
 	int option;
 
@@ -89,6 +92,10 @@ int main(int argc, char **argv)
 			break;
 		case 'k':
 			check = true;
+			break;
+		case 'P':
+			private
+			= optarg;
 			break;
 		case 'v':
 			daemon.verbose = true;
@@ -109,6 +116,9 @@ int main(int argc, char **argv)
 			argv[optind]);
 		return EXIT_USAGE;
 	}
+	signal(SIGPIPE, SIG_IGN);
+	if (private)
+		return private_run(&daemon, strcmp(private, "monitor") == 0);
 	if (check)
 		return check_config(&daemon.config_setup);
 	daemon.journal = is_stderr_the_journal();
@@ -116,6 +126,5 @@ int main(int argc, char **argv)
 		l_log_set_handler(log_to_stream);
 	else
 		l_log_set_handler(log_to_stderr);
-	signal(SIGPIPE, SIG_IGN);
 	return daemon_run(&daemon);
 }

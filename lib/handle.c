@@ -142,9 +142,9 @@ static int connect_socket(const char *path)
 }
 
 /* Until both sides know who the other is. sd-bus itself would wait for a minute and a half. */
-static int await_ready(sd_bus *bus)
+static int await_ready(sd_bus *bus, uint64_t patience_us)
 {
-	uint64_t until_us = now_us() + ANSWER_US, now;
+	uint64_t until_us = now_us() + patience_us, now;
 	int r;
 
 	while ((r = sd_bus_is_ready(bus)) == 0) {
@@ -160,9 +160,10 @@ static int await_ready(sd_bus *bus)
 	return r < 0 ? r : 0;
 }
 
-static int start_private(struct mptcpctl *ctl, const char *path)
+/* Takes over the descriptor. */
+static int start_private(struct mptcpctl *ctl, int fd, uint64_t patience_us)
 {
-	int fd = connect_socket(path), r;
+	int r;
 
 	if (fd < 0)
 		return fd;
@@ -175,7 +176,7 @@ static int start_private(struct mptcpctl *ctl, const char *path)
 	}
 	ctl->system = false;
 	r = sd_bus_start(ctl->bus);
-	return r < 0 ? r : await_ready(ctl->bus);
+	return r < 0 ? r : await_ready(ctl->bus, patience_us);
 }
 
 static int start_system(struct mptcpctl *ctl)
@@ -186,7 +187,7 @@ static int start_system(struct mptcpctl *ctl)
 	if (r < 0)
 		return r;
 	ctl->system = true;
-	r = await_ready(ctl->bus);
+	r = await_ready(ctl->bus, ANSWER_US);
 	if (r >= 0)
 		r = sd_bus_set_method_call_timeout(ctl->bus, ANSWER_US);
 	if (r >= 0)
@@ -211,7 +212,7 @@ static bool is_nobody(int r)
 
 static int connect_named(struct mptcpctl *ctl, const char *path)
 {
-	int r = start_private(ctl, path);
+	int r = start_private(ctl, connect_socket(path), ANSWER_US);
 
 	if (r >= 0)
 		return 0;
@@ -250,6 +251,19 @@ MPTCPCTL_EXPORT int mptcpctl_connect(struct mptcpctl *ctl, const char *socket)
 	return handle_fail(ctl, -ENOTCONN,
 			   "no mptcpd is running (tried " DEFAULT_SOCKET " and " WIRE_NAME
 			   " on the system bus)");
+}
+
+MPTCPCTL_EXPORT int mptcpctl_connect_fd(struct mptcpctl *ctl, int fd)
+{
+	int r;
+
+	hang_up(ctl);
+	ctl->error[0] = '\0';
+	r = start_private(ctl, fd, LONG_US);
+	if (r >= 0)
+		return 0;
+	hang_up(ctl);
+	return handle_fail_call(ctl, r, NULL);
 }
 
 /* ---- calling ---- */

@@ -117,6 +117,9 @@ int engine_subflow_add(struct engine *engine, uint32_t token, const struct subfl
 	subflow->banned = false;
 	subflow->wanted_by = WANTED_BY_ADMIN;
 	r = command_create(engine, connection, subflow, now_ms);
+	/* The kernel knew the address by another id, or another one by this: now we do, too. */
+	if (r == -EINVAL && !subflow->fixed_id && subflow->has_id)
+		r = command_create(engine, connection, subflow, now_ms);
 	if (r < 0)
 		undo_add(connection, subflow, &before); /* the person was told */
 	else
@@ -199,7 +202,8 @@ int engine_announce(struct engine *engine, uint32_t token, const struct mptcpd_a
 	if (!announced)
 		return -ENOSPC;
 	/* The peer will join there: with a port of its own, somebody must listen before it does. */
-	if (addr->port && !announced->listening && model_find_local(&engine->model, addr, 0))
+	if (addr->port && !announced->listening && !engine->passive &&
+	    model_find_local(&engine->model, addr, 0))
 		announced->listening = engine->ops->listen(engine->kernel, addr, ifindex) == 0;
 	r = engine_command(engine, connection, "ANNOUNCE",
 			   engine->ops->announce(engine->kernel, token, addr, id, ifindex));

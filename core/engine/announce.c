@@ -311,7 +311,7 @@ uint64_t engine_announce_wanted(struct engine *engine, struct connection *connec
 	return repeat_due < due ? repeat_due : due;
 }
 
-void engine_learn_announced(struct engine *engine, struct connection *connection)
+bool engine_learn_announced(struct engine *engine, struct connection *connection)
 {
 	struct event_endpoint known[OWN_ADDRESSES_MAX];
 	int n = engine->ops->own_addresses(engine->kernel, connection->token, known,
@@ -328,7 +328,7 @@ void engine_learn_announced(struct engine *engine, struct connection *connection
 		if (!announced) {
 			announced = connection_add_announced(connection);
 			if (!announced)
-				return;
+				break;
 			announced->adopted = true;
 		}
 		announced->addr = known[i].addr;
@@ -337,4 +337,5 @@ void engine_learn_announced(struct engine *engine, struct connection *connection
 		announced->sent = true;
 		announced->is_local = model_find_local(&engine->model, &announced->addr, 0);
 	}
+	return n >= 0;
 }

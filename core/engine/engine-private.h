@@ -33,6 +33,7 @@ struct engine {
 	struct connection *dirty_first, *dirty_last; /* touched by an event: first */
 	struct connection
 		*walk; /* next in the walk over all after a change of the host; NULL: done */
+	bool passive; /* as of struct engine_setup */
 	bool walk_again; /* the host changed since it began */
 	bool connections_known; /* the first snapshot of connections is complete */
 	struct deadlines deadlines;
@@ -308,9 +309,9 @@ void engine_restore_limits(struct engine *engine);
 
 /*
  * What an earlier life announced, of which there is no record but the kernel's. Clears ids_unknown
- * if it could be asked.
+ * if it could be asked. Returns whether the kernel told.
  */
-void engine_learn_announced(struct engine *engine, struct connection *connection);
+bool engine_learn_announced(struct engine *engine, struct connection *connection);
 /*
  * Before a DESTROY on purpose: what was announced and led the peer there is taken back,
  * unless other subflows came of it; told again, as after any DESTROY, it would have the peer come

@@ -79,6 +79,11 @@ struct engine_setup {
 	 */
 	struct guard *guard;
 	uint64_t seed; /* of the jitter in back-off */
+	/*
+	 * Only look: engine_settle() sends no command that changes anything. What an administrator does
+	 * by hand is done once, and nothing is kept up or done again for it.
+	 */
+	bool passive;
 };
 
 struct engine_counters {
@@ -112,6 +117,12 @@ const struct model *engine_model(const struct engine *engine);
 const struct engine_counters *engine_counters(const struct engine *engine);
 /* Connections that `policy` decides for. */
 size_t engine_count_policy(const struct engine *engine, const struct policy *policy);
+/*
+ * Ask the kernel what it knows of a connection and no event tells: which path manager has it, by
+ * which links it goes, and what it announced. Returns whether the kernel told that. An engine that
+ * is not passive finds out by itself.
+ */
+bool engine_look_at(struct engine *engine, uint32_t token);
 /*
  * Have subflows measured. True: what the model has is fresh, or cannot be had fresher; fresh is a
  * quarter of a second, or twenty times as long as it takes. False: a snapshot of connections is asked

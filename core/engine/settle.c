@@ -132,7 +132,7 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		connection->ids_unknown = true;
 	if (change->host)
 		engine->host_dirty = true;
-	if (change->returned)
+	if (change->returned && !engine->passive)
 		engine->ops->link_returned(engine->kernel, change->ifindex);
 	if (change->resync)
 		want_resync(engine, change->snapshot);
@@ -253,6 +253,11 @@ static void settle_host(struct engine *engine, uint64_t now_ms)
 /* Not by routes of which it is known that they changed: those are looked at in a moment. */
 static void settle_endpoints(struct engine *engine, uint64_t now_ms)
 {
+	if (engine->passive) {
+		engine->endpoints.dirty = false;
+		engine->endpoints.due_ms = UINT64_MAX;
+		return;
+	}
 	if (!engine->host_dirty && (engine->endpoints.dirty || engine->endpoints.due_ms <= now_ms))
 		engine_reconcile_endpoints(engine, now_ms);
 }
@@ -262,6 +267,8 @@ static void settle_one(struct engine *engine, struct connection *connection, uin
 	uint64_t serial = connection->serial;
 	uint32_t token = connection->token;
 
+	if (engine->passive)
+		return;
 	engine_reconcile(engine, connection, now_ms);
 	engine->routes.mark = 0;
 	connection = model_find_connection(&engine->model, token);

@@ -72,6 +72,12 @@ static void append_measure(struct writer *writer, const struct mptcpd_measure *m
 	writer_extra(writer, "measured-ms-ago", "t", loop_now_ms() - measure->taken_ms);
 }
 
+/* Unknown, for whom no policy speaks: it may be anybody's. */
+static const char *subflow_origin(const struct bus *bus, const struct subflow *subflow)
+{
+	return bus->setup.private && !subflow->origin_known ? "" : origin_name(subflow->origin);
+}
+
 static void append_subflow(struct writer *writer, const struct bus *bus,
 			   const struct subflow *subflow)
 {
@@ -84,7 +90,7 @@ static void append_subflow(struct writer *writer, const struct bus *bus,
 	writer_append(writer, "yy", subflow->local_id, subflow->remote_id);
 	bus_append_text(writer, model_interface_name(model, subflow->ifindex));
 	writer_append(writer, "sbbbss", subflow_state_name(subflow->state), subflow->initial,
-		      subflow->backup, subflow->peer_backup, origin_name(subflow->origin),
+		      subflow->backup, subflow->peer_backup, subflow_origin(bus, subflow),
 		      subflow_error_text(subflow, error, sizeof(error)));
 	writer_open(writer, 'a', "{sv}");
 	append_measure(writer, &subflow->measure);
@@ -122,6 +128,9 @@ static void append_lists(struct writer *writer, const struct bus *bus,
 void bus_append_connection(struct writer *writer, const struct bus *bus,
 			   const struct connection *connection)
 {
+	bool private = bus->setup.private;
+	bool announced_known = !private || engine_look_at(bus->setup.engine, connection->token);
+
 	writer_open(writer, 'r', WIRE_IN_CONNECTION);
 	writer_append(writer, "usssb", connection->token, connection_state_name(connection->state),
 		      side_name(connection->side), path_manager_name(connection->path_manager),
@@ -132,6 +141,11 @@ void bus_append_connection(struct writer *writer, const struct bus *bus,
 	append_lists(writer, bus, connection);
 	writer_open(writer, 'a', "{sv}");
 	writer_extra(writer, "deny-join-id0", "b", connection->deny_join_id0);
+	if (!announced_known)
+		writer_extra(writer, "announced-unknown", "b", true);
+	/* No kernel tells what its peers announced before. */
+	if (private && connection->n_peers == 0)
+		writer_extra(writer, "peer-addresses-unknown", "b", true);
 	writer_close(writer);
 	writer_close(writer);
 }
@@ -146,11 +160,12 @@ static void append_flags(struct writer *writer, uint32_t flags)
 }
 
 /* Why not? Under the kernel's path manager an endpoint is of use only if its address leads out. */
-static enum usability judge(const struct model *model, const struct local *local)
+static enum usability judge(const struct bus *bus, const struct local *local)
 {
+	const struct model *model = engine_model(bus->setup.engine);
 	const struct interface *interface = local->interface;
 
-	if (local->usability != USABLE)
+	if (local->usability != USABLE || bus->setup.private)
 		return local->usability;
 	if (interface->usability != USABLE)
 		return interface->usability;
@@ -158,14 +173,15 @@ static enum usability judge(const struct model *model, const struct local *local
 									       : USABLE;
 }
 
-static void append_locals(struct writer *writer, const struct model *model,
+static void append_locals(struct writer *writer, const struct bus *bus,
 			  const struct interface *interface)
 {
+	const struct model *model = engine_model(bus->setup.engine);
 	char text[ADDR_TEXT_SIZE], reason[128];
 
 	writer_open(writer, 'a', WIRE_LOCAL);
 	for (const struct local *local = interface->locals; local; local = local->next) {
-		enum usability usability = judge(model, local);
+		enum usability usability = judge(bus, local);
 		const struct interface *elsewhere = NULL;
 
 		snprintf(reason, sizeof(reason), "%s", usability_text(usability));
@@ -190,7 +206,7 @@ void bus_append_interface(struct writer *writer, const struct bus *bus,
 	writer_append(writer, "ubb", interface->ifindex, interface->carrier,
 		      interface->usability == USABLE);
 	append_flags(writer, rule && rule->has_flags ? rule->flags : model->rules->endpoint_flags);
-	append_locals(writer, model, interface);
+	append_locals(writer, bus, interface);
 	writer_append(writer, "bb", interface->route_v4, interface->route_v6);
 	writer_open(writer, 'a', "{sv}");
 	writer_extra(writer, "up", "b", interface->up);
@@ -208,6 +224,27 @@ static const char *const endpoint_states[] = {
 	[ENDPOINT_HELD_OFF] = "held-off",
 };
 
+/* Who made it; nobody, if it is gone and no mptcpd remembers. */
+static const char *endpoint_owner(const struct bus *bus, const struct explain_endpoint *endpoint)
+{
+	const struct event_endpoint *is = &endpoint->is;
+
+	if (bus->setup.private &&
+	    !model_find_endpoint(engine_model(bus->setup.engine), is->id, &is->addr))
+		return "";
+	return endpoint->ours ? "mptcpd" : "other";
+}
+
+static void append_standing(struct writer *writer, const struct explain_endpoint *endpoint)
+{
+	writer_extra(writer, "state", "s", endpoint_states[endpoint->state]);
+	if (endpoint->reason)
+		writer_extra(writer, "reason", "s", endpoint->reason);
+	if (endpoint->text[0])
+		writer_extra(writer, "text", "s", endpoint->text);
+	writer_extra(writer, "needed-by", "t", (uint64_t)endpoint->needed_by);
+}
+
 void bus_append_endpoint(struct writer *writer, const struct bus *bus,
 			 const struct explain_endpoint *endpoint)
 {
@@ -219,14 +256,10 @@ void bus_append_endpoint(struct writer *writer, const struct bus *bus,
 	writer_append(writer, "ysq", is->id, addr_format_host(&is->addr, text), is->addr.port);
 	bus_append_text(writer, model_interface_name(model, is->ifindex));
 	append_flags(writer, is->flags);
-	writer_append(writer, "s", endpoint->ours ? "mptcpd" : "other");
+	writer_append(writer, "s", endpoint_owner(bus, endpoint));
 	writer_open(writer, 'a', "{sv}");
-	writer_extra(writer, "state", "s", endpoint_states[endpoint->state]);
-	if (endpoint->reason)
-		writer_extra(writer, "reason", "s", endpoint->reason);
-	if (endpoint->text[0])
-		writer_extra(writer, "text", "s", endpoint->text);
-	writer_extra(writer, "needed-by", "t", (uint64_t)endpoint->needed_by);
+	if (!bus->setup.private)
+		append_standing(writer, endpoint);
 	writer_close(writer);
 	writer_close(writer);
 }

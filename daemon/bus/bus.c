@@ -44,6 +44,8 @@ static void bury(struct bus *bus)
 			system_look_later(bus);
 		let_go(peer);
 	}
+	if (bus->setup.private && !bus->peers)
+		bus->setup.private->left(bus->setup.data);
 }
 
 static void run_task(void *data)
@@ -142,6 +144,30 @@ static int bind_socket(struct bus *bus)
 
 /* ---- all of it ---- */
 
+/* Nobody else's time is taken from it, whatever it may do. */
+static int serve_private(struct bus *bus)
+{
+	const struct bus_private *private = bus->setup.private;
+	struct peer *peer;
+	int r = peer_new(bus, private->fd, geteuid(), USER_PRIVILEGED, &peer);
+
+	if (r == 0)
+		peer->privileged = private->may_change;
+	return r;
+}
+
+static int serve(struct bus *bus)
+{
+	int r = bind_socket(bus);
+
+	if (r < 0)
+		return r;
+	start_accepting(bus);
+	if (bus->setup.system_bus)
+		system_look(bus);
+	return 0;
+}
+
 int bus_new(const struct bus_setup *setup, struct bus **ret_bus)
 {
 	struct bus *bus = l_new(struct bus, 1);
@@ -151,15 +177,12 @@ int bus_new(const struct bus_setup *setup, struct bus **ret_bus)
 	bus->vtable = bus_vtable;
 	bus->task = (struct loop_task){.run = run_task, .data = bus};
 	bus->accept_again = (struct loop_timer){.on_due = start_accepting, .data = bus};
-	bus->listen = (struct loop_source){.on_ready = on_listen, .data = bus};
-	r = bind_socket(bus);
+	bus->listen = (struct loop_source){.on_ready = on_listen, .data = bus, .fd = -1};
+	r = setup->private ? serve_private(bus) : serve(bus);
 	if (r < 0) {
 		l_free(bus);
 		return r;
 	}
-	start_accepting(bus);
-	if (setup->system_bus)
-		system_look(bus);
 	*ret_bus = bus;
 	return 0;
 }
@@ -180,8 +203,10 @@ void bus_free(struct bus *bus)
 	loop_clear_timer(&bus->pause);
 	loop_clear_timer(&bus->measure_end);
 	loop_unwatch(&bus->listen);
-	close(bus->listen.fd);
-	unlink(bus->socket_path);
+	if (bus->listen.fd >= 0) {
+		close(bus->listen.fd);
+		unlink(bus->socket_path);
+	}
 	free(bus->ring);
 	l_free(bus);
 }

@@ -42,10 +42,24 @@ struct bus_mptcp {
 typedef void (*bus_warning_func)(void *each_data, const char *reason, const char *text,
 				 const char *remedy);
 
+/*
+ * One client, for whom the bus speaks for the kernel alone: what only a path manager knows is
+ * unknown, and failures are told in the kernel's words.
+ */
+struct bus_private {
+	int fd; /* a connected stream socket, nonblocking; bus_new() takes it over */
+	bool may_change; /* false: the kernel would refuse whatever it is asked */
+	/* Why the connections are not known; NULL: they are. */
+	const char *(*untold)(void *data);
+	/* It has hung up. */
+	void (*left)(void *data);
+};
+
 /* Pointers must stay valid as long as the bus, unless said otherwise. Callbacks may be NULL. */
 struct bus_setup {
 	struct engine *engine;
 	struct loop *loop;
+	const struct bus_private *private; /* NULL, or the only client: there is no socket then */
 	const char *runtime_directory; /* claimed by claim_directory() */
 	const char *version;
 	uint64_t start_ms; /* when the daemon started, CLOCK_BOOTTIME */

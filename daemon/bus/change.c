@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
+
 /* ---- answering ---- */
 
 /* The end of every message: clients read the errno from it. */
@@ -37,7 +39,11 @@ static int answer(sd_bus_message *m, struct bus *bus, int r, const char *missing
 		return sd_bus_reply_method_return(m, "");
 	if (r == -ENOENT)
 		return sd_bus_error_set(error, WIRE_ERROR_NOT_FOUND, missing);
-	snprintf(text, sizeof(text), "%s%s%s", strerror(-r), *words ? ": " : "", words);
+	if (bus->setup.private)
+		snprintf(text, sizeof(text), "the kernel says: %s%s%s%s", strerror(-r),
+			 *words ? " (" : "", words, *words ? ")" : "");
+	else
+		snprintf(text, sizeof(text), "%s%s%s", strerror(-r), *words ? ": " : "", words);
 	return failed(error, text, r);
 }
 
@@ -45,10 +51,14 @@ static int answer(sd_bus_message *m, struct bus *bus, int r, const char *missing
 static int answer_connection(sd_bus_message *m, struct bus *bus, uint32_t token, int r,
 			     const char *missing, sd_bus_error *error)
 {
+	const char *untold =
+		bus->setup.private ? bus->setup.private->untold(bus->setup.data) : NULL;
 	char text[64];
 
 	switch (-r) {
 	case ESRCH:
+		if (untold)
+			return failed(error, untold, -EIO);
 		snprintf(text, sizeof(text), "no connection with token %x", token);
 		return answer(m, bus, -ENOENT, text, error);
 	case EPERM:
@@ -64,6 +74,18 @@ static int answer_connection(sd_bus_message *m, struct bus *bus, uint32_t token,
 }
 
 /* ---- subflows ---- */
+
+static int refuse_local(const struct bus *bus, const struct subflow_request *request,
+			sd_bus_error *error)
+{
+	const struct model *model = engine_model(bus->setup.engine);
+	char local[ADDR_TEXT_SIZE], text[128];
+
+	snprintf(text, sizeof(text), "%s is no address of %s",
+		 addr_format_host(&request->local, local),
+		 request->ifindex ? model_interface_name(model, request->ifindex) : "this host");
+	return failed(error, text, -EADDRNOTAVAIL);
+}
 
 static int add_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 {
@@ -92,6 +114,8 @@ static int add_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 				   "the local and the remote address are of different families");
 	request.flags = backup ? MPTCPD_FLAG_BACKUP : 0;
 	r = engine_subflow_add(bus->setup.engine, token, &request, loop_now_ms());
+	if (r == -EADDRNOTAVAIL && !*kernel_words(bus))
+		return refuse_local(bus, &request, error);
 	return answer_connection(m, bus, token, r, "no such subflow", error);
 }
 
@@ -174,6 +198,8 @@ static int withdraw(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 	snprintf(missing, sizeof(missing), "connection %x announces no address with id %u", token,
 		 id);
 	r = engine_withdraw(bus->setup.engine, token, id, loop_now_ms());
+	if (r == -ENOENT && bus->setup.private)
+		r = -EINVAL; /* which is what the kernel said */
 	return answer_connection(m, bus, token, r, missing, error);
 }
 

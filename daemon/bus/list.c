@@ -52,6 +52,14 @@ static uint64_t append_connections(struct writer *writer, const struct bus *bus,
 	return connection ? last : 0;
 }
 
+/* 0, or the answer where the kernel did not tell its connections. */
+static int check_connections(const struct bus *bus, sd_bus_error *error)
+{
+	const char *why = bus->setup.private ? bus->setup.private->untold(bus->setup.data) : NULL;
+
+	return why ? sd_bus_error_set(error, WIRE_ERROR_FAILED, why) : 0;
+}
+
 int bus_method_connection(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct peer *peer = data;
@@ -60,6 +68,8 @@ int bus_method_connection(sd_bus_message *m, void *data, sd_bus_error *error)
 	uint32_t token;
 	int r = sd_bus_message_read(m, "u", &token);
 
+	if (r >= 0)
+		r = check_connections(peer->bus, error);
 	if (r < 0)
 		return r;
 	if (peer_hold(peer, m, bus_method_connection))
@@ -150,6 +160,8 @@ int bus_method_connections(sd_bus_message *m, void *data, sd_bus_error *error)
 	uint32_t max;
 	int r = read_page(m, &cursor, &max);
 
+	if (r >= 0)
+		r = check_connections(peer->bus, error);
 	if (r < 0)
 		return r;
 	if (cursor == 0 && peer_hold(peer, m, bus_method_connections))

@@ -37,6 +37,8 @@ static int refuse(sd_bus_error *error, const char *text)
 
 static const char only_root[] = "only root and the user that runs mptcpd may change this";
 
+static const char no_capability[] = "not permitted: without mptcpd this takes CAP_NET_ADMIN";
+
 static int refuse_more(sd_bus_error *error)
 {
 	return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
@@ -218,5 +220,7 @@ int bus_method_change(sd_bus_message *m, void *data, sd_bus_error *error)
 
 	if (peer->system)
 		return bus_ask_caller(peer, m, decide, error);
-	return peer->privileged ? bus_change_run(m, peer->bus, error) : refuse(error, only_root);
+	if (peer->privileged)
+		return bus_change_run(m, peer->bus, error);
+	return refuse(error, peer->bus->setup.private ? no_capability : only_root);
 }

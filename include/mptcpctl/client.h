@@ -58,6 +58,11 @@ void mptcpctl_free(struct mptcpctl *ctl);
  * to org.mptcpd1 on the system bus. -ENOTCONN: nobody is there; -EACCES: no access to the socket.
  */
 int mptcpctl_connect(struct mptcpctl *ctl, const char *socket);
+/*
+ * Connect by a stream socket that the caller has connected already, and which belongs to the handle
+ * from now on, whatever this returns. Whoever serves it may take half a minute to begin.
+ */
+int mptcpctl_connect_fd(struct mptcpctl *ctl, int fd);
 /* What went wrong in the last call that failed, in words; "" if none did. Lives until the next call. */
 const char *mptcpctl_error(const struct mptcpctl *ctl);
 

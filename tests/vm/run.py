@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("MPTCPD_BUILD", ROOT / "build")).resolve()
 SLOW = os.environ.get("MPTCPD_SLOW", "10")
 NETNS = ROOT / "tests/netns"
-SCRIPTS = ("harness", "main", "links", "standing", "restart", "direct", "endpoints", "life", "hand",
+SCRIPTS = ("harness", "main", "links", "standing", "restart", "direct", "private", "endpoints", "life", "hand",
            "peer", "twins", "temporary", "truth")
 PROGRAMS = ("test-kernel", "test-connection")
 BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "tests/netns/traffic", "tests/netns/storm", "tests/netns/forbid.so",

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The work itself: what the kernel tells goes into the engine, and the engine settles. */
+#include "daemon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "notice.h"
+
+/* What one settle may take, so that the control socket and new events need not wait long. */
+#define BUDGET_MS 5
+
+/* ---- settling ---- */
+
+static void on_due(void *data)
+{
+	daemon_settle(data);
+}
+
+void daemon_settle_soon(void *data)
+{
+	struct daemon *daemon = data;
+
+	loop_put_first(&daemon->loop, &daemon->again);
+}
+
+void daemon_settle(struct daemon *daemon)
+{
+	uint64_t now = loop_now_ms();
+	uint64_t next;
+
+	kernel_start_budget(daemon->kernel, BUDGET_MS);
+	next = engine_settle(daemon->engine, now);
+	if (daemon->bus)
+		bus_flush(daemon->bus);
+	daemon->on_settled(daemon, next > now);
+	if (next <= now)
+		daemon_settle_soon(daemon);
+	else
+		loop_set_timer(&daemon->loop, &daemon->timer, next);
+}
+
+/* ---- what comes in ---- */
+
+void daemon_on_event(void *data, const struct event *event)
+{
+	struct daemon *daemon = data;
+
+	engine_event(daemon->engine, event, daemon->now_ms);
+}
+
+static void on_netlink(void *data, int fd, uint32_t events)
+{
+	struct daemon *daemon = data;
+	int r;
+
+	daemon->now_ms = loop_now_ms(); /* once for all: there may be hundreds of events */
+	r = kernel_dispatch(daemon->kernel, fd);
+	if (r >= 0) {
+		daemon_settle(daemon);
+		return;
+	}
+	l_error("netlink: %s; giving up, so that whoever started mptcpd can start it anew",
+		strerror(-r));
+	daemon->status = EXIT_FAILURE;
+	loop_quit(&daemon->loop);
+}
+
+static void on_change(void *data, const struct change *change)
+{
+	struct daemon *daemon = data;
+
+	daemon->host_seen |= change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_HOST;
+	daemon->connections_seen |=
+		change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_CONNECTIONS;
+	daemon->swept |=
+		change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_CONNECTIONS;
+	daemon->host_changed |= change->host;
+	if (daemon->verbose)
+		notice_log_change(change);
+	if (daemon->bus)
+		bus_on_change(daemon->bus, change);
+}
+
+void daemon_refresh(void *data)
+{
+	struct daemon *daemon = data;
+
+	daemon->now_ms = loop_now_ms();
+	if (kernel_refresh_endpoints(daemon->kernel) == 0)
+		daemon_settle(daemon);
+}
+
+const char *daemon_error_text(void *data)
+{
+	struct daemon *daemon = data;
+
+	return kernel_ops.error_text(daemon->kernel);
+}
+
+/* ---- the beginning ---- */
+
+static int watch_kernel(struct daemon *daemon)
+{
+	int fds[KERNEL_FDS], r = 0;
+	size_t n = kernel_fds(daemon->kernel, fds);
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		daemon->netlink[i] =
+			(struct loop_source){.on_ready = on_netlink, .data = daemon, .fd = fds[i]};
+		r = loop_watch(&daemon->loop, &daemon->netlink[i], LOOP_FIRST, EPOLLIN);
+	}
+	return r;
+}
+
+int daemon_begin_work(struct daemon *daemon, struct engine_setup *setup)
+{
+	daemon->timer = (struct loop_timer){.on_due = on_due, .data = daemon};
+	daemon->again = (struct loop_task){.run = on_due, .data = daemon};
+	l_getrandom(&setup->seed, sizeof(setup->seed));
+	setup->rules = &daemon->config->rules;
+	setup->ops = &kernel_ops;
+	setup->kernel = daemon->kernel;
+	setup->guard = daemon->guard;
+	setup->observer.on_change = on_change;
+	setup->observer.data = daemon;
+	daemon->engine = engine_new(setup);
+	daemon->now_ms = loop_now_ms();
+	return watch_kernel(daemon);
+}
+
+void daemon_end_work(struct daemon *daemon)
+{
+	for (size_t i = 0; i < KERNEL_FDS; i++)
+		loop_unwatch(&daemon->netlink[i]);
+	kernel_free(daemon->kernel);
+	loop_done(&daemon->loop);
+}
