@@ -74,7 +74,7 @@ static void print_overview(void)
 		"See and steer mptcpd, the Multipath TCP path manager. Without a command: status.\n"
 		"Where no mptcpd runs and no socket is named, connection, subflow, announce, "
 		"withdraw,\n"
-		"endpoint, limits and monitor work on the kernel directly.\n\n"
+		"endpoint, limits and monitor work on the kernel all the same.\n\n"
 		"Commands:");
 	for (size_t i = 0; i < n_verbs; i++) {
 		print_line("  %s%s%s", verbs[i].name, *verbs[i].arguments ? " " : "",

@@ -86,7 +86,7 @@ struct mptcpctl_subflow {
 	uint8_t local_id, remote_id;
 	const char *interface; /* or NULL: not known */
 	const char *state; /* "pending", "established", "closing" */
-	const char *origin; /* "application", "policy", "peer", "admin" */
+	const char *origin; /* "application", "policy", "peer", "admin", or NULL: not known */
 	const char *error; /* or NULL */
 	bool initial, backup, peer_backup;
 	bool measured; /* the following are known */

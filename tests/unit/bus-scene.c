@@ -67,6 +67,12 @@ static int on_probe(void *kernel, uint32_t token)
 	return PROBE_USERSPACE;
 }
 
+static int on_own_addresses(void *kernel, uint32_t token, struct event_endpoint *ret_endpoints,
+			    size_t room)
+{
+	return -EOPNOTSUPP; /* as before Linux 6.9 */
+}
+
 static int on_route(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
 		    const struct mptcpd_addr *remote, uint32_t mark)
 {
@@ -165,6 +171,7 @@ static const struct kernel_ops ops = {
 	.announce = on_announce,
 	.withdraw = on_withdraw,
 	.probe = on_probe,
+	.own_addresses = on_own_addresses,
 	.route = on_route,
 	.egress = on_egress,
 	.marks_matter = on_marks_matter,

@@ -30,6 +30,7 @@ void scene_start(struct scene *scene)
 		.observer = {.on_change = on_change, .on_notice = on_notice, .data = scene},
 		.guard = &scene->guard,
 		.seed = 1,
+		.passive = scene->passive,
 	});
 }
 

@@ -21,6 +21,7 @@ struct scene {
 	size_t n_disbelieved; /* and announcements of peers refused */
 	size_t n_changes[CHANGE_RESYNCED + 1];
 	unsigned int n_asked; /* by scene_ask() */
+	bool passive; /* the engine that is made next */
 };
 
 /* Three links, "eth1" to "eth3", addresses 10.0.1.1 to 10.0.3.1, and an engine that knows them. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Announcements, endpoints, limits and the configuration, through libmptcpctl and the bus. */
 #include <errno.h>
+#include <fcntl.h>
 #include <mptcpctl/client.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -71,6 +73,25 @@ static void client_announces(struct scene *scene)
 	g_assert_cmpint(mptcpctl_withdraw(ctl, 1, 9), ==, 0);
 	g_assert_cmpuint(scene->withdrawn_id, ==, 9);
 	mptcpctl_free(ctl);
+}
+
+static void client_asks_for_what_is_not_ours(struct scene *scene)
+{
+	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl_subflow_request request = {.local = {"10.7.7.7", 0},
+						   .remote = {"10.9.0.1", 80}};
+
+	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &request), ==, -EADDRNOTAVAIL);
+	expect_words(ctl, "10.7.7.7 is no address of this host");
+	request.interface = "eth2";
+	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &request), ==, -EADDRNOTAVAIL);
+	expect_words(ctl, "10.7.7.7 is no address of eth2");
+	mptcpctl_free(ctl);
+}
+
+static void test_not_ours(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_asks_for_what_is_not_ours);
 }
 
 static void test_announce(struct scene **scene, gconstpointer data)
@@ -289,12 +310,121 @@ static void test_refused(struct scene **scene, gconstpointer data)
 	scene_run(*scene, client_is_refused);
 }
 
+/* ---- the only client of a private daemon ---- */
+
+static struct {
+	const char *untold;
+	bool has_left;
+	int fds[2];
+} private;
+
+static const char *untold(void *data)
+{
+	return private.untold;
+}
+
+static void on_left(void *data)
+{
+	private.has_left = true;
+}
+
+static int never(void *data, const struct mptcpctl_connection *connection)
+{
+	g_assert_not_reached();
+}
+
+static int expect_unknown(void *data, const struct mptcpctl_connection *connection)
+{
+	g_assert_true(connection->announced_unknown);
+	g_assert_true(connection->peer_addresses_unknown);
+	return 0;
+}
+
+static int expect_no_state(void *data, const struct mptcpctl_endpoint *endpoint)
+{
+	g_assert_null(endpoint->state);
+	g_assert_cmpstr(endpoint->owner, ==, "other");
+	return 0;
+}
+
+static void client_is_alone(struct scene *scene)
+{
+	const struct mptcpctl_limits limits = {3, 4};
+	const struct mptcpctl_addr local = {"10.0.0.1", 1}, remote = {"10.9.0.1", 80};
+	struct mptcpctl *ctl;
+
+	g_assert_cmpint(mptcpctl_new(&ctl), ==, 0);
+	g_assert_cmpint(mptcpctl_connect_fd(ctl, private.fds[0]), ==, 0);
+	g_assert_cmpint(mptcpctl_list_connections(ctl, expect_unknown, NULL), ==, 0);
+	g_assert_cmpint(mptcpctl_list_endpoints(ctl, expect_no_state, NULL), ==, 0);
+	private.untold = "the kernel keeps them to itself";
+	g_assert_cmpint(mptcpctl_list_connections(ctl, never, NULL), ==, -EIO);
+	g_assert_cmpstr(mptcpctl_error(ctl), ==, private.untold);
+	g_assert_cmpint(mptcpctl_get_connection(ctl, 1, never, NULL), ==, -EIO);
+	g_assert_cmpint(mptcpctl_subflow_delete(ctl, 99, &local, &remote), ==, -EIO);
+	g_assert_cmpstr(mptcpctl_error(ctl), ==, private.untold);
+	scene->next_error = -EINVAL;
+	g_assert_cmpint(mptcpctl_limits_set(ctl, &limits), ==, -EINVAL);
+	expect_words(ctl, "the kernel says: Invalid argument");
+	mptcpctl_free(ctl);
+}
+
+static void client_may_not(struct scene *scene)
+{
+	const struct mptcpctl_limits limits = {3, 4};
+	struct mptcpctl *ctl;
+
+	g_assert_cmpint(mptcpctl_new(&ctl), ==, 0);
+	g_assert_cmpint(mptcpctl_connect_fd(ctl, private.fds[0]), ==, 0);
+	g_assert_cmpint(mptcpctl_limits_set(ctl, &limits), ==, -EACCES);
+	expect_words(ctl, "CAP_NET_ADMIN");
+	g_assert_cmpint(mptcpctl_list_endpoints(ctl, expect_no_state, NULL), ==, 0);
+	mptcpctl_free(ctl);
+}
+
+static const char *no_words(void *data)
+{
+	return "";
+}
+
+static void run_private(struct scene *scene, bool may_change, void (*client)(struct scene *scene))
+{
+	struct bus_private door = {.may_change = may_change, .untold = untold, .left = on_left};
+	struct bus_setup setup = {
+		.engine = scene->engine,
+		.loop = &scene->loop,
+		.version = "1.2.3",
+		.private = &door,
+		.data = scene,
+		.error_text = no_words,
+	};
+	struct bus *bus;
+
+	memset(&private, 0, sizeof(private));
+	g_assert_no_errno(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, private.fds));
+	g_assert_no_errno(fcntl(private.fds[1], F_SETFL, O_NONBLOCK));
+	door.fd = private.fds[1];
+	g_assert_cmpint(bus_new(&setup, &bus), ==, 0);
+	scene_run(scene, client);
+	while (!private.has_left)
+		g_assert_cmpint(loop_turn(&scene->loop), ==, 0);
+	bus_free(bus);
+}
+
+static void test_private(struct scene **scene, gconstpointer data)
+{
+	run_private(*scene, true, client_is_alone);
+	run_private(*scene, false, client_may_not);
+}
+
 #define ADD(path, test) g_test_add(path, struct scene *, NULL, set_up, test, tear_down)
 
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	ADD("/bus/announce/announces-withdraws-and-words-errors", test_announce);
+	ADD("/bus/private/tells-what-the-kernel-tells-and-that-its-client-left", test_private);
+	ADD("/bus/subflow/an-address-that-is-not-ours-is-named", test_not_ours);
 	ADD("/bus/endpoint/add-says-all-of-it", test_endpoint_add);
 	ADD("/bus/endpoint/change-leaves-what-is-not-named", test_endpoint_change);
 	ADD("/bus/endpoint/flush-and-limits", test_flush);

@@ -64,6 +64,66 @@ static void recovers_from_loss(struct scene *scene, gconstpointer data)
 	g_assert_cmpuint(engine_counters(scene->engine)->resyncs, >, 0);
 }
 
+/* Whatever happens, and however much there is that another one would do. */
+static void passive_one_only_looks(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = scene_meshed(scene);
+	size_t n_commands;
+
+	scene->passive = true;
+	scene_start(scene);
+	scene_later(scene, 100);
+	n_commands = scene->fake->n_commands;
+	g_assert_cmpuint(scene_connection(scene)->n_subflows, ==, 3);
+	fake_announced(scene->fake, SCENE_TOKEN, 3, "10.9.0.2:5000");
+	fake_link(scene->fake, 2, "eth2", true, false);
+	fake_address_gone(scene->fake, 3, "10.0.3.1");
+	fake_endpoint(scene->fake, 7, "10.0.1.1", MPTCPD_FLAG_SUBFLOW, 1);
+	scene_later(scene, 1000);
+	fake_link(scene->fake, 2, "eth2", true, true);
+	for (int i = 0; i < 40; i++)
+		scene_later(scene, 1000);
+	g_assert_cmpuint(scene->fake->n_commands, ==, n_commands);
+	g_assert_cmpuint(scene->fake->n_returned, ==, 0);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 3);
+	/* It still finds a silent end, and goes to sleep between its looks. */
+	g_assert_cmpuint(scene_run(scene), >, scene->now_ms);
+	fake_close(scene->fake, SCENE_TOKEN, true);
+	scene_later(scene, 31000);
+	g_assert_null(scene_connection(scene));
+}
+
+static void passive_one_acts_by_hand(struct scene *scene, gconstpointer data)
+{
+	const struct subflow_request request = {
+		.local = fake_addr("10.0.2.1"),
+		.remote = fake_addr(SCENE_SERVER),
+	};
+	const struct mptcpd_addr announced = fake_addr("10.0.3.1:4000");
+	struct fake_connection *fake = fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_CLIENT,
+						    "10.0.1.1:1000", SCENE_SERVER);
+
+	fake->established = true;
+	scene->passive = true;
+	scene_start(scene);
+	scene_later(scene, 100);
+	g_assert_cmpint(scene_connection(scene)->path_manager, ==, PATH_MANAGER_UNKNOWN);
+	engine_look_at(scene->engine, SCENE_TOKEN);
+	g_assert_cmpint(scene_connection(scene)->path_manager, ==, PATH_MANAGER_USERSPACE);
+	g_assert_false(engine_look_at(scene->engine, SCENE_TOKEN + 1));
+	g_assert_cmpint(engine_subflow_add(scene->engine, SCENE_TOKEN, &request, scene->now_ms), ==,
+			0);
+	fake_answer(scene->fake, ECONNREFUSED);
+	g_assert_cmpint(engine_announce(scene->engine, SCENE_TOKEN, &announced, 9, 3,
+					scene->now_ms),
+			==, 0);
+	for (int i = 0; i < 40; i++)
+		scene_later(scene, 1000);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 1);
+	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 1);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
+}
+
 static void ignores_unknown_tokens(struct scene *scene, gconstpointer data)
 {
 	static const enum event_type types[] = {EVENT_CONNECTION_CLOSED, EVENT_SUBFLOW_CLOSED,
@@ -308,6 +368,8 @@ int main(int argc, char **argv)
 	ADD("truth/forgets-what-a-command-shows-gone", forgets_what_a_command_shows_gone);
 	ADD("truth/finds-silent-ends", finds_silent_ends);
 	ADD("truth/adopts", adopts);
+	ADD("truth/passive-one-only-looks", passive_one_only_looks);
+	ADD("truth/passive-one-acts-by-hand", passive_one_acts_by_hand);
 	ADD("truth/recovers-from-loss", recovers_from_loss);
 	ADD("truth/ignores-unknown-tokens", ignores_unknown_tokens);
 	ADD("truth/learns-what-was-announced", learns_what_was_announced);
