@@ -6,6 +6,7 @@ run.py [WORD…]: only suites whose name contains a word, and only the plain bui
 With CI=true a kernel test that skips counts as failed: there the kernel must be testable.
 """
 
+import concurrent.futures
 import dataclasses
 import json
 import os
@@ -19,6 +20,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 KERNEL_SUITES = {"netns", "service", "vm"}
 BUILT_ONCE = {"layers"}  # says nothing new about a build with sanitizers
+AT_ONCE = max(2, os.cpu_count())  # so many tests, of those that may run beside others
 CI = os.environ.get("CI", "") not in ("", "0", "false")
 
 # directory: (compiler, what it is for, meson options)
@@ -27,6 +29,7 @@ BUILDS = {
     "build-clang": ("clang", "clang, warnings are errors", []),
     "build-san": ("gcc", "gcc, address and undefined-behaviour sanitizers",
                   ["-Db_sanitize=address,undefined", "-Db_lundef=false"]),
+    "build-coverage": ("gcc", "gcc, counting what runs", ["-Db_coverage=true"]),
 }
 SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1",
@@ -145,35 +148,39 @@ def test_name(test):
 
 
 def run_suite_member(test, environment):
+    """Run it and say how it went, in one piece: others may be running."""
     begin = time.monotonic()
     code, out, err = run_test(test, environment)
     result, remarks = count_tap(out, code) if test["protocol"] == "tap" else count_exit(code)
     if CI and suites_of(test) & KERNEL_SUITES and result.skipped:
         remarks.append("a kernel test must not skip in CI")
         result = Result(result.passed, result.failed + result.skipped, 0)
-    say(f"test   {test_name(test)}: {result} ({time.monotonic() - begin:.1f} s)")
-    for remark in remarks:
-        say(f"       {remark}")
+    lines = [f"test   {test_name(test)}: {result} ({time.monotonic() - begin:.1f} s)"]
+    lines += [f"       {remark}" for remark in remarks]
     if result.failed:
-        for line in (out + err).splitlines()[-200:]:
-            say(f"       | {line}")
+        lines += [f"       | {line}" for line in (out + err).splitlines()[-200:]]
+    say("\n".join(lines))
     return result
 
 
 def run_tests(directory, words, environment=None, leave_out=frozenset()):
-    """All tests of a build but some suites; those that want the machine for themselves last."""
+    """All tests of a build but some suites: a few at a time, then those that want to be alone."""
     total = Result()
     code, text = command(["meson", "introspect", "--tests", directory])
     if code != 0:
         say(text)
         return Result(failed=1)
-    tests = json.loads(text[text.index("["):])
-    tests.sort(key=lambda test: not test["is_parallel"])
-    for test in tests:
+    chosen = []
+    for test in json.loads(text[text.index("["):]):
         name = test_name(test)
         test["workdir"] = test["workdir"] or ROOT / directory  # as `meson test` does
         if not suites_of(test) & leave_out and (not words or any(word in name for word in words)):
-            total.add(run_suite_member(test, environment or {}))
+            chosen.append(test)
+    for alone in (False, True):
+        with concurrent.futures.ThreadPoolExecutor(1 if alone else AT_ONCE) as pool:
+            for result in pool.map(lambda test: run_suite_member(test, environment or {}),
+                                   [test for test in chosen if test["is_parallel"] != alone]):
+                total.add(result)
     return total
 
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The runner must not be fooled into a better result than there was."""
 
+import json
+import tempfile
+
 import run
 import tap
 from run import Result, count_exit, count_tap
@@ -59,6 +62,30 @@ def missing():
     test = {"workdir": None, "env": {}, "timeout": 10, "cmd": ["/nonexistent/program"]}
     code, out, _ = run.run_test(test, {})
     counts(out, code, 0, 1)
+
+
+def run_scripts(directory, scripts, is_parallel):
+    """Run one test a shell script, as if meson had told of them; how many passed and failed."""
+    tests = [{"suite": ["mptcpd:unit"], "name": str(number), "protocol": "exitcode", "env": {},
+              "workdir": directory, "timeout": 10, "is_parallel": is_parallel,
+              "cmd": ["sh", "-c", script]} for number, script in enumerate(scripts)]
+    was = run.command, run.say
+    try:
+        run.say = lambda _text="": None
+        run.command = lambda argv: (0, json.dumps(tests))
+        return run.run_tests(directory, [])
+    finally:
+        run.command, run.say = was
+
+
+@tap.test("/run/parallel/two-at-a-time-unless-they-want-to-be-alone")
+def at_once():
+    with tempfile.TemporaryDirectory() as directory:
+        meet = "touch {}; until [ -e {} ]; do :; done"
+        tap.equal(run_scripts(directory, [meet.format("a", "b"), meet.format("b", "a")], True),
+                  Result(2), "two that wait for each other")
+        alone = "mkdir alone && seq 100000 | tail -n 1 && rmdir alone"
+        tap.equal(run_scripts(directory, [alone] * 4, False), Result(4), "four that are alone")
 
 
 if __name__ == "__main__":
