@@ -162,7 +162,7 @@ struct event_saved_announced {
 
 /* Bytes [offset, offset + n) of a policy's memory. */
 struct event_saved_memory {
-	uint64_t layout; /* saved_layout() of the policy whose they are */
+	uint64_t layout; /* policy_memory_layout() of the policy whose they are */
 	uint32_t offset, size; /* size: of all of it */
 	uint8_t n;
 	uint8_t bytes[64];

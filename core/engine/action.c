@@ -31,7 +31,7 @@ static struct subflow *find_subflow(struct connection *connection, const struct 
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		struct subflow *subflow = &connection->subflows[i];
 
-		if (subflow->gone || !addr_equal_host(&subflow->local, local) ||
+		if (!addr_equal_host(&subflow->local, local) ||
 		    !addr_equal_host(&subflow->remote, remote))
 			continue;
 		if ((local->port && local->port != subflow->local.port) ||
@@ -56,7 +56,7 @@ static struct subflow *find_or_add(const struct model *model, struct connection 
 
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		subflow = &connection->subflows[i];
-		if (subflow->gone || subflow->asked_port != request->local.port ||
+		if (subflow->asked_port != request->local.port ||
 		    !addr_equal_host(&subflow->local, &request->local) ||
 		    !addr_equal(&subflow->remote, &request->remote) ||
 		    (subflow->ifindex != ifindex &&
@@ -149,7 +149,6 @@ int engine_subflow_delete(struct engine *engine, uint32_t token, const struct mp
 			return r;
 	}
 	subflow->wanted_by = WANTED_BY_NONE;
-	subflow->gone = false;
 	subflow->banned = true;
 	engine_mark_dirty(engine, connection);
 	engine_settled(engine, connection);
@@ -236,7 +235,7 @@ static void ban_subflows(struct connection *connection, uint8_t id)
 				? subflow->local_id == id
 				: id == 0 && addr_equal_host(&subflow->local, &connection->local);
 
-		if (is_of_id && !subflow->gone && subflow->origin != MPTCPD_ORIGIN_PEER)
+		if (is_of_id && subflow->origin != MPTCPD_ORIGIN_PEER)
 			subflow->banned = true;
 	}
 }

@@ -128,7 +128,7 @@ static bool is_needed(const struct connection *connection, const struct announce
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		const struct subflow *subflow = &connection->subflows[i];
 
-		if (subflow->gone || subflow->state != SUBFLOW_ESTABLISHED)
+		if (subflow->state != SUBFLOW_ESTABLISHED)
 			continue;
 		if (is_at(subflow, announced))
 			is_used = true;

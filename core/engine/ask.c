@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Who decides for a connection, and what plugins want when they are asked. */
 #include "engine-private.h"
-#include "saved.h"
+#include "policy-memory.h"
 
 /* A plugin is not asked again sooner than after this. */
 #define ASK_MIN_MS 10
@@ -60,7 +60,7 @@ void ask_find_policy(struct engine *engine, struct connection *connection)
 	if (connection->set_aside)
 		connection->policy = NULL;
 	engine_count(engine, connection->policy, 1);
-	saved_take_memory(connection);
+	policy_memory_take(connection);
 }
 
 /* ---- what they want ---- */
@@ -102,9 +102,8 @@ void ask_paths(struct engine *engine, struct connection *connection)
 		if (!plugin->plugin->plan_paths)
 			continue;
 		engine->plan.plugin = (uint8_t)i;
-		seen.memory = connection->memory
-				      ? (uint8_t *)connection->memory + plugin->memory_offset
-				      : NULL;
+		seen.memory = connection->memory ? connection->memory->bytes + plugin->memory_offset
+						 : NULL;
 		guard_enter(engine->guard, GUARD_PLAN_PATHS, plugin->id, connection->token,
 			    engine->view.base.now_ms);
 		plugin->plugin->plan_paths(plugin->data, &engine->view.base, &seen,

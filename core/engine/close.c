@@ -37,8 +37,7 @@ static bool is_covered(const struct plan *plan, const struct subflow *subflow)
 /* A path of the plan that is not there, or not yet, and that can be made. */
 static bool is_awaited(const struct subflow *subflow)
 {
-	if (subflow->wanted_by >= WANTED_BY_ENDPOINT || subflow->gone || subflow->banned ||
-	    subflow->forbidden)
+	if (subflow->wanted_by >= WANTED_BY_ENDPOINT || subflow->banned || subflow->forbidden)
 		return false;
 	return subflow->state == SUBFLOW_PENDING ||
 	       (subflow->state == SUBFLOW_WANTED && !subflow->no_route);
@@ -49,8 +48,7 @@ static void judge_route(struct engine *engine, const struct connection *connecti
 {
 	const struct local *local = find_local(engine, subflow);
 
-	if (subflow->state == SUBFLOW_WANTED && !subflow->gone &&
-	    subflow->wanted_by != WANTED_BY_NONE)
+	if (subflow->state == SUBFLOW_WANTED && subflow->wanted_by != WANTED_BY_NONE)
 		subflow->no_route = !local || choose_for(connection, local) != USABLE ||
 				    !route_exists(&engine->routes, local, &subflow->remote) ||
 				    !engine_can_bind(engine, local, &subflow->remote);
@@ -58,7 +56,7 @@ static void judge_route(struct engine *engine, const struct connection *connecti
 
 static void judge_link(const struct engine *engine, struct subflow *subflow)
 {
-	if (subflow->state != SUBFLOW_ESTABLISHED || subflow->gone)
+	if (subflow->state != SUBFLOW_ESTABLISHED)
 		return;
 	if (is_lost(engine, subflow))
 		subflow->stale = true;

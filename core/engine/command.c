@@ -5,7 +5,7 @@
 #include "addr.h"
 #include "engine-private.h"
 #include "failure.h"
-#include "subflow.h"
+#include "change.h"
 
 int command_create(struct engine *engine, struct connection *connection, struct subflow *subflow,
 		   uint64_t now_ms)
@@ -62,14 +62,10 @@ int command_destroy(struct engine *engine, struct connection *connection, struct
 					     &subflow->remote, subflow->ifindex, subflow->mapped);
 
 	if (r == -ESRCH) {
-		/* It went by itself meanwhile, which is what was wanted. No event need follow. */
 		engine_command(engine, connection, "SUBFLOW_DESTROY", 0);
-		model_set_subflow_state(&engine->model, subflow, SUBFLOW_WANTED, now_ms);
-		subflow->wanted_by = WANTED_BY_NONE;
-		if (subflow->initial)
-			subflow->asked_port = 0;
-		subflow->initial = false;
-		subflow->gone = connection->has_gone = true;
+		/* It went by itself, or was answered before its port was known: an event tells. */
+		if (subflow->local.port)
+			model_set_subflow_state(&engine->model, subflow, SUBFLOW_CLOSING, now_ms);
 		return 0;
 	}
 	if (r == -EAGAIN)

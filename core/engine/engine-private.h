@@ -92,8 +92,8 @@ void engine_close(struct engine *engine, struct connection *connection);
 /* Can it go on by this subflow, if all others go? As engine_judge() has found. */
 static inline bool engine_carries(const struct subflow *subflow)
 {
-	return subflow->state == SUBFLOW_ESTABLISHED && !subflow->gone && !subflow->stale &&
-	       !subflow->forbidden && !subflow->dropped;
+	return subflow->state == SUBFLOW_ESTABLISHED && !subflow->stale && !subflow->forbidden &&
+	       !subflow->dropped;
 }
 
 /* ---- ask.c ---- */

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "connection.h"
 #include "engine-private.h"
+#include "saved.h"
 
 /* ---- lists ---- */
 
@@ -153,7 +153,9 @@ void engine_close(struct engine *engine, struct connection *connection)
 
 void engine_settled(struct engine *engine, struct connection *connection)
 {
-	if (engine->observer.on_settled && connection->local.family)
+	/* While a part of its record is still to be shown, there is nothing better to save. */
+	if (engine->observer.on_settled && connection->local.family &&
+	    !saved_find(&engine->model, connection->token))
 		engine->observer.on_settled(engine->observer.data, connection);
 }
 

@@ -163,8 +163,7 @@ static bool has_record(const struct connection *connection, const struct local *
 		       const struct mptcpd_addr *remote)
 {
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (!connection->subflows[i].gone &&
-		    connection->subflows[i].ifindex == local->interface->ifindex &&
+		if (connection->subflows[i].ifindex == local->interface->ifindex &&
 		    addr_equal_host(&connection->subflows[i].local, &local->addr) &&
 		    addr_equal(&connection->subflows[i].remote, remote))
 			return true;
@@ -257,8 +256,6 @@ int engine_explain(struct engine *engine, uint32_t token, uint64_t now_ms,
 	if (!connection)
 		return -ESRCH;
 	for (size_t i = 0; i < connection->n_subflows; i++) {
-		if (connection->subflows[i].gone)
-			continue;
 		explain(engine, connection, &connection->subflows[i], now_ms, &path);
 		on_path(data, &path);
 	}

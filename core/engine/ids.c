@@ -6,7 +6,7 @@
 /* Does the kernel know an address by the id of this record? */
 static bool holds_id(const struct subflow *subflow)
 {
-	return subflow_is_seen(subflow) || (subflow->has_id && !subflow->gone);
+	return subflow_is_seen(subflow) || subflow->has_id;
 }
 
 static bool is_id_free(const struct connection *connection, uint8_t id)

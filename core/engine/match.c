@@ -27,7 +27,7 @@ static int match_score(const struct model *model, const struct subflow *subflow,
 	bool same_identity =
 		subflow->instance == path->instance && subflow->asked_port == path->local.port;
 
-	if (subflow->gone || (subflow->state == SUBFLOW_CLOSING && !subflow->banned) ||
+	if ((subflow->state == SUBFLOW_CLOSING && !subflow->banned) ||
 	    !addr_equal_host(&subflow->local, &path->local) ||
 	    !addr_equal(&subflow->remote, &path->remote) || !is_on_link(model, subflow, path))
 		return 0;

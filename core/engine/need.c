@@ -34,7 +34,7 @@ static bool begins_there(const struct subflow *subflow, const struct mptcpd_addr
 	bool alive = subflow->state == SUBFLOW_ESTABLISHED || subflow->state == SUBFLOW_CLOSING ||
 		     (subflow->state == SUBFLOW_PENDING && subflow->initial);
 
-	return alive && !subflow->gone && has_address(subflow, addr);
+	return alive && has_address(subflow, addr);
 }
 
 static bool uses(const struct connection *connection, const struct mptcpd_addr *addr)
@@ -54,8 +54,8 @@ static const struct local *find_carrier(struct engine *engine, const struct subf
 	const struct local *local =
 		model_find_local(&engine->model, &subflow->local, subflow->ifindex);
 
-	return local && subflow->state == SUBFLOW_ESTABLISHED && !subflow->gone &&
-			       local->interface->up && local->interface->carrier &&
+	return local && subflow->state == SUBFLOW_ESTABLISHED && local->interface->up &&
+			       local->interface->carrier &&
 			       route_exists(&engine->routes, local, &subflow->remote)
 		       ? local
 		       : NULL;

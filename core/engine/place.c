@@ -6,7 +6,7 @@
  */
 #include "addr.h"
 #include "engine-private.h"
-#include "subflow.h"
+#include "change.h"
 
 static bool is_alive(const struct local *local)
 {

@@ -16,7 +16,7 @@
 
 static bool is_wish(const struct subflow *subflow)
 {
-	return subflow->state == SUBFLOW_WANTED && !subflow->gone && !subflow->banned;
+	return subflow->state == SUBFLOW_WANTED && !subflow->banned;
 }
 
 /* Each attempt that failed since has its next one set, wanted or not: plans are to know of it. */
@@ -105,7 +105,7 @@ static bool set_wanted_backup(struct engine *engine, struct connection *connecti
 {
 	int r;
 
-	if (subflow->state != SUBFLOW_ESTABLISHED || subflow->gone)
+	if (subflow->state != SUBFLOW_ESTABLISHED)
 		return true;
 	if (subflow->backup_asked && engine->create_keeps_backup)
 		subflow->backup_asked = false;

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The engine's order of work: what is looked at after which fact, when, and for how long. */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "connection.h"
+#include "change.h"
 #include "engine-private.h"
 
 /* Routes that change all the time lead to one look at the host in this many milliseconds. */
@@ -206,8 +203,6 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 		connection->policy = NULL;
 		connection->policy_known = false;
 		connection->set_aside = false;
-		free(connection->memory);
-		connection->memory = NULL;
 		ask_find_policy(engine, connection);
 	}
 	engine->host_dirty = true;

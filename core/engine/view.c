@@ -194,8 +194,7 @@ static size_t add_failures(struct engine *engine, const struct connection *conne
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		const struct subflow *subflow = &connection->subflows[i];
 
-		if (subflow->state != SUBFLOW_WANTED || subflow->gone || subflow->banned ||
-		    subflow->attempts == 0)
+		if (subflow->state != SUBFLOW_WANTED || subflow->banned || subflow->attempts == 0)
 			continue;
 		engine->failures[n] = (struct mptcpd_failure){
 			.local = subflow->local,
@@ -245,7 +244,6 @@ struct mptcpd_connection engine_view_connection(struct engine *engine,
 		.n_peer_addresses = add_peers(engine, connection),
 		.subflows = engine->seen,
 		.n_subflows = n,
-		.memory = connection->memory,
 		.ipv4_only = connection_is_ipv4_only(connection),
 		.failures = engine->failures,
 		.n_failures = add_failures(engine, connection),

@@ -3,178 +3,16 @@
 #include "connection.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "change.h"
+#include "ended.h"
+#include "entry.h"
 #include "peer.h"
 #include "saved.h"
 #include "subflow.h"
 
 /* Connections swept in one step, between two looks at the clock. */
 #define SWEEP_STEP 256
-/*
- * Room for the usual connection, so that the way from event to command allocates nothing: a subflow
- * from each usable address of a family, within these bounds.
- */
-#define ROOM_FIRST_MIN 2
-#define ROOM_FIRST_MAX 4
-#define ROOM_MAX 255
-
-static uint8_t first_room(const struct model *model)
-{
-	size_t v4 = model->n_usable_v4, v6 = model->n_usable_v6;
-	size_t room = v4 > v6 ? v4 : v6;
-
-	if (room < ROOM_FIRST_MIN)
-		return ROOM_FIRST_MIN;
-	return room > ROOM_FIRST_MAX ? ROOM_FIRST_MAX : (uint8_t)room;
-}
-
-static void *grow(void *array, uint8_t *room, size_t size)
-{
-	size_t more = *room ? (size_t)*room * 2 : ROOM_FIRST_MIN;
-
-	if (more > ROOM_MAX)
-		more = ROOM_MAX;
-	array = realloc(array, more * size);
-	if (!array)
-		abort();
-	*room = (uint8_t)more;
-	return array;
-}
-
-/* While there is room. */
-static struct subflow *append_subflow(struct connection *connection)
-{
-	struct subflow *subflow;
-
-	if (connection->n_subflows == connection->room_subflows)
-		connection->subflows = grow(connection->subflows, &connection->room_subflows,
-					    sizeof(*connection->subflows));
-	subflow = &connection->subflows[connection->n_subflows++];
-	*subflow = (struct subflow){.wanted_by = WANTED_BY_NONE};
-	return subflow;
-}
-
-struct subflow *connection_add_subflow(struct connection *connection)
-{
-	return connection->n_subflows < ROOM_MAX ? append_subflow(connection) : NULL;
-}
-
-void connection_remove_subflow(struct connection *connection, struct subflow *subflow)
-{
-	*subflow = connection->subflows[--connection->n_subflows];
-}
-
-struct announced *connection_add_announced(struct connection *connection)
-{
-	struct announced *announced;
-
-	if (connection->n_announced == ROOM_MAX)
-		return NULL;
-	if (connection->n_announced == connection->room_announced)
-		connection->announced = grow(connection->announced, &connection->room_announced,
-					     sizeof(*connection->announced));
-	announced = &connection->announced[connection->n_announced++];
-	*announced = (struct announced){.wanted_by = WANTED_BY_NONE};
-	return announced;
-}
-
-void connection_remove_announced(struct connection *connection, struct announced *announced)
-{
-	*announced = connection->announced[--connection->n_announced];
-}
-
-struct mptcpd_peer_address *connection_add_peer(struct connection *connection)
-{
-	if (connection->n_peers == ROOM_MAX)
-		return NULL;
-	if (connection->n_peers == connection->room_peers)
-		connection->peers = grow(connection->peers, &connection->room_peers,
-					 sizeof(*connection->peers));
-	return &connection->peers[connection->n_peers++];
-}
-
-void connection_remove_peer(struct connection *connection, struct mptcpd_peer_address *peer)
-{
-	*peer = connection->peers[--connection->n_peers];
-}
-
-/* ---- making and ending connections ---- */
-
-struct connection *connection_find(const struct model *model, uint32_t token)
-{
-	return table_owner(table_find(&model->connections, &token, sizeof(token)),
-			   struct connection);
-}
-
-struct connection *connection_add(struct model *model, uint32_t token)
-{
-	struct connection *connection = calloc(1, sizeof(*connection));
-
-	if (!connection)
-		abort();
-	connection->token = token;
-	connection->serial = model->next_serial++;
-	connection->due_ms = connection->ask_ms = UINT64_MAX;
-	connection->touched = model->mark;
-	connection->room_subflows = first_room(model);
-	connection->subflows = calloc(connection->room_subflows, sizeof(*connection->subflows));
-	if (!connection->subflows)
-		abort();
-	table_add(&model->connections, &connection->entry, &connection->token,
-		  sizeof(connection->token));
-	order_add(&model->order, connection);
-	return connection;
-}
-
-static void forget(const struct model *model, struct connection *connection)
-{
-	if (model->on_forget && !connection->gone)
-		model->on_forget(model->on_forget_data, connection);
-}
-
-void connection_free(struct model *model, struct connection *connection)
-{
-	forget(model, connection);
-	if (model->sweep_next == connection)
-		model->sweep_next = table_owner(table_next(&connection->entry), struct connection);
-	order_remove(&model->order, connection);
-	table_remove(&model->connections, &connection->entry);
-	free(connection->subflows);
-	free(connection->peers);
-	free(connection->announced);
-	free(connection->failures);
-	free(connection->memory);
-	free(connection);
-}
-
-void connection_done(struct model *model)
-{
-	struct table_entry *entry;
-
-	while ((entry = table_first(&model->connections)))
-		connection_free(model, table_owner(entry, struct connection));
-	order_done(&model->order);
-}
-
-bool connection_is_ipv4_only(const struct connection *connection)
-{
-	return connection->local.family == AF_INET && !connection->mapped;
-}
-
-void connection_describe(const struct connection *connection, struct change *change)
-{
-	change->token = connection->token;
-	change->connection_serial = connection->serial;
-	change->side = connection->side;
-	change->local = connection->local;
-	change->remote = connection->remote;
-	change->deny_join_id0 = connection->deny_join_id0;
-	if (connection->policy)
-		snprintf(change->policy, sizeof(change->policy), "%s", connection->policy->name);
-}
 
 void model_close_connection(struct model *model, struct connection *connection,
 			    struct change *ret_change)
@@ -182,22 +20,14 @@ void model_close_connection(struct model *model, struct connection *connection,
 	*ret_change = (struct change){.type = CHANGE_CONNECTION_CLOSED};
 	connection_describe(connection, ret_change);
 	model->n_subflows -= connection_count_established(connection);
-	if (!model->snapshot[SNAPSHOT_CONNECTIONS].open) {
-		connection_free(model, connection);
-		return;
-	}
-	/* A record of the running dump may still show it: remember until the end that it is no more. */
-	forget(model, connection);
-	connection->gone = true;
-	connection->touched = model->mark;
-	connection->n_subflows = connection->n_peers = 0;
-	connection->n_announced = connection->n_failures = 0;
+	ended_note_connection(model, connection);
+	connection_remove(model, connection);
 }
 
 /* The initial subflow, the first one of a new connection. */
 static void add_initial(struct model *model, struct connection *connection, uint64_t now_ms)
 {
-	struct subflow *subflow = append_subflow(connection);
+	struct subflow *subflow = connection_add_subflow(connection);
 	const struct local *local;
 
 	subflow->local = connection->local;
@@ -231,10 +61,6 @@ static int apply_created(struct model *model, struct connection *connection,
 
 	if (!event->connection.local.family)
 		return -EINVAL;
-	if (connection && connection->gone) {
-		connection_free(model, connection); /* the token lives a second life */
-		connection = NULL;
-	}
 	if (!connection) {
 		connection = connection_add(model, event->token);
 		learn(connection, &event->connection);
@@ -261,10 +87,12 @@ static int apply_snapshot_connection(struct model *model, struct connection *con
 {
 	if (!event->connection.local.family)
 		return -EINVAL;
-	if (connection && connection->gone)
+	if (!connection && ended_has_connection(model, event->token))
 		return 0;
 	if (!connection) {
-		connection = connection_add(model, event->token);
+		connection = saved_show(model, event->token);
+		if (!connection)
+			connection = connection_add(model, event->token);
 		connection->adopted = true;
 		change->type = CHANGE_CONNECTION_CREATED;
 		/* Somebody must tell its subflows. */
@@ -298,21 +126,16 @@ bool connection_sweep(struct model *model, uint64_t now_ms, struct change *chang
 
 		if (n == SWEEP_STEP)
 			return true;
-		if (connection->gone || (connection->saved && !brief)) {
-			connection_free(model, connection); /* moves sweep_next on */
-			continue;
-		}
-		if (connection->touched < mark && !connection->saved) {
-			model_close_connection(model, connection, change);
+		if (connection->touched < mark) {
+			model_close_connection(model, connection, change); /* moves sweep_next on */
 			return true;
 		}
-		if ((!brief || connection->has_gone) &&
-		    subflow_sweep(model, connection, now_ms, change))
+		if (!brief && subflow_sweep(model, connection, now_ms, change))
 			return true;
 		connection->adopted &= brief;
-		model->sweep_next = table_owner(table_next(&connection->entry), struct connection);
+		model->sweep_next = connection_next(connection);
 	}
-	return false;
+	return ended_sweep(model) || (!brief && saved_sweep(model));
 }
 
 /* `connection` has the event's token, or is NULL. */
@@ -324,8 +147,6 @@ static int apply(struct model *model, struct connection *connection, const struc
 	if (event->type == EVENT_SNAPSHOT_CONNECTION)
 		return apply_snapshot_connection(model, connection, event, change);
 
-	if (connection && connection->gone)
-		connection = NULL;
 	if (!connection && event->type == EVENT_ADDRESS_ANNOUNCED &&
 	    event->peer_address.addr.family) {
 		/* No snapshot can tell it later: keep it, whatever else is missing. */
@@ -363,19 +184,22 @@ static int apply(struct model *model, struct connection *connection, const struc
 int connection_apply(struct model *model, const struct event *event, uint64_t now_ms,
 		     struct change *change)
 {
-	struct connection *connection;
-	int r;
+	struct connection *connection = model_find_connection(model, event->token);
 
 	if (event->token == 0)
 		return -EINVAL;
-	connection = connection_find(model, event->token);
-	if (!connection || !connection->saved)
-		return apply(model, connection, event, now_ms, change);
-	if (saved_meet(model, connection, event, change))
+	if (!connection && saved_meet(model, event, change))
 		return 0;
-	r = apply(model, connection_find(model, event->token), event, now_ms, change);
-	connection = connection_find(model, event->token);
-	if (connection && connection->saved)
-		change->type = CHANGE_NONE; /* nobody has been told of the connection */
-	return r;
+	return apply(model, connection, event, now_ms, change);
+}
+
+void connection_done(struct model *model)
+{
+	struct table_entry *entry;
+
+	while ((entry = table_first(&model->connections)))
+		connection_remove(model, table_owner(entry, struct connection));
+	while (ended_sweep(model) || saved_sweep(model))
+		;
+	order_done(&model->order);
 }

@@ -3,9 +3,7 @@
 #include "model.h"
 
 #include <errno.h>
-#include <string.h>
 
-#include "addr.h"
 #include "connection.h"
 #include "host.h"
 #include "saved.h"
@@ -48,7 +46,7 @@ static void end_snapshot(struct model *model, enum snapshot_kind kind)
 			table_owner(table_first(&model->connections), struct connection);
 }
 
-/* What was kept for its time is let go, and all else stays. */
+/* Keep everything that it has not shown: the dump is not complete. */
 static void give_up_snapshot(struct model *model, enum snapshot_kind kind)
 {
 	if (!model->snapshot[kind].open)
@@ -181,109 +179,4 @@ bool model_sweep(struct model *model, uint64_t now_ms, struct change *ret_change
 		return true;
 	}
 	return false;
-}
-
-static bool is_hidden(const struct connection *connection)
-{
-	return connection->gone || connection->saved;
-}
-
-struct connection *model_find_connection(const struct model *model, uint32_t token)
-{
-	struct connection *connection = connection_find(model, token);
-
-	return connection && !is_hidden(connection) ? connection : NULL;
-}
-
-struct connection *model_next_connection(const struct model *model, uint64_t serial)
-{
-	struct connection *connection = order_find(&model->order, serial);
-
-	return connection && is_hidden(connection) ? connection_next(connection) : connection;
-}
-
-struct connection *connection_next(const struct connection *connection)
-{
-	struct table_entry *entry = table_next(&connection->entry);
-
-	while (entry && is_hidden(table_owner(entry, struct connection)))
-		entry = table_next(entry);
-	return table_owner(entry, struct connection);
-}
-
-struct interface *model_find_interface(const struct model *model, uint32_t ifindex)
-{
-	return table_owner(table_find(&model->interfaces, &ifindex, sizeof(ifindex)),
-			   struct interface);
-}
-
-const char *model_interface_name(const struct model *model, uint32_t ifindex)
-{
-	struct interface *interface = ifindex ? model_find_interface(model, ifindex) : NULL;
-
-	return interface ? interface->name : "";
-}
-
-struct local model_changed_local(const struct model *model, const struct change *change)
-{
-	const struct local *now = model_find_local(model, &change->local, change->ifindex);
-	struct local local = {.addr = change->local,
-			      .prefix = change->prefix,
-			      .usability = UNUSABLE_PRESENT};
-
-	if (now && change->type != CHANGE_INTERFACE_ADDRESS_REMOVED)
-		local = *now;
-	local.next = NULL;
-	return local;
-}
-
-struct local *model_next_local(const struct model *model, const struct mptcpd_addr *addr,
-			       const struct local *after)
-{
-	struct mptcpd_addr host = addr_host(addr);
-	struct table_entry *entry;
-
-	if (model->n_double_locals == 0)
-		return after ? NULL
-			     : table_owner(table_find(&model->locals, &host, sizeof(host)),
-					   struct local);
-	for (entry = after ? table_next(&after->entry) : table_first(&model->locals); entry;
-	     entry = table_next(entry))
-		if (addr_equal_host(&table_owner(entry, struct local)->addr, &host))
-			return table_owner(entry, struct local);
-	return NULL;
-}
-
-struct local *model_sole_local(const struct model *model, const struct mptcpd_addr *addr)
-{
-	struct local *local = model_next_local(model, addr, NULL);
-
-	return local && !model_next_local(model, addr, local) ? local : NULL;
-}
-
-struct local *model_find_local(const struct model *model, const struct mptcpd_addr *addr,
-			       uint32_t ifindex)
-{
-	struct mptcpd_addr host = addr_host(addr);
-	struct table_entry *entry = table_find(&model->locals, &host, sizeof(host));
-	struct local *local = table_owner(entry, struct local), *found = NULL;
-
-	/* An interface may have thousands, of which hardly any is on another one, too. */
-	if (!local || (ifindex && local->interface->ifindex == ifindex))
-		return local;
-	if (ifindex) {
-		struct interface *interface = model_find_interface(model, ifindex);
-
-		for (local = interface ? interface->locals : NULL; local; local = local->next)
-			if (addr_equal_host(&local->addr, addr))
-				return local;
-		return NULL;
-	}
-	local = NULL;
-	while ((local = model_next_local(model, addr, local))) {
-		found = local;
-		if (local->usability == USABLE)
-			break;
-	}
-	return found;
 }

@@ -83,6 +83,8 @@ enum subflow_state {
 /* Of the kernel's path manager, which died and does not come back by itself. */
 #define WANTED_BY_ENDPOINT 0xfd
 
+struct policy_memory;
+
 struct subflow {
 	struct mptcpd_addr local, remote; /* local.port: as seen, or 0 */
 	uint64_t since_ms; /* when it got into its state */
@@ -109,7 +111,6 @@ struct subflow {
 	bool no_route : 1; /* wanted, but no route leads there now */
 	bool want_backup : 1; /* what the plan says of it */
 	bool banned : 1; /* an administrator deleted it: never make it again */
-	bool gone : 1; /* ended during a snapshot: kept until its end, seen by nobody */
 	bool fixed_id : 1; /* an administrator chose its local id */
 	bool pinned : 1; /* an administrator set its backup flag: no plan changes it */
 	bool stale : 1; /* its address or link was gone meanwhile: to be replaced */
@@ -117,7 +118,6 @@ struct subflow {
 	bool dropped : 1; /* a plugin dropped it: goes once another one carries the connection */
 	bool failed : 1; /* it ended and the engine has not set its next try yet */
 	bool origin_known : 1; /* false: adopted, so that only a plan can tell whose it is */
-	bool saved : 1; /* WANTED: an earlier life of ours saw it; a snapshot is to show it */
 	bool has_id : 1; /* the kernel may know its address by local_id, even when it is no more */
 	bool backup_asked : 1; /* with SUBFLOW_CREATE, and nobody looked whether it got it */
 	struct mptcpd_measure measure; /* of the last snapshot that showed it; taken_ms 0: none */
@@ -153,11 +153,8 @@ struct connection {
 	bool policy_known : 1;
 	bool adopted : 1; /* found by a snapshot: its subflows may not be known until a full one ended */
 	bool local_removed : 1; /* the peer was told to forget our initial address, id 0 */
-	bool gone : 1; /* ended during a snapshot */
-	bool has_gone : 1; /* one of its subflows is */
 	bool has_mark : 1; /* the kernel was asked for it, or a snapshot told it */
 	bool ids_unknown : 1; /* older than this life of ours, which has no record of it */
-	bool saved : 1; /* known from an earlier life only, until a snapshot shows it */
 	bool set_aside : 1; /* its policy is: nothing is made for it, and nothing closed */
 	bool temporary : 1; /* it began on a temporary address, which hides the stable ones there */
 	uint8_t n_subflows, room_subflows;
@@ -175,7 +172,8 @@ struct connection {
 	struct mptcpd_peer_address *peers; /* owned; ids from 1 up, as remote_removed is of id 0 */
 	struct announced *announced; /* owned */
 	struct failure *failures; /* owned, n_failures of them: see failure.h */
-	void *memory; /* owned: of the policy's plugins; until policy_known, a struct saved_memory */
+	struct policy_memory
+		*memory; /* owned: of the policy's plugins, or until policy_known saved */
 	const struct policy *policy; /* NULL: not looked for yet, or none matches */
 	struct connection *dirty_prev, *dirty_next; /* the engine's list */
 	uint64_t due_ms; /* the engine's next look, or UINT64_MAX */
@@ -254,6 +252,9 @@ struct change {
 
 struct model {
 	struct table connections, interfaces, locals;
+	struct table
+		saved; /* connections that no snapshot has shown, or all subflows of: saved.h */
+	struct table ended; /* what ended during a dump of connections: ended.h */
 	struct order order; /* of connections: where listings go on */
 	size_t n_double_locals; /* addresses that several interfaces have */
 	size_t n_usable_v4, n_usable_v6; /* of locals, those that are USABLE */
@@ -304,10 +305,7 @@ void model_take_for_tunnel(struct model *model, struct interface *interface, boo
 /* New rules: look again which interfaces and addresses count. Policies are the engine's to renew. */
 void model_set_rules(struct model *model, const struct rules *rules);
 
-/*
- * NULL: no such thing. What ended during a snapshot, or was saved and not seen again yet, is not
- * found, here and in the loops below.
- */
+/* NULL: no such thing. */
 struct connection *model_find_connection(const struct model *model, uint32_t token);
 struct interface *model_find_interface(const struct model *model, uint32_t ifindex);
 /* The usable one if there are several; else any; NULL: not ours. ifindex 0: on any interface. */

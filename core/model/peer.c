@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "addr.h"
-#include "connection.h"
+#include "change.h"
+#include "entry.h"
 
 /* ---- what can be true ---- */
 

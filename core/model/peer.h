@@ -11,7 +11,7 @@
 
 #include "model.h"
 
-/* For connection.c alone. Both return and promise as model_apply(). */
+/* For connection.c and saved.c. Both return and promise as model_apply(). */
 int peer_apply_announced(struct model *model, struct connection *connection,
 			 const struct event_peer_address *event, struct change *change);
 int peer_apply_removed(struct model *model, struct connection *connection,

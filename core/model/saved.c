@@ -3,73 +3,31 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "addr.h"
-#include "checksum.h"
-#include "connection.h"
+#include "entry.h"
 #include "peer.h"
+#include "policy-memory.h"
 
-/* More than any stack of plugins can ask for. */
-#define MEMORY_MAX 65536
+/* So many are dropped in one step. */
+#define SWEEP_STEP 256
 
-/* ---- memory of policies ---- */
-
-uint64_t saved_layout(const struct policy *policy)
+struct connection *saved_find(const struct model *model, uint32_t token)
 {
-	uint64_t size = policy->memory_size;
-	uint64_t h = checksum_add(CHECKSUM_START, policy->name, strlen(policy->name) + 1);
-
-	h = checksum_add(h, &size, sizeof(size));
-	for (size_t i = 0; i < policy->n_plugins; i++) {
-		const struct policy_plugin *plugin = &policy->plugins[i];
-		uint64_t offset = plugin->memory_offset;
-
-		h = checksum_add(h, plugin->plugin->name, strlen(plugin->plugin->name) + 1);
-		h = checksum_add(h, &offset, sizeof(offset));
-	}
-	return h;
+	return table_owner(table_find(&model->saved, &token, sizeof(token)), struct connection);
 }
 
-void saved_take_memory(struct connection *connection)
+static void put(struct model *model, struct connection *connection)
 {
-	struct saved_memory *saved = connection->memory;
-	const struct policy *policy = connection->policy;
-
-	connection->memory = NULL;
-	if (policy && policy->memory_size) {
-		connection->memory = calloc(1, policy->memory_size);
-		if (!connection->memory)
-			abort();
-		if (saved && saved->size == policy->memory_size &&
-		    saved->layout == saved_layout(policy))
-			memcpy(connection->memory, saved->bytes, saved->size);
-	}
-	free(saved);
+	table_add(&model->saved, &connection->entry, &connection->token, sizeof(connection->token));
 }
 
-static int apply_memory(struct connection *connection, const struct event_saved_memory *event)
+static void drop(struct model *model, struct connection *connection)
 {
-	struct saved_memory *memory = connection->memory;
-
-	if (event->size == 0 || event->size > MEMORY_MAX || event->n > sizeof(event->bytes) ||
-	    event->offset > event->size || event->n > event->size - event->offset)
-		return -EINVAL;
-	if (!memory) {
-		memory = calloc(1, sizeof(*memory) + event->size);
-		if (!memory)
-			abort();
-		memory->layout = event->layout;
-		memory->size = event->size;
-		connection->memory = memory;
-	}
-	if (memory->layout != event->layout || memory->size != event->size)
-		return -EINVAL;
-	memcpy(memory->bytes + event->offset, event->bytes, event->n);
-	return 0;
+	connection_free(model, &model->saved, connection);
 }
 
-/* ---- connections ---- */
+/* ---- what was saved comes ---- */
 
 static int apply_connection(struct model *model, uint32_t token,
 			    const struct event_saved_connection *event)
@@ -77,10 +35,9 @@ static int apply_connection(struct model *model, uint32_t token,
 	struct connection *connection;
 
 	if (!event->local.family || !event->remote.family || event->side > MPTCPD_SIDE_SERVER ||
-	    connection_find(model, token))
+	    model_find_connection(model, token) || saved_find(model, token))
 		return -EINVAL;
-	connection = connection_add(model, token);
-	connection->adopted = connection->saved = true;
+	connection = connection_new(token);
 	connection->saved_slot = event->slot;
 	connection->local = event->local;
 	connection->remote = event->remote;
@@ -90,6 +47,7 @@ static int apply_connection(struct model *model, uint32_t token,
 	connection->mapped = event->mapped;
 	connection->local_removed = event->local_removed;
 	connection->temporary = event->temporary;
+	put(model, connection);
 	return 0;
 }
 
@@ -103,10 +61,9 @@ static int apply_subflow(struct connection *connection, const struct event_saved
 	subflow = connection_add_subflow(connection);
 	if (!subflow)
 		return -EINVAL;
-	/* Not in the kernel, for all we know: the snapshot makes of it what it is. */
+	/* As if it was in flight: the snapshot makes of it what it is. */
 	*subflow = (struct subflow){
-		.state = SUBFLOW_WANTED,
-		.saved = event->seen,
+		.state = event->seen ? SUBFLOW_PENDING : SUBFLOW_WANTED,
 		.local = event->local,
 		.remote = event->remote,
 		.ifindex = event->ifindex,
@@ -157,8 +114,8 @@ int saved_apply(struct model *model, const struct event *event)
 		return -EINVAL;
 	if (event->type == EVENT_SAVED_CONNECTION)
 		return apply_connection(model, event->token, &event->saved_connection);
-	connection = connection_find(model, event->token);
-	if (!connection || !connection->saved)
+	connection = saved_find(model, event->token);
+	if (!connection)
 		return -EINVAL;
 	switch ((int)event->type) {
 	case EVENT_SAVED_PEER:
@@ -168,11 +125,13 @@ int saved_apply(struct model *model, const struct event *event)
 	case EVENT_SAVED_ANNOUNCED:
 		return apply_announced(connection, &event->saved_announced);
 	case EVENT_SAVED_MEMORY:
-		return apply_memory(connection, &event->saved_memory);
+		return policy_memory_apply(connection, &event->saved_memory);
 	default:
 		return -EINVAL;
 	}
 }
+
+/* ---- it meets the present ---- */
 
 static bool is_same(const struct connection *connection, const struct event_connection *event)
 {
@@ -180,45 +139,97 @@ static bool is_same(const struct connection *connection, const struct event_conn
 	       addr_equal(&connection->remote, &event->remote);
 }
 
-bool saved_meet(struct model *model, struct connection *connection, const struct event *event,
-		struct change *change)
+bool saved_meet(struct model *model, const struct event *event, struct change *change)
 {
+	struct connection *waiting = saved_find(model, event->token);
+	struct change untold;
+
+	if (!waiting)
+		return false;
 	switch ((int)event->type) {
 	case EVENT_CONNECTION_CREATED: /* it is younger than this life */
-		connection_free(model, connection);
+		drop(model, waiting);
 		return false;
+	case EVENT_CONNECTION_CLOSED:
+		drop(model, waiting);
+		return true;
 	case EVENT_CONNECTION_ESTABLISHED:
 	case EVENT_SNAPSHOT_CONNECTION:
 		if (!event->connection.local.family)
 			return false; /* a bad event, and refused as such */
-		if (!is_same(connection, &event->connection)) {
-			connection_free(model, connection);
-			return false;
-		}
-		break;
-	case EVENT_CONNECTION_CLOSED:
-		connection_free(model, connection);
+		if (!is_same(waiting, &event->connection))
+			drop(model, waiting);
+		else if (event->type == EVENT_CONNECTION_ESTABLISHED)
+			break;
+		return false;
+	case EVENT_ADDRESS_ANNOUNCED: /* no snapshot can tell it */
+		peer_apply_announced(model, waiting, &event->peer_address, &untold);
 		return true;
-	default:
-		break;
+	case EVENT_ADDRESS_REMOVED:
+		peer_apply_removed(model, waiting, &event->peer_address, &untold);
+		return true;
+	case EVENT_SNAPSHOT_SUBFLOW:
+		return true;
 	}
-	if (event->type == EVENT_SNAPSHOT_CONNECTION) {
-		connection->saved = false;
-		change->type = CHANGE_CONNECTION_CREATED;
-		return false;
-	}
-	/* What no snapshot can tell is taken in, for the rest one is due that knows of this event. */
-	if (event->type == EVENT_ADDRESS_ANNOUNCED || event->type == EVENT_ADDRESS_REMOVED)
-		return false;
-	change->resync = event->type != EVENT_SNAPSHOT_SUBFLOW;
+	/* For the rest a snapshot is due that knows of this event. */
+	change->resync = true;
 	change->snapshot = SNAPSHOT_CONNECTIONS;
 	return true;
 }
 
-void saved_settle_subflow(struct subflow *subflow)
+/* What waits of a connection that is shown: its subflows. */
+static void keep_subflows(struct model *model, struct connection *shown)
 {
-	subflow->saved = false;
-	if (subflow->initial)
-		subflow->asked_port = 0; /* the application chose it; nobody else needs it */
-	subflow->initial = false;
+	struct connection *waiting = connection_new(shown->token);
+
+	waiting->subflows = shown->subflows;
+	waiting->n_subflows = shown->n_subflows;
+	waiting->room_subflows = shown->room_subflows;
+	shown->subflows = NULL;
+	shown->n_subflows = shown->room_subflows = 0;
+	put(model, waiting);
+}
+
+struct connection *saved_show(struct model *model, uint32_t token)
+{
+	struct connection *connection = saved_find(model, token);
+
+	if (!connection)
+		return NULL;
+	table_remove(&model->saved, &connection->entry);
+	connection_enter(model, connection);
+	keep_subflows(model, connection);
+	return connection;
+}
+
+void saved_settle(struct model *model, struct connection *connection)
+{
+	struct connection *waiting = saved_find(model, connection->token);
+
+	for (size_t i = 0; waiting && i < waiting->n_subflows; i++) {
+		const struct subflow *wish = &waiting->subflows[i];
+		struct subflow *subflow = NULL;
+
+		if (wish->wanted_by != WANTED_BY_NONE || wish->banned)
+			subflow = connection_add_subflow(connection);
+		if (!subflow)
+			continue;
+		*subflow = *wish;
+		subflow->state = SUBFLOW_WANTED;
+		if (subflow->initial)
+			subflow->asked_port =
+				0; /* the application chose it; nobody else needs it */
+		subflow->initial = false;
+	}
+	if (waiting)
+		drop(model, waiting);
+}
+
+bool saved_sweep(struct model *model)
+{
+	struct table_entry *entry = NULL;
+
+	for (size_t n = 0; n < SWEEP_STEP && (entry = table_first(&model->saved)); n++)
+		drop(model, table_owner(entry, struct connection));
+	return entry != NULL;
 }

@@ -3,46 +3,18 @@
 #include "subflow.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "addr.h"
-#include "connection.h"
+#include "change.h"
+#include "ended.h"
+#include "entry.h"
 #include "failure.h"
 #include "saved.h"
 
 /* A subflow that lived this long had no lasting trouble: its back-off starts anew. */
 #define LIVED_MS 60000
 
-bool subflow_is_seen(const struct subflow *subflow)
-{
-	return !subflow->gone && subflow->state != SUBFLOW_WANTED;
-}
-
-size_t connection_count_established(const struct connection *connection)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < connection->n_subflows; i++)
-		n += !connection->subflows[i].gone &&
-		     connection->subflows[i].state == SUBFLOW_ESTABLISHED;
-	return n;
-}
-
-void model_set_subflow_state(struct model *model, struct subflow *subflow, enum subflow_state state,
-			     uint64_t now_ms)
-{
-	bool was = subflow->state == SUBFLOW_ESTABLISHED && !subflow->gone;
-
-	subflow->touched = model->mark;
-	if (subflow->state != state)
-		subflow->since_ms = now_ms;
-	subflow->state = state;
-	subflow->gone = subflow->saved = false;
-	subflow->dropped &= state == SUBFLOW_PENDING || state == SUBFLOW_ESTABLISHED;
-	model->n_subflows += (state == SUBFLOW_ESTABLISHED) - was;
-}
-
-/* Might this event's end be that record's? 0 no, else the better the higher. */
+/* How well the addresses of the event match this subflow: 0 is not at all. */
 static int match_score(const struct subflow *subflow, const struct event_subflow *event)
 {
 	bool local_host = addr_equal_host(&subflow->local, &event->local);
@@ -51,15 +23,9 @@ static int match_score(const struct subflow *subflow, const struct event_subflow
 	/* Two links may have the same address, and each a subflow whose port is not known yet. */
 	bool may_be_link = !subflow->bound || !event->ifindex || subflow->ifindex == event->ifindex;
 
-	/* One without a port was answered just when it was to be destroyed. */
-	if (subflow->gone)
-		return local_host && (same_port || subflow->local.port == 0) &&
-				       addr_equal(&subflow->remote, &event->remote)
-			       ? 1
-			       : 0;
 	if (local_host && same_port && addr_equal(&subflow->remote, &event->remote))
-		return subflow->state == SUBFLOW_WANTED && !subflow->saved ? 3 : 6;
-	if (subflow->state == SUBFLOW_WANTED && !subflow->saved)
+		return subflow->state == SUBFLOW_WANTED ? 3 : 6;
+	if (subflow->state == SUBFLOW_WANTED)
 		return 0;
 	/* Asked for, and its port not known until now. */
 	if (local_host && subflow->local.port == 0 && remote_host && may_be_link &&
@@ -75,8 +41,8 @@ static int match_score(const struct subflow *subflow, const struct event_subflow
 	return 0;
 }
 
-static struct subflow *match_subflow(const struct connection *connection,
-				     const struct event_subflow *event)
+static struct subflow *find_match(const struct connection *connection,
+				  const struct event_subflow *event)
 {
 	struct subflow *best = NULL;
 	int best_score = 0;
@@ -92,23 +58,28 @@ static struct subflow *match_subflow(const struct connection *connection,
 	return best;
 }
 
-void subflow_describe(const struct model *model, const struct connection *connection,
-		      const struct subflow *subflow, struct change *change)
+/* What an earlier life knew of the subflow is taken over with the first word about it. */
+static struct subflow *recall(struct model *model, struct connection *connection,
+			      const struct event_subflow *event)
 {
-	connection_describe(connection, change);
-	change->local = subflow->local;
-	change->remote = subflow->remote;
-	change->local_id = subflow->local_id;
-	change->remote_id = subflow->remote_id;
-	change->ifindex = subflow->ifindex;
-	change->initial = subflow->initial;
-	change->backup = subflow->backup;
-	change->peer_backup = subflow->peer_backup;
-	change->error = subflow->error;
-	change->has_reset = subflow->has_reset;
-	change->reset_reason = subflow->reset_reason;
-	snprintf(change->interface, sizeof(change->interface), "%s",
-		 model_interface_name(model, subflow->ifindex));
+	struct connection *waiting = saved_find(model, connection->token);
+	struct subflow *known = waiting ? find_match(waiting, event) : NULL;
+	struct subflow *subflow = known ? connection_add_subflow(connection) : NULL;
+
+	if (!subflow)
+		return NULL;
+	*subflow = *known;
+	connection_remove_subflow(waiting, known);
+	subflow->state = SUBFLOW_WANTED;
+	return subflow;
+}
+
+static struct subflow *match_subflow(struct model *model, struct connection *connection,
+				     const struct event_subflow *event)
+{
+	struct subflow *subflow = find_match(connection, event);
+
+	return subflow ? subflow : recall(model, connection, event);
 }
 
 /*
@@ -193,7 +164,7 @@ int subflow_apply_established(struct model *model, struct connection *connection
 			      const struct event_subflow *event, uint64_t now_ms,
 			      struct change *change)
 {
-	struct subflow *subflow = match_subflow(connection, event);
+	struct subflow *subflow = match_subflow(model, connection, event);
 
 	if (!event->local.family || !event->remote.family)
 		return -EINVAL;
@@ -275,10 +246,8 @@ static void close_subflow(struct model *model, struct connection *connection,
 	subflow->initial = false;
 	if (keep)
 		return;
-	if (model->snapshot[SNAPSHOT_CONNECTIONS].open)
-		subflow->gone = connection->has_gone = true;
-	else
-		connection_remove_subflow(connection, subflow);
+	ended_note_subflow(model, connection, subflow);
+	connection_remove_subflow(connection, subflow);
 }
 
 /*
@@ -306,11 +275,13 @@ static void close_unknown(struct model *model, struct connection *connection,
 int subflow_apply_closed(struct model *model, struct connection *connection,
 			 const struct event_subflow *event, uint64_t now_ms, struct change *change)
 {
-	struct subflow *subflow = match_subflow(connection, event);
+	struct subflow *subflow = match_subflow(model, connection, event);
 
 	if (subflow && subflow_is_seen(subflow))
 		close_subflow(model, connection, subflow, event, now_ms, change);
-	else if (!subflow)
+	else if (subflow)
+		subflow->touched = model->mark;
+	else
 		close_unknown(model, connection, event, change);
 	return 0;
 }
@@ -318,7 +289,7 @@ int subflow_apply_closed(struct model *model, struct connection *connection,
 int subflow_apply_priority(struct model *model, struct connection *connection,
 			   const struct event_subflow *event, struct change *change)
 {
-	struct subflow *subflow = match_subflow(connection, event);
+	struct subflow *subflow = match_subflow(model, connection, event);
 
 	if (!subflow || !subflow_is_seen(subflow))
 		return 0;
@@ -355,7 +326,7 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 			   struct change *change)
 {
 	uint32_t mark = model->snapshot[SNAPSHOT_CONNECTIONS].mark;
-	struct subflow *subflow = match_subflow(connection, event);
+	struct subflow *subflow = match_subflow(model, connection, event);
 	enum subflow_state state = state_in_snapshot(event);
 
 	if (!event->local.family || !event->remote.family)
@@ -369,6 +340,8 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 	if (state == SUBFLOW_CLOSING && !(subflow && subflow_is_seen(subflow)))
 		goto out;
 	if (!subflow) {
+		if (ended_has_subflow(model, connection->token, event))
+			goto out;
 		subflow = connection_add_subflow(connection);
 		if (!subflow)
 			goto out;
@@ -410,23 +383,16 @@ bool subflow_sweep(struct model *model, struct connection *connection, uint64_t 
 		   struct change *change)
 {
 	uint32_t mark = model->snapshot[SNAPSHOT_CONNECTIONS].mark;
-	bool brief = model->snapshot[SNAPSHOT_CONNECTIONS].brief;
 	static const struct event_subflow nothing_known;
 
-	for (size_t i = 0; i < connection->n_subflows;) {
+	saved_settle(model, connection);
+	for (size_t i = 0; i < connection->n_subflows; i++) {
 		struct subflow *subflow = &connection->subflows[i];
 
-		if (subflow->saved && !brief)
-			saved_settle_subflow(subflow);
-		if (subflow->gone) {
-			connection_remove_subflow(connection, subflow);
-		} else if (!brief && is_stale(subflow, mark)) {
-			close_subflow(model, connection, subflow, &nothing_known, now_ms, change);
-			return true;
-		} else {
-			i++;
-		}
+		if (!is_stale(subflow, mark))
+			continue;
+		close_subflow(model, connection, subflow, &nothing_known, now_ms, change);
+		return true;
 	}
-	connection->has_gone = false;
 	return false;
 }

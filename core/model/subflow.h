@@ -18,9 +18,6 @@ int subflow_apply_priority(struct model *model, struct connection *connection,
 int subflow_apply_snapshot(struct model *model, struct connection *connection,
 			   const struct event_subflow *event, uint64_t now_ms,
 			   struct change *change);
-/* Fill in which subflow the change is about. */
-void subflow_describe(const struct model *model, const struct connection *connection,
-		      const struct subflow *subflow, struct change *change);
 /* Close one subflow that the finished snapshot did not show; false: there is none (any more). */
 bool subflow_sweep(struct model *model, struct connection *connection, uint64_t now_ms,
 		   struct change *change);

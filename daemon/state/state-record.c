@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "bytes.h"
-#include "saved.h"
+#include "policy-memory.h"
 
 #define PARTS 0xff
 
@@ -135,21 +135,16 @@ enum {
 	ORIGIN_KNOWN = 1 << 10,
 };
 
-static bool was_seen(const struct subflow *subflow)
-{
-	return subflow_is_seen(subflow) || subflow->saved;
-}
-
 /* A plan's wish will be planned again; an administrator's is known to nobody else. */
 static bool is_worth_saving(const struct subflow *subflow)
 {
-	return !subflow->gone && (was_seen(subflow) || subflow->banned || subflow->pinned ||
-				  subflow->wanted_by == WANTED_BY_ADMIN);
+	return subflow_is_seen(subflow) || subflow->banned || subflow->pinned ||
+	       subflow->wanted_by == WANTED_BY_ADMIN;
 }
 
 static unsigned int subflow_flags(const struct subflow *subflow)
 {
-	return (was_seen(subflow) ? SEEN : 0) |
+	return (subflow_is_seen(subflow) ? SEEN : 0) |
 	       (subflow->wanted_by == WANTED_BY_ADMIN ? BY_ADMIN : 0) |
 	       (subflow->initial ? INITIAL : 0) | (subflow->mapped ? SUBFLOW_MAPPED : 0) |
 	       (subflow->backup ? BACKUP : 0) | (subflow->want_backup ? WANT_BACKUP : 0) |
@@ -266,27 +261,15 @@ static void take_announced(struct reader *reader, const struct teller *teller)
 
 static void put_memory(struct writer *writer, const struct connection *connection)
 {
-	const void *bytes = connection->memory;
-	uint64_t layout = 0;
+	const struct policy_memory *memory = connection->memory;
 	uint8_t *start;
-	size_t size = 0;
 
-	if (connection->memory && connection->policy_known) {
-		layout = saved_layout(connection->policy);
-		size = connection->policy->memory_size;
-	} else if (connection->memory) {
-		const struct saved_memory *saved = connection->memory;
-
-		layout = saved->layout;
-		size = saved->size;
-		bytes = saved->bytes;
-	}
-	if (size == 0 || size > (size_t)(writer->end - writer->at) - MEMORY_HEAD)
+	if (!memory || memory->size > (size_t)(writer->end - writer->at) - MEMORY_HEAD)
 		return;
 	start = begin_part(writer, PART_MEMORY);
-	put_u32(writer, (uint32_t)size);
-	put(writer, &layout, sizeof(layout));
-	put(writer, bytes, size);
+	put_u32(writer, (uint32_t)memory->size);
+	put(writer, &memory->layout, sizeof(memory->layout));
+	put(writer, memory->bytes, memory->size);
 	end_part(writer, start);
 }
 

@@ -64,15 +64,18 @@ static const struct mptcpd_plugin plugin = {.name = "thinker", .memory_size = 10
 static struct policy_plugin stack[] = {{.plugin = &plugin}};
 static char policy_name[] = "thinking";
 struct policy policy = {.name = policy_name, .plugins = stack, .n_plugins = 1, .memory_size = 100};
-uint8_t memory[100];
+static uint64_t memory_room[(sizeof(struct policy_memory) + 100) / 8 + 1];
+struct policy_memory *const memory = (struct policy_memory *)memory_room;
 
 void make_example(struct example *example)
 {
 	struct connection *connection = &example->connection;
 
 	*example = (struct example){0};
-	for (size_t i = 0; i < sizeof(memory); i++)
-		memory[i] = (uint8_t)(i + 1);
+	memory->layout = policy_memory_layout(&policy);
+	memory->size = policy.memory_size;
+	for (size_t i = 0; i < memory->size; i++)
+		memory->bytes[i] = (uint8_t)(i + 1);
 	*connection = (struct connection){
 		.token = TOKEN,
 		.local = addr("10.0.1.1:1000"),
@@ -207,13 +210,13 @@ void check_rest(const struct world *world, const struct example *example)
 					announced->banned && announced->wanted_by_admin,
 				==, i == 0);
 	}
-	for (size_t i = 0; got < sizeof(memory); i++) {
+	for (size_t i = 0; got < memory->size; i++) {
 		const struct event_saved_memory *part =
 			&event_of(world, EVENT_SAVED_MEMORY, i)->saved_memory;
 
-		g_assert_cmpuint(part->layout, ==, saved_layout(&policy));
-		g_assert_cmpuint(part->size, ==, sizeof(memory));
-		g_assert_cmpmem(part->bytes, part->n, memory + part->offset, part->n);
+		g_assert_cmpuint(part->layout, ==, memory->layout);
+		g_assert_cmpuint(part->size, ==, memory->size);
+		g_assert_cmpmem(part->bytes, part->n, memory->bytes + part->offset, part->n);
 		g_assert_cmpuint(part->offset, ==, got);
 		got += part->n;
 	}

@@ -5,7 +5,7 @@
 
 #include <glib.h>
 
-#include "saved.h"
+#include "policy-memory.h"
 #include "scratch.h"
 #include "state-record.h"
 #include "state.h"
@@ -29,7 +29,7 @@ struct example {
 };
 
 extern struct policy policy; /* of the example */
-extern uint8_t memory[100];
+extern struct policy_memory *const memory;
 
 struct mptcpd_addr addr(const char *text);
 void open_state(struct world *world);

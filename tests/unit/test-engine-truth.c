@@ -327,7 +327,89 @@ static void knows_a_syn_answered_while_destroyed(struct scene *scene, gconstpoin
 	g_assert_true(fake->subflows[0].used);
 }
 
+/* The end was on its way when the subflow was to be destroyed: observers see it all the same. */
+static void tells_an_end_that_was_faster(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = scene_meshed(scene);
+
+	scene->fake->fail_always[FAKE_DESTROY] = -ESRCH;
+	fake_link(scene->fake, 2, "eth2", true, false);
+	scene_later(scene, 20);
+	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 1);
+	g_assert_cmpuint(scene->n_failures, ==, 0);
+	fake_reset(scene->fake, fake, 1, 0);
+	scene_run(scene);
+	g_assert_cmpuint(scene->n_changes[CHANGE_SUBFLOW_CLOSED], ==, 1);
+	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 1);
+}
+
 /* ---- snapshots ---- */
+
+static void feed(struct scene *scene, enum event_type type)
+{
+	struct event event = {.type = type, .snapshot = SNAPSHOT_CONNECTIONS};
+
+	engine_event(scene->engine, &event, scene->now_ms);
+}
+
+/* What the kernel's dump says of it was true when it was read, before it ended. */
+static void feed_record(struct scene *scene, const struct fake_connection *fake, size_t i)
+{
+	struct event event = {.type = EVENT_SNAPSHOT_CONNECTION, .token = fake->token};
+
+	event.connection.local = fake->local;
+	event.connection.remote = fake->remote;
+	engine_event(scene->engine, &event, scene->now_ms);
+	event = (struct event){.type = EVENT_SNAPSHOT_SUBFLOW, .token = fake->token};
+	event.subflow.local = fake->subflows[i].local;
+	event.subflow.remote = fake->subflows[i].remote;
+	event.subflow.fully_established = true;
+	engine_event(scene->engine, &event, scene->now_ms);
+}
+
+static void leaves_a_subflow_dead_that_ended_in_a_dump(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = scene_meshed(scene);
+	struct fake_connection before = *fake;
+
+	fake_join(scene->fake, SCENE_TOKEN, "10.0.1.1:1000", "10.9.0.9:77");
+	scene_run(scene);
+	before = *fake;
+	g_assert_cmpuint(scene_connection(scene)->n_subflows, ==, 4);
+	feed(scene, EVENT_SNAPSHOT_BEGIN);
+	fake_reset(scene->fake, fake, 3, 0);
+	fake_deliver(scene->fake, scene->engine, scene->now_ms);
+	g_assert_cmpuint(scene_connection(scene)->n_subflows, ==, 3);
+	feed_record(scene, &before, 3);
+	g_assert_cmpuint(scene_connection(scene)->n_subflows, ==, 3);
+	for (size_t i = 0; i < 3; i++)
+		feed_record(scene, &before, i);
+	feed(scene, EVENT_SNAPSHOT_END);
+	scene_run(scene);
+	/* and in the next dump it may be another one, with the same addresses */
+	feed(scene, EVENT_SNAPSHOT_BEGIN);
+	for (size_t i = 0; i < 4; i++)
+		feed_record(scene, &before, i);
+	g_assert_cmpuint(scene_connection(scene)->n_subflows, ==, 4);
+}
+
+static void leaves_a_connection_dead_that_ended_in_a_dump(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = scene_meshed(scene);
+	struct fake_connection before = *fake;
+
+	feed(scene, EVENT_SNAPSHOT_BEGIN);
+	fake_close(scene->fake, SCENE_TOKEN, false);
+	fake_deliver(scene->fake, scene->engine, scene->now_ms);
+	feed_record(scene, &before, 0);
+	g_assert_null(scene_connection(scene));
+	feed(scene, EVENT_SNAPSHOT_END);
+	scene_run(scene);
+	g_assert_null(scene_connection(scene));
+	feed(scene, EVENT_SNAPSHOT_BEGIN);
+	feed_record(scene, &before, 0); /* the token's second life */
+	g_assert_nonnull(scene_connection(scene));
+}
 
 static size_t n_looks_at_the_clock;
 
@@ -375,6 +457,11 @@ int main(int argc, char **argv)
 	ADD("truth/learns-what-was-announced", learns_what_was_announced);
 	ADD("truth/knows-a-syn-answered-while-destroyed", knows_a_syn_answered_while_destroyed);
 	ADD("truth/does-not-walk-after-a-brief-snapshot", does_not_walk_after_a_brief_one);
+	ADD("truth/tells-an-end-that-was-faster", tells_an_end_that_was_faster);
+	ADD("truth/leaves-a-subflow-dead-that-ended-in-a-dump",
+	    leaves_a_subflow_dead_that_ended_in_a_dump);
+	ADD("truth/leaves-a-connection-dead-that-ended-in-a-dump",
+	    leaves_a_connection_dead_that_ended_in_a_dump);
 	ADD("id/is-learned-when-refused", learns_the_id_of_a_refused_address);
 	ADD("id/is-another-one-when-taken", chooses_another_id);
 	ADD("id/is-another-one-to-announce-by", announces_by_another_id);

@@ -2,7 +2,7 @@
 /* A listing goes on after any serial number, whatever came and went meanwhile. */
 #include <glib.h>
 
-#include "connection.h"
+#include "entry.h"
 
 #define N 2000
 
@@ -31,10 +31,10 @@ static void compare(const struct model *model, GRand *random)
 
 static void remove_one(struct model *model, uint32_t token)
 {
-	struct connection *connection = connection_find(model, token);
+	struct connection *connection = model_find_connection(model, token);
 
 	if (connection)
-		connection_free(model, connection);
+		connection_remove(model, connection);
 }
 
 static void test_random(void)

@@ -255,8 +255,8 @@ static void check_invariants(void)
 				const struct subflow *b = &connection->subflows[j];
 
 				g_assert_false(a->wanted_by != WANTED_BY_NONE &&
-					       b->wanted_by != WANTED_BY_NONE && !a->gone &&
-					       !b->gone && a->instance == b->instance &&
+					       b->wanted_by != WANTED_BY_NONE &&
+					       a->instance == b->instance &&
 					       a->asked_port == b->asked_port &&
 					       a->ifindex == b->ifindex && !is_guest(a) &&
 					       !is_guest(b) &&

@@ -8,7 +8,6 @@
 #include "fake-kernel.h"
 #include "fake-policy.h"
 #include "model-text.h"
-#include "saved.h"
 #include "state-record.h"
 
 #define TOKEN 0xf1aceb40U
@@ -318,6 +317,15 @@ static void memory(struct world *world, gconstpointer data)
 		uint64_t before = asked;
 
 		restart(world, &counting_rules);
+		run(world);
+		g_assert_cmpuint(asked, >, before);
+	}
+	/* A reload keeps it, too. */
+	for (int i = 0; i < 2; i++) {
+		uint64_t before = asked;
+
+		engine_set_rules(world->engine, &counting_rules, world->now);
+		world->now += 1000;
 		run(world);
 		g_assert_cmpuint(asked, >, before);
 	}

@@ -33,7 +33,6 @@ static void the_largest_connection(struct world *world, gconstpointer data)
 	g_autofree struct subflow *subflows = g_new0(struct subflow, 255);
 	g_autofree struct mptcpd_peer_address *peers = g_new0(struct mptcpd_peer_address, 255);
 	g_autofree struct announced *announced = g_new0(struct announced, 255);
-	struct policy large = policy;
 	struct example example;
 	uint8_t bytes[RECORD_MAX];
 
@@ -53,8 +52,7 @@ static void the_largest_connection(struct world *world, gconstpointer data)
 		example.connection.n_announced = 255;
 	g_assert_cmpuint(record_encode(&example.connection, bytes), <, RECORD_MAX * 2 / 3);
 	/* memory that does not fit is left out, not the rest */
-	large.memory_size = RECORD_MAX;
-	example.connection.policy = &large;
+	memory->size = RECORD_MAX;
 	state_save(world->state, &example.connection);
 	g_assert_cmpuint(example.connection.saved_slot, !=, 0);
 	g_assert_cmpint(record_decode(bytes, record_encode(&example.connection, bytes), 1, 1, NULL,

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a change is about, in values. */
+#include "change.h"
+
+#include <stdio.h>
+
+#include "entry.h"
+
+void connection_describe(const struct connection *connection, struct change *change)
+{
+	change->token = connection->token;
+	change->connection_serial = connection->serial;
+	change->side = connection->side;
+	change->local = connection->local;
+	change->remote = connection->remote;
+	change->deny_join_id0 = connection->deny_join_id0;
+	if (connection->policy)
+		snprintf(change->policy, sizeof(change->policy), "%s", connection->policy->name);
+}
+
+void subflow_describe(const struct model *model, const struct connection *connection,
+		      const struct subflow *subflow, struct change *change)
+{
+	connection_describe(connection, change);
+	change->local = subflow->local;
+	change->remote = subflow->remote;
+	change->local_id = subflow->local_id;
+	change->remote_id = subflow->remote_id;
+	change->ifindex = subflow->ifindex;
+	change->initial = subflow->initial;
+	change->backup = subflow->backup;
+	change->peer_backup = subflow->peer_backup;
+	change->error = subflow->error;
+	change->has_reset = subflow->has_reset;
+	change->reset_reason = subflow->reset_reason;
+	snprintf(change->interface, sizeof(change->interface), "%s",
+		 model_interface_name(model, subflow->ifindex));
+}
+
+struct local model_changed_local(const struct model *model, const struct change *change)
+{
+	const struct local *now = model_find_local(model, &change->local, change->ifindex);
+	struct local local = {.addr = change->local,
+			      .prefix = change->prefix,
+			      .usability = UNUSABLE_PRESENT};
+
+	if (now && change->type != CHANGE_INTERFACE_ADDRESS_REMOVED)
+		local = *now;
+	local.next = NULL;
+	return local;
+}
