@@ -132,18 +132,13 @@ int peer_apply_announced(struct model *model, struct connection *connection,
 	return 0;
 }
 
-/* The initial address, by whatever ids it was announced beside 0. Returns whether that is news. */
-static bool forget_initial(struct connection *connection)
+/* The initial address, by whatever ids it was announced beside 0. */
+static void forget_initial(struct connection *connection)
 {
-	bool is_news = !connection->remote_removed;
-
 	connection->remote_removed = true;
 	for (size_t i = connection->n_peers; i-- > 0;)
-		if (addr_equal(&connection->peers[i].addr, &connection->remote)) {
+		if (addr_equal(&connection->peers[i].addr, &connection->remote))
 			connection_remove_peer(connection, &connection->peers[i]);
-			is_news = true;
-		}
-	return is_news;
 }
 
 int peer_apply_removed(struct model *model, struct connection *connection,
@@ -157,10 +152,12 @@ int peer_apply_removed(struct model *model, struct connection *connection,
 		connection_remove_peer(connection, known);
 	} else if (event->id == 0) {
 		removed.addr = connection->remote;
-		if (!forget_initial(connection))
-			return 0;
+		forget_initial(connection);
 	}
-	/* One that was never announced is told all the same, by its id alone. */
+	/*
+	 * Each is told, though nothing may change: one that was never announced by its id alone, the
+	 * initial one as often as it is withdrawn, for a client joins from there again unannounced.
+	 */
 	tell(model, connection, CHANGE_ADDRESS_REMOVED, &removed, change);
 	change->remote = removed.addr;
 	return 0;

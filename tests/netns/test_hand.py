@@ -173,10 +173,11 @@ class Events:
         for line in self.child.stdout:
             self.events.append(json.loads(line))
 
-    def wait(self, **wanted):
+    def wait(self, count=1, **wanted):
         def found():
-            return [e for e in list(self.events) if matches(e, wanted)]
-        return wait_until(found, 3, f"{wanted}", lambda: self.events)[0]
+            events = [e for e in list(self.events) if matches(e, wanted)]
+            return events if len(events) >= count else None
+        return wait_until(found, 3, f"{count} of {wanted}", lambda: self.events)[0]
 
 
 @with_and_without("announced/what-the-kernel-knows")
@@ -217,6 +218,31 @@ def removed(mode):
         scene.server.run(MPTCPCTL, "withdraw", ours, "id", str(number))
         event = events.wait(event="address-removed", token=token)
         tap.equal((event["remote-id"], event["remote"]), (number, None), "the id alone")
+
+
+@with_and_without("removed/the-initial-address-as-often-as-it-is-withdrawn")
+def removed_initial(mode):
+    with Scene(mode, "kernel") as scene:
+        tap.needs_kernel(6, 12, "its client does not join from its initial address again")
+        # A plain client: it joins from its initial address again, and withdraws it again.
+        client = scene.server
+        client.ip("mptcp endpoint add 10.0.1.2 id 1 subflow",
+                  "mptcp endpoint add 10.0.2.2 id 2 subflow")
+        scene.client.ip("mptcp limits set subflow 8")
+        Traffic(scene.client, "server", "::", 5000)
+        Traffic(client, "client", "10.0.1.1", 5000)
+        token = scene.client.connections()[0]["token"]
+        events = Events(scene)
+
+        def sources():
+            return {s["local"][0] for s in client.subflows()}
+
+        for count in (1, 2, 3):
+            wait_until(lambda: sources() == {"10.0.1.2", "10.0.2.2"}, 3, "joined", sources)
+            client.ip("mptcp endpoint delete id 1")
+            events.wait(event="address-removed", token=token, count=count, **{"remote-id": 0})
+            wait_until(lambda: sources() == {"10.0.2.2"}, 3, "closed", sources)
+            client.ip("mptcp endpoint add 10.0.1.2 id 1 subflow")
 
 
 @with_and_without("subflow/with-id-0-from-another-address")

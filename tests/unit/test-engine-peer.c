@@ -168,7 +168,7 @@ static void forgets_the_initial_by_all_its_ids(struct scene *scene, gconstpointe
 	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 0);
 	fake_removed(scene->fake, SCENE_TOKEN, 0);
 	scene_run(scene);
-	g_assert_cmpuint(scene->n_changes[CHANGE_ADDRESS_REMOVED], ==, 1);
+	g_assert_cmpuint(scene->n_changes[CHANGE_ADDRESS_REMOVED], ==, 2);
 	fake_announced(scene->fake, SCENE_TOKEN, 4, SCENE_SERVER);
 	scene_run(scene);
 	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 3);

@@ -332,7 +332,7 @@ static void one_made_anew_is_others(struct world *world, gconstpointer data)
 
 static void looks_at_others_when_addresses_come(struct world *world, gconstpointer data)
 {
-	static const uint64_t after[] = {100, 700, 2500, 6000};
+	static const uint64_t after[] = {700, 2500, 6000};
 
 	life_plug(world, 3);
 	life_later(world, 0);
@@ -341,7 +341,7 @@ static void looks_at_others_when_addresses_come(struct world *world, gconstpoint
 		size_t before = world->fake->counts[FAKE_DUMP];
 
 		life_later(world, after[i]);
-		g_assert_cmpuint(world->fake->counts[FAKE_DUMP], >, before - (i == 0));
+		g_assert_cmpuint(world->fake->counts[FAKE_DUMP], >, before);
 	}
 }
 
