@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The facade's other half: struct kernel_ops, and questions that are answered at once. */
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "diag.h"
@@ -16,10 +18,12 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Remember whose words belong to the outcome. */
+/* Remember the words that belong to the outcome, whatever the socket is asked next. */
 static int told(struct kernel *kernel, const struct socket *socket, int r)
 {
-	kernel->text = r < 0 ? socket->text : "";
+	kernel->text[0] = '\0';
+	if (r < 0)
+		memcpy(kernel->text, socket->text, sizeof(kernel->text));
 	return r;
 }
 
@@ -100,7 +104,8 @@ static int own_addresses(void *data, uint32_t token, struct event_endpoint *ret_
 	struct collection own = {.endpoints = ret_endpoints, .room = room};
 	int r = pm_endpoints(&kernel->pm, token, on_own_address, &own);
 
-	return r < 0 ? told_pm(kernel, r) : (int)own.n;
+	/* A question after a command that failed leaves its words as they are. */
+	return r < 0 ? r : (int)own.n;
 }
 
 static int announce(void *data, uint32_t token, const struct mptcpd_addr *addr, uint8_t id,
@@ -213,7 +218,7 @@ static int listen_on(void *data, const struct mptcpd_addr *addr, uint32_t ifinde
 {
 	struct kernel *kernel = data;
 
-	kernel->text = "";
+	kernel->text[0] = '\0';
 	return listeners_add(&kernel->listeners, addr, ifindex);
 }
 
@@ -221,7 +226,7 @@ static int unlisten(void *data, const struct mptcpd_addr *addr)
 {
 	struct kernel *kernel = data;
 
-	kernel->text = "";
+	kernel->text[0] = '\0';
 	return listeners_remove(&kernel->listeners, addr);
 }
 
@@ -230,11 +235,12 @@ static int ask_for_snapshot(void *data, enum snapshot_kind kind, bool brief)
 	struct kernel *kernel = data;
 	int r;
 
-	kernel->text = "";
+	kernel->text[0] = '\0';
 	if (kind == SNAPSHOT_CONNECTIONS && !kernel->has_diag) {
 		r = diag_check(&kernel->diag);
 		if (r == -ENOENT)
-			kernel->text = "no MPTCP socket diagnostics: load the module mptcp_diag";
+			snprintf(kernel->text, sizeof(kernel->text),
+				 "no MPTCP socket diagnostics: load the module mptcp_diag");
 		if (r < 0)
 			return r;
 		kernel->has_diag = true;

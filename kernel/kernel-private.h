@@ -24,7 +24,7 @@ struct kernel {
 	int wake; /* an eventfd: readable when a snapshot is to start or to end */
 	bool has_diag; /* connections can be dumped: asked once */
 	uint64_t deadline_ns;
-	const char *text; /* of the last command */
+	char text[CODEC_TEXT_SIZE]; /* of the last command */
 	_Alignas(struct nlmsghdr) char buffer[SOCKET_BUFFER_SIZE];
 };
 

@@ -115,7 +115,6 @@ static int make(void (*on_event)(void *data, const struct event *event), void *d
 	kernel->sink.data = data;
 	kernel->wake = -1;
 	kernel->listeners.fd = -1;
-	kernel->text = "";
 	r = kernel_open(kernel, with_events, ret_why);
 	if (r < 0) {
 		kernel_free(kernel);

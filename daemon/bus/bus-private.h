@@ -147,6 +147,12 @@ static inline uint64_t peer_queue(const struct peer *peer)
 	return peer->sd && sd_bus_get_n_queued_write(peer->sd, &n) >= 0 ? n : 0;
 }
 
+/* Why connections are not known, where a private client asks and the kernel did not tell; or NULL. */
+static inline const char *bus_untold(const struct bus *bus)
+{
+	return bus->setup.private ? bus->setup.private->untold(bus->setup.data) : NULL;
+}
+
 /* May this user, who has no rights, come in by this descriptor? Counts as a visit. */
 bool bus_admits(struct bus *bus, int fd, uid_t uid);
 

@@ -47,12 +47,11 @@ static int answer(sd_bus_message *m, struct bus *bus, int r, const char *missing
 	return failed(error, text, r);
 }
 
-/* The same for what is about one connection. */
+/* The same for what is about one connection; `missing` is said of it. */
 static int answer_connection(sd_bus_message *m, struct bus *bus, uint32_t token, int r,
 			     const char *missing, sd_bus_error *error)
 {
-	const char *untold =
-		bus->setup.private ? bus->setup.private->untold(bus->setup.data) : NULL;
+	const char *untold = bus_untold(bus);
 	char text[64];
 
 	switch (-r) {
@@ -69,7 +68,8 @@ static int answer_connection(sd_bus_message *m, struct bus *bus, uint32_t token,
 		snprintf(text, sizeof(text), "connection %x has fallen back to TCP", token);
 		return failed(error, text, r);
 	default:
-		return answer(m, bus, r, missing, error);
+		snprintf(text, sizeof(text), "connection %x %s", token, missing);
+		return answer(m, bus, r, text, error);
 	}
 }
 
@@ -116,7 +116,7 @@ static int add_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 	r = engine_subflow_add(bus->setup.engine, token, &request, loop_now_ms());
 	if (r == -EADDRNOTAVAIL && !*kernel_words(bus))
 		return refuse_local(bus, &request, error);
-	return answer_connection(m, bus, token, r, "no such subflow", error);
+	return answer_connection(m, bus, token, r, "has no such subflow", error);
 }
 
 static int delete_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
@@ -134,7 +134,7 @@ static int delete_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *erro
 	if (r < 0)
 		return r;
 	r = engine_subflow_delete(bus->setup.engine, token, &local, &remote, loop_now_ms());
-	return answer_connection(m, bus, token, r, "the connection has no such subflow", error);
+	return answer_connection(m, bus, token, r, "has no such subflow", error);
 }
 
 static int change_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
@@ -154,7 +154,7 @@ static int change_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *erro
 	if (r < 0)
 		return r;
 	r = engine_subflow_change(bus->setup.engine, token, &local, &remote, backup, loop_now_ms());
-	return answer_connection(m, bus, token, r, "the connection has no such subflow", error);
+	return answer_connection(m, bus, token, r, "has no such subflow", error);
 }
 
 /* ---- announcements ---- */
@@ -181,7 +181,7 @@ static int announce(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 	r = engine_announce(bus->setup.engine, token, &addr, id, ifindex, loop_now_ms());
 	if (r == -EEXIST)
 		return failed(error, "the connection uses this id for another address", r);
-	return answer_connection(m, bus, token, r, "no such address", error);
+	return answer_connection(m, bus, token, r, "has no such address", error);
 }
 
 static int withdraw(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
@@ -195,8 +195,7 @@ static int withdraw(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 		r = bus_read_no_options(m, error);
 	if (r < 0)
 		return r;
-	snprintf(missing, sizeof(missing), "connection %x announces no address with id %u", token,
-		 id);
+	snprintf(missing, sizeof(missing), "announces no address with id %u", id);
 	r = engine_withdraw(bus->setup.engine, token, id, loop_now_ms());
 	if (r == -ENOENT && bus->setup.private)
 		r = -EINVAL; /* which is what the kernel said */

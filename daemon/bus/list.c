@@ -55,7 +55,7 @@ static uint64_t append_connections(struct writer *writer, const struct bus *bus,
 /* 0, or the answer where the kernel did not tell its connections. */
 static int check_connections(const struct bus *bus, sd_bus_error *error)
 {
-	const char *why = bus->setup.private ? bus->setup.private->untold(bus->setup.data) : NULL;
+	const char *why = bus_untold(bus);
 
 	return why ? sd_bus_error_set(error, WIRE_ERROR_FAILED, why) : 0;
 }

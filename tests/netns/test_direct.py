@@ -148,6 +148,9 @@ def subflow():
         wait_until(lambda: list(scene.joined()) == ["10.0.3.1"], 2, "one join left", scene.joined)
         said = ctl(scene.client, "subflow", "delete", scene.token, local, "10.0.2.2:5000", code=1)
         tap.true("no such subflow" in said, said)
+        said = ctl(scene.client, "subflow", "add", scene.token, "10.0.3.1", "10.0.2.2:5000", "id", "8",
+                   code=1)
+        tap.true("(did not match address and id)" in said, f"the kernel's own words: {said}")
         said = ctl(scene.client, "subflow", "add", scene.token, "10.0.9.1", "10.0.2.2:5000", code=1)
         tap.true("10.0.9.1 is no address of this host" in said, said)
 

@@ -124,6 +124,27 @@ static void passive_one_acts_by_hand(struct scene *scene, gconstpointer data)
 	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
 }
 
+/* An id that no subflow has any more: only the kernel remembers it. */
+static void by_hand_takes_the_id_the_kernel_knows(struct scene *scene, gconstpointer data)
+{
+	const struct subflow_request request = {
+		.local = fake_addr("10.0.2.1"),
+		.remote = fake_addr(SCENE_SERVER),
+	};
+	struct fake_connection *fake = fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_CLIENT,
+						    "10.0.1.1:1000", SCENE_SERVER);
+
+	fake->established = true;
+	fake->addresses[1] = (struct fake_address){.addr = fake_addr("10.0.2.1"), .id = 9};
+	scene->passive = true;
+	scene_start(scene);
+	scene_later(scene, 100);
+	g_assert_cmpint(engine_subflow_add(scene->engine, SCENE_TOKEN, &request, scene->now_ms), ==,
+			0);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 2);
+	g_assert_cmpuint(scene_record(scene, FAKE_CREATE, 1)->id, ==, 9);
+}
+
 static void ignores_unknown_tokens(struct scene *scene, gconstpointer data)
 {
 	static const enum event_type types[] = {EVENT_CONNECTION_CLOSED, EVENT_SUBFLOW_CLOSED,
@@ -451,6 +472,7 @@ int main(int argc, char **argv)
 	ADD("truth/finds-silent-ends", finds_silent_ends);
 	ADD("truth/adopts", adopts);
 	ADD("truth/passive-one-only-looks", passive_one_only_looks);
+	ADD("truth/by-hand-takes-the-id-the-kernel-knows", by_hand_takes_the_id_the_kernel_knows);
 	ADD("truth/passive-one-acts-by-hand", passive_one_acts_by_hand);
 	ADD("truth/recovers-from-loss", recovers_from_loss);
 	ADD("truth/ignores-unknown-tokens", ignores_unknown_tokens);
