@@ -155,6 +155,7 @@ struct event_saved_subflow {
 
 struct event_saved_announced {
 	struct mptcpd_addr addr;
+	struct mptcpd_addr listen; /* while `listening` */
 	uint32_t ifindex;
 	uint8_t id;
 	bool sent, listening, wanted_by_admin, is_local, banned;

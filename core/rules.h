@@ -46,6 +46,7 @@ struct policy_plugin {
 	void *data; /* the plugin's own */
 	size_t memory_offset; /* of its memory in the connection's */
 	uint64_t id; /* for guard.h */
+	struct mptcpd_value *values; /* of its settings, owned by whoever started it; NULL: none */
 };
 
 /* One [policy:…] group; the first in order whose matches all hold decides. */
@@ -62,6 +63,7 @@ struct policy {
 	struct policy_plugin *plugins; /* in the order of the stack */
 	size_t n_plugins;
 	size_t memory_size; /* of all plugins together */
+	uint32_t needs; /* enum mptcpd_need bits, of all together */
 };
 
 struct rules {

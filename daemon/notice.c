@@ -54,6 +54,10 @@ static const char *refusal_text(int error)
 		return "the plan is full";
 	case ENOENT:
 		return "there is no such subflow";
+	case ENOTUNIQ:
+		return "several links have the local address, and the path names none";
+	case EOPNOTSUPP:
+		return "it asks for what this mptcpd does not know";
 	case EBUSY:
 		return "nothing else carries the connection";
 	default:

@@ -6,6 +6,7 @@
  * then one of its other family, then its second ones. Of the addresses of one interface and family
  * those that last and reach furthest come first; what is equal stays in the order of the view.
  */
+#include <mptcpd/addr.h>
 #include <mptcpd/plugin.h>
 
 #include <errno.h>
@@ -64,24 +65,11 @@ static const struct mptcpd_setting settings[N_SETTINGS] = {
 				   MPTCPD_PLAN_MAX},
 };
 
-static bool is_link_local(const struct mptcpd_addr *addr)
-{
-	const uint8_t *ip = addr->ip;
-
-	return addr->family == AF_INET6 ? ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80
-					: ip[0] == 169 && ip[1] == 254;
-}
-
-static bool is_unique_local(const struct mptcpd_addr *addr)
-{
-	return addr->family == AF_INET6 && (addr->ip[0] & 0xfe) == 0xfc;
-}
-
 /* What speaks against an address, the worst in the highest bit. */
 static unsigned int flaws(const struct mptcpd_local *local)
 {
-	return (local->deprecated ? 8U : 0) | (is_link_local(&local->addr) ? 4U : 0) |
-	       (is_unique_local(&local->addr) ? 2U : 0) | (local->secondary ? 1U : 0);
+	return (local->deprecated ? 8U : 0) | (mptcpd_addr_is_link_local(&local->addr) ? 4U : 0) |
+	       (mptcpd_addr_is_unique_local(&local->addr) ? 2U : 0) | (local->secondary ? 1U : 0);
 }
 
 static bool counts(const struct mptcpd_view *view, const struct mptcpd_local *local)
@@ -94,11 +82,10 @@ static bool counts(const struct mptcpd_view *view, const struct mptcpd_local *lo
 /* First come those with the fewest better ones of their family on their interface. */
 static unsigned int order_of(const struct mptcpd_view *view, size_t i)
 {
-	const struct mptcpd_local *local = &view->locals[i];
+	const struct mptcpd_local *local = mptcpd_get_local(view, i), *other;
 	unsigned int n_better = 0, other_family = 0, own = flaws(local);
 
-	for (size_t j = 0; j < view->n_locals && n_better < MPTCPD_PLAN_MAX; j++) {
-		const struct mptcpd_local *other = &view->locals[j];
+	for (size_t j = 0; (other = mptcpd_get_local(view, j)) && n_better < MPTCPD_PLAN_MAX; j++) {
 		unsigned int its = flaws(other);
 
 		if (other->ifindex != local->ifindex || its > own || (its == own && j >= i) ||
@@ -175,26 +162,32 @@ static void plan_endpoints(void *data, const struct mptcpd_view *view, struct mp
 {
 	struct planning planning = {.endpoints = data, .view = view, .plan = plan};
 	uint32_t subflows, accepted = planning.endpoints->add_addr_accepted;
+	const struct mptcpd_local *local;
 
-	for (size_t i = 0; i < view->n_locals; i++)
-		if (counts(view, &view->locals[i]))
-			insert(&planning, (struct candidate){&view->locals[i], order_of(view, i)});
+	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++)
+		if (counts(view, local))
+			insert(&planning, (struct candidate){local, order_of(view, i)});
 	for (size_t i = 0; i < planning.n_candidates; i++)
 		plan_local(&planning, planning.candidates[i].local);
 	subflows = subflows_wanted(&planning);
 	plan->set_limits(plan, subflows, accepted < subflows ? accepted : subflows);
 }
 
-static int start(const struct mptcpd_value *values, void **data)
+static uint64_t number(const struct mptcpd_start *start, size_t setting)
+{
+	return mptcpd_get_value(start, setting)->number;
+}
+
+static int start(const struct mptcpd_start *start, void **data)
 {
 	struct endpoints *endpoints = malloc(sizeof(*endpoints));
 
 	if (!endpoints)
 		return -ENOMEM;
-	endpoints->subflows = (uint32_t)values[SETTING_SUBFLOWS].number;
-	endpoints->add_addr_accepted = (uint32_t)values[SETTING_ADD_ADDR_ACCEPTED].number;
-	endpoints->port = (uint16_t)values[SETTING_PORT].number;
-	endpoints->max_endpoints = values[SETTING_MAX_ENDPOINTS].number;
+	endpoints->subflows = (uint32_t)number(start, SETTING_SUBFLOWS);
+	endpoints->add_addr_accepted = (uint32_t)number(start, SETTING_ADD_ADDR_ACCEPTED);
+	endpoints->port = (uint16_t)number(start, SETTING_PORT);
+	endpoints->max_endpoints = number(start, SETTING_MAX_ENDPOINTS);
 	*data = endpoints;
 	return 0;
 }

@@ -8,6 +8,7 @@
  * established goes before what is not, what was not tried before what does not answer, and what
  * failed comes last, the pair that failed least often first.
  */
+#include <mptcpd/addr.h>
 #include <mptcpd/plugin.h>
 
 #include <errno.h>
@@ -67,20 +68,10 @@ static const struct mptcpd_setting settings[N_SETTINGS] = {
 		 "make subflows on the server's side too; most clients refuse them"},
 };
 
-static bool same_host(const struct mptcpd_addr *a, const struct mptcpd_addr *b)
-{
-	return a->family == b->family && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
-}
-
-static bool same(const struct mptcpd_addr *a, const struct mptcpd_addr *b)
-{
-	return same_host(a, b) && a->port == b->port;
-}
-
 static void add_remote(struct mesh *mesh, const struct mptcpd_addr *addr)
 {
 	for (size_t i = 0; i < mesh->n_remotes; i++)
-		if (same(&mesh->remotes[i], addr))
+		if (mptcpd_addr_equal(&mesh->remotes[i], addr))
 			return;
 	if (mesh->n_remotes < ADDRESSES_MAX)
 		mesh->remotes[mesh->n_remotes++] = *addr;
@@ -89,21 +80,15 @@ static void add_remote(struct mesh *mesh, const struct mptcpd_addr *addr)
 /* The initial address first, unless the peer does not want it; then what it announced. */
 static void collect_remotes(struct mesh *mesh, const struct mptcpd_connection *connection)
 {
+	const struct mptcpd_peer_address *peer;
+
 	if (!connection->deny_join_id0 && !connection->remote_removed)
 		add_remote(mesh, &connection->remote);
-	for (size_t i = 0; i < connection->n_peer_addresses; i++) {
-		const struct mptcpd_addr *addr = &connection->peer_addresses[i].addr;
-
+	for (size_t i = 0; (peer = mptcpd_get_peer_address(connection, i)); i++)
 		/* RFC 8684 section 3.1: the C flag speaks of this address and port */
-		if (connection->deny_join_id0 && same(addr, &connection->remote))
-			continue;
-		add_remote(mesh, addr);
-	}
-}
-
-static bool can_have(const struct mptcpd_connection *connection, uint8_t family)
-{
-	return family == AF_INET || !connection->ipv4_only;
+		if (!connection->deny_join_id0 ||
+		    !mptcpd_addr_equal(&peer->addr, &connection->remote))
+			add_remote(mesh, &peer->addr);
 }
 
 static void add_source(struct mesh *mesh, const struct mptcpd_local *local)
@@ -123,11 +108,11 @@ static void add_source(struct mesh *mesh, const struct mptcpd_local *local)
 /* Is it the address of the initial subflow, and on its link, if others have the same? */
 static bool is_start(const struct mptcpd_connection *connection, const struct mptcpd_local *local)
 {
-	const struct mptcpd_subflow *subflow = connection->subflows;
+	const struct mptcpd_subflow *subflow;
 
-	if (!same_host(&local->addr, &connection->local))
+	if (!mptcpd_addr_equal_host(&local->addr, &connection->local))
 		return false;
-	for (size_t i = 0; i < connection->n_subflows; i++, subflow++)
+	for (size_t i = 0; (subflow = mptcpd_get_subflow(connection, i)); i++)
 		if (subflow->initial && subflow->ifindex)
 			return subflow->ifindex == local->ifindex;
 	return true;
@@ -136,17 +121,14 @@ static bool is_start(const struct mptcpd_connection *connection, const struct mp
 /* Those that may be a source; that of the initial subflow first. */
 static void collect_sources(struct mesh *mesh, const struct mptcpd_connection *connection)
 {
-	const struct mptcpd_view *view = mesh->view;
+	const struct mptcpd_local *local;
 
 	for (int initial = 1; initial >= 0; initial--)
-		for (size_t i = 0; i < view->n_locals; i++) {
-			const struct mptcpd_local *local = &view->locals[i];
-
+		for (size_t i = 0; (local = mptcpd_get_local(mesh->view, i)); i++)
 			if ((local->flags & MPTCPD_FLAG_SUBFLOW) &&
-			    can_have(connection, local->addr.family) &&
+			    mptcpd_can_have(connection, local->addr.family) &&
 			    is_start(connection, local) == initial)
 				add_source(mesh, local);
-		}
 }
 
 /* ---- how pairs have done ---- */
@@ -157,11 +139,11 @@ static void rank_pair(struct mesh *mesh, const struct mptcpd_addr *local, uint32
 	for (size_t i = 0; i < mesh->n_sources; i++) {
 		struct source *source = &mesh->sources[i];
 
-		if (!same_host(&source->local->addr, local) ||
+		if (!mptcpd_addr_equal_host(&source->local->addr, local) ||
 		    (ifindex && source->local->ifindex != ifindex))
 			continue;
 		for (size_t j = 0; j < mesh->n_remotes; j++)
-			if (same(&mesh->remotes[j], remote) && rank < source->ranks[j])
+			if (mptcpd_addr_equal(&mesh->remotes[j], remote) && rank < source->ranks[j])
 				source->ranks[j] = rank;
 	}
 }
@@ -183,14 +165,13 @@ static uint8_t rank_of(struct mesh *mesh, const struct mptcpd_subflow *subflow)
 
 static void rank_pairs(struct mesh *mesh, const struct mptcpd_connection *connection)
 {
-	for (size_t i = 0; i < connection->n_subflows; i++) {
-		const struct mptcpd_subflow *subflow = &connection->subflows[i];
+	const struct mptcpd_subflow *subflow;
+	const struct mptcpd_failure *failure;
 
+	for (size_t i = 0; (subflow = mptcpd_get_subflow(connection, i)); i++)
 		rank_pair(mesh, &subflow->local, subflow->ifindex, &subflow->remote,
 			  rank_of(mesh, subflow));
-	}
-	for (size_t i = 0; i < connection->n_failures; i++) {
-		const struct mptcpd_failure *failure = &connection->failures[i];
+	for (size_t i = 0; (failure = mptcpd_get_failure(connection, i)); i++) {
 		uint32_t rank = RANK_FAILED + failure->attempts;
 
 		rank_pair(mesh, &failure->local, failure->ifindex, &failure->remote,
@@ -319,16 +300,17 @@ static void plan_mesh(struct mesh *mesh, const struct mptcpd_connection *connect
 static void plan_announcements(const struct mptcpd_view *view,
 			       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
 {
-	for (size_t i = 0; i < view->n_locals; i++) {
-		const struct mptcpd_local *local = &view->locals[i];
+	const struct mptcpd_local *local;
+
+	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++) {
 		struct mptcpd_announcement announcement = {
 			.addr = local->announce.family ? local->announce : local->addr,
 			.ifindex = local->ifindex,
 		};
 
 		if ((local->flags & MPTCPD_FLAG_SIGNAL) &&
-		    can_have(connection, announcement.addr.family) &&
-		    !same_host(&announcement.addr, &connection->local))
+		    mptcpd_can_have(connection, announcement.addr.family) &&
+		    !mptcpd_addr_equal_host(&announcement.addr, &connection->local))
 			plan->add_announcement(plan, &announcement);
 	}
 }
@@ -356,14 +338,14 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 	plan_mesh(&mesh, connection);
 }
 
-static int start(const struct mptcpd_value *values, void **data)
+static int start(const struct mptcpd_start *start, void **data)
 {
 	struct fullmesh *fullmesh = malloc(sizeof(*fullmesh));
 
 	if (!fullmesh)
 		return -ENOMEM;
-	fullmesh->max_subflows = values[SETTING_MAX_SUBFLOWS].number;
-	fullmesh->server_side = values[SETTING_SERVER_SIDE].number;
+	fullmesh->max_subflows = mptcpd_get_value(start, SETTING_MAX_SUBFLOWS)->number;
+	fullmesh->server_side = mptcpd_get_value(start, SETTING_SERVER_SIDE)->number;
 	*data = fullmesh;
 	return 0;
 }

@@ -17,7 +17,7 @@ PURE_LIBC = set(
     "arpa/inet.h assert.h ctype.h endian.h errno.h fnmatch.h inttypes.h limits.h netinet/in.h"
     " stdarg.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h sys/socket.h".split()
 )
-PLUGIN_API = {"mptcpd/plugin.h", "mptcpd/types.h"}
+PLUGIN_API = {"mptcpd/addr.h", "mptcpd/plugin.h", "mptcpd/types.h", "mptcpd/view.h"}
 CORE = {"core/", "core/model/", "core/engine/"}
 SEAM = {"core/event.h", "core/ops.h", "core/addr.h"}
 # Only kernel/ speaks netlink.
@@ -81,7 +81,8 @@ def find_project_header(root, source, name):
         return beside.resolve().relative_to(root).as_posix()
     found = [p for p in root.glob("[a-z]*/**/" + pathlib.PurePath(name).name)
              if p.as_posix().endswith("/" + name) and not p.relative_to(root).parts[0].startswith(
-                 ("build", "tests"))]
+                 ("build", "tests"))
+             and not p.relative_to(root).as_posix().startswith("include/mptcpd/")]
     return found[0].relative_to(root).as_posix() if len(found) == 1 else None
 
 

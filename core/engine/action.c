@@ -203,12 +203,11 @@ int engine_announce(struct engine *engine, uint32_t token, const struct mptcpd_a
 	/* The peer will join there: with a port of its own, somebody must listen before it does. */
 	if (addr->port && !announced->listening && !engine->passive &&
 	    model_find_local(&engine->model, addr, 0))
-		announced->listening = engine->ops->listen(engine->kernel, addr, ifindex) == 0;
+		engine_listen(engine, announced, addr, ifindex);
 	r = engine_command(engine, connection, "ANNOUNCE",
 			   engine->ops->announce(engine->kernel, token, addr, id, ifindex));
 	if (r < 0 && !announced->sent) {
-		if (announced->listening)
-			engine->ops->unlisten(engine->kernel, addr);
+		engine_unlisten(engine, announced);
 		connection_remove_announced(connection, announced);
 	}
 	if (r < 0)

@@ -46,6 +46,31 @@ static struct announced *want(struct connection *connection, const struct mptcpd
 	return announced;
 }
 
+void engine_listen(struct engine *engine, struct announced *announced,
+		   const struct mptcpd_addr *addr, uint32_t ifindex)
+{
+	announced->listen = *addr;
+	announced->listening = engine->ops->listen(engine->kernel, addr, ifindex) == 0;
+}
+
+void engine_unlisten(struct engine *engine, struct announced *announced)
+{
+	if (announced->listening)
+		engine->ops->unlisten(engine->kernel, &announced->listen);
+	announced->listening = false;
+}
+
+/* What a plan says of the listener, against what there is: a person's stays. */
+static void listen_as_planned(struct engine *engine, struct announced *announced,
+			      const struct mptcpd_announcement *planned)
+{
+	if (announced->wanted_by != WANTED_BY_ADMIN &&
+	    !addr_equal(&announced->listen, &planned->listen))
+		engine_unlisten(engine, announced);
+	if (planned->listen.family && !announced->listening)
+		engine_listen(engine, announced, &planned->listen, announced->ifindex);
+}
+
 /* A client joins to the initial address without being told; once told to forget it, it has to be. */
 static void want_initial(struct engine *engine, struct connection *connection, uint64_t now_ms)
 {
@@ -63,8 +88,7 @@ static void match(struct engine *engine, struct connection *connection, uint64_t
 
 		announced->wanted = announced->wanted_by == WANTED_BY_ADMIN || announced->adopted;
 		if (announced->wanted && announced->saved_listening && !announced->listening)
-			announced->listening = engine->ops->listen(engine->kernel, &announced->addr,
-								   announced->ifindex) == 0;
+			engine_listen(engine, announced, &announced->listen, announced->ifindex);
 		announced->saved_listening = false;
 	}
 	for (size_t i = 0; i < engine->plan.n_announcements; i++) {
@@ -76,9 +100,7 @@ static void match(struct engine *engine, struct connection *connection, uint64_t
 			continue;
 		if (announced->wanted_by != WANTED_BY_ADMIN)
 			announced->wanted_by = planned->wanted_by;
-		if (planned->announcement.listen && !announced->listening)
-			announced->listening = engine->ops->listen(engine->kernel, &announced->addr,
-								   announced->ifindex) == 0;
+		listen_as_planned(engine, announced, &planned->announcement);
 	}
 	want_initial(engine, connection, now_ms);
 }
@@ -155,8 +177,7 @@ static bool is_told_by_id_0(const struct connection *connection, const struct an
 static void forget(struct engine *engine, struct connection *connection,
 		   struct announced *announced)
 {
-	if (announced->listening)
-		engine->ops->unlisten(engine->kernel, &announced->addr);
+	engine_unlisten(engine, announced);
 	connection_remove_announced(connection, announced);
 }
 
@@ -205,9 +226,8 @@ void engine_ban_announced(struct engine *engine, struct connection *connection,
 		forget(engine, connection, announced);
 		return;
 	}
-	if (announced->listening)
-		engine->ops->unlisten(engine->kernel, &announced->addr);
-	announced->sent = announced->listening = announced->forgotten = false;
+	engine_unlisten(engine, announced);
+	announced->sent = announced->forgotten = false;
 	announced->wanted = false;
 	announced->banned = true;
 }

@@ -102,8 +102,9 @@ void ask_paths(struct engine *engine, struct connection *connection)
 		if (!plugin->plugin->plan_paths)
 			continue;
 		engine->plan.plugin = (uint8_t)i;
-		seen.memory = connection->memory ? connection->memory->bytes + plugin->memory_offset
-						 : NULL;
+		seen.memory = plugin->plugin->memory_size && connection->memory
+				      ? connection->memory->bytes + plugin->memory_offset
+				      : NULL;
 		guard_enter(engine->guard, GUARD_PLAN_PATHS, plugin->id, connection->token,
 			    engine->view.base.now_ms);
 		plugin->plugin->plan_paths(plugin->data, &engine->view.base, &seen,

@@ -312,6 +312,10 @@ void engine_restore_limits(struct engine *engine);
  * if it could be asked. Returns whether the kernel told.
  */
 bool engine_learn_announced(struct engine *engine, struct connection *connection);
+/* Hold a listening socket for it on this address of ours, which has a port; and let it go. */
+void engine_listen(struct engine *engine, struct announced *announced,
+		   const struct mptcpd_addr *addr, uint32_t ifindex);
+void engine_unlisten(struct engine *engine, struct announced *announced);
 /*
  * Before a DESTROY on purpose: what was announced and led the peer there is taken back,
  * unless other subflows came of it; told again, as after any DESTROY, it would have the peer come

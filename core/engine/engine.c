@@ -50,7 +50,7 @@ static void on_forget(void *data, struct connection *connection)
 	deadlines_set(&engine->deadlines, connection, UINT64_MAX);
 	for (size_t i = 0; i < connection->n_announced; i++)
 		if (connection->announced[i].listening)
-			engine->ops->unlisten(engine->kernel, &connection->announced[i].addr);
+			engine->ops->unlisten(engine->kernel, &connection->announced[i].listen);
 	if (engine->walk == connection)
 		engine->walk = connection_next(connection);
 	if (engine->observer.on_forget)

@@ -3,6 +3,7 @@
 #include "plan.h"
 
 #include <errno.h>
+#include <mptcpd/addr.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -54,6 +55,18 @@ static bool is_usable(const struct plan *plan, const struct mptcpd_addr *addr)
 	return local && choose_for(plan->connection, local) == USABLE;
 }
 
+/* Is the room zero that a later version of the interface may give a meaning? */
+static bool is_zero(const void *bytes, size_t size)
+{
+	const uint8_t *byte = bytes;
+
+	while (size > 0 && byte[size - 1] == 0)
+		size--;
+	return size == 0;
+}
+
+#define IS_RESERVED_ZERO(entry) is_zero((entry)->reserved, sizeof((entry)->reserved))
+
 static bool is_in_plan(const struct plan *plan, const struct mptcpd_path *path)
 {
 	for (size_t i = 0; i < plan->n_paths; i++) {
@@ -67,11 +80,21 @@ static bool is_in_plan(const struct plan *plan, const struct mptcpd_path *path)
 	return false;
 }
 
+/* Can somebody be there? */
+static bool is_target(const struct mptcpd_addr *addr)
+{
+	return addr->family && mptcpd_addr_is_proper(addr) && !addr_is_any(addr) &&
+	       !addr_is_multicast(addr);
+}
+
 static int check_path(const struct plan *plan, const struct mptcpd_path *path)
 {
 	const struct connection *connection = plan->connection;
 
-	if (!connection || !path->remote.port || (path->flags & ~(uint32_t)MPTCPD_FLAG_BACKUP))
+	if (!IS_RESERVED_ZERO(path))
+		return -EOPNOTSUPP;
+	if (!connection || !path->remote.port || (path->flags & ~(uint32_t)MPTCPD_FLAG_BACKUP) ||
+	    !is_target(&path->remote) || !mptcpd_addr_is_proper(&path->local))
 		return -EINVAL;
 	if (path->local.family != path->remote.family ||
 	    (path->local.family != AF_INET && connection_is_ipv4_only(connection)))
@@ -102,36 +125,57 @@ static int add_path(struct mptcpd_plan *base, const struct mptcpd_path *path)
 	return 0;
 }
 
+static int check_announcement(const struct plan *plan, const struct mptcpd_announcement *ann)
+{
+	if (!IS_RESERVED_ZERO(ann))
+		return -EOPNOTSUPP;
+	if (!plan->connection || !is_target(&ann->addr) || addr_is_loopback(&ann->addr) ||
+	    !mptcpd_addr_is_proper(&ann->listen))
+		return -EINVAL;
+	return ann->listen.family && ann->listen.family != ann->addr.family ? -EAFNOSUPPORT : 0;
+}
+
 static int add_announcement(struct mptcpd_plan *base, const struct mptcpd_announcement *ann)
 {
 	static const struct mptcpd_addr none;
 	struct plan *plan = plan_of(base);
+	struct mptcpd_announcement wanted = *ann;
+	const struct local *local = NULL;
+	int r = check_announcement(plan, ann);
 
-	if (!plan->connection || !ann->addr.family || addr_is_any(&ann->addr) ||
-	    addr_is_multicast(&ann->addr) || addr_is_loopback(&ann->addr) ||
-	    (ann->listen && !ann->addr.port))
-		return refuse(plan, -EINVAL, &ann->addr, &none);
-	if (ann->listen && !is_usable(plan, &ann->addr))
-		return refuse(plan, -EADDRNOTAVAIL, &ann->addr, &none);
+	if (r == 0 && ann->listen.family)
+		r = find_usable(plan, &ann->listen, ann->ifindex, &local);
+	if (r < 0)
+		return refuse(plan, r, &ann->addr, &none);
+	if (local) {
+		wanted.ifindex = local->interface->ifindex;
+		if (!wanted.listen.port)
+			wanted.listen.port =
+				ann->addr.port ? ann->addr.port : plan->connection->local.port;
+	}
 	for (size_t i = 0; i < plan->n_announcements; i++)
 		if (addr_equal(&plan->announcements[i].announcement.addr, &ann->addr))
 			return -EEXIST;
 	if (plan->n_announcements == MPTCPD_PLAN_MAX)
 		return refuse(plan, -ENOSPC, &ann->addr, &none);
 	plan->announcements[plan->n_announcements++] =
-		(struct plan_announcement){.announcement = *ann, .wanted_by = plan->plugin};
+		(struct plan_announcement){.announcement = wanted, .wanted_by = plan->plugin};
 	return 0;
 }
 
 static bool is_prefix(const struct mptcpd_addr *net, uint8_t prefix)
 {
-	return net->family == 0 || prefix <= (net->family == AF_INET ? 32 : 128);
+	return net->family == 0 ||
+	       (mptcpd_addr_is_proper(net) && prefix <= mptcpd_family_bits(net->family));
 }
 
 static int forbid(struct mptcpd_plan *base, const struct mptcpd_forbidden *forbidden)
 {
 	struct plan *plan = plan_of(base);
 
+	if (!IS_RESERVED_ZERO(forbidden) ||
+	    !is_zero(forbidden->reserved8, sizeof(forbidden->reserved8)))
+		return refuse(plan, -EOPNOTSUPP, &forbidden->local, &forbidden->remote);
 	if (!is_prefix(&forbidden->local, forbidden->local_prefix) ||
 	    !is_prefix(&forbidden->remote, forbidden->remote_prefix))
 		return refuse(plan, -EINVAL, &forbidden->local, &forbidden->remote);
@@ -214,8 +258,9 @@ static bool are_endpoint_flags(const struct mptcpd_endpoint *endpoint)
 
 static int check_endpoint(const struct plan *plan, const struct mptcpd_endpoint *endpoint)
 {
-	if (plan->connection || !endpoint->addr.family || addr_is_any(&endpoint->addr) ||
-	    addr_is_multicast(&endpoint->addr) || addr_is_loopback(&endpoint->addr) ||
+	if (!IS_RESERVED_ZERO(endpoint))
+		return -EOPNOTSUPP;
+	if (plan->connection || !is_target(&endpoint->addr) || addr_is_loopback(&endpoint->addr) ||
 	    !are_endpoint_flags(endpoint))
 		return -EINVAL;
 	/* What is only announced may be the address of a NAT in front of us. */

@@ -16,7 +16,7 @@ struct plan_path {
 };
 
 struct plan_announcement {
-	struct mptcpd_announcement announcement;
+	struct mptcpd_announcement announcement; /* if it listens, link and port are set */
 	uint8_t wanted_by;
 };
 

@@ -30,17 +30,17 @@ static bool is_routable(const struct mptcpd_view *base, const struct mptcpd_loca
 
 static void add_local(struct engine *engine, const struct local *local)
 {
-	struct mptcpd_view *view = &engine->view.base;
+	struct mptcpd_list *list = &engine->view.base.locals;
 	struct mptcpd_local *seen;
 
-	if (view->n_locals == engine->room_locals) {
+	if (list->n == engine->room_locals) {
 		engine->room_locals = engine->room_locals ? 2 * engine->room_locals : 16;
 		engine->locals =
 			realloc(engine->locals, engine->room_locals * sizeof(*engine->locals));
 		if (!engine->locals)
 			abort();
 	}
-	seen = &engine->locals[view->n_locals++];
+	seen = &engine->locals[list->n++];
 	*seen = (struct mptcpd_local){
 		.addr = local->addr,
 		.ifindex = local->interface->ifindex,
@@ -124,7 +124,7 @@ static void show_addresses(struct engine *engine, const struct connection *conne
 	struct table_entry *entry;
 
 	engine->view.connection = connection;
-	engine->view.base.n_locals = 0;
+	engine->view.base.locals = (struct mptcpd_list){.element_size = sizeof(engine->locals[0])};
 	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
 		const struct interface *interface = table_owner(entry, struct interface);
 
@@ -132,7 +132,7 @@ static void show_addresses(struct engine *engine, const struct connection *conne
 			if (choose_for(connection, local) == USABLE)
 				add_local(engine, local);
 	}
-	engine->view.base.locals = engine->locals;
+	engine->view.base.locals.first = engine->locals;
 }
 
 void engine_view_addresses(struct engine *engine, const struct connection *connection)
@@ -177,17 +177,17 @@ static uint8_t state_for_plugins(enum subflow_state state)
 }
 
 /* Those that are none to connect to are seen by no policy. */
-static size_t add_peers(struct engine *engine, const struct connection *connection)
+static struct mptcpd_list show_peers(struct engine *engine, const struct connection *connection)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < connection->n_peers; i++)
 		if (!peer_refusal(&engine->model, connection, &connection->peers[i].addr))
 			engine->peers[n++] = connection->peers[i];
-	return n;
+	return (struct mptcpd_list){engine->peers, n, sizeof(engine->peers[0])};
 }
 
-static size_t add_failures(struct engine *engine, const struct connection *connection)
+static struct mptcpd_list show_failures(struct engine *engine, const struct connection *connection)
 {
 	size_t n = 0;
 
@@ -205,11 +205,10 @@ static size_t add_failures(struct engine *engine, const struct connection *conne
 		};
 		engine->failures[n++].local.port = subflow->asked_port;
 	}
-	return n;
+	return (struct mptcpd_list){engine->failures, n, sizeof(engine->failures[0])};
 }
 
-struct mptcpd_connection engine_view_connection(struct engine *engine,
-						const struct connection *connection)
+static struct mptcpd_list show_subflows(struct engine *engine, const struct connection *connection)
 {
 	size_t n = 0;
 
@@ -229,10 +228,19 @@ struct mptcpd_connection engine_view_connection(struct engine *engine,
 			.initial = subflow->initial,
 			.backup = subflow->backup,
 			.peer_backup = subflow->peer_backup,
+			.instance = subflow->instance,
 			.since_ms = subflow->since_ms,
 		};
 	}
+	return (struct mptcpd_list){engine->seen, n, sizeof(engine->seen[0])};
+}
+
+struct mptcpd_connection engine_view_connection(struct engine *engine,
+						const struct connection *connection)
+{
 	return (struct mptcpd_connection){
+		.size = sizeof(struct mptcpd_connection),
+		.measure_size = sizeof(struct mptcpd_measure),
 		.token = connection->token,
 		.side = connection->side,
 		.state = connection->state,
@@ -240,13 +248,12 @@ struct mptcpd_connection engine_view_connection(struct engine *engine,
 		.remote_removed = connection->remote_removed,
 		.local = connection->local,
 		.remote = connection->remote,
-		.peer_addresses = engine->peers,
-		.n_peer_addresses = add_peers(engine, connection),
-		.subflows = engine->seen,
-		.n_subflows = n,
 		.ipv4_only = connection_is_ipv4_only(connection),
-		.failures = engine->failures,
-		.n_failures = add_failures(engine, connection),
+		.peer_addresses = show_peers(engine, connection),
+		.subflows = show_subflows(engine, connection),
+		.failures = show_failures(engine, connection),
+		.bytes_sent = MPTCPD_BYTES_UNKNOWN,
+		.bytes_received = MPTCPD_BYTES_UNKNOWN,
 	};
 }
 

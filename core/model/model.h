@@ -126,6 +126,8 @@ struct subflow {
 /* An address we announced (or should). */
 struct announced {
 	struct mptcpd_addr addr;
+	struct mptcpd_addr
+		listen; /* while `listening` (or saved_listening): where, with its port */
 	uint32_t ifindex;
 	uint64_t due_ms;
 	uint64_t repeat_ms; /* told again then, if nothing came of it; attempts: how often it was */

@@ -96,6 +96,7 @@ static int apply_announced(struct connection *connection, const struct event_sav
 	if (!announced)
 		return -EINVAL;
 	announced->addr = event->addr;
+	announced->listen = event->listen;
 	announced->ifindex = event->ifindex;
 	announced->id = event->id;
 	announced->sent = event->sent;

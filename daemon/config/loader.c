@@ -4,146 +4,111 @@
 #include <dlfcn.h>
 #include <ell/ell.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "auto.h"
-#include "value.h"
+#include "setting.h"
 
-/* Up to its last member of ABI 2: what is never missing. */
+/* Up to the last member of the first version of this ABI: what is never missing. */
 #define SIZE_MIN (offsetof(struct mptcpd_plugin, plan_paths) + sizeof(void (*)(void)))
+/* All that a plugin may need. */
+#define NEEDS (MPTCPD_NEED_MEASURES | MPTCPD_NEED_OWNER)
+/* The most bytes of a summary. */
+#define SUMMARY_MAX 200
 
 struct loaded {
 	struct loaded *next;
-	const struct mptcpd_plugin *plugin;
+	struct mptcpd_plugin
+		plugin; /* a copy, see copy_plugin(); of a stand-in, without functions */
 	void *handle; /* NULL: a stand-in */
 	/*
 	 * Its descriptor is kept open: the dynamic linker knows the object as /proc/self/fd/N and
 	 * would hand it out again for another file under the same number.
 	 */
 	struct image image;
-	struct mptcpd_plugin stand_in;
 	unsigned int n_users;
 };
 
 static struct loaded *all_loaded;
 
-int loader_parse_setting(const struct mptcpd_setting *setting, const char *text,
-			 struct mptcpd_value *ret_value, char **ret_expected)
-{
-	static const char *const forms[] = {
-		[MPTCPD_SETTING_BOOL] = "yes or no",
-		[MPTCPD_SETTING_NUMBER] = "a number",
-		[MPTCPD_SETTING_DURATION] = "a duration like 500ms, 30s, 5min or 1h",
-		[MPTCPD_SETTING_SIZE] = "a size like 4096, 64K, 2M or 1G",
-	};
-	const char *unit = setting->type == MPTCPD_SETTING_DURATION ? "ms" : "";
-	uint64_t number = 0;
-	bool yes = false;
-	int err = 0;
-
-	switch (setting->type) {
-	case MPTCPD_SETTING_STRING:
-		*ret_value = (struct mptcpd_value){.string = text};
-		return 0;
-	case MPTCPD_SETTING_BOOL:
-		err = value_bool(text, &yes);
-		number = yes;
-		break;
-	case MPTCPD_SETTING_NUMBER:
-		err = value_number(text, &number);
-		break;
-	case MPTCPD_SETTING_DURATION:
-		err = value_duration(text, &number);
-		break;
-	case MPTCPD_SETTING_SIZE:
-		err = value_size(text, &number);
-		break;
-	}
-	if (err == 0 && setting->type != MPTCPD_SETTING_BOOL &&
-	    (number < setting->min || (setting->max && number > setting->max)))
-		err = -ERANGE;
-	if (err == -EINVAL || (err == -ERANGE && !setting->min && !setting->max)) {
-		*ret_expected = l_strdup(forms[setting->type]);
-		return -EINVAL;
-	}
-	if (err == -ERANGE) {
-		*ret_expected =
-			setting->max
-				? l_strdup_printf("%" PRIu64 "%s to %" PRIu64 "%s", setting->min,
-						  unit, setting->max, unit)
-				: l_strdup_printf("at least %" PRIu64 "%s", setting->min, unit);
-		return -EINVAL;
-	}
-	*ret_value = (struct mptcpd_value){.number = number};
-	return 0;
-}
-
-static bool is_setting_name(const char *name)
-{
-	size_t size = strlen(name);
-
-	return size > 0 && size < IMAGE_NAME_SIZE &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == size;
-}
-
 /* NULL: the table makes sense; else what does not. */
 static char *distrust_settings(const struct mptcpd_plugin *plugin)
 {
-	if (plugin->n_settings > LOADER_SETTINGS_MAX || (plugin->n_settings && !plugin->settings))
+	if (plugin->n_settings > MPTCPD_SETTINGS_MAX || (plugin->n_settings && !plugin->settings))
 		return l_strdup_printf("declares %zu settings, at most %d are possible",
-				       plugin->n_settings, LOADER_SETTINGS_MAX);
+				       plugin->n_settings, MPTCPD_SETTINGS_MAX);
 	for (size_t i = 0; i < plugin->n_settings; i++) {
 		const struct mptcpd_setting *setting = &plugin->settings[i];
-		AUTO(l_free) char *expected = NULL;
-		struct mptcpd_value value;
+		AUTO(l_free) char *why = setting_distrust(setting);
 
-		if (!setting->name || !is_setting_name(setting->name))
-			return l_strdup_printf("its setting number %zu has no proper name", i + 1);
+		if (why && strstr(why, "no proper name"))
+			return l_strdup_printf("its setting number %zu %s", i + 1, why);
+		if (why)
+			return l_strdup_printf("its setting '%s' %s", setting->name, why);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(plugin->settings[j].name, setting->name) == 0)
 				return l_strdup_printf("declares its setting '%s' twice",
 						       setting->name);
-		/* what a group knows by itself would never reach the plugin */
-		if (strcmp(setting->name, "plugin") == 0 || strcmp(setting->name, "plugins") == 0 ||
-		    strcmp(setting->name, "flags") == 0 || strncmp(setting->name, "match-", 6) == 0)
-			return l_strdup_printf("its setting '%s' has a reserved name",
-					       setting->name);
-		if ((unsigned int)setting->type > MPTCPD_SETTING_STRING)
-			return l_strdup_printf("its setting '%s' is of an unknown type",
-					       setting->name);
-		if (!setting->help || !setting->fallback ||
-		    loader_parse_setting(setting, setting->fallback, &value, &expected) < 0)
-			return l_strdup_printf("its setting '%s' has no proper default or help",
-					       setting->name);
 	}
+	return NULL;
+}
+
+/* Is what it says of its size and of what it needs known here? */
+static char *distrust_version(const struct mptcpd_plugin *plugin)
+{
+	if (plugin->needs & ~(uint32_t)NEEDS)
+		return l_strdup_printf("needs what this mptcpd has not (needs 0x%x)",
+				       plugin->needs & ~(uint32_t)NEEDS);
+	if (plugin->reserved)
+		return l_strdup("asks for what this mptcpd does not know");
 	return NULL;
 }
 
 /* NULL: a plugin we can call; else what speaks against it. */
 static char *distrust_plugin(const struct mptcpd_plugin *plugin, const char *name)
 {
-	if (!plugin)
-		return l_strdup("not a plugin: no symbol " MPTCPD_PLUGIN_SYMBOL);
-	if (plugin->abi != MPTCPD_PLUGIN_ABI)
-		return l_strdup_printf("built for plugin ABI %u, this mptcpd has %u", plugin->abi,
-				       MPTCPD_PLUGIN_ABI);
-	if (plugin->size < SIZE_MIN)
-		return l_strdup_printf("struct mptcpd_plugin of %u bytes, expected at least %zu",
-				       plugin->size, SIZE_MIN);
-	if (!plugin->name || strcmp(plugin->name, name) != 0)
+	char *why;
+
+	if (!plugin->name || strncmp(plugin->name, name, IMAGE_NAME_SIZE) != 0)
 		return l_strdup_printf("calls itself '%.64s', expected '%s'",
 				       plugin->name ? plugin->name : "", name);
 	if (!plugin->summary)
 		return l_strdup("has no summary");
-	if (plugin->memory_size > LOADER_MEMORY_MAX)
+	if (strnlen(plugin->summary, SUMMARY_MAX + 1) > SUMMARY_MAX)
+		return l_strdup_printf("has a summary of more than %d bytes", SUMMARY_MAX);
+	if (plugin->memory_size > MPTCPD_MEMORY_MAX)
 		return l_strdup_printf("wants %zu bytes of memory a connection, at most %d are "
 				       "possible",
-				       plugin->memory_size, LOADER_MEMORY_MAX);
+				       plugin->memory_size, MPTCPD_MEMORY_MAX);
 	if (!plugin->plan_paths && !plugin->plan_endpoints)
 		return l_strdup("plans neither paths nor endpoints");
-	return distrust_settings(plugin);
+	why = distrust_version(plugin);
+	return why ? why : distrust_settings(plugin);
+}
+
+/*
+ * Copy what it exports, as far as both it and we know the structure; members that it has not are
+ * zero. NULL: it is in *ret_plugin.
+ */
+static char *copy_plugin(const void *symbol, struct mptcpd_plugin *ret_plugin)
+{
+	uint32_t abi, size;
+
+	if (!symbol)
+		return l_strdup("not a plugin: no symbol " MPTCPD_PLUGIN_SYMBOL);
+	memcpy(&abi, symbol, sizeof(abi));
+	if (abi != MPTCPD_PLUGIN_ABI)
+		return l_strdup_printf("built for plugin ABI %u, this mptcpd has %u: it has to be "
+				       "built again with its <mptcpd/plugin.h>",
+				       abi, MPTCPD_PLUGIN_ABI);
+	memcpy(&size, (const char *)symbol + offsetof(struct mptcpd_plugin, size), sizeof(size));
+	if (size < SIZE_MIN)
+		return l_strdup_printf("struct mptcpd_plugin of %u bytes, expected at least %zu",
+				       size, SIZE_MIN);
+	memset(ret_plugin, 0, sizeof(*ret_plugin));
+	memcpy(ret_plugin, symbol, size < sizeof(*ret_plugin) ? size : sizeof(*ret_plugin));
+	return NULL;
 }
 
 /* The path that dlopen() was given means nothing to people, and stands in its message. */
@@ -161,9 +126,9 @@ static char *linker_message(const char *proc_path)
 
 /* 0, or -ENOEXEC and the reason. */
 static int open_object(const struct image *image, void **ret_handle,
-		       const struct mptcpd_plugin **ret_plugin, char **ret_reason)
+		       struct mptcpd_plugin *ret_plugin, char **ret_reason)
 {
-	const struct mptcpd_plugin *plugin;
+	struct mptcpd_plugin plugin;
 	char proc_path[32];
 	void *handle;
 
@@ -173,8 +138,9 @@ static int open_object(const struct image *image, void **ret_handle,
 		*ret_reason = linker_message(proc_path);
 		return -ENOEXEC;
 	}
-	plugin = dlsym(handle, MPTCPD_PLUGIN_SYMBOL);
-	*ret_reason = distrust_plugin(plugin, image->name);
+	*ret_reason = copy_plugin(dlsym(handle, MPTCPD_PLUGIN_SYMBOL), &plugin);
+	if (!*ret_reason)
+		*ret_reason = distrust_plugin(&plugin, image->name);
 	if (*ret_reason) {
 		dlclose(handle);
 		return -ENOEXEC;
@@ -207,7 +173,7 @@ static struct loaded *add_loaded(void)
 int loader_load(struct image *image, const struct mptcpd_plugin **ret_plugin, char **ret_why)
 {
 	struct loaded *loaded = find_loaded(image);
-	const struct mptcpd_plugin *plugin = NULL;
+	struct mptcpd_plugin plugin;
 	AUTO(l_free) char *reason = NULL;
 	void *handle = NULL;
 	int err;
@@ -215,7 +181,7 @@ int loader_load(struct image *image, const struct mptcpd_plugin **ret_plugin, ch
 	if (loaded) {
 		image_done(image);
 		loaded->n_users++;
-		*ret_plugin = loaded->plugin;
+		*ret_plugin = &loaded->plugin;
 		return 0;
 	}
 	err = open_object(image, &handle, &plugin, &reason);
@@ -228,7 +194,7 @@ int loader_load(struct image *image, const struct mptcpd_plugin **ret_plugin, ch
 	loaded->plugin = plugin;
 	loaded->handle = handle;
 	loaded->image = *image;
-	*ret_plugin = plugin;
+	*ret_plugin = &loaded->plugin;
 	return 0;
 }
 
@@ -237,10 +203,9 @@ const struct mptcpd_plugin *loader_stand_in(struct image *image)
 	struct loaded *loaded = add_loaded();
 
 	loaded->image = *image;
-	loaded->stand_in.name = loaded->image.name;
-	loaded->stand_in.summary = "";
-	loaded->plugin = &loaded->stand_in;
-	return loaded->plugin;
+	loaded->plugin.name = loaded->image.name;
+	loaded->plugin.summary = "";
+	return &loaded->plugin;
 }
 
 void loader_unload(const struct mptcpd_plugin *plugin)
@@ -248,7 +213,7 @@ void loader_unload(const struct mptcpd_plugin *plugin)
 	for (struct loaded **link = &all_loaded; *link; link = &(*link)->next) {
 		struct loaded *loaded = *link;
 
-		if (loaded->plugin != plugin)
+		if (&loaded->plugin != plugin)
 			continue;
 		if (--loaded->n_users > 0)
 			return;

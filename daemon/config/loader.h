@@ -12,11 +12,6 @@
 
 #include "image.h"
 
-/* The most memory a plugin may ask for, bytes a connection. */
-#define LOADER_MEMORY_MAX 256
-/* The most settings of one plugin. */
-#define LOADER_SETTINGS_MAX 64
-
 /*
  * Load it, or count it once more. Takes the image over, whatever comes of it. Returns 0, or -ENOEXEC
  * and one line that names the file and why it is not a plugin for this mptcpd, to be freed with
@@ -30,9 +25,5 @@ int loader_load(struct image *image, const struct mptcpd_plugin **ret_plugin, ch
 const struct mptcpd_plugin *loader_stand_in(struct image *image);
 /* The counterpart of both; NULL is none. */
 void loader_unload(const struct mptcpd_plugin *plugin);
-
-/* Read a setting's value: 0, or -EINVAL and what was expected (a phrase), for l_free(). */
-int loader_parse_setting(const struct mptcpd_setting *setting, const char *text,
-			 struct mptcpd_value *ret_value, char **ret_expected);
 
 #endif

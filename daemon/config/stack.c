@@ -2,18 +2,24 @@
 #include "stack.h"
 
 #include <ell/ell.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "auto.h"
 #include "loader.h"
+#include "setting.h"
 #include "value.h"
+
+/* The most bytes of what a plugin says is wrong. */
+#define FAULT_MAX 200
 
 /* One plugin while its group is read. */
 struct member {
 	const struct mptcpd_plugin *plugin;
 	uint64_t id;
-	struct mptcpd_value values[LOADER_SETTINGS_MAX];
-	const struct ini_key *set_by[LOADER_SETTINGS_MAX]; /* NULL: its default */
+	struct mptcpd_value values[MPTCPD_SETTINGS_MAX];
+	const struct ini_key *set_by[MPTCPD_SETTINGS_MAX]; /* NULL: its default */
 };
 
 struct stack {
@@ -124,7 +130,7 @@ static void report_unknown_key(struct stack *stack, const struct ini_key *key)
 
 	while (stack->setup->own_keys[n])
 		n++;
-	names = l_new(const char *, n + stack->n_members * LOADER_SETTINGS_MAX + 1);
+	names = l_new(const char *, n + stack->n_members * MPTCPD_SETTINGS_MAX + 1);
 	memcpy(names, stack->setup->own_keys, n * sizeof(*names));
 	for (size_t i = 0; i < stack->n_members; i++) {
 		const struct mptcpd_plugin *plugin = stack->members[i].plugin;
@@ -146,8 +152,8 @@ static void set(struct stack *stack, struct member *member, size_t i, const stru
 		return;
 	}
 	member->set_by[i] = key;
-	if (loader_parse_setting(&member->plugin->settings[i], key->value, &member->values[i],
-				 &expected) < 0)
+	if (setting_parse(&member->plugin->settings[i], key->value, &member->values[i], &expected) <
+	    0)
 		faults_add(stack->report, key->where, "bad value '%s' of '%s', expected %s",
 			   key->value, key->name, expected);
 }
@@ -200,51 +206,115 @@ static void read_settings(struct stack *stack)
 
 			/* the loader has made sure that defaults can be read */
 			if (!member->set_by[j])
-				loader_parse_setting(setting, setting->fallback, &member->values[j],
-						     &unused);
+				setting_parse(setting, setting->fallback, &member->values[j],
+					      &unused);
 		}
 	}
 }
 
-static void unload(const struct calls *calls, const struct member *member)
+/* ---- starting ---- */
+
+static void free_values(struct mptcpd_value *values, size_t n_values)
 {
+	for (size_t i = 0; i < n_values; i++)
+		setting_value_done(&values[i]);
+}
+
+static void unload(const struct calls *calls, struct member *member)
+{
+	free_values(member->values, member->plugin->n_settings);
 	calls_enter(calls, GUARD_STOP, member->id);
 	loader_unload(member->plugin);
 	calls_leave(calls);
 }
 
-static int start_member(const struct calls *calls, const struct member *member, void **ret_data)
-{
-	int r = 0;
+/* A plugin that is being started. */
+struct starting {
+	struct mptcpd_start base; /* what it sees; first member */
+	struct stack *stack;
+	const struct member *member;
+	bool has_fault;
+};
 
-	if (!member->plugin->start)
-		return 0;
-	calls_enter(calls, GUARD_START, member->id);
-	r = member->plugin->start(member->values, ret_data);
-	calls_leave(calls);
-	return r < 0 ? r : -r;
+/* What a plugin says is wrong gets the place of the setting, or of the line that names the plugin. */
+static void on_fault(const struct mptcpd_start *base, size_t i, const char *format, ...)
+{
+	struct starting *starting = (struct starting *)(uintptr_t)base;
+	const struct member *member = starting->member;
+	const struct mptcpd_plugin *plugin = member->plugin;
+	const struct ini_key *key = i < plugin->n_settings ? member->set_by[i] : NULL;
+	struct where where = key ? key->where : starting->stack->setup->where;
+	char text[FAULT_MAX + 1] = "";
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	starting->has_fault = true;
+	if (i >= plugin->n_settings)
+		faults_add(starting->stack->report, where, "plugin '%s' %s", plugin->name, text);
+	else
+		faults_add(starting->stack->report, where, "plugin '%s': %s '%s' of '%s' %s",
+			   plugin->name, key ? "value" : "default",
+			   key ? key->value : plugin->settings[i].fallback,
+			   plugin->settings[i].name, text);
 }
 
-/* Start them in order; on failure tell which, and stop those before it. */
+static void call_stop(const struct calls *calls, const struct mptcpd_plugin *plugin, uint64_t id,
+		      void *data)
+{
+	calls_enter(calls, GUARD_STOP, id);
+	if (plugin->stop)
+		plugin->stop(data);
+	calls_leave(calls);
+}
+
+/* False: it does not start, which was reported. `values` are those of the member, for good. */
+static bool start_member(struct stack *stack, const struct member *member,
+			 const struct mptcpd_value *values, void **ret_data)
+{
+	const struct mptcpd_plugin *plugin = member->plugin;
+	const struct calls *calls = stack->setup->calls;
+	struct starting starting = {
+		.base = {.size = sizeof(starting.base),
+			 .values = {values, plugin->n_settings, sizeof(*values)},
+			 .fault = on_fault},
+		.stack = stack,
+		.member = member,
+	};
+	int r;
+
+	if (!plugin->start)
+		return true;
+	calls_enter(calls, GUARD_START, member->id);
+	r = plugin->start(&starting.base, ret_data);
+	calls_leave(calls);
+	if (r == 0 && starting.has_fault)
+		call_stop(calls, plugin, member->id, *ret_data);
+	if (r != 0 && !starting.has_fault)
+		faults_add(stack->report, stack->setup->where, "plugin '%s' does not start: %s",
+			   plugin->name, strerror(r < 0 ? -r : r));
+	return r == 0 && !starting.has_fault;
+}
+
+/* Start them in order; on failure stop those before it. */
 static size_t start_members(struct stack *stack, struct policy_plugin **ret_plugins)
 {
 	struct policy_plugin *plugins = l_new(struct policy_plugin, stack->n_members);
-	const struct calls *calls = stack->setup->calls;
 
 	for (size_t i = 0; i < stack->n_members; i++) {
-		const struct member *member = &stack->members[i];
-		int err;
+		struct member *member = &stack->members[i];
+		size_t n = member->plugin->n_settings;
 
 		plugins[i].plugin = member->plugin;
 		plugins[i].id = member->id;
-		err = start_member(calls, member, &plugins[i].data);
-		if (err == 0)
+		plugins[i].values = l_memdup(member->values, n * sizeof(member->values[0]));
+		if (start_member(stack, member, plugins[i].values, &plugins[i].data))
 			continue;
-		faults_add(stack->report, stack->setup->where, "plugin '%s' does not start: %s",
-			   member->plugin->name, strerror(-err));
+		l_free(plugins[i].values);
 		for (size_t j = i; j < stack->n_members; j++)
-			unload(calls, &stack->members[j]);
-		stack_stop(plugins, i, calls);
+			unload(stack->setup->calls, &stack->members[j]);
+		stack_stop(plugins, i, stack->setup->calls);
 		return 0;
 	}
 	*ret_plugins = plugins;
@@ -273,10 +343,13 @@ size_t stack_start(const struct stack_setup *setup, struct policy_plugin **ret_p
 void stack_stop(struct policy_plugin *plugins, size_t n_plugins, const struct calls *calls)
 {
 	for (size_t i = 0; i < n_plugins; i++) {
+		const struct mptcpd_plugin *plugin = plugins[i].plugin;
+
+		call_stop(calls, plugin, plugins[i].id, plugins[i].data);
+		free_values(plugins[i].values, plugin->n_settings);
+		l_free(plugins[i].values);
 		calls_enter(calls, GUARD_STOP, plugins[i].id);
-		if (plugins[i].plugin->stop)
-			plugins[i].plugin->stop(plugins[i].data);
-		loader_unload(plugins[i].plugin);
+		loader_unload(plugin);
 		calls_leave(calls);
 	}
 	l_free(plugins);

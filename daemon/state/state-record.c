@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "addr.h"
 #include "bytes.h"
 #include "policy-memory.h"
 
@@ -213,6 +214,7 @@ enum {
 	ANNOUNCED_BY_ADMIN = 1 << 2,
 	IS_LOCAL = 1 << 3,
 	TAKEN_BACK = 1 << 4,
+	LISTENING_ELSEWHERE = 1 << 5, /* than on the announced address: on one that follows */
 };
 
 static void put_announced(struct writer *writer, const struct connection *connection)
@@ -220,17 +222,20 @@ static void put_announced(struct writer *writer, const struct connection *connec
 	for (size_t i = 0; i < connection->n_announced; i++) {
 		const struct announced *announced = &connection->announced[i];
 		uint8_t *start = begin_part(writer, PART_ANNOUNCED);
+		bool listening = announced->listening || announced->saved_listening;
+		bool elsewhere = listening && !addr_equal(&announced->addr, &announced->listen);
 
 		put_addr(writer, &announced->addr);
 		put_u32(writer, announced->ifindex);
 		put_u8(writer, announced->id);
 		put_u8(writer,
-		       (announced->sent ? SENT : 0) |
-			       (announced->listening || announced->saved_listening ? LISTENING
-										   : 0) |
+		       (announced->sent ? SENT : 0) | (listening ? LISTENING : 0) |
+			       (elsewhere ? LISTENING_ELSEWHERE : 0) |
 			       (announced->wanted_by == WANTED_BY_ADMIN ? ANNOUNCED_BY_ADMIN : 0) |
 			       (announced->is_local ? IS_LOCAL : 0) |
 			       (announced->banned ? TAKEN_BACK : 0));
+		if (elsewhere)
+			put_addr(writer, &announced->listen);
 		end_part(writer, start);
 	}
 }
@@ -251,6 +256,9 @@ static void take_announced(struct reader *reader, const struct teller *teller)
 	announced->wanted_by_admin = flags & ANNOUNCED_BY_ADMIN;
 	announced->is_local = flags & IS_LOCAL;
 	announced->banned = flags & TAKEN_BACK;
+	if (flags & LISTENING)
+		announced->listen =
+			flags & LISTENING_ELSEWHERE ? take_addr(reader) : announced->addr;
 	tell(teller, reader, &event);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How to write a policy for mptcpd: the whole plugin interface.
+ * How to write a policy for mptcpd: the whole plugin interface. What a plugin sees is in view.h; addr.h
+ * has helpers for addresses.
  *
  * A plugin says which subflows, announcements or endpoints there *should* be, given the present
  * facts. It never reacts to an event: mptcpd asks again whenever something changed, compares the
@@ -20,14 +21,25 @@
  * an MPTCP event and the command it causes: it must not block and should not allocate. One that
  * crashes or hangs is not asked again, see mptcpd(8).
  *
- * Pointers handed to a plugin are valid until the function they were handed to returns.
+ * Pointers handed to a plugin are valid until the function they were handed to returns, and what
+ * they point to is mptcpd's; the exceptions say so.
+ *
+ * How it grows, within one ABI:
+ * - What mptcpd fills in grows at its end. A plugin that was built with a later version of this file
+ *   asks MPTCPD_HAS() before it looks at a member that earlier versions of mptcpd have not.
+ * - Arrays of such structures are lists (struct mptcpd_list), whose elements grow too: only the
+ *   mptcpd_get_* functions look into them.
+ * - What a plugin fills in keeps its size, and has reserved room. It is zero; mptcpd refuses with
+ *   -EOPNOTSUPP what it does not know. An initializer in braces makes it zero.
+ * - struct mptcpd_plugin grows at its end: members that a plugin has not, are zero for mptcpd, and
+ *   those that mptcpd does not know, it does not look at.
  */
 #ifndef MPTCPD_PLUGIN_H
 #define MPTCPD_PLUGIN_H
 
-#include <mptcpd/types.h>
+#include <mptcpd/view.h>
 
-/* Raised whenever a structure of this file changes; a plugin built for another one is refused. */
+/* Raised when a structure changes otherwise; a plugin built for another one is refused. */
 #define MPTCPD_PLUGIN_ABI 2
 
 /* The symbol looked up in the shared object. */
@@ -37,204 +49,185 @@
 
 /* The most paths, announcements, forbidden pairs or drops (each) in one plan. */
 #define MPTCPD_PLAN_MAX 64
+/* The most settings of one plugin. */
+#define MPTCPD_SETTINGS_MAX 64
+/* The most items of a setting that is a list. */
+#define MPTCPD_SETTING_ITEMS_MAX 64
+/* The most bytes of memory a plugin may ask for, for each connection. */
+#define MPTCPD_MEMORY_MAX 256
 
+/* ---- settings ---- */
+
+/*
+ * How the text of a setting is read, and where its value is. What cannot be read is an error in the
+ * configuration, with file, line and what was expected; the plugin is not started.
+ */
 enum mptcpd_setting_type {
 	MPTCPD_SETTING_BOOL, /* yes, no, true, false, on, off, 1, 0 -> number 1 or 0 */
 	MPTCPD_SETTING_NUMBER, /* decimal, from min to max -> number */
 	MPTCPD_SETTING_DURATION, /* ms, s, min, h; bare is seconds -> number, in milliseconds */
 	MPTCPD_SETTING_SIZE, /* K, M, G of 1024 -> number, in bytes */
-	MPTCPD_SETTING_STRING, /* -> string */
+	MPTCPD_SETTING_STRING, /* anything -> string */
+	/*
+	 * "" -> addr of family 0; else one like 10.0.0.1 or 2001:db8::1, with a port like
+	 * 10.0.0.1:80 or [2001:db8::1]:80 or without (port 0) -> addr
+	 */
+	MPTCPD_SETTING_ADDRESS,
+	/* "" -> addr of family 0; else one like 10.0.0.0/8 or fd00::/8 -> addr (port 0), prefix */
+	MPTCPD_SETTING_PREFIX,
+	/* "" or several like 443, 8000-8099 -> mptcpd_get_ports() */
+	MPTCPD_SETTING_PORTS,
+	/* "" or words, separated by commas or blanks -> mptcpd_get_word() */
+	MPTCPD_SETTING_WORDS,
+	MPTCPD_SETTING_CHOICE, /* one of `words` -> number, its place among them; string */
 };
 
 /* One key that the plugin's group in the configuration may hold. */
 struct mptcpd_setting {
-	const char *name;
+	const char *name; /* a to z, 0 to 9 and '-', 63 bytes at most; not match-…, plugin, flags */
 	enum mptcpd_setting_type type;
-	const char
-		*fallback; /* the value when the key is absent, written as in the configuration */
+	/* the value when the key is absent, written as in the configuration */
+	const char *fallback;
 	const char *help; /* one line: what it does and its unit */
-	uint64_t min, max; /* of the number; max 0 means no bound */
+	uint64_t min, max; /* of the number, or of the items of a list; max 0 means no bound */
+	/* CHOICE, and WORDS unless NULL: the words that are allowed, separated by blanks. */
+	const char *words;
+	uint64_t reserved[3]; /* 0 */
 };
 
-/* The value of one setting; which member counts follows from its type. */
+/* A range of ports, both included. */
+struct mptcpd_ports {
+	uint16_t min, max; /* 1 or more; min is not above max */
+};
+
+/* The value of one setting; which member counts follows from its type, the others are zero. */
 struct mptcpd_value {
 	uint64_t number;
-	const char *string; /* lives as long as the started plugin */
+	const char *string; /* lives as long as the started plugin, as `items` does */
+	struct mptcpd_addr addr;
+	uint8_t prefix; /* bits */
+	struct mptcpd_list items; /* of a list */
 };
 
-/*
- * One address of this host on one link, that may be used now. Only usable addresses are shown. Two
- * links may have the same address (two modems that hand it out): each is one of its own.
- */
-struct mptcpd_local {
-	struct mptcpd_addr addr; /* port 0 */
-	uint32_t ifindex; /* of its link */
-	uint32_t flags; /* MPTCPD_FLAG_*, from the configuration of its interface */
-	uint8_t prefix; /* length, bits */
-	uint8_t type; /* enum mptcpd_link_type */
-	char interface[MPTCPD_IFNAME_SIZE];
-	bool deprecated; /* IPv6: its preferred lifetime is over, a fresh one is better */
-	bool temporary; /* IPv6: it hides the stable ones of its link (RFC 8981) */
+/* What a plugin is started with. */
+struct mptcpd_start {
+	size_t size; /* of this structure */
+	struct mptcpd_list values; /* mptcpd_get_value(): one for each setting, in their order */
 	/*
-	 * Of the addresses of its link and family, the one that the kernel itself would choose as
-	 * the source of a new connection. Each link has one for each family it has addresses of.
+	 * Say in words what is wrong with the i-th setting, or with several at once (i =
+	 * SIZE_MAX), as the end of a sentence: "is more than the 8 paths of 'max-paths', expected
+	 * less". The user gets it with file, line, key and value. The plugin does not run then:
+	 * start() returns -EINVAL. 200 bytes are shown.
 	 */
-	bool preferred;
-	bool secondary; /* IPv4: not the first of its subnet */
-	/* What to announce in its place, behind 1:1 NAT; family 0: itself. Port 0: none. */
-	struct mptcpd_addr announce;
+	void (*fault)(const struct mptcpd_start *start, size_t i, const char *format, ...)
+		__attribute__((format(printf, 3, 4)));
 };
 
-/*
- * An address of the peer: announced by ADD_ADDR (RFC 8684 section 3.4.1). Only those that can be
- * its own are shown: loopback, link-local, multicast, reserved and our own addresses are not.
- */
-struct mptcpd_peer_address {
-	struct mptcpd_addr
-		addr; /* the port is the announced one, else that of the initial subflow */
-	uint8_t id;
-};
+/* The value of the i-th setting, never NULL; all zero if there is none such. */
+static inline const struct mptcpd_value *mptcpd_get_value(const struct mptcpd_start *start,
+							  size_t i)
+{
+	static const struct mptcpd_value none = {0, NULL, {{0}, 0, 0, 0}, 0, {NULL, 0, 0}};
+	const void *value = mptcpd_list_get(&start->values, i);
 
-/* What was measured on a subflow, and when. */
-struct mptcpd_measure {
-	uint64_t taken_ms;
-	uint64_t bytes_sent, bytes_received;
-	uint32_t rtt_us, rto_us, retransmits, loss_per_mille;
-};
+	return value ? (const struct mptcpd_value *)value : &none;
+}
 
-/* A subflow that exists (or was asked for). */
-struct mptcpd_subflow {
-	struct mptcpd_addr local, remote; /* local.port is 0 while it is not known yet */
-	uint32_t ifindex; /* 0: unknown */
-	uint8_t local_id, remote_id;
-	uint8_t state; /* enum mptcpd_subflow_state */
-	uint8_t origin; /* enum mptcpd_origin */
-	bool initial; /* the first subflow of the connection */
-	bool backup; /* we asked the peer to treat it as backup */
-	bool peer_backup;
-	uint64_t since_ms; /* when it got into its state */
-	const struct mptcpd_measure *measure; /* NULL: never measured */
-};
+/* Of a setting of type PORTS the i-th range, of one of type WORDS the i-th word; NULL past the end. */
+static inline const struct mptcpd_ports *mptcpd_get_ports(const struct mptcpd_value *value,
+							  size_t i)
+{
+	return (const struct mptcpd_ports *)mptcpd_list_get(&value->items, i);
+}
 
-/*
- * A subflow that could not be made, or that ended: not there now. It is tried again, after a while
- * that grows with each failure, as long as it is planned; whether it was planned lately or not.
- */
-struct mptcpd_failure {
-	struct mptcpd_addr local, remote; /* local.port: the one asked for, or 0 */
-	uint32_t ifindex;
-	uint32_t attempts; /* failures in a row, 1 or more */
-	uint8_t instance;
-};
+static inline const char *mptcpd_get_word(const struct mptcpd_value *value, size_t i)
+{
+	const char *const *word = (const char *const *)mptcpd_list_get(&value->items, i);
 
-/* One connection, as it is now. */
-struct mptcpd_connection {
-	uint32_t token;
-	uint8_t side; /* enum mptcpd_side */
-	uint8_t state; /* enum mptcpd_connection_state */
-	/*
-	 * The peer's C flag (RFC 8684 section 3.1): no join to its initial address and port.
-	 * Such a path in a plan is refused.
-	 */
-	bool deny_join_id0;
-	/*
-	 * The peer withdrew its initial address (RM_ADDR of id 0). Do not plan paths to it, unless
-	 * it is among peer_addresses: announced anew, by another id.
-	 */
-	bool remote_removed;
-	struct mptcpd_addr local, remote; /* of the initial subflow */
-	const struct mptcpd_peer_address *peer_addresses;
-	size_t n_peer_addresses;
-	const struct mptcpd_subflow *subflows;
-	size_t n_subflows;
-	/* mptcpd_plugin.memory_size bytes, zero at first, kept for this plugin over restarts. */
-	void *memory;
-	/*
-	 * The socket is one of IPv4: a path of IPv6 is refused, and the peer has no use for such an
-	 * address. One of IPv6 can have subflows of both families.
-	 */
-	bool ipv4_only;
-	/*
-	 * Pairs that failed. Those that the peer alone is the reason for come and go as it likes:
-	 * plan what is established first, then what was not tried, and what failed last.
-	 */
-	const struct mptcpd_failure *failures;
-	size_t n_failures;
-};
+	return word ? *word : NULL;
+}
 
-/* What all plans of one moment see. */
-struct mptcpd_view {
-	size_t size; /* of this structure; members are only appended */
-	uint64_t now_ms; /* the only clock a plugin has */
-	/*
-	 * For plan_paths those that the connection may use: on the link it began on it keeps to the
-	 * kind of address it began with, so that a temporary one goes on hiding the stable ones.
-	 */
-	const struct mptcpd_local *locals;
-	size_t n_locals;
-	/*
-	 * Is there a unicast route from this local address, out of its interface, to `remote`?
-	 * A remote of family 0 stands for the world at large: does its interface lead anywhere, or
-	 * is it to be used all the same (use = yes)?
-	 * Asked of the kernel once and remembered until routes, rules or addresses change.
-	 */
-	bool (*routable)(const struct mptcpd_view *view, const struct mptcpd_local *local,
-			 const struct mptcpd_addr *remote);
-};
+/* ---- what there should be ---- */
 
 /*
  * A wanted subflow. What is left out of the plan is closed, but never for what was not up yet: each
- * path that is planned and not established lets one that was before stay. Two paths with the same link, local address and port, remote address and port,
- * and instance are the same path; the same pair with two instances is two parallel subflows.
+ * path that is planned and not established lets one that was before stay. Two paths with the same
+ * link, local address and port, remote address and port, and instance are the same path; the same
+ * pair with two instances is two parallel subflows.
  */
 struct mptcpd_path {
 	struct mptcpd_addr local; /* port 0: any free one */
 	struct mptcpd_addr remote; /* with its port */
 	uint32_t flags; /* 0 or MPTCPD_FLAG_BACKUP */
-	uint8_t instance;
 	/* The link it leaves by: that of `local`. 0: the one that has the address, if only one has. */
 	uint32_t ifindex;
+	uint8_t instance;
+	uint8_t reserved[23]; /* 0 */
 };
 
-/* A wanted announcement (ADD_ADDR). */
+/* A wanted announcement (ADD_ADDR, RFC 8684 section 3.4.1). */
 struct mptcpd_announcement {
-	struct mptcpd_addr addr; /* port 0: that of the initial subflow */
-	uint32_t ifindex; /* 0: none */
-	bool listen; /* mptcpd keeps a listening MPTCP socket on it */
+	/* What the peer is told, also the address of a NAT in front of us. Port 0: none is told. */
+	struct mptcpd_addr addr;
+	/*
+	 * One of our addresses, on which mptcpd keeps a listening MPTCP socket as long as it is
+	 * announced: where no application listens, a join there would be refused. Port 0: that of
+	 * `addr`, else that of the initial subflow. Family 0: nothing listens. A kernel takes a join
+	 * at another port than the connection's only if just that address and port was announced,
+	 * so a NAT in front of us has to lead to the connection's own port.
+	 */
+	struct mptcpd_addr listen;
+	uint32_t ifindex; /* the link on which packets come in there; 0: not known */
+	uint32_t reserved[7]; /* 0 */
 };
 
 /* Pairs of addresses between which no subflow may be; an absent address (family 0) is any. */
 struct mptcpd_forbidden {
 	struct mptcpd_addr local, remote; /* ports: 0 is any */
-	uint8_t local_prefix, remote_prefix;
+	uint8_t local_prefix, remote_prefix; /* bits that count */
+	uint8_t reserved8[2]; /* 0 */
 	uint32_t ifindex; /* 0: any */
+	uint32_t reserved[6]; /* 0 */
 };
 
 /* A wanted endpoint of the kernel's own path manager. */
 struct mptcpd_endpoint {
 	struct mptcpd_addr addr; /* a port goes with MPTCPD_FLAG_SIGNAL only */
 	uint32_t flags; /* MPTCPD_FLAG_* */
-	uint32_t ifindex;
+	uint32_t ifindex; /* 0: none */
+	uint32_t reserved[6]; /* 0 */
 };
 
 /*
  * The plan being made, empty at first or holding what the plugins before this one in the stack
- * have put there. All functions return 0 or a negative errno and may be called in any order.
+ * have put there. All functions return 0 or a negative errno and may be called in any order. What
+ * they are handed is copied.
+ *
+ * Of each: -EINVAL also for an address that is not laid out as types.h says, -EOPNOTSUPP where
+ * reserved room is not zero, -ENOSPC when the plan has MPTCPD_PLAN_MAX of them. All errors but
+ * -EEXIST are also reported to the operator under the plugin's name.
  */
 struct mptcpd_plan {
-	size_t size; /* of this structure; members are only appended */
+	size_t size; /* of this structure */
 	/*
 	 * Want a path. -EEXIST: it is in the plan already. -EADDRNOTAVAIL: the local address is not
 	 * one of ours, not on that link, or not usable. -ENOTUNIQ: several links have it, and the
 	 * path does not say which. -EAFNOSUPPORT: the families differ, or the connection cannot have
-	 * that one. -EPERM: the peer's C flag.
-	 * -ENOSPC: the plan is full. -EINVAL: no remote port, or unknown flags. All but the first
-	 * are also reported to the operator under the plugin's name.
+	 * that one. -EPERM: the peer's C flag. -EINVAL: no remote port, or unknown flags.
 	 */
 	int (*add_path)(struct mptcpd_plan *plan, const struct mptcpd_path *path);
-	/* Want an address announced. Errors as add_path. */
+	/*
+	 * Want an address announced. -EEXIST: it is in the plan already. -EADDRNOTAVAIL: `listen` is
+	 * not one of ours, or not usable. -EAFNOSUPPORT: it is of another family than `addr`.
+	 * -EINVAL: an address that nobody could connect to.
+	 */
 	int (*add_announcement)(struct mptcpd_plan *plan, const struct mptcpd_announcement *ann);
-	/* Allow no subflow between such addresses, whoever made it. -ENOSPC, -EINVAL. */
+	/*
+	 * Allow no subflow between such addresses, whoever made it: none is made, and those that are
+	 * there are closed. The last one that carries the connection goes only when another one of
+	 * the plan is established; if none is planned, it stays, and -EBUSY is reported.
+	 * -EINVAL: a prefix that is too long.
+	 */
 	int (*forbid)(struct mptcpd_plan *plan, const struct mptcpd_forbidden *forbidden);
 	/*
 	 * Close this one subflow, once, whatever its origin. -ENOENT: no such subflow. The last one
@@ -243,11 +236,14 @@ struct mptcpd_plan {
 	 */
 	int (*drop)(struct mptcpd_plan *plan, const struct mptcpd_addr *local,
 		    const struct mptcpd_addr *remote);
-	/* Ask this plugin again not later than at_ms, though nothing may have changed. */
+	/*
+	 * Ask this plugin again not later than at_ms, though nothing may have changed. To one that
+	 * says MPTCPD_NEED_MEASURES everything is measured before, if what there is is old.
+	 */
 	void (*ask_again)(struct mptcpd_plan *plan, uint64_t at_ms);
 	/*
-	 * The paths so far, each with its link: the i-th, NULL past the end; and take the i-th away
-	 * (-ENOENT).
+	 * The paths so far, each with its link: the i-th, NULL past the end, valid until the plan
+	 * changes; and take the i-th away (-ENOENT).
 	 */
 	const struct mptcpd_path *(*get_path)(struct mptcpd_plan *plan, size_t i);
 	int (*remove_path)(struct mptcpd_plan *plan, size_t i);
@@ -255,29 +251,48 @@ struct mptcpd_plan {
 	int (*set_path_flags)(struct mptcpd_plan *plan, size_t i, uint32_t flags);
 	/*
 	 * For plan_endpoints: want an endpoint, the more important ones first, because the kernel's
-	 * table is small. -EEXIST: the address and port are in the plan already; of two links with
-	 * the same address the one stays that is an endpoint now. -ENOSPC: the plan is full. -EADDRNOTAVAIL: the address is not ours or not usable (one that is only announced,
-	 * flag signal alone, need not be ours). -EINVAL: flags that exclude each other.
+	 * table is small (8; since Linux 7.2 64). -EEXIST: the address and port are in the plan
+	 * already; of two links with the same address the one stays that is an endpoint now.
+	 * -EADDRNOTAVAIL: the address is not ours or not usable (one that is only announced, flag
+	 * signal alone, need not be ours). -EINVAL: flags that exclude each other.
 	 */
 	int (*add_endpoint)(struct mptcpd_plan *plan, const struct mptcpd_endpoint *endpoint);
-	/* For plan_endpoints: the limits this host should have at least; UINT32_MAX leaves one alone. */
+	/*
+	 * For plan_endpoints: the limits this host should have at least, 255 at most; UINT32_MAX
+	 * leaves one alone. -EINVAL.
+	 */
 	int (*set_limits)(struct mptcpd_plan *plan, uint32_t subflows, uint32_t add_addr_accepted);
 };
 
+/* What a plugin needs that costs something: who does not say so, does not get it. */
+enum mptcpd_need {
+	/*
+	 * mptcpd_subflow.measure. One dump of all TCP sockets measures all connections whose
+	 * policies ask again at that time; it takes a twentieth of the time at most, and so what is
+	 * seen is up to a quarter of a second old, or twenty times as long as a dump takes.
+	 */
+	MPTCPD_NEED_MEASURES = 1 << 0,
+	/* mptcpd_connection.owner: one request for each connection, before it is planned first. */
+	MPTCPD_NEED_OWNER = 1 << 1,
+};
+
+/* All strings are in one piece of UTF-8 without control characters; they live while it is loaded. */
 struct mptcpd_plugin {
 	uint32_t abi; /* MPTCPD_PLUGIN_ABI */
-	uint32_t size; /* sizeof(struct mptcpd_plugin); members are only appended */
-	const char *name;
-	const char *summary; /* one line */
-	const struct mptcpd_setting *settings; /* its keys; values come in the same order */
+	uint32_t size; /* sizeof(struct mptcpd_plugin) */
+	const char *name; /* as its file's, without ".so" */
+	const char *summary; /* one line, 200 bytes at most */
+	/* Its keys, MPTCPD_SETTINGS_MAX at most; their values come in the same order. */
+	const struct mptcpd_setting *settings;
 	size_t n_settings;
-	size_t memory_size; /* bytes of memory for each connection, 256 at most */
+	size_t memory_size; /* bytes of memory for each connection, MPTCPD_MEMORY_MAX at most */
 	/*
-	 * One call for each group that names the plugin. `values` holds n_settings values. `data`
-	 * is handed to all other calls. Returns 0 or a negative errno, which stops the start.
-	 * May be NULL, like every function here.
+	 * One call for each group that names the plugin. `data` is handed to all other calls, and
+	 * belongs to the plugin until stop(). Returns 0, or a negative errno, which makes the
+	 * configuration a bad one; nothing is left then that stop() would have to free. May be NULL,
+	 * like every function here.
 	 */
-	int (*start)(const struct mptcpd_value *values, void **data);
+	int (*start)(const struct mptcpd_start *start, void **data);
 	void (*stop)(void *data);
 	/* The endpoints and limits this host should have, for connections of the kernel's path manager. */
 	void (*plan_endpoints)(void *data, const struct mptcpd_view *view,
@@ -285,6 +300,9 @@ struct mptcpd_plugin {
 	/* The subflows and announcements this connection should have. */
 	void (*plan_paths)(void *data, const struct mptcpd_view *view,
 			   const struct mptcpd_connection *connection, struct mptcpd_plan *plan);
+	/* The first version of this ABI ended here. */
+	uint32_t needs; /* enum mptcpd_need bits */
+	uint32_t reserved; /* 0 */
 };
 
 #endif

@@ -73,16 +73,20 @@ static void tell_asked(void)
 
 static void drop_all(const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
 {
-	for (size_t i = 0; fake_policy.drops_all && i < connection->n_subflows; i++)
-		g_assert_cmpint(plan->drop(plan, &connection->subflows[i].local,
-					   &connection->subflows[i].remote),
-				==, 0);
+	const struct mptcpd_subflow *subflow;
+
+	for (size_t i = 0; fake_policy.drops_all && (subflow = mptcpd_get_subflow(connection, i));
+	     i++)
+		g_assert_cmpint(plan->drop(plan, &subflow->local, &subflow->remote), ==, 0);
 	fake_policy.drops_all = false;
 }
 
 static void plan_paths(void *data, const struct mptcpd_view *view,
 		       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
 {
+	const struct mptcpd_peer_address *peer;
+	const struct mptcpd_local *local;
+
 	fake_policy.n_asked++;
 	tell_asked();
 	if (fake_policy.refuses_rules)
@@ -91,13 +95,12 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 	drop_all(connection, plan);
 	if (fake_policy.plans_nothing || connection->side != MPTCPD_SIDE_CLIENT)
 		return;
-	for (size_t i = 0; i < view->n_locals; i++) {
+	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++) {
 		if (!connection->deny_join_id0 && !connection->remote_removed &&
-		    !(fake_policy.only_peers && connection->n_peer_addresses))
-			plan_pair(view, &view->locals[i], &connection->remote, plan);
-		for (size_t j = 0; j < connection->n_peer_addresses; j++)
-			plan_pair(view, &view->locals[i], &connection->peer_addresses[j].addr,
-				  plan);
+		    !(fake_policy.only_peers && connection->peer_addresses.n))
+			plan_pair(view, local, &connection->remote, plan);
+		for (size_t j = 0; (peer = mptcpd_get_peer_address(connection, j)); j++)
+			plan_pair(view, local, &peer->addr, plan);
 	}
 	(void)data;
 }
@@ -105,11 +108,11 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 static void plan_endpoints(void *data, const struct mptcpd_view *view, struct mptcpd_plan *plan)
 {
 	static const struct mptcpd_addr world;
+	const struct mptcpd_local *local;
 	uint32_t n = 0;
 
 	tell_asked();
-	for (size_t i = 0; i < view->n_locals; i++) {
-		const struct mptcpd_local *local = &view->locals[i];
+	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++) {
 		struct mptcpd_endpoint endpoint = {.addr = local->addr,
 						   .flags = local->flags,
 						   .ifindex = local->ifindex};

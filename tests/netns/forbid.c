@@ -2,31 +2,34 @@
 /* A policy for tests: no subflow may be between an address of the peer, or its network, and us. */
 #include <mptcpd/plugin.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 
 static const struct mptcpd_setting settings[] = {
-	{"from", MPTCPD_SETTING_STRING, "", "an address of the peer: none of its joins is to stay",
-	 0, 0},
+	{"from",
+	 MPTCPD_SETTING_PREFIX,
+	 "",
+	 "addresses of the peer: none of its joins is to stay",
+	 0,
+	 0,
+	 NULL,
+	 {0}},
 };
 
-static int start(const struct mptcpd_value *values, void **data)
+static int start(const struct mptcpd_start *start, void **data)
 {
-	struct mptcpd_forbidden *forbidden = calloc(1, sizeof(*forbidden));
+	const struct mptcpd_value *from = mptcpd_get_value(start, 0);
+	struct mptcpd_forbidden *forbidden;
 
+	if (!from->addr.family) {
+		start->fault(start, 0, "names no address, expected one like 10.0.0.1");
+		return -EINVAL;
+	}
+	forbidden = calloc(1, sizeof(*forbidden));
 	if (!forbidden)
 		return -ENOMEM;
-	forbidden->remote.family = AF_INET;
-	forbidden->remote_prefix = 32;
-	if (inet_pton(AF_INET, values[0].string, forbidden->remote.ip) != 1) {
-		forbidden->remote.family = AF_INET6;
-		forbidden->remote_prefix = 128;
-		if (inet_pton(AF_INET6, values[0].string, forbidden->remote.ip) != 1) {
-			free(forbidden);
-			return -EINVAL;
-		}
-	}
+	forbidden->remote = from->addr;
+	forbidden->remote_prefix = from->prefix;
 	*data = forbidden;
 	return 0;
 }

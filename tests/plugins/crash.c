@@ -80,9 +80,10 @@ static void crash(const char *in, struct mptcpd_plan *plan)
 		pause();
 }
 
-static int start(const struct mptcpd_value *given, void **data)
+static int start(const struct mptcpd_start *given, void **data)
 {
-	memcpy(values, given, sizeof(values));
+	for (size_t i = 0; i < SETTINGS; i++)
+		values[i] = *mptcpd_get_value(given, i);
 	crash("start", NULL);
 	return 0;
 }
@@ -94,11 +95,13 @@ static void stop(void *data)
 
 static void plan_endpoints(void *data, const struct mptcpd_view *view, struct mptcpd_plan *plan)
 {
+	const struct mptcpd_local *local;
+
 	crash("plan_endpoints", plan);
-	for (size_t i = 0; i < view->n_locals; i++) {
-		struct mptcpd_endpoint endpoint = {.addr = view->locals[i].addr,
+	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++) {
+		struct mptcpd_endpoint endpoint = {.addr = local->addr,
 						   .flags = MPTCPD_FLAG_SUBFLOW,
-						   .ifindex = view->locals[i].ifindex};
+						   .ifindex = local->ifindex};
 
 		plan->add_endpoint(plan, &endpoint);
 	}
@@ -107,18 +110,20 @@ static void plan_endpoints(void *data, const struct mptcpd_view *view, struct mp
 static void plan_paths(void *data, const struct mptcpd_view *view,
 		       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
 {
+	const struct mptcpd_local *local;
+
 	if (!values[PORT].number || values[PORT].number == connection->remote.port ||
 	    values[PORT].number == connection->local.port)
 		crash("plan_paths", plan);
 	if (connection->side != MPTCPD_SIDE_CLIENT)
 		return;
-	for (size_t i = 0; i < view->n_locals; i++) {
-		struct mptcpd_path path = {.local = view->locals[i].addr,
+	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++) {
+		struct mptcpd_path path = {.local = local->addr,
 					   .remote = connection->remote,
-					   .ifindex = view->locals[i].ifindex};
+					   .ifindex = local->ifindex};
 
 		if (path.local.family == path.remote.family &&
-		    view->routable(view, &view->locals[i], &path.remote))
+		    view->routable(view, local, &path.remote))
 			plan->add_path(plan, &path);
 	}
 }

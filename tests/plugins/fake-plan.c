@@ -58,12 +58,12 @@ void fake_view_init(struct fake_view *view)
 {
 	*view = (struct fake_view){
 		.base = {.size = sizeof(view->base), .now_ms = 1000, .routable = routable}};
-	view->base.locals = view->locals;
+	view->base.locals = (struct mptcpd_list){view->locals, 0, sizeof(view->locals[0])};
 }
 
 void fake_view_add(struct fake_view *view, const char *addr, uint32_t flags)
 {
-	size_t i = view->base.n_locals++;
+	size_t i = view->base.locals.n++;
 
 	g_assert_cmpuint(i, <, G_N_ELEMENTS(view->locals));
 	view->locals[i] = (struct mptcpd_local){.addr = fake_addr(addr),
@@ -271,9 +271,19 @@ static uint64_t number(const struct mptcpd_setting *setting, const char *text)
 						    : g_ascii_strtoull(text, NULL, 10);
 }
 
+static void fault(const struct mptcpd_start *start, size_t setting, const char *format, ...)
+{
+	g_error("setting %zu %s", setting, format);
+}
+
 void *fake_start(const struct mptcpd_plugin *plugin, ...)
 {
-	struct mptcpd_value values[64] = {0};
+	struct mptcpd_value values[MPTCPD_SETTINGS_MAX] = {0};
+	struct mptcpd_start start = {
+		.size = sizeof(start),
+		.values = {values, plugin->n_settings, sizeof(values[0])},
+		.fault = fault,
+	};
 	const char *name;
 	void *data = NULL;
 	va_list args;
@@ -294,6 +304,6 @@ void *fake_start(const struct mptcpd_plugin *plugin, ...)
 		g_assert_true(found);
 	}
 	va_end(args);
-	g_assert_cmpint(plugin->start(values, &data), ==, 0);
+	g_assert_cmpint(plugin->start(&start, &data), ==, 0);
 	return data;
 }

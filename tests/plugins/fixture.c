@@ -27,6 +27,18 @@
 #ifndef FIXTURE_FIRST
 #define FIXTURE_FIRST "number"
 #endif
+#ifndef FIXTURE_CHOICES
+#define FIXTURE_CHOICES "full one-to-one"
+#endif
+#ifndef FIXTURE_CHOICE_FALLBACK
+#define FIXTURE_CHOICE_FALLBACK "full"
+#endif
+#ifndef FIXTURE_RESERVED
+#define FIXTURE_RESERVED 0
+#endif
+#ifndef FIXTURE_NEEDS
+#define FIXTURE_NEEDS 0
+#endif
 #ifndef FIXTURE_START_ERROR
 #define FIXTURE_START_ERROR 0
 #endif
@@ -43,6 +55,13 @@ static const struct mptcpd_setting settings[FIXTURE_SETTINGS] = {
 	[FIXTURE_DURATION] = {"duration", MPTCPD_SETTING_DURATION, "1500ms", "help", 1000},
 	[FIXTURE_SIZE] = {"size", MPTCPD_SETTING_SIZE, "64K", "help"},
 	[FIXTURE_STRING] = {"string", MPTCPD_SETTING_STRING, "", "help"},
+	[FIXTURE_ADDRESS] = {"address", MPTCPD_SETTING_ADDRESS, "", "help"},
+	[FIXTURE_PREFIX] = {"prefix", MPTCPD_SETTING_PREFIX, "fd00::/8", "help"},
+	[FIXTURE_PORTS] = {"ports", MPTCPD_SETTING_PORTS, "", "help"},
+	[FIXTURE_WORDS] = {"words", MPTCPD_SETTING_WORDS, "one two", "help", 1, 3},
+	[FIXTURE_COLOURS] = {"colours", MPTCPD_SETTING_WORDS, "", "help", .words = "red green"},
+	[FIXTURE_CHOICE] = {"choice", MPTCPD_SETTING_CHOICE, FIXTURE_CHOICE_FALLBACK, "help",
+			    .words = FIXTURE_CHOICES, .reserved = {FIXTURE_RESERVED}},
 };
 
 static void count(const char *name)
@@ -56,7 +75,7 @@ static void count(const char *name)
 	setenv(name, text, 1);
 }
 
-static int start(const struct mptcpd_value *values, void **data)
+static int start(const struct mptcpd_start *start, void **data)
 {
 	struct fixture *fixture;
 
@@ -65,10 +84,16 @@ static int start(const struct mptcpd_value *values, void **data)
 	fixture = calloc(1, sizeof(*fixture));
 	if (!fixture)
 		return -ENOMEM;
-	memcpy(fixture->values, values, sizeof(fixture->values));
+	for (size_t i = 0; i < FIXTURE_SETTINGS; i++)
+		fixture->values[i] = *mptcpd_get_value(start, i);
 	*data = fixture;
 	count(FIXTURE_STARTS);
-	return 0;
+	if (fixture->values[FIXTURE_NUMBER].number == FIXTURE_BAD_NUMBER)
+		start->fault(start, FIXTURE_NUMBER, "is %d, expected anything else\033[31m",
+			     FIXTURE_BAD_NUMBER);
+	if (fixture->values[FIXTURE_NUMBER].number == FIXTURE_BAD_ALL)
+		start->fault(start, SIZE_MAX, "does not like %1000s", "this");
+	return 0; /* mptcpd stops it all the same, if there was a fault */
 }
 
 static void stop(void *data)
@@ -105,4 +130,5 @@ MPTCPD_PLUGIN_EXPORT const struct mptcpd_plugin FIXTURE_SYMBOL = {
 	.stop = stop,
 	.plan_paths = FIXTURE_PATHS,
 	.plan_endpoints = FIXTURE_ENDPOINTS,
+	.needs = FIXTURE_NEEDS,
 };

@@ -28,7 +28,7 @@ static void tear_down(struct scene *scene, gconstpointer unused)
 static struct mptcpd_local *add(struct scene *scene, const char *addr, uint32_t ifindex,
 				uint32_t flags)
 {
-	struct mptcpd_local *local = &scene->view.locals[scene->view.base.n_locals];
+	struct mptcpd_local *local = &scene->view.locals[scene->view.base.locals.n];
 
 	fake_view_add(&scene->view, addr, flags);
 	local->ifindex = ifindex;
@@ -198,8 +198,7 @@ static void test_crowd(struct scene *scene, gconstpointer unused)
 						  .ifindex = i < n - 1 ? 2 : 3,
 						  .flags = SUBFLOW};
 	}
-	scene->view.base.locals = locals;
-	scene->view.base.n_locals = n;
+	scene->view.base.locals = (struct mptcpd_list){locals, n, sizeof(locals[0])};
 	plan(scene);
 	g_assert_cmpuint(scene->plan.n_endpoints, ==, MPTCPD_PLAN_MAX);
 	g_assert_cmpuint(scene->plan.endpoints[0].addr.ip[3], ==, 1);

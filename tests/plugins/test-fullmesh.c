@@ -26,33 +26,30 @@ struct scene {
 
 static void announce(struct scene *scene, const char *addr)
 {
-	size_t i = scene->connection.n_peer_addresses++;
+	size_t i = scene->connection.peer_addresses.n++;
 
 	scene->peers[i] =
 		(struct mptcpd_peer_address){.addr = fake_addr(addr), .id = (uint8_t)(i + 1)};
-	scene->connection.peer_addresses = scene->peers;
 }
 
 static void see(struct scene *scene, const char *local, const char *remote,
 		enum mptcpd_subflow_state state, uint64_t since_ms)
 {
-	size_t i = scene->connection.n_subflows++;
+	size_t i = scene->connection.subflows.n++;
 
 	scene->subflows[i] = (struct mptcpd_subflow){.local = fake_addr(local),
 						     .remote = fake_addr(remote),
 						     .state = state,
 						     .since_ms = since_ms};
-	scene->connection.subflows = scene->subflows;
 }
 
 static void fail(struct scene *scene, const char *local, const char *remote, uint32_t attempts)
 {
-	size_t i = scene->connection.n_failures++;
+	size_t i = scene->connection.failures.n++;
 
 	scene->failures[i] = (struct mptcpd_failure){.local = fake_addr(local),
 						     .remote = fake_addr(remote),
 						     .attempts = attempts};
-	scene->connection.failures = scene->failures;
 }
 
 static void connect_pair(struct scene *scene, const char *local, const char *remote)
@@ -64,7 +61,11 @@ static void connect_pair(struct scene *scene, const char *local, const char *rem
 static void set_up(struct scene *scene, gconstpointer unused)
 {
 	*scene = (struct scene){
-		.connection = {.token = 1,
+		.connection = {.size = sizeof(scene->connection),
+			       .peer_addresses = {scene->peers, 0, sizeof(scene->peers[0])},
+			       .subflows = {scene->subflows, 0, sizeof(scene->subflows[0])},
+			       .failures = {scene->failures, 0, sizeof(scene->failures[0])},
+			       .token = 1,
 			       .side = MPTCPD_SIDE_CLIENT,
 			       .state = MPTCPD_CONNECTION_ESTABLISHED},
 	};
@@ -179,8 +180,7 @@ static void test_twins(struct scene *scene, gconstpointer unused)
 	struct mptcpd_subflow initial = {.initial = true, .ifindex = 3};
 
 	fake_view_add(&scene->view, A, MPTCPD_FLAG_SUBFLOW);
-	scene->connection.subflows = &initial;
-	scene->connection.n_subflows = 1;
+	scene->connection.subflows = (struct mptcpd_list){&initial, 1, sizeof(initial)};
 	plan(scene);
 	assert_paths(scene, A ">" PEER " " A ">" PEER " " B ">" PEER);
 	g_assert_cmpuint(scene->plan.paths[0].ifindex, ==, 3);
@@ -341,15 +341,14 @@ static void test_server(struct scene *scene, gconstpointer unused)
 static void test_server_announces(struct scene *scene, gconstpointer unused)
 {
 	scene->connection.side = MPTCPD_SIDE_SERVER;
-	for (size_t i = 0; i < scene->view.base.n_locals; i++)
-		((struct mptcpd_local *)(uintptr_t)scene->view.base.locals)[i].flags =
-			MPTCPD_FLAG_SIGNAL;
+	for (size_t i = 0; i < scene->view.base.locals.n; i++)
+		scene->view.locals[i].flags = MPTCPD_FLAG_SIGNAL;
 	plan(scene);
 	assert_paths(scene, "");
 	/* all but the one the client knows already */
-	g_assert_cmpuint(scene->plan.n_announcements, ==, scene->view.base.n_locals - 1);
+	g_assert_cmpuint(scene->plan.n_announcements, ==, scene->view.base.locals.n - 1);
 	g_assert_cmpuint(scene->plan.announcements[0].ifindex, !=, 0);
-	g_assert_false(scene->plan.announcements[0].listen);
+	g_assert_false(scene->plan.announcements[0].listen.family);
 }
 
 static size_t count_announced(struct scene *scene, const char *local, const char *remote,

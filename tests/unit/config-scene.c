@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config-scene.h"
 
-const char *scene_sample, *scene_shipped;
-static const char *fixtures;
+const char *scene_sample, *scene_shipped, *scene_fixtures;
 
 void scene_init(int argc, char **argv)
 {
 	g_assert_cmpint(argc, ==, 4);
-	fixtures = argv[1];
+	scene_fixtures = argv[1];
 	scene_sample = argv[2];
 	scene_shipped = argv[3];
 }
@@ -25,10 +24,10 @@ void scene_set_up(struct scene *scene, gconstpointer unused)
 	*scene = (struct scene){.root = scratch_new()};
 	unsetenv(FIXTURE_STARTS);
 	unsetenv(FIXTURE_STOPS);
-	scene_install(scene, fixtures, "echo");
-	scene_install(scene, fixtures, "twin");
-	scene_install(scene, fixtures, "points");
-	scene_install(scene, fixtures, "failing");
+	scene_install(scene, scene_fixtures, "echo");
+	scene_install(scene, scene_fixtures, "twin");
+	scene_install(scene, scene_fixtures, "points");
+	scene_install(scene, scene_fixtures, "failing");
 	scene_install(scene, scene_shipped, "endpoints");
 	scene->plugin_directory = g_build_filename(scene->root, "plugins", NULL);
 	g_assert_cmpint(chmod(scene->plugin_directory, 0755), ==, 0);

@@ -22,7 +22,7 @@ struct scene {
 };
 
 /* From argv: where the test plugins are; the file and the plugins that are shipped. */
-extern const char *scene_sample, *scene_shipped;
+extern const char *scene_sample, *scene_shipped, *scene_fixtures;
 void scene_init(int argc, char **argv);
 
 void scene_set_up(struct scene *scene, gconstpointer unused);

@@ -28,10 +28,12 @@ static void test_stack_faults(struct scene *scene, gconstpointer unused)
 	       "twin.number\n"
 	       "%s:4: unknown key 'nobody.number', expected match-interface, "
 	       "match-local-address, match-local-port, match-remote-address, match-remote-port, "
-	       "match-side, plugin, plugins, number, bool, duration, size or string\n"
+	       "match-side, plugin, plugins, number, bool, duration, size, string, "
+	       "address, prefix, ports, words, colours or choice\n"
 	       "%s:5: unknown key 'echonumber', expected match-interface, "
 	       "match-local-address, match-local-port, match-remote-address, match-remote-port, "
-	       "match-side, plugin, plugins, number, bool, duration, size or string\n");
+	       "match-side, plugin, plugins, number, bool, duration, size, string, "
+	       "address, prefix, ports, words, colours or choice\n");
 	refuse(scene, "[policy:p]\nplugin = echo\nnumber = 3\necho.number = 4\n",
 	       "%s:4: 'echo.number' is the same setting as 'number' in line 3\n");
 	refuse(scene, "[policy:p]\nplugins = echo echo\n", "%s:2: plugin 'echo' is named twice\n");
@@ -60,6 +62,53 @@ static void test_setting_values(struct scene *scene, gconstpointer unused)
 	       "1h\n"
 	       "%s:5: bad value '99999999999999999999' of 'size', expected a size like 4096, 64K, "
 	       "2M or 1G\n");
+}
+
+static void test_lists(struct scene *scene, gconstpointer unused)
+{
+	g_autofree char *nines = g_strnfill(2 * MPTCPD_SETTING_ITEMS_MAX + 1, ' ');
+	g_autofree char *good = NULL, *bad = NULL, *expected = NULL;
+
+	refuse(scene,
+	       "[policy:p]\nplugin = echo\naddress = example.org\nprefix = 10.0.0.0/33\n"
+	       "ports = 80 8099-8000\nwords = a b c d\ncolours = red blue\nchoice = fool\n",
+	       "%s:3: bad value 'example.org' of 'address', expected an address like 10.0.0.1 or "
+	       "2001:db8::1, with a port 10.0.0.1:80 or [2001:db8::1]:80\n"
+	       "%s:4: bad value '10.0.0.0/33' of 'prefix', expected a prefix like 10.8.0.0/16 or "
+	       "fd00::/8\n"
+	       "%s:5: bad value '80 8099-8000' of 'ports', expected a port like 443 or a range "
+	       "like "
+	       "8000-8099 in place of '8099-8000'\n"
+	       "%s:6: bad value 'a b c d' of 'words', expected at most 3 of them\n"
+	       "%s:7: bad value 'red blue' of 'colours', expected words of red, green in place of "
+	       "'blue'\n"
+	       "%s:8: bad value 'fool' of 'choice', expected one of full, one-to-one\n");
+	refuse(scene, "[policy:p]\nplugin = echo\nwords = ,\nports = 0\n",
+	       "%s:3: bad value ',' of 'words', expected at least 1 of them\n"
+	       "%s:4: bad value '0' of 'ports', expected a port like 443 or a range like 8000-8099 "
+	       "in place of '0'\n");
+	for (size_t i = 0; i <= MPTCPD_SETTING_ITEMS_MAX; i++)
+		nines[2 * i] = '9';
+	good = g_strdup_printf("[policy:p]\nplugin = echo\nports = %s\n", nines + 2);
+	load(scene, good);
+	bad = g_strdup_printf("[policy:p]\nplugin = echo\nports = %s\n", nines);
+	expected = g_strdup_printf("%%s:3: bad value '%s' of 'ports', expected at most 64 of "
+				   "them\n",
+				   nines);
+	refuse(scene, bad, expected);
+}
+
+static void test_start_says_why(struct scene *scene, gconstpointer unused)
+{
+	static const char blanks[] = "                                                            ";
+	g_autofree char *expected =
+		g_strdup_printf("%%s:2: plugin 'echo' does not like %.60s%.60s%.60s%.6s\n", blanks,
+				blanks, blanks, blanks);
+
+	refuse(scene, "[policy:p]\nplugin = echo\nbool = yes\nnumber = 6\n",
+	       "%s:4: plugin 'echo': value '6' of 'number' is 6, expected anything else\\x1b[31m\n");
+	refuse(scene, "[policy:p]\nplugin = echo\nnumber = 5\n", expected);
+	g_assert_cmpstr(getenv(FIXTURE_STARTS), ==, getenv(FIXTURE_STOPS));
 }
 
 static void test_all_faults(struct scene *scene, gconstpointer unused)
@@ -181,6 +230,8 @@ int main(int argc, char **argv)
 	ADD("default-policy-where-connections-are-ours", test_default_policy);
 	ADD("faults/stack", test_stack_faults);
 	ADD("faults/setting-values", test_setting_values);
+	ADD("faults/lists", test_lists);
+	ADD("faults/start-says-in-words-what-is-wrong", test_start_says_why);
 	ADD("faults/all-are-told", test_all_faults);
 	ADD("faults/values", test_value_faults);
 	ADD("faults/files", test_files);

@@ -58,7 +58,8 @@ static void test_endpoints(struct scene *scene, gconstpointer unused)
 	       "%s:2: plugin 'echo' plans no endpoints, expected one for [endpoints]\n");
 	refuse(scene, "[endpoints]\nplugin = points\nflag = subflow\n",
 	       "%s:3: unknown key 'flag', expected flags, hold, plugin, rejoin, number, bool, "
-	       "duration, size or string; did you mean 'flags'?\n");
+	       "duration, size, string, "
+	       "address, prefix, ports, words, colours or choice; did you mean 'flags'?\n");
 }
 
 static void test_interfaces(struct scene *scene, gconstpointer unused)
@@ -175,6 +176,57 @@ static void test_settings(struct scene *scene, gconstpointer unused)
 	g_assert_cmpstr(v[FIXTURE_STRING].string, ==, "two words");
 }
 
+static struct mptcpd_ports ports(const struct mptcpd_value *values, size_t i)
+{
+	const struct mptcpd_ports *ports = mptcpd_get_ports(&values[FIXTURE_PORTS], i);
+
+	g_assert_nonnull(ports);
+	return ports ? *ports : (struct mptcpd_ports){0};
+}
+
+static void test_addresses_and_lists(struct scene *scene, gconstpointer unused)
+{
+	const struct mptcpd_value *v =
+		values(load(scene, "[policy:p]\nplugin = echo\n")->policies, 0);
+
+	g_assert_cmpuint(v[FIXTURE_ADDRESS].addr.family, ==, 0);
+	g_assert_cmpuint(v[FIXTURE_PREFIX].prefix, ==, 8);
+	g_assert_cmpuint(v[FIXTURE_PREFIX].addr.ip[0], ==, 0xfd);
+	g_assert_null(mptcpd_get_ports(&v[FIXTURE_PORTS], 0));
+	g_assert_cmpstr(mptcpd_get_word(&v[FIXTURE_WORDS], 1), ==, "two");
+	g_assert_cmpuint(v[FIXTURE_CHOICE].number, ==, 0);
+	v = values(load(scene, "[policy:p]\nplugin = echo\naddress = [2001:db8::1]:80\n"
+			       "prefix = 10.0.0.0/8\nports = 443, 8000-8099 1\n"
+			       "words = a->b, ,c\ncolours = green red\nchoice = one-to-one\n")
+			   ->policies,
+		   0);
+	g_assert_cmpuint(v[FIXTURE_ADDRESS].addr.family, ==, AF_INET6);
+	g_assert_cmpuint(v[FIXTURE_ADDRESS].addr.port, ==, 80);
+	g_assert_cmpuint(v[FIXTURE_PREFIX].addr.family, ==, AF_INET);
+	g_assert_cmpuint(v[FIXTURE_PORTS].items.n, ==, 3);
+	g_assert_cmpuint(ports(v, 0).max, ==, 443);
+	g_assert_cmpuint(ports(v, 1).min, ==, 8000);
+	g_assert_cmpuint(ports(v, 1).max, ==, 8099);
+	g_assert_cmpuint(ports(v, 2).min, ==, 1);
+	g_assert_cmpstr(mptcpd_get_word(&v[FIXTURE_WORDS], 0), ==, "a->b");
+	g_assert_cmpstr(mptcpd_get_word(&v[FIXTURE_WORDS], 1), ==, "c");
+	g_assert_null(mptcpd_get_word(&v[FIXTURE_WORDS], 2));
+	g_assert_cmpstr(mptcpd_get_word(&v[FIXTURE_COLOURS], 1), ==, "red");
+	g_assert_cmpuint(v[FIXTURE_CHOICE].number, ==, 1);
+	g_assert_cmpstr(v[FIXTURE_CHOICE].string, ==, "one-to-one");
+}
+
+static void test_needs(struct scene *scene, gconstpointer unused)
+{
+	const struct rules *rules;
+
+	scene_install(scene, scene_fixtures, "measuring");
+	rules = load(scene, "[policy:a]\nmatch-side = client\nplugin = echo, measuring\n"
+			    "[policy:b]\nplugin = echo\n");
+	g_assert_cmpuint(rules->policies[0].needs, ==, MPTCPD_NEED_MEASURES);
+	g_assert_cmpuint(rules->policies[1].needs, ==, 0);
+}
+
 static void test_stack(struct scene *scene, gconstpointer unused)
 {
 	const struct policy *policy = load(scene, "[policy:p]\nplugins = twin, echo\n"
@@ -281,7 +333,9 @@ static void test_reload(struct scene *scene, gconstpointer unused)
 
 		g_assert_true(a->plugin == b->plugin && a->data != b->data);
 		g_assert_cmpuint(a->memory_offset, ==, b->memory_offset);
-		g_assert_cmpmem(a->data, sizeof(struct fixture), b->data, sizeof(struct fixture));
+		for (size_t j = 0; j < FIXTURE_SETTINGS; j++)
+			g_assert_cmpuint(values(&old->policies[0], i)[j].number, ==,
+					 values(&new->policies[0], i)[j].number);
 	}
 	config_free(second);
 	g_assert_cmpstr(old->policies[0].plugins[0].plugin->name, ==, "echo");
@@ -362,6 +416,8 @@ int main(int argc, char **argv)
 	ADD("interfaces", test_interfaces);
 	ADD("policy-matches", test_matches);
 	ADD("settings-and-their-defaults", test_settings);
+	ADD("settings-of-addresses-and-lists", test_addresses_and_lists);
+	ADD("needs-are-those-of-all-in-the-stack", test_needs);
 	ADD("stack-keeps-order-and-memory-apart", test_stack);
 	ADD("one-plugin-in-two-policies", test_shared_plugin);
 	ADD("layers-of-files", test_layers);

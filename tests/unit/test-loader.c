@@ -286,7 +286,12 @@ static void test_not_ours(struct scene *scene, gconstpointer unused)
 	static const struct {
 		const char *name, *expected;
 	} cases[] = {
-		{"wrong-abi", "built for plugin ABI 1, this mptcpd has 2"},
+		{"wrong-abi", "built for plugin ABI 1, this mptcpd has 2: it has to be built again "
+			      "with its <mptcpd/plugin.h>"},
+		{"needy", "needs what this mptcpd has not (needs 0x4)"},
+		{"bad-choice", "its setting 'choice' has no proper default or help"},
+		{"choiceless", "its setting 'choice' has no proper words"},
+		{"later-setting", "its setting 'choice' asks for what this mptcpd does not know"},
 		{"misnamed", "calls itself 'other', expected 'misnamed'"},
 		{"symbolless", "not a plugin: no symbol mptcpd_plugin"},
 		{"greedy", "wants 257 bytes of memory a connection, at most 256 are possible"},
@@ -306,7 +311,7 @@ static void test_short(struct scene *scene, gconstpointer unused)
 {
 	g_autofree char *expected =
 		g_strdup_printf("struct mptcpd_plugin of 16 bytes, expected at least %zu",
-				sizeof(struct mptcpd_plugin));
+				offsetof(struct mptcpd_plugin, needs));
 
 	install(scene, "short", "short", 0644);
 	refuse(scene, "short", -ENOEXEC, expected);
@@ -336,6 +341,31 @@ static void test_hard_link(struct scene *scene, gconstpointer unused)
 	loader_unload(plugin);
 }
 
+/* What the structure of the plugin has not, is nothing; what is behind it, nobody looks at. */
+static void test_earlier(struct scene *scene, gconstpointer unused)
+{
+	const struct mptcpd_plugin *plugin;
+
+	install(scene, "earlier", "earlier", 0644);
+	plugin = load(scene, "earlier");
+	g_assert_cmpuint(plugin->size, <, sizeof(*plugin));
+	g_assert_cmpuint(plugin->needs, ==, 0);
+	g_assert_nonnull(plugin->plan_paths);
+	loader_unload(plugin);
+}
+
+static void test_later(struct scene *scene, gconstpointer unused)
+{
+	const struct mptcpd_plugin *plugin;
+
+	install(scene, "later", "later", 0644);
+	plugin = load(scene, "later");
+	g_assert_cmpuint(plugin->size, >, sizeof(*plugin));
+	g_assert_cmpuint(plugin->needs, ==, MPTCPD_NEED_MEASURES);
+	g_assert_nonnull(plugin->plan_paths);
+	loader_unload(plugin);
+}
+
 #define ADD(name, func) g_test_add("/loader/" name, struct scene, NULL, set_up, func, tear_down)
 
 int main(int argc, char **argv)
@@ -359,6 +389,8 @@ int main(int argc, char **argv)
 	ADD("what-is-no-object-is-refused", test_not_elf);
 	ADD("what-is-not-for-us-is-refused", test_not_ours);
 	ADD("short-structure-is-refused", test_short);
+	ADD("structure-of-an-earlier-version-is-taken", test_earlier);
+	ADD("structure-of-a-later-version-is-taken", test_later);
 	ADD("unresolved-symbol-is-refused", test_undefined);
 	ADD("one-file-under-two-names-is-refused", test_hard_link);
 	return g_test_run();

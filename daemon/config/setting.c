@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "setting.h"
+
+#include <ell/ell.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "addr.h"
+#include "auto.h"
+#include "image.h"
+#include "value.h"
+
+/* The most bytes of the words that a setting allows, all together. */
+#define WORDS_MAX 1023
+
+/* What is being read, and what of it was expected to be otherwise. */
+struct reading {
+	const struct mptcpd_setting *setting;
+	const char *text;
+	struct mptcpd_value value;
+	char *expected; /* NULL: it is good */
+};
+
+static bool is_word(const char *word, size_t size, const char *text)
+{
+	return strncmp(word, text, size) == 0 && text[size] == '\0';
+}
+
+/* The place of the word among those that are allowed; -1: it is none of them. */
+static int find_word(const char *words, const char *text)
+{
+	const char *cursor = words, *word;
+	size_t size;
+
+	for (int i = 0; (word = value_next_word(&cursor, &size)); i++)
+		if (is_word(word, size, text))
+			return i;
+	return -1;
+}
+
+/* "a, b, c" */
+static char *list_words(const char *words)
+{
+	struct l_string *list = l_string_new(64);
+	const char *cursor = words, *word, *comma = "";
+	size_t size;
+
+	while ((word = value_next_word(&cursor, &size))) {
+		l_string_append(list, comma);
+		l_string_append_fixed(list, word, size);
+		comma = ", ";
+	}
+	return l_string_unwrap(list);
+}
+
+/* ---- numbers ---- */
+
+static void read_number(struct reading *reading, int (*read)(const char *text, uint64_t *ret),
+			const char *form, const char *unit)
+{
+	const struct mptcpd_setting *setting = reading->setting;
+	uint64_t number = 0;
+	int err = read(reading->text, &number);
+
+	if (err == 0 && (number < setting->min || (setting->max && number > setting->max)))
+		err = -ERANGE;
+	if (err == 0)
+		reading->value.number = number;
+	else if (err == -EINVAL || (!setting->min && !setting->max))
+		reading->expected = l_strdup(form);
+	else if (setting->max)
+		reading->expected = l_strdup_printf("%" PRIu64 "%s to %" PRIu64 "%s", setting->min,
+						    unit, setting->max, unit);
+	else
+		reading->expected = l_strdup_printf("at least %" PRIu64 "%s", setting->min, unit);
+}
+
+static void read_bool(struct reading *reading)
+{
+	bool yes = false;
+
+	if (value_bool(reading->text, &yes) < 0)
+		reading->expected = l_strdup("yes or no");
+	reading->value.number = yes;
+}
+
+/* ---- addresses ---- */
+
+static void read_address(struct reading *reading)
+{
+	if (*reading->text && addr_parse(reading->text, &reading->value.addr) < 0)
+		reading->expected = l_strdup("an address like 10.0.0.1 or 2001:db8::1, with a port "
+					     "10.0.0.1:80 or [2001:db8::1]:80");
+}
+
+static void read_prefix(struct reading *reading)
+{
+	if (*reading->text &&
+	    addr_parse_prefix(reading->text, &reading->value.addr, &reading->value.prefix) < 0)
+		reading->expected = l_strdup("a prefix like 10.8.0.0/16 or fd00::/8");
+}
+
+/* ---- words, and lists of them ---- */
+
+static void read_choice(struct reading *reading)
+{
+	int place = find_word(reading->setting->words, reading->text);
+
+	if (place < 0) {
+		AUTO(l_free) char *words = list_words(reading->setting->words);
+
+		reading->expected = l_strdup_printf("one of %s", words);
+		return;
+	}
+	reading->value.number = (uint64_t)place;
+	reading->value.string = reading->text;
+}
+
+static size_t count_items(const char *text)
+{
+	const char *cursor = text;
+	size_t n = 0, size;
+
+	while (value_next_word(&cursor, &size))
+		n++;
+	return n;
+}
+
+/* How many there may be: what a list of items is refused for first. */
+static bool check_count(struct reading *reading, size_t n)
+{
+	const struct mptcpd_setting *setting = reading->setting;
+	uint64_t max = setting->max && setting->max < MPTCPD_SETTING_ITEMS_MAX
+			       ? setting->max
+			       : MPTCPD_SETTING_ITEMS_MAX;
+
+	if (n > max)
+		reading->expected = l_strdup_printf("at most %" PRIu64 " of them", max);
+	else if (n < setting->min)
+		reading->expected = l_strdup_printf("at least %" PRIu64 " of them", setting->min);
+	return !reading->expected;
+}
+
+static void read_ports(struct reading *reading)
+{
+	size_t n = count_items(reading->text), size;
+	const char *cursor = reading->text, *word;
+	struct mptcpd_ports *ports;
+
+	if (!check_count(reading, n))
+		return;
+	ports = l_new(struct mptcpd_ports, n);
+	reading->value.items = (struct mptcpd_list){ports, n, sizeof(*ports)};
+	for (; (word = value_next_word(&cursor, &size)); ports++) {
+		AUTO(l_free) char *text = l_strndup(word, size);
+
+		if (value_ports(text, &ports->min, &ports->max) == 0)
+			continue;
+		reading->expected = l_strdup_printf("a port like 443 or a range like 8000-8099 in "
+						    "place of '%.*s'",
+						    SETTING_TEXT_MAX, text);
+		return;
+	}
+}
+
+static bool is_allowed(struct reading *reading, const char *text)
+{
+	const char *words = reading->setting->words;
+
+	if (strlen(text) > SETTING_TEXT_MAX) {
+		reading->expected = l_strdup_printf("words of at most %d bytes", SETTING_TEXT_MAX);
+	} else if (words && find_word(words, text) < 0) {
+		AUTO(l_free) char *list = list_words(words);
+
+		reading->expected = l_strdup_printf("words of %s in place of '%s'", list, text);
+	}
+	return !reading->expected;
+}
+
+/* Pointers, and behind them what they point to. */
+static void read_words(struct reading *reading)
+{
+	size_t n = count_items(reading->text), size;
+	const char *cursor = reading->text, *word, **words;
+	char *at;
+
+	if (!check_count(reading, n))
+		return;
+	words = l_malloc(n * sizeof(*words) + strlen(reading->text) + n + 1);
+	at = (char *)(words + n);
+	reading->value.items = (struct mptcpd_list){words, n, sizeof(*words)};
+	while ((word = value_next_word(&cursor, &size))) {
+		memcpy(at, word, size);
+		at[size] = '\0';
+		if (!is_allowed(reading, at))
+			return;
+		*words++ = at;
+		at += size + 1;
+	}
+}
+
+/* ---- all of them ---- */
+
+static void read_value(struct reading *reading)
+{
+	switch (reading->setting->type) {
+	case MPTCPD_SETTING_BOOL:
+		read_bool(reading);
+		return;
+	case MPTCPD_SETTING_NUMBER:
+		read_number(reading, value_number, "a number", "");
+		return;
+	case MPTCPD_SETTING_DURATION:
+		read_number(reading, value_duration, "a duration like 500ms, 30s, 5min or 1h",
+			    "ms");
+		return;
+	case MPTCPD_SETTING_SIZE:
+		read_number(reading, value_size, "a size like 4096, 64K, 2M or 1G", "");
+		return;
+	case MPTCPD_SETTING_STRING:
+		reading->value.string = reading->text;
+		return;
+	case MPTCPD_SETTING_ADDRESS:
+		read_address(reading);
+		return;
+	case MPTCPD_SETTING_PREFIX:
+		read_prefix(reading);
+		return;
+	case MPTCPD_SETTING_PORTS:
+		read_ports(reading);
+		return;
+	case MPTCPD_SETTING_WORDS:
+		read_words(reading);
+		return;
+	case MPTCPD_SETTING_CHOICE:
+		read_choice(reading);
+		return;
+	}
+}
+
+int setting_parse(const struct mptcpd_setting *setting, const char *text,
+		  struct mptcpd_value *ret_value, char **ret_expected)
+{
+	struct reading reading = {.setting = setting, .text = text};
+
+	read_value(&reading);
+	if (reading.expected) {
+		setting_value_done(&reading.value);
+		*ret_expected = reading.expected;
+		return -EINVAL;
+	}
+	*ret_value = reading.value;
+	return 0;
+}
+
+void setting_value_done(struct mptcpd_value *value)
+{
+	l_free((void *)(uintptr_t)value->items.first);
+	value->items = (struct mptcpd_list){0};
+}
+
+/* Some bytes, and not too many. */
+static bool is_text(const char *text, size_t max)
+{
+	return text && strnlen(text, max + 1) <= max;
+}
+
+static bool is_name(const char *name)
+{
+	return is_text(name, IMAGE_NAME_SIZE - 1) && *name &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(name);
+}
+
+/* What a group knows by itself would never reach the plugin. */
+static bool is_reserved(const char *name)
+{
+	return strcmp(name, "plugin") == 0 || strcmp(name, "plugins") == 0 ||
+	       strcmp(name, "flags") == 0 || strncmp(name, "match-", 6) == 0;
+}
+
+/* Are the words that are allowed there, where some have to be? */
+static bool has_words(const struct mptcpd_setting *setting)
+{
+	if (!setting->words)
+		return setting->type != MPTCPD_SETTING_CHOICE;
+	return is_text(setting->words, WORDS_MAX) && count_items(setting->words) > 0;
+}
+
+char *setting_distrust(const struct mptcpd_setting *setting)
+{
+	static const uint64_t zero[3];
+	AUTO(l_free) char *expected = NULL;
+	struct mptcpd_value value;
+
+	if (!is_name(setting->name))
+		return l_strdup("has no proper name");
+	if (is_reserved(setting->name))
+		return l_strdup("has a reserved name");
+	if ((unsigned int)setting->type > MPTCPD_SETTING_CHOICE)
+		return l_strdup("is of an unknown type");
+	if (memcmp(setting->reserved, zero, sizeof(zero)) != 0)
+		return l_strdup("asks for what this mptcpd does not know");
+	if (!has_words(setting))
+		return l_strdup("has no proper words");
+	if (!is_text(setting->help, SETTING_TEXT_MAX) ||
+	    !is_text(setting->fallback, SETTING_TEXT_MAX) ||
+	    setting_parse(setting, setting->fallback, &value, &expected) < 0)
+		return l_strdup("has no proper default or help");
+	setting_value_done(&value);
+	return NULL;
+}
