@@ -6,8 +6,10 @@ import statistics
 import struct
 import time
 
+import tap
 from capture import MP_JOIN, _in_namespace, _options
 
+JOIN_P50_MS, JOIN_MAX_MS = 2, 50
 SO_TIMESTAMPNS = 35
 ETH_P_ALL = 3
 
@@ -35,6 +37,20 @@ def figures(values):
     """Milliseconds, in words."""
     return (f"p50 {statistics.median(values):.2f} ms, "
             f"p99 {sorted(values)[int(len(values) * 0.99)]:.2f} ms, max {max(values):.2f} ms")
+
+
+def late(joins):
+    return len([ms for ms in joins if ms > JOIN_MAX_MS])
+
+
+def judge_joins(joins, when, late_without=None):
+    """The p50, and how many were late: as many again as without a flood, and one, may be.
+
+    On a machine that is busy with other things some are late without a flood, too.
+    """
+    tap.at_most(statistics.median(joins), JOIN_P50_MS, f"ms to a join, p50, {when}")
+    if late_without is not None:
+        tap.at_most(late(joins), 2 * late_without + 1, f"joins after {JOIN_MAX_MS} ms, {when}")
 
 
 class Latency:

@@ -19,13 +19,12 @@ import sandbox
 import tap
 from daemon import Monitor
 from hosts import wait_until
-from latency import Latency, figures
+from latency import Latency, figures, judge_joins, late
 from stage import LONG, Stage, usage
 
 READERS = pathlib.Path(__file__).resolve().parents[1] / "readers.py"
 TOTAL = 2000 if LONG else 300
 SAMPLES = 100
-JOIN_P50_MS, JOIN_MAX_MS = 2, 50
 STATUS_MS = 100
 GROWTH_KIB = 32 * 1024
 
@@ -84,20 +83,12 @@ def others_times(stage):
     return json.loads(done.stdout)
 
 
-def late(joins):
-    return len([ms for ms in joins if ms > JOIN_MAX_MS])
-
-
-def judge(stage, latency, what, late_without=0):
-    """How joins, root and others fare while a flood goes on; how many joins were late.
-
-    On a machine that is busy with other things some are late without a flood, too.
-    """
+def judge(stage, latency, what, late_without=None):
+    """How joins, root and others fare while a flood goes on; how many joins were late."""
     joins, statuses, others = join_times(stage, latency), status_times(stage), others_times(stage)
     tap.note(f"{what}: joins {figures(joins)}; root's status {figures(statuses)}; "
              f"another user {figures(others)}")
-    tap.at_most(statistics.median(joins), JOIN_P50_MS, f"{what}: ms to a join, p50")
-    tap.at_most(late(joins), 2 * late_without + 1, f"{what}: joins after {JOIN_MAX_MS} ms")
+    judge_joins(joins, what, late_without)
     tap.at_most(statistics.median(statuses), STATUS_MS, f"{what}: ms to root's status")
     tap.at_most(statistics.median(others), STATUS_MS, f"{what}: ms to another user's answer")
     return late(joins)
@@ -121,7 +112,7 @@ def readers():
         stage.open(TOTAL)
         stage.assert_paths(TOTAL)
         latency = Latency(stage.net.client)
-        late_without = judge(stage, latency, "nobody floods", SAMPLES)
+        late_without = judge(stage, latency, "nobody floods")
         token = stage.daemon.connections()[0]["token"]
         resident, _ = usage(stage.daemon)
         for what in WHATS:
