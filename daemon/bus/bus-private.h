@@ -42,8 +42,13 @@
 #define BUS_UNKNOWN_MAX (8u << 20)
 #define BUS_UNKNOWN_SENDER (32u << 10)
 #define BUS_MESSAGE_COST 1024
-/* Those of one user who monitor over the system bus. */
+/*
+ * Programs that monitor over the system bus: those of one user, those of all without rights, and
+ * those with rights. Each takes one of the 512 match rules that dbus-daemon gives a connection.
+ */
 #define BUS_SUBSCRIBERS_USER 16
+#define BUS_SUBSCRIBERS_MAX 128
+#define BUS_SUBSCRIBERS_PRIVILEGED 64
 
 #define BUS_UID_UNKNOWN UINT32_MAX
 #define BUS_UID_OVERFLOW 65534

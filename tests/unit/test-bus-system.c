@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <mptcpctl/client.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,7 +17,7 @@
 	"<busconfig><type>system</type><listen>unix:path=%s/bus</listen>"                          \
 	"<auth>EXTERNAL</auth><policy context=\"default\"><allow own=\"*\"/>"                      \
 	"<allow send_type=\"*\"/><allow receive_type=\"*\"/><allow user=\"*\"/>"                   \
-	"</policy></busconfig>"
+	"</policy><limit name=\"max_match_rules_per_connection\">140</limit></busconfig>"
 
 static char *directory;
 static GPid broker;
@@ -346,6 +347,89 @@ static void client_crowds_monitors(struct scene *scene)
 		sd_bus_flush_close_unref(crowd[i]);
 }
 
+static int on_refused(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	const sd_bus_error *e = sd_bus_message_get_error(m);
+
+	g_assert_nonnull(e);
+	g_assert_cmpstr(e->name, ==, SD_BUS_ERROR_LIMITS_EXCEEDED);
+	++*(unsigned int *)data;
+	return 1;
+}
+
+static void process_until(sd_bus *bus, const unsigned int *n, unsigned int wanted)
+{
+	while (*n < wanted) {
+		int r = sd_bus_process(bus, NULL);
+
+		g_assert_cmpint(r, >=, 0);
+		if (r == 0)
+			sd_bus_wait(bus, UINT64_MAX);
+	}
+}
+
+/* Each takes a match rule of ours, of which the broker gives us so many. */
+static void client_crowds_monitors_as_many(struct scene *scene)
+{
+	g_autoptr(GPtrArray) crowd = g_ptr_array_new();
+	const struct passwd *user;
+	sd_bus *bus;
+	int r = 0;
+
+	wait_for_name(scene);
+	setpwent();
+	while (r >= 0 && (user = getpwent())) {
+		if (user->pw_uid == 0)
+			continue;
+		if (!become(user->pw_uid)) {
+			g_test_skip("needs root to be somebody else");
+			return;
+		}
+		for (size_t i = 0; r >= 0 && i < BUS_SUBSCRIBERS_USER; i++) {
+			bus = open_bus();
+			g_ptr_array_add(crowd, bus);
+			r = call(bus, "Subscribe");
+		}
+		g_assert_true(become(0));
+	}
+	endpwent();
+	g_assert_cmpint(r, ==, -ENOBUFS);
+	g_assert_cmpuint(crowd->len, ==, BUS_SUBSCRIBERS_MAX + 1);
+	bus = open_bus();
+	g_ptr_array_add(crowd, bus);
+	g_assert_cmpint(call(bus, "Subscribe"), >=, 0);
+	for (size_t i = 0; i < crowd->len; i++)
+		sd_bus_flush_close_unref(crowd->pdata[i]);
+}
+
+/* Whoever asks again before he has an answer gets the same one. */
+static void client_subscribes_twice_at_once(struct scene *scene)
+{
+	sd_bus *crowd[BUS_SUBSCRIBERS_USER], *bus;
+	unsigned int n_refused = 0;
+
+	wait_for_name(scene);
+	if (!become(65534)) {
+		g_test_skip("needs root to be somebody else");
+		return;
+	}
+	for (size_t i = 0; i < BUS_SUBSCRIBERS_USER; i++) {
+		crowd[i] = open_bus();
+		g_assert_cmpint(call(crowd[i], "Subscribe"), >=, 0);
+	}
+	bus = open_bus();
+	for (size_t i = 0; i < 2; i++)
+		g_assert_cmpint(sd_bus_call_method_async(bus, NULL, WIRE_NAME, WIRE_PATH,
+							 WIRE_INTERFACE, "Subscribe", on_refused,
+							 &n_refused, ""),
+				>=, 0);
+	process_until(bus, &n_refused, 2);
+	sd_bus_flush_close_unref(bus);
+	for (size_t i = 0; i < BUS_SUBSCRIBERS_USER; i++)
+		sd_bus_flush_close_unref(crowd[i]);
+	g_assert_true(become(0));
+}
+
 static void client_sends_much(struct scene *scene)
 {
 	g_autofree char *much = g_strnfill(1 << 20, 'x');
@@ -359,16 +443,6 @@ static void client_sends_much(struct scene *scene)
 	g_assert_cmpint(r, ==, -ENOBUFS);
 	g_assert_cmpint(call(bus, "GetStatus"), >=, 0);
 	sd_bus_flush_close_unref(bus);
-}
-
-static int on_refused(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	const sd_bus_error *e = sd_bus_message_get_error(m);
-
-	g_assert_nonnull(e);
-	g_assert_cmpstr(e->name, ==, SD_BUS_ERROR_LIMITS_EXCEEDED);
-	++*(unsigned int *)data;
-	return 1;
 }
 
 /* A polkit that never answers: the name is there, and nobody who serves it. */
@@ -391,13 +465,7 @@ static void client_waits_for_polkit(struct scene *scene)
 							 WIRE_INTERFACE, "Reload", on_refused,
 							 &n_refused, ""),
 				>=, 0);
-	while (n_refused < n_calls - BUS_WAITING_USER) {
-		int r = sd_bus_process(bus, NULL);
-
-		g_assert_cmpint(r, >=, 0);
-		if (r == 0)
-			sd_bus_wait(bus, UINT64_MAX);
-	}
+	process_until(bus, &n_refused, n_calls - BUS_WAITING_USER);
 	g_assert_true(become(0));
 	g_assert_cmpint(call(polkit_bus, "Reload"), >=, 0);
 	g_assert_cmpuint(scene->n_reloads, ==, 1);
@@ -427,6 +495,8 @@ int main(int argc, char **argv)
 							  client_asks_polkit,
 							  client_subscribes_and_leaves,
 							  client_crowds_monitors,
+							  client_crowds_monitors_as_many,
+							  client_subscribes_twice_at_once,
 							  client_sends_much,
 							  client_waits_for_polkit};
 
@@ -436,8 +506,10 @@ int main(int argc, char **argv)
 	g_test_add_data_func("/bus/system/polkit-decides-for-others", &clients[2], run);
 	g_test_add_data_func("/bus/system/last-monitor-leaves-and-it-is-idle", &clients[3], run);
 	g_test_add_data_func("/bus/system/one-user-cannot-take-all-monitors", &clients[4], run);
-	g_test_add_data_func("/bus/system/too-long-a-message-is-told", &clients[5], run);
-	g_test_add_data_func("/bus/system/root-is-served-while-others-wait-for-polkit", &clients[6],
+	g_test_add_data_func("/bus/system/many-users-leave-root-a-monitor", &clients[5], run);
+	g_test_add_data_func("/bus/system/subscribed-is-said-of-who-is", &clients[6], run);
+	g_test_add_data_func("/bus/system/too-long-a-message-is-told", &clients[7], run);
+	g_test_add_data_func("/bus/system/root-is-served-while-others-wait-for-polkit", &clients[8],
 			     run);
 	g_test_add_func("/bus/system/frozen-owner-of-the-name", test_frozen);
 	return g_test_run();
