@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "word.h"
+
 const struct verb verbs[] = {
 	{"status", "", "is mptcpd well, and how much does it have to do", NULL, ctl_status},
 	{"connection", "[TOKEN]", "MPTCP connections with their subflows and addresses",
@@ -131,40 +133,13 @@ const struct verb *verb_find(int n_args, char **args, int *ret_words)
 	return second ? second : first;
 }
 
-/* How many letters differ, roughly: insertions, deletions and replacements. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[32], n = strlen(b);
-
-	if (n >= sizeof(row) / sizeof(*row))
-		return n;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < n; j++) {
-			size_t best = diagonal + (a[i] != b[j]);
-
-			diagonal = row[j + 1];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (diagonal + 1 < best)
-				best = diagonal + 1;
-			row[j + 1] = best;
-		}
-	}
-	return row[n];
-}
-
 const char *verb_nearest(const char *word)
 {
 	const char *nearest = verbs[0].name;
 	size_t best = SIZE_MAX;
 
 	for (size_t i = 0; i < n_verbs; i++) {
-		size_t d = second_word(&verbs[i]) ? SIZE_MAX : distance(word, verbs[i].name);
+		size_t d = second_word(&verbs[i]) ? SIZE_MAX : word_distance(word, verbs[i].name);
 
 		if (d >= best)
 			continue;

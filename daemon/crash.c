@@ -4,8 +4,9 @@
 #include <ell/ell.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 /* SIGABRT is the watchdog's, too. */
 static const int numbers[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
@@ -25,12 +26,10 @@ static void put_back(int number)
 static void on_signal(int number, siginfo_t *info, void *context)
 {
 	bool is_sent = info->si_code <= 0;
-	struct timespec now;
 
 	/* The first one is the cause; who handles it in his own way may end with another. */
 	if (watched->id && !watched->signal) {
-		clock_gettime(CLOCK_BOOTTIME, &now);
-		watched->died_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+		watched->died_ms = clock_boot_ms();
 		watched->from_outside = is_sent && info->si_pid != getpid();
 		watched->signal = (uint32_t)number;
 	}

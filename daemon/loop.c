@@ -3,27 +3,21 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 /* Sources of the first rank told by one system call; those left out are told by the next. */
 #define READY_MAX 16
 
 uint64_t loop_now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return clock_boot_ms();
 }
 
 uint64_t loop_real_ms(uint64_t at_ms)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 - loop_now_ms() +
-	       at_ms;
+	return clock_real_us() / 1000 - clock_boot_ms() + at_ms;
 }
 
 /* ---- descriptors ---- */

@@ -3,20 +3,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "diag.h"
 #include "kernel-private.h"
 #include "link.h"
 #include "sysctl.h"
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* Remember the words that belong to the outcome, whatever the socket is asked next. */
 static int told(struct kernel *kernel, const struct socket *socket, int r)
@@ -264,7 +256,7 @@ static bool out_of_time(void *data)
 {
 	const struct kernel *kernel = data;
 
-	return now_ns() >= kernel->deadline_ns;
+	return clock_work_ns() >= kernel->deadline_ns;
 }
 
 static const char *error_text(void *data)
@@ -303,7 +295,7 @@ const struct kernel_ops kernel_ops = {
 
 void kernel_start_budget(struct kernel *kernel, uint32_t ms)
 {
-	kernel->deadline_ns = now_ns() + (uint64_t)ms * 1000000;
+	kernel->deadline_ns = clock_work_ns() + (uint64_t)ms * 1000000;
 }
 
 /* ---- questions ---- */

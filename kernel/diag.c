@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <time.h>
 
 #include "addr.h"
+#include "clock.h"
 #include "diag.h"
 
 static const uint8_t families[] = {AF_INET, AF_INET6};
-
-uint64_t diag_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 int diag_check(struct socket *socket)
 {
@@ -56,7 +48,7 @@ static int on_found(void *data, const void *message, size_t size)
 {
 	struct event_subflow *found = data;
 	struct event event;
-	int r = codec_diag_subflow(message, size, diag_now_ms(), &event);
+	int r = codec_diag_subflow(message, size, clock_boot_ms(), &event);
 
 	if (r == 0)
 		*found = event.subflow;
@@ -101,7 +93,7 @@ static int on_subflow(void *data, const void *message, size_t size)
 {
 	const struct dump *dump = data;
 	struct event event;
-	int r = codec_diag_subflow(message, size, diag_now_ms(), &event);
+	int r = codec_diag_subflow(message, size, clock_boot_ms(), &event);
 
 	if (r == 0)
 		dump->on_event(dump->data, &event);

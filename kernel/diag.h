@@ -30,7 +30,4 @@ int diag_dump(struct socket *socket, diag_on_event *on_event, void *data);
 /* An EVENT_SNAPSHOT_SUBFLOW for each subflow that waits for its SYN-ACK. */
 int diag_dump_syn_sent(struct socket *socket, diag_on_event *on_event, void *data);
 
-/* Now, as measurements are stamped: milliseconds of CLOCK_BOOTTIME. */
-uint64_t diag_now_ms(void);
-
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "addr.h"
+#include "clock.h"
 #include "diag.h"
 
 /* Between two dumps. */
@@ -98,7 +99,7 @@ int pending_find_port(struct pending *pending, struct socket *diag, uint32_t tok
 		      const struct mptcpd_addr *local, const struct mptcpd_addr *remote,
 		      uint32_t ifindex, uint16_t *ret_port)
 {
-	uint64_t now_ms = diag_now_ms();
+	uint64_t now_ms = clock_boot_ms();
 	bool is_due = now_ms >= pending->taken_ms + INTERVAL_MS;
 	uint16_t port;
 

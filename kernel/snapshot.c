@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
+#include "clock.h"
 #include "diag.h"
 #include "link.h"
 #include "snapshot.h"
@@ -192,7 +193,7 @@ void snapshot_start(struct snapshot *snapshot)
 /* Returns how many messages there were. */
 static size_t read_records(struct snapshot *snapshot, const char *bytes, size_t size)
 {
-	uint64_t now_ms = diag_now_ms();
+	uint64_t now_ms = clock_boot_ms();
 	const struct nlmsghdr *nlh;
 	struct event event;
 	size_t n = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The handle: connecting, calling, errors, and the descriptor for other people's loops. */
 #include "client-private.h"
+#include "wait.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,7 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_SOCKET "/run/mptcpd/control"
@@ -110,14 +110,6 @@ int handle_fail_call(struct mptcpctl *ctl, int r, const sd_bus_error *error)
 
 /* ---- connecting ---- */
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * SECONDS + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* Returns a descriptor, or -errno. */
 static int connect_socket(const char *path)
 {
@@ -144,12 +136,12 @@ static int connect_socket(const char *path)
 /* Until both sides know who the other is. sd-bus itself would wait for a minute and a half. */
 static int await_ready(sd_bus *bus, uint64_t patience_us)
 {
-	uint64_t until_us = now_us() + patience_us, now;
+	uint64_t until_us = clock_work_ns() / 1000 + patience_us, now;
 	int r;
 
 	while ((r = sd_bus_is_ready(bus)) == 0) {
 		r = sd_bus_process(bus, NULL);
-		now = now_us();
+		now = clock_work_ns() / 1000;
 		if (r >= 0 && now >= until_us)
 			return -ETIMEDOUT;
 		if (r == 0)
@@ -353,16 +345,12 @@ MPTCPCTL_EXPORT int mptcpctl_poll_events(struct mptcpctl *ctl)
 
 MPTCPCTL_EXPORT int mptcpctl_timeout_ms(struct mptcpctl *ctl)
 {
-	uint64_t due_us, now, ms;
+	uint64_t ms;
 
-	if (!ctl->bus || sd_bus_get_timeout(ctl->bus, &due_us) < 0)
+	if (!ctl->bus || wait_left_ms(ctl->bus, &ms) < 0)
 		return 0; /* dispatch tells what is wrong */
-	if (due_us == UINT64_MAX)
+	if (ms == UINT64_MAX)
 		return -1;
-	now = now_us();
-	if (due_us <= now)
-		return 0;
-	ms = (due_us - now) / 1000 + 1;
 	return ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 

@@ -2,24 +2,16 @@
 #include "replay.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "schema.h"
-
-static uint64_t wall_clock_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 void replay_stamp(struct mptcpctl_event *event, enum mptcpctl_event_type type)
 {
 	event->type = type;
 	event->name = schema_kind(type)->name;
 	if (!event->time_us)
-		event->time_us = wall_clock_us();
+		event->time_us = clock_real_us();
 }
 
 static void present_subflow(const struct mptcpctl_connection *connection,

@@ -14,8 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "events.h"
 #include "words.h"
 
@@ -31,14 +31,6 @@ static struct event_kind kind_of(const struct change *change)
 {
 	return change->type < sizeof(kinds) / sizeof(*kinds) ? kinds[change->type]
 							     : (struct event_kind){0};
-}
-
-static uint64_t wall_clock_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 /* ---- remembering ---- */
@@ -63,7 +55,7 @@ void bus_on_change(struct bus *bus, const struct change *change)
 	if (change->type == CHANGE_RESYNCED && !change->after_loss)
 		return; /* routine */
 	bus->ring[bus->n_changes++ % BUS_RING] =
-		(struct remembered){.change = *change, .time_us = wall_clock_us()};
+		(struct remembered){.change = *change, .time_us = clock_real_us()};
 }
 
 /* ---- telling ---- */
@@ -168,7 +160,7 @@ static void tell(struct peer *peer, const struct remembered *remembered)
 static void tell_lost(struct peer *peer)
 {
 	const struct remembered lost = {.change = {.type = CHANGE_LOST, .snapshot = SNAPSHOT_KINDS},
-					.time_us = wall_clock_us()};
+					.time_us = clock_real_us()};
 
 	peer->told = peer->bus->n_changes;
 	tell(peer, &lost);

@@ -5,12 +5,12 @@
  * nothing new is begun while a message still waits to be sent.
  */
 #include "bus-private.h"
+#include "wait.h"
 
 #include <ell/ell.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A listing waits no longer than this for its measurements. */
@@ -233,14 +233,11 @@ static void on_due(void *data)
 /* When sd-bus has a deadline of its own, of authentication and of calls we made. */
 static uint64_t due_ms(const struct peer *peer, uint64_t now_ms)
 {
-	struct timespec now;
-	uint64_t due_us, now_us;
+	uint64_t left_ms;
 
-	if (!peer->sd || sd_bus_get_timeout(peer->sd, &due_us) < 0 || due_us == UINT64_MAX)
+	if (!peer->sd || wait_left_ms(peer->sd, &left_ms) < 0 || left_ms == UINT64_MAX)
 		return UINT64_MAX;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-	return due_us <= now_us ? 0 : now_ms + (due_us - now_us) / 1000 + 1;
+	return left_ms ? now_ms + left_ms : 0;
 }
 
 static void set_timer(struct peer *peer)

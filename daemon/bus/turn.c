@@ -8,7 +8,7 @@
  */
 #include "bus-private.h"
 
-#include <time.h>
+#include "clock.h"
 
 /* Pieces of work until the loop turns: as long as an event may have to wait for them. */
 #define SLICE_NS 250000
@@ -23,10 +23,7 @@
  */
 static int64_t now_ns(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	return (int64_t)clock_work_ns();
 }
 
 /* Who has been idle meanwhile has saved nothing up. */

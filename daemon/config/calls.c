@@ -4,9 +4,9 @@
 #include <ell/ell.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "checksum.h"
+#include "clock.h"
 
 static uint64_t add_text(uint64_t sum, const char *text)
 {
@@ -69,15 +69,11 @@ static void tell_place(const struct calls *calls, uint64_t id)
 
 void calls_enter(const struct calls *calls, enum guard_function function, uint64_t id)
 {
-	struct timespec now;
-
 	if (calls->place)
 		tell_place(calls, id);
 	if (!calls->guard)
 		return;
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	guard_enter(calls->guard, function, id, 0,
-		    (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+	guard_enter(calls->guard, function, id, 0, clock_boot_ms());
 }
 
 void calls_leave(const struct calls *calls)

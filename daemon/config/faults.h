@@ -37,7 +37,4 @@ void faults_add(struct faults *report, struct where where, const char *format, .
 void faults_add_unknown(struct faults *report, struct where where, const char *what,
 			const char *word, const char *const *names);
 
-/* The name that was most likely meant, or NULL. `names` ends with NULL. */
-const char *faults_nearest(const char *word, const char *const *names);
-
 #endif

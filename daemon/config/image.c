@@ -14,7 +14,7 @@
 
 #include "auto.h"
 #include "checksum.h"
-#include "faults.h"
+#include "word.h"
 
 /* Linux 6.3; the C library may be older than the kernel. */
 #ifndef MFD_NOEXEC_SEAL
@@ -222,7 +222,7 @@ static char *suggest(const char *directory, const char *name)
 	}
 	if (dir)
 		closedir(dir);
-	nearest = faults_nearest(name, (const char *const *)names);
+	nearest = word_nearest(name, (const char *const *)names);
 	text = nearest ? l_strdup_printf("; did you mean '%s'?", nearest) : l_strdup("");
 	l_strv_free(names);
 	return text;

@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include "ini.h"
+#include "word.h"
 #include "value.h"
 
 struct scene {
@@ -210,14 +211,14 @@ static void test_nearest(void)
 {
 	static const char *const names[] = {"flags", "use", "addresses", "announce", NULL};
 
-	g_assert_cmpstr(faults_nearest("flag", names), ==, "flags");
-	g_assert_cmpstr(faults_nearest("falgs", names), ==, "flags");
-	g_assert_cmpstr(faults_nearest("Flags", names), ==, "flags");
-	g_assert_cmpstr(faults_nearest("adresses", names), ==, "addresses");
-	g_assert_cmpstr(faults_nearest("xxx", names), ==, NULL);
-	g_assert_cmpstr(faults_nearest("up", names), ==, NULL);
-	g_assert_cmpstr(faults_nearest("", names), ==, NULL);
-	g_assert_cmpstr(faults_nearest("flagsflagsflagsflagsflagsflagsflagsflagsflagsflags", names),
+	g_assert_cmpstr(word_nearest("flag", names), ==, "flags");
+	g_assert_cmpstr(word_nearest("falgs", names), ==, "flags");
+	g_assert_cmpstr(word_nearest("Flags", names), ==, "flags");
+	g_assert_cmpstr(word_nearest("adresses", names), ==, "addresses");
+	g_assert_cmpstr(word_nearest("xxx", names), ==, NULL);
+	g_assert_cmpstr(word_nearest("up", names), ==, NULL);
+	g_assert_cmpstr(word_nearest("", names), ==, NULL);
+	g_assert_cmpstr(word_nearest("flagsflagsflagsflagsflagsflagsflagsflagsflagsflags", names),
 			==, NULL);
 }
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* When sd-bus has to be called although nothing came. */
+#ifndef LIB_WAIT_H
+#define LIB_WAIT_H
+
+#include <systemd/sd-bus.h>
+
+#include "clock.h"
+
+/* Milliseconds until then, never too few; UINT64_MAX: no deadline. 0 or -errno. */
+static inline int wait_left_ms(sd_bus *bus, uint64_t *ret_ms)
+{
+	uint64_t due_us, now_us = clock_work_ns() / 1000;
+	int r = sd_bus_get_timeout(bus, &due_us);
+
+	if (r < 0)
+		return r;
+	if (due_us == UINT64_MAX)
+		*ret_ms = UINT64_MAX;
+	else
+		*ret_ms = due_us <= now_us ? 0 : (due_us - now_us) / 1000 + 1;
+	return 0;
+}
+
+#endif
