@@ -56,7 +56,7 @@ static struct subflow *find_or_add(const struct model *model, struct connection 
 
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		subflow = &connection->subflows[i];
-		if (subflow->asked_port != request->local.port ||
+		if (subflow->want.port != request->local.port ||
 		    !addr_equal_host(&subflow->local, &request->local) ||
 		    !addr_equal(&subflow->remote, &request->remote) ||
 		    (subflow->ifindex != ifindex &&
@@ -64,12 +64,12 @@ static struct subflow *find_or_add(const struct model *model, struct connection 
 			continue;
 		if (!subflow_is_seen(subflow))
 			return subflow;
-		if (subflow->instance >= instance)
-			instance = (uint8_t)(subflow->instance + 1);
+		if (subflow->want.instance >= instance)
+			instance = (uint8_t)(subflow->want.instance + 1);
 	}
 	subflow = connection_add_subflow(connection);
 	if (subflow)
-		subflow->instance = instance;
+		subflow->want.instance = instance;
 	return subflow;
 }
 
@@ -107,18 +107,18 @@ int engine_subflow_add(struct engine *engine, uint32_t token, const struct subfl
 	before = *subflow;
 	subflow->local = request->local;
 	subflow->remote = request->remote;
-	subflow->asked_port = request->local.port;
+	subflow->want.port = request->local.port;
 	subflow->ifindex = local->interface->ifindex;
-	subflow->fixed_id = request->fixed_id || request->local_id != 0;
-	if (subflow->fixed_id)
-		subflow->local_id = request->local_id;
-	subflow->want_backup = request->flags & MPTCPD_FLAG_BACKUP;
-	subflow->pinned = true;
-	subflow->banned = false;
-	subflow->wanted_by = WANTED_BY_ADMIN;
+	subflow->want.fixed_id = request->fixed_id || request->local_id != 0;
+	if (subflow->want.fixed_id)
+		subflow->is.local_id = request->local_id;
+	subflow->want.backup = request->flags & MPTCPD_FLAG_BACKUP;
+	subflow->want.pinned = true;
+	subflow->want.banned = false;
+	subflow->want.by = WANTED_BY_ADMIN;
 	r = command_create(engine, connection, subflow, now_ms);
 	/* The kernel knew the address by another id, or another one by this: now we do, too. */
-	if (r == -EINVAL && !subflow->fixed_id && subflow->has_id)
+	if (r == -EINVAL && !subflow->want.fixed_id && subflow->is.local_id)
 		r = command_create(engine, connection, subflow, now_ms);
 	if (r < 0)
 		undo_add(connection, subflow, &before); /* the person was told */
@@ -138,8 +138,8 @@ int engine_subflow_delete(struct engine *engine, uint32_t token, const struct mp
 	if (r < 0)
 		return r;
 	subflow = find_subflow(connection, local, remote);
-	if (!subflow || subflow->state == SUBFLOW_CLOSING ||
-	    (subflow->banned && !subflow_is_seen(subflow)))
+	if (!subflow || subflow->is.state == SUBFLOW_CLOSING ||
+	    (subflow->want.banned && !subflow_is_seen(subflow)))
 		return -ENOENT;
 	if (subflow_is_seen(subflow)) {
 		r = engine_take_back(engine, connection, subflow);
@@ -148,8 +148,8 @@ int engine_subflow_delete(struct engine *engine, uint32_t token, const struct mp
 		if (r < 0)
 			return r;
 	}
-	subflow->wanted_by = WANTED_BY_NONE;
-	subflow->banned = true;
+	subflow->want.by = WANTED_BY_NONE;
+	subflow->want.banned = true;
 	engine_mark_dirty(engine, connection);
 	engine_settled(engine, connection);
 	return 0;
@@ -165,12 +165,12 @@ int engine_subflow_change(struct engine *engine, uint32_t token, const struct mp
 	if (r < 0)
 		return r;
 	subflow = find_subflow(connection, local, remote);
-	if (!subflow || subflow->state != SUBFLOW_ESTABLISHED)
+	if (!subflow || subflow->is.state != SUBFLOW_ESTABLISHED)
 		return -ENOENT;
 	r = command_set_backup(engine, connection, subflow, backup);
 	if (r == 0) {
-		subflow->pinned = true;
-		subflow->want_backup = backup;
+		subflow->want.pinned = true;
+		subflow->want.backup = backup;
 		engine_settled(engine, connection);
 	}
 	return r;
@@ -231,11 +231,11 @@ static void ban_subflows(struct connection *connection, uint8_t id)
 		struct subflow *subflow = &connection->subflows[i];
 		bool is_of_id =
 			subflow_is_seen(subflow)
-				? subflow->local_id == id
+				? subflow->is.local_id == id
 				: id == 0 && addr_equal_host(&subflow->local, &connection->local);
 
-		if (is_of_id && subflow->origin != MPTCPD_ORIGIN_PEER)
-			subflow->banned = true;
+		if (is_of_id && subflow->is.origin != MPTCPD_ORIGIN_PEER)
+			subflow->want.banned = true;
 	}
 }
 

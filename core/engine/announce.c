@@ -132,7 +132,7 @@ static bool is_at(const struct subflow *subflow, const struct announced *announc
 {
 	uint16_t port = announced->addr.port;
 
-	if (subflow->initial || (port && port != subflow->local.port))
+	if (subflow->is.initial || (port && port != subflow->local.port))
 		return false;
 	if (announced->is_local)
 		return addr_equal_host(&subflow->local, &announced->addr);
@@ -150,7 +150,7 @@ static bool is_needed(const struct connection *connection, const struct announce
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		const struct subflow *subflow = &connection->subflows[i];
 
-		if (subflow->state != SUBFLOW_ESTABLISHED)
+		if (subflow->is.state != SUBFLOW_ESTABLISHED)
 			continue;
 		if (is_at(subflow, announced))
 			is_used = true;
@@ -168,7 +168,7 @@ static bool is_told_by_id_0(const struct connection *connection, const struct an
 {
 	for (size_t i = 0; i < connection->n_subflows; i++)
 		if (subflow_is_seen(&connection->subflows[i]) &&
-		    connection->subflows[i].local_id == 0 &&
+		    connection->subflows[i].is.local_id == 0 &&
 		    is_at(&connection->subflows[i], announced))
 			return true;
 	return false;
@@ -240,7 +240,7 @@ static bool is_used_beside(const struct connection *connection, const struct ann
 		const struct subflow *subflow = &connection->subflows[i];
 
 		if (subflow != closing && subflow_is_seen(subflow) &&
-		    subflow->state != SUBFLOW_CLOSING && is_at(subflow, announced))
+		    subflow->is.state != SUBFLOW_CLOSING && is_at(subflow, announced))
 			return true;
 	}
 	return false;
@@ -312,7 +312,8 @@ static uint64_t announce_wanted(struct engine *engine, struct connection *connec
 		announced->sent = engine_command(engine, connection, "ANNOUNCE", r) == 0;
 		announced->forgotten &= !announced->sent;
 		if (announced->sent && announced->attempts <= REPEATS)
-			announced->repeat_ms = now_ms + (REPEAT_MS << announced->attempts++);
+			announced->repeat_ms =
+				now_ms + backoff_next(&announced->attempts, REPEAT_MS, UINT64_MAX);
 		announced->is_local = model_find_local(&engine->model, &announced->addr, 0);
 		next = now_ms + PACE_MS;
 		if (r < 0 && !is_mended(engine, connection, announced, r))

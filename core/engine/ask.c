@@ -32,7 +32,7 @@ static bool is_set_aside(const struct engine *engine, const struct policy *polic
 static uint32_t initial_ifindex(const struct connection *connection)
 {
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (connection->subflows[i].initial)
+		if (connection->subflows[i].is.initial)
 			return connection->subflows[i].ifindex;
 	return 0;
 }
@@ -50,7 +50,7 @@ void ask_find_policy(struct engine *engine, struct connection *connection)
 	connection->temporary |= local && local->temporary;
 	connection->policy_known = true;
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		connection->subflows[i].dropped = false; /* by another policy */
+		connection->subflows[i].want.dropped = false; /* by another policy */
 	if (!is_kept_apart(local))
 		connection->policy = rules_for_connection(engine->rules, connection->side,
 							  &connection->local, &connection->remote,

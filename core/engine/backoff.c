@@ -25,27 +25,29 @@ static uint64_t jitter(struct engine *engine, uint64_t ms)
 	return ms - ms / 5 + next_random(engine) % (2 * ms / 5 + 1);
 }
 
+uint64_t backoff_next(uint8_t *attempts, uint64_t first_ms, uint64_t most_ms)
+{
+	uint64_t delay_ms = *attempts < 32 ? first_ms << *attempts : most_ms;
+
+	if (*attempts < UINT8_MAX)
+		++*attempts;
+	return delay_ms < most_ms ? delay_ms : most_ms;
+}
+
 void backoff_path(struct engine *engine, struct subflow *subflow, uint64_t now_ms)
 {
-	uint64_t delay = BACK_OFF_MAX_MS;
+	bool is_refused = tries_refused(&subflow->try);
+	uint64_t first_ms = BACK_OFF_FIRST_MS, most_ms = BACK_OFF_MAX_MS, delay_ms;
 
-	subflow->failed = false;
-	subflow->refused =
-		subflow->turned_away ||
-		failure_is_refusal(subflow->error, subflow->has_reset, subflow->reset_reason);
-	if (subflow->attempts < UINT8_MAX)
-		subflow->attempts++;
-	if (subflow->refused && subflow->attempts == 1)
-		delay = REFUSED_FIRST_MS;
-	else if (subflow->turned_away && subflow->attempts <= 8)
-		delay = (uint64_t)BACK_OFF_MAX_MS << (subflow->attempts - 2);
-	else if (subflow->turned_away)
-		delay = TURNED_AWAY_MAX_MS;
-	else if (!subflow->refused && subflow->attempts <= 6)
-		delay = (uint64_t)BACK_OFF_FIRST_MS << (subflow->attempts - 1);
-	if (delay > TURNED_AWAY_MAX_MS)
-		delay = TURNED_AWAY_MAX_MS;
-	subflow->due_ms = now_ms + jitter(engine, delay);
+	if (is_refused)
+		first_ms = BACK_OFF_MAX_MS / 2; /* the second wait is the usual longest */
+	if (subflow->try.turned_away)
+		most_ms = TURNED_AWAY_MAX_MS;
+	delay_ms = backoff_next(&subflow->try.attempts, first_ms, most_ms);
+	if (is_refused && subflow->try.attempts == 1)
+		delay_ms = REFUSED_FIRST_MS;
+	subflow->try.failed = false;
+	subflow->try.due_ms = now_ms + jitter(engine, delay_ms);
 }
 
 void backoff_ask(struct connection *connection, uint64_t now_ms)

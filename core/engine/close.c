@@ -37,10 +37,11 @@ static bool is_covered(const struct plan *plan, const struct subflow *subflow)
 /* A path of the plan that is not there, or not yet, and that can be made. */
 static bool is_awaited(const struct subflow *subflow)
 {
-	if (subflow->wanted_by >= WANTED_BY_ENDPOINT || subflow->banned || subflow->forbidden)
+	if (subflow->want.by >= WANTED_BY_ENDPOINT || subflow->want.banned ||
+	    subflow->want.forbidden)
 		return false;
-	return subflow->state == SUBFLOW_PENDING ||
-	       (subflow->state == SUBFLOW_WANTED && !subflow->no_route);
+	return subflow->is.state == SUBFLOW_PENDING ||
+	       (subflow->is.state == SUBFLOW_ABSENT && !subflow->try.no_route);
 }
 
 static void judge_route(struct engine *engine, const struct connection *connection,
@@ -48,20 +49,20 @@ static void judge_route(struct engine *engine, const struct connection *connecti
 {
 	const struct local *local = find_local(engine, subflow);
 
-	if (subflow->state == SUBFLOW_WANTED && subflow->wanted_by != WANTED_BY_NONE)
-		subflow->no_route = !local || choose_for(connection, local) != USABLE ||
-				    !route_exists(&engine->routes, local, &subflow->remote) ||
-				    !engine_can_bind(engine, local, &subflow->remote);
+	if (subflow->is.state == SUBFLOW_ABSENT && subflow->want.by != WANTED_BY_NONE)
+		subflow->try.no_route = !local || choose_for(connection, local) != USABLE ||
+					!route_exists(&engine->routes, local, &subflow->remote) ||
+					!engine_can_bind(engine, local, &subflow->remote);
 }
 
 static void judge_link(const struct engine *engine, struct subflow *subflow)
 {
-	if (subflow->state != SUBFLOW_ESTABLISHED)
+	if (subflow->is.state != SUBFLOW_ESTABLISHED)
 		return;
 	if (is_lost(engine, subflow))
-		subflow->stale = true;
-	else if (subflow->stale && !is_covered(&engine->plan, subflow))
-		subflow->stale = false;
+		subflow->is.stale = true;
+	else if (subflow->is.stale && !is_covered(&engine->plan, subflow))
+		subflow->is.stale = false;
 }
 
 /* Nothing is to carry the connection, and nothing is in sight: one drop is none. */
@@ -70,15 +71,15 @@ static bool refuse_drop(struct engine *engine, struct connection *connection)
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		struct subflow *subflow = &connection->subflows[i];
 
-		if (!subflow->dropped)
+		if (!subflow->want.dropped)
 			continue;
-		subflow->dropped = false;
+		subflow->want.dropped = false;
 		if (engine_carries(subflow)) {
-			plan_refuse(&engine->plan, subflow->dropped_by, -EBUSY, &subflow->local,
-				    &subflow->remote);
+			plan_refuse(&engine->plan, subflow->want.dropped_by, -EBUSY,
+				    &subflow->local, &subflow->remote);
 			return true;
 		}
-		subflow->dropped = true;
+		subflow->want.dropped = true;
 	}
 	return false;
 }
@@ -91,12 +92,12 @@ void engine_mark_drops(struct engine *engine, struct connection *connection)
 		for (size_t j = 0; j < connection->n_subflows; j++) {
 			struct subflow *subflow = &connection->subflows[j];
 
-			if (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_CLOSING ||
+			if (!subflow_is_seen(subflow) || subflow->is.state == SUBFLOW_CLOSING ||
 			    !addr_equal(&drop->local, &subflow->local) ||
 			    !addr_equal(&drop->remote, &subflow->remote))
 				continue;
-			subflow->dropped = true;
-			subflow->dropped_by = drop->plugin;
+			subflow->want.dropped = true;
+			subflow->want.dropped_by = drop->plugin;
 		}
 	}
 }
@@ -109,13 +110,13 @@ struct verdict engine_judge(struct engine *engine, struct connection *connection
 		struct subflow *subflow = &connection->subflows[i];
 		bool carries;
 
-		subflow->forbidden = plan_forbids(&engine->plan, &subflow->local, &subflow->remote,
-						  subflow->ifindex);
+		subflow->want.forbidden = plan_forbids(&engine->plan, &subflow->local,
+						       &subflow->remote, subflow->ifindex);
 		judge_link(engine, subflow);
 		judge_route(engine, connection, subflow);
 		carries = engine_carries(subflow);
 		verdict.carried |= carries;
-		verdict.carried_on |= carries && (subflow->wanted_by != WANTED_BY_NONE ||
+		verdict.carried_on |= carries && (subflow->want.by != WANTED_BY_NONE ||
 						  !engine_is_policys(subflow));
 		verdict.n_awaited += is_awaited(subflow);
 	}
@@ -161,7 +162,7 @@ static bool should_close_unwanted(struct engine *engine, const struct connection
 		return false;
 	if (!is_eligible(engine, subflow))
 		return true;
-	if (subflow->state == SUBFLOW_PENDING)
+	if (subflow->is.state == SUBFLOW_PENDING)
 		return false;
 	if (verdict->n_awaited == 0)
 		return true;
@@ -172,17 +173,18 @@ static bool should_close_unwanted(struct engine *engine, const struct connection
 static bool should_close(struct engine *engine, const struct connection *connection,
 			 const struct subflow *subflow, struct verdict *verdict)
 {
-	if (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_CLOSING || connection->set_aside)
+	if (!subflow_is_seen(subflow) || subflow->is.state == SUBFLOW_CLOSING ||
+	    connection->set_aside)
 		return false;
-	if (subflow->forbidden)
+	if (subflow->want.forbidden)
 		return true;
-	if (subflow->dropped)
-		return verdict->carried || subflow->state == SUBFLOW_PENDING;
+	if (subflow->want.dropped)
+		return verdict->carried || subflow->is.state == SUBFLOW_PENDING;
 	if (is_lost(engine, subflow))
-		return verdict->carried_on || subflow->state == SUBFLOW_PENDING;
-	if (subflow->wanted_by != WANTED_BY_NONE)
+		return verdict->carried_on || subflow->is.state == SUBFLOW_PENDING;
+	if (subflow->want.by != WANTED_BY_NONE)
 		return false;
-	if (subflow->stale)
+	if (subflow->is.stale)
 		return verdict->carried_on;
 	return should_close_unwanted(engine, connection, subflow, verdict);
 }
@@ -211,11 +213,11 @@ static int withdraw_lost(struct engine *engine, struct connection *connection,
 	if (is_alive_elsewhere(&engine->model, lost))
 		return 0;
 	for (const struct subflow *before = connection->subflows; before < lost; before++)
-		if (before->state == SUBFLOW_CLOSING && before->local_id == lost->local_id)
+		if (before->is.state == SUBFLOW_CLOSING && before->is.local_id == lost->is.local_id)
 			return 0;
-	r = command_withdraw(engine, connection, lost->local_id);
+	r = command_withdraw(engine, connection, lost->is.local_id);
 	if (r == 0)
-		ids_withdrawn(connection, lost->local_id, engine->view.base.now_ms);
+		ids_withdrawn(connection, lost->is.local_id, engine->view.base.now_ms);
 	return r < 0 ? r : 0;
 }
 
@@ -228,11 +230,11 @@ bool engine_close_unwanted(struct engine *engine, struct connection *connection,
 
 		if (!should_close(engine, connection, subflow, &verdict))
 			continue;
-		if (subflow->state == SUBFLOW_ESTABLISHED && verdict.carried_on &&
+		if (subflow->is.state == SUBFLOW_ESTABLISHED && verdict.carried_on &&
 		    is_lost(engine, subflow))
 			r = withdraw_lost(engine, connection, subflow);
-		else if ((subflow->forbidden || subflow->dropped) &&
-			 subflow->origin == MPTCPD_ORIGIN_PEER)
+		else if ((subflow->want.forbidden || subflow->want.dropped) &&
+			 subflow->is.origin == MPTCPD_ORIGIN_PEER)
 			r = engine_take_back(engine, connection, subflow);
 		if (r == 0)
 			r = command_destroy(engine, connection, subflow, now_ms);

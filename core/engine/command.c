@@ -14,22 +14,23 @@ int command_create(struct engine *engine, struct connection *connection, struct 
 	struct subflow_request request;
 	int r;
 
-	local.port = subflow->asked_port;
+	local.port = subflow->want.port;
 	request = (struct subflow_request){
 		.local = local,
 		.remote = subflow->remote,
-		.local_id = subflow->fixed_id ? subflow->local_id : ids_local(connection, &local),
+		.local_id = subflow->want.fixed_id ? subflow->is.local_id
+						   : ids_local(connection, &local),
 		.remote_id = ids_remote(connection, &subflow->remote),
-		.flags = subflow->want_backup ? MPTCPD_FLAG_BACKUP : 0,
+		.flags = subflow->want.backup ? MPTCPD_FLAG_BACKUP : 0,
 		.ifindex = subflow->ifindex,
 	};
 	r = engine_command(engine, connection, "SUBFLOW_CREATE",
 			   engine->ops->subflow_create(engine->kernel, connection->token,
 						       &request));
 	if (r < 0) {
-		subflow->error = (uint8_t)-r;
-		subflow->has_reset = false;
-		subflow->since_ms = now_ms;
+		subflow->try.error = (uint8_t)-r;
+		subflow->try.has_reset = subflow->try.turned_away = false;
+		subflow->is.since_ms = now_ms;
 		backoff_path(engine, subflow, now_ms);
 		if (r == -EINVAL)
 			ids_correct(engine, connection, &local, request.local_id);
@@ -39,18 +40,17 @@ int command_create(struct engine *engine, struct connection *connection, struct 
 	}
 	connection->path_manager = PATH_MANAGER_USERSPACE;
 	subflow->local = local;
-	subflow->local_id = request.local_id;
-	subflow->remote_id = request.remote_id;
-	subflow->has_id = true;
+	subflow->is.local_id = request.local_id;
+	subflow->is.remote_id = request.remote_id;
 	connection->local_removed &= request.local_id != 0;
-	subflow->backup = subflow->want_backup;
-	subflow->backup_asked = subflow->want_backup && !engine->create_keeps_backup;
-	subflow->origin = (subflow->wanted_by == WANTED_BY_ADMIN ? MPTCPD_ORIGIN_ADMIN
-								 : MPTCPD_ORIGIN_POLICY) &
-			  7;
-	subflow->origin_known = true;
-	subflow->failed = subflow->stale = false;
-	subflow->bound = true;
+	subflow->is.backup = subflow->want.backup;
+	subflow->is.backup_asked = subflow->want.backup && !engine->create_keeps_backup;
+	subflow->is.origin =
+		(subflow->want.by == WANTED_BY_ADMIN ? MPTCPD_ORIGIN_ADMIN : MPTCPD_ORIGIN_POLICY) &
+		7;
+	subflow->is.origin_known = true;
+	subflow->try.failed = subflow->is.stale = false;
+	subflow->is.bound = true;
 	model_set_subflow_state(&engine->model, subflow, SUBFLOW_PENDING, now_ms);
 	return 0;
 }
@@ -59,7 +59,8 @@ int command_destroy(struct engine *engine, struct connection *connection, struct
 		    uint64_t now_ms)
 {
 	int r = engine->ops->subflow_destroy(engine->kernel, connection->token, &subflow->local,
-					     &subflow->remote, subflow->ifindex, subflow->mapped);
+					     &subflow->remote, subflow->ifindex,
+					     subflow->is.mapped);
 
 	if (r == -ESRCH) {
 		engine_command(engine, connection, "SUBFLOW_DESTROY", 0);
@@ -86,9 +87,9 @@ void command_look_at_backup(struct engine *engine, const struct connection *conn
 
 	if (r < 0)
 		return;
-	subflow->backup = r;
-	subflow->backup_asked = subflow->backup != subflow->want_backup;
-	engine->create_keeps_backup |= subflow->backup;
+	subflow->is.backup = r;
+	subflow->is.backup_asked = subflow->is.backup != subflow->want.backup;
+	engine->create_keeps_backup |= subflow->is.backup;
 }
 
 int command_set_backup(struct engine *engine, struct connection *connection,
@@ -100,11 +101,12 @@ int command_set_backup(struct engine *engine, struct connection *connection,
 							   backup));
 
 	if (r == 0)
-		subflow->backup_asked = false; /* what is there from now on is not CREATE's doing */
-	if (r == 0 && subflow->backup != backup) {
+		subflow->is.backup_asked =
+			false; /* what is there from now on is not CREATE's doing */
+	if (r == 0 && subflow->is.backup != backup) {
 		struct change change = {.type = CHANGE_SUBFLOW_PRIORITY};
 
-		subflow->backup = backup;
+		subflow->is.backup = backup;
 		subflow_describe(&engine->model, connection, subflow, &change);
 		engine_tell(engine, &change);
 	}

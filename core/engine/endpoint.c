@@ -12,15 +12,6 @@
 #define RETRY_FIRST_MS 1000
 #define RETRY_MAX_MS 60000
 
-static uint64_t back_off(uint8_t *attempts)
-{
-	uint64_t delay = *attempts < 6 ? (uint64_t)RETRY_FIRST_MS << *attempts : RETRY_MAX_MS;
-
-	if (*attempts < UINT8_MAX)
-		++*attempts;
-	return delay < RETRY_MAX_MS ? delay : RETRY_MAX_MS;
-}
-
 static size_t count_seen(const struct model *model)
 {
 	size_t n = 0;
@@ -84,7 +75,8 @@ static void add(struct engine *engine, struct owned *owned, uint64_t now_ms)
 		return;
 	}
 	if (r < 0) {
-		owned->due_ms = now_ms + back_off(&owned->attempts);
+		owned->due_ms =
+			now_ms + backoff_next(&owned->attempts, RETRY_FIRST_MS, RETRY_MAX_MS);
 		return;
 	}
 	owned->is = is;
@@ -109,7 +101,8 @@ static void take_away(struct engine *engine, struct owned *owned, uint64_t now_m
 	/* EINVAL: it is not there, which is what was wanted. */
 	engine_command(engine, NULL, "DEL_ADDR", r == -EINVAL ? 0 : r);
 	if (r < 0 && r != -EINVAL) {
-		owned->due_ms = now_ms + back_off(&owned->attempts);
+		owned->due_ms =
+			now_ms + backoff_next(&owned->attempts, RETRY_FIRST_MS, RETRY_MAX_MS);
 		return;
 	}
 	owned->present = false;
@@ -131,7 +124,8 @@ static void change_flags(struct engine *engine, struct owned *owned, uint32_t fl
 	r = engine_command(engine, NULL, "SET_FLAGS",
 			   engine->ops->endpoint_flags(engine->kernel, &is));
 	if (r < 0) {
-		owned->due_ms = now_ms + back_off(&owned->attempts);
+		owned->due_ms =
+			now_ms + backoff_next(&owned->attempts, RETRY_FIRST_MS, RETRY_MAX_MS);
 		return;
 	}
 	if ((flags ^ owned->is.flags) & MPTCPD_FLAG_FULLMESH)
@@ -408,7 +402,7 @@ void engine_endpoint_lost(struct engine *engine, const struct change *change, ui
 	if (!owned || !owned->present || !owned->wanted || owned->renew_ms || !change->error ||
 	    change->unmade)
 		return;
-	owned->renew_ms = now_ms + back_off(&owned->renewals);
+	owned->renew_ms = now_ms + backoff_next(&owned->renewals, RETRY_FIRST_MS, RETRY_MAX_MS);
 	engine->endpoints.dirty = true;
 }
 

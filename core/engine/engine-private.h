@@ -92,8 +92,8 @@ void engine_close(struct engine *engine, struct connection *connection);
 /* Can it go on by this subflow, if all others go? As engine_judge() has found. */
 static inline bool engine_carries(const struct subflow *subflow)
 {
-	return subflow->state == SUBFLOW_ESTABLISHED && !subflow->stale && !subflow->forbidden &&
-	       !subflow->dropped;
+	return subflow->is.state == SUBFLOW_ESTABLISHED && !subflow->is.stale &&
+	       !subflow->want.forbidden && !subflow->want.dropped;
 }
 
 /* ---- ask.c ---- */
@@ -171,6 +171,8 @@ void ids_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms);
 /* What failed is not tried more often than this, however often the host changes. */
 #define RETRY_MIN_MS 1000
 
+/* How long to wait after one more failure: first_ms at first, doubling up to most_ms. */
+uint64_t backoff_next(uint8_t *attempts, uint64_t first_ms, uint64_t most_ms);
 /* The attempt failed: when is the next one? Sets due_ms and attempts. */
 void backoff_path(struct engine *engine, struct subflow *subflow, uint64_t now_ms);
 /* A command failed that no back-off of a subflow's own tries again. */

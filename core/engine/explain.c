@@ -13,33 +13,33 @@
 
 static const char *wanted_by(const struct connection *connection, const struct subflow *subflow)
 {
-	if (subflow->wanted_by == WANTED_BY_ADMIN)
+	if (subflow->want.by == WANTED_BY_ADMIN)
 		return "admin";
-	if (subflow->wanted_by == WANTED_BY_ENDPOINT)
+	if (subflow->want.by == WANTED_BY_ENDPOINT)
 		return "endpoint";
-	if (!connection->policy || subflow->wanted_by >= connection->policy->n_plugins)
+	if (!connection->policy || subflow->want.by >= connection->policy->n_plugins)
 		return NULL;
-	return connection->policy->plugins[subflow->wanted_by].plugin->name;
+	return connection->policy->plugins[subflow->want.by].plugin->name;
 }
 
 static enum explain_state explain_state(const struct subflow *subflow)
 {
-	bool is_wanted = subflow->wanted_by != WANTED_BY_NONE && !subflow->banned;
+	bool is_wanted = subflow->want.by != WANTED_BY_NONE && !subflow->want.banned;
 
-	if (subflow->banned)
+	if (subflow->want.banned)
 		return EXPLAIN_UNWANTED;
 
-	switch (subflow->state) {
-	case SUBFLOW_WANTED:
+	switch (subflow->is.state) {
+	case SUBFLOW_ABSENT:
 		if (!is_wanted)
 			break;
-		return subflow->refused ? EXPLAIN_REFUSED : EXPLAIN_WAITING;
+		return tries_refused(&subflow->try) ? EXPLAIN_REFUSED : EXPLAIN_WAITING;
 	case SUBFLOW_PENDING:
 		return is_wanted ? EXPLAIN_PENDING : EXPLAIN_UNWANTED;
 	case SUBFLOW_ESTABLISHED:
 		/* What applications and peers made is nobody's to want. */
-		return is_wanted || subflow->origin != MPTCPD_ORIGIN_POLICY ? EXPLAIN_ESTABLISHED
-									    : EXPLAIN_UNWANTED;
+		return is_wanted || subflow->is.origin != MPTCPD_ORIGIN_POLICY ? EXPLAIN_ESTABLISHED
+									       : EXPLAIN_UNWANTED;
 	case SUBFLOW_CLOSING:
 		break;
 	}
@@ -59,16 +59,16 @@ static void explain_error(const struct engine *engine, const struct connection *
 	const struct local *local =
 		model_find_local(&engine->model, &subflow->local, subflow->ifindex);
 
-	subflow_error_text(subflow, path->error, sizeof(path->error));
+	subflow_error_text(&subflow->try, path->error, sizeof(path->error));
 	if (!local)
 		snprintf(path->error, sizeof(path->error), "the local address is gone");
-	else if (subflow->state == SUBFLOW_WANTED && choose_for(connection, local) != USABLE)
+	else if (subflow->is.state == SUBFLOW_ABSENT && choose_for(connection, local) != USABLE)
 		snprintf(path->error, sizeof(path->error), "%s",
 			 usability_text(choose_for(connection, local)));
-	else if (subflow->state == SUBFLOW_WANTED && subflow->no_route)
+	else if (subflow->is.state == SUBFLOW_ABSENT && subflow->try.no_route)
 		snprintf(path->error, sizeof(path->error), "no route to the peer from %s",
 			 local->interface->name);
-	else if (subflow->state != SUBFLOW_ESTABLISHED && local->addr.family == AF_INET &&
+	else if (subflow->is.state != SUBFLOW_ESTABLISHED && local->addr.family == AF_INET &&
 		 local->interface->rp_filter_strict)
 		append(path->error, sizeof(path->error), "; rp_filter is strict on ",
 		       local->interface->name);
@@ -86,7 +86,7 @@ static void explain_endpoint(struct engine *engine, const struct connection *con
 	if (owned->leaving != LEAVING_NOT)
 		append(path->error, sizeof(path->error),
 		       "; its endpoint is leaving: ", engine_leaving_text(owned->leaving));
-	else if (subflow->state == SUBFLOW_WANTED && (owned->is.flags & MPTCPD_FLAG_FULLMESH) &&
+	else if (subflow->is.state == SUBFLOW_ABSENT && (owned->is.flags & MPTCPD_FLAG_FULLMESH) &&
 		 addr_equal_host(&subflow->local, &connection->local))
 		append(path->error, sizeof(path->error), "; Linux does not make it again",
 		       ", because the endpoint is fullmesh");
@@ -99,24 +99,24 @@ static void explain(struct engine *engine, const struct connection *connection,
 		.local = subflow->local,
 		.remote = subflow->remote,
 		.wanted_by = wanted_by(connection, subflow),
-		.forbidden_by = subflow->banned	     ? "admin"
-				: subflow->forbidden ? "policy"
-						     : NULL,
+		.forbidden_by = subflow->want.banned	  ? "admin"
+				: subflow->want.forbidden ? "policy"
+							  : NULL,
 		.state = explain_state(subflow),
-		.attempts = subflow->attempts,
-		.backup = subflow_is_seen(subflow) ? subflow->backup : subflow->want_backup,
+		.attempts = subflow->try.attempts,
+		.backup = subflow_is_seen(subflow) ? subflow->is.backup : subflow->want.backup,
 	};
 	snprintf(path->interface, sizeof(path->interface), "%s",
 		 model_interface_name(&engine->model, subflow->ifindex));
 	explain_error(engine, connection, subflow, path);
 	explain_endpoint(engine, connection, subflow, path);
-	if (subflow->state != SUBFLOW_WANTED)
+	if (subflow->is.state != SUBFLOW_ABSENT)
 		return;
-	path->local.port = subflow->asked_port;
-	path->has_next_try = !path->forbidden_by && !subflow->no_route &&
-			     subflow->wanted_by != WANTED_BY_ENDPOINT &&
-			     subflow->wanted_by != WANTED_BY_NONE;
-	path->next_try_ms = subflow->due_ms > now_ms ? subflow->due_ms - now_ms : 0;
+	path->local.port = subflow->want.port;
+	path->has_next_try = !path->forbidden_by && !subflow->try.no_route &&
+			     subflow->want.by != WANTED_BY_ENDPOINT &&
+			     subflow->want.by != WANTED_BY_NONE;
+	path->next_try_ms = subflow->try.due_ms > now_ms ? subflow->try.due_ms - now_ms : 0;
 }
 
 /* Under the kernel's path manager: links that are no endpoint because another one has their address. */
@@ -225,17 +225,14 @@ static void explain_failures(const struct connection *connection, const struct m
 		path_manager = model->path_manager; /* most likely */
 	for (size_t i = 0; i < connection->n_failures; i++) {
 		const struct failure *failure = &connection->failures[i];
-		const struct subflow ended = {.error = failure->error,
-					      .has_reset = failure->has_reset,
-					      .reset_reason = failure->reset_reason};
+		const struct subflow_tries ended = {.error = failure->error,
+						    .has_reset = failure->has_reset,
+						    .reset_reason = failure->reset_reason};
 		struct explain_path path = {
 			.local = failure->local,
 			.remote = failure->remote,
 			.wanted_by = path_manager == PATH_MANAGER_KERNEL ? "endpoint" : "admin",
-			.state = failure_is_refusal(failure->error, failure->has_reset,
-						    failure->reset_reason)
-					 ? EXPLAIN_REFUSED
-					 : EXPLAIN_UNWANTED,
+			.state = tries_refused(&ended) ? EXPLAIN_REFUSED : EXPLAIN_UNWANTED,
 			.attempts = failure->attempts,
 		};
 

@@ -3,16 +3,10 @@
 #include "addr.h"
 #include "engine-private.h"
 
-/* Does the kernel know an address by the id of this record? */
-static bool holds_id(const struct subflow *subflow)
-{
-	return subflow_is_seen(subflow) || subflow->has_id;
-}
-
 static bool is_id_free(const struct connection *connection, uint8_t id)
 {
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (holds_id(&connection->subflows[i]) && connection->subflows[i].local_id == id)
+		if (connection->subflows[i].is.local_id == id)
 			return false;
 	for (size_t i = 0; i < connection->n_announced; i++)
 		if (connection->announced[i].id == id)
@@ -35,7 +29,7 @@ static uint8_t preferred_id(const struct mptcpd_addr *local)
 
 static bool same_local(const struct subflow *subflow, const struct mptcpd_addr *local)
 {
-	return addr_equal_host(&subflow->local, local) && subflow->asked_port == local->port;
+	return addr_equal_host(&subflow->local, local) && subflow->want.port == local->port;
 }
 
 static bool is_initial(const struct connection *connection, const struct mptcpd_addr *local)
@@ -50,9 +44,9 @@ static uint8_t find_id(const struct connection *connection, const struct mptcpd_
 
 	/* The kernel refuses another id as long as it knows the address by this one. */
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (holds_id(&connection->subflows[i]) && connection->subflows[i].local_id &&
+		if (connection->subflows[i].is.local_id &&
 		    same_local(&connection->subflows[i], local))
-			return connection->subflows[i].local_id;
+			return connection->subflows[i].is.local_id;
 	for (size_t tries = 0; tries < 254 && !is_id_free(connection, id); tries++)
 		id = id == 1 ? 254 : id - 1;
 	return id;
@@ -128,11 +122,9 @@ bool ids_correct(struct engine *engine, struct connection *connection,
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		struct subflow *subflow = &connection->subflows[i];
 
-		if (subflow->state == SUBFLOW_WANTED && !subflow->fixed_id &&
-		    same_local(subflow, addr)) {
-			subflow->local_id = id;
-			subflow->has_id = true;
-		}
+		if (subflow->is.state == SUBFLOW_ABSENT && !subflow->want.fixed_id &&
+		    same_local(subflow, addr))
+			subflow->is.local_id = id;
 	}
 	return true;
 }

@@ -5,7 +5,7 @@
 
 bool engine_is_policys(const struct subflow *subflow)
 {
-	return subflow->origin == MPTCPD_ORIGIN_POLICY && subflow->origin_known;
+	return subflow->is.origin == MPTCPD_ORIGIN_POLICY && subflow->is.origin_known;
 }
 
 /*
@@ -16,7 +16,7 @@ static bool is_on_link(const struct model *model, const struct subflow *subflow,
 		       const struct mptcpd_path *path)
 {
 	return !subflow->ifindex || subflow->ifindex == path->ifindex ||
-	       ((subflow->state == SUBFLOW_WANTED || subflow->banned) &&
+	       ((subflow->is.state == SUBFLOW_ABSENT || subflow->want.banned) &&
 		!model_find_local(model, &subflow->local, subflow->ifindex));
 }
 
@@ -25,25 +25,25 @@ static int match_score(const struct model *model, const struct subflow *subflow,
 		       const struct mptcpd_path *path)
 {
 	bool same_identity =
-		subflow->instance == path->instance && subflow->asked_port == path->local.port;
+		subflow->want.instance == path->instance && subflow->want.port == path->local.port;
 
-	if ((subflow->state == SUBFLOW_CLOSING && !subflow->banned) ||
+	if ((subflow->is.state == SUBFLOW_CLOSING && !subflow->want.banned) ||
 	    !addr_equal_host(&subflow->local, &path->local) ||
 	    !addr_equal(&subflow->remote, &path->remote) || !is_on_link(model, subflow, path))
 		return 0;
-	if (subflow->state == SUBFLOW_CLOSING)
+	if (subflow->is.state == SUBFLOW_CLOSING)
 		return 7; /* an administrator closed it: nothing is to take its place */
-	if (subflow->state == SUBFLOW_WANTED)
+	if (subflow->is.state == SUBFLOW_ABSENT)
 		return !same_identity ? 0 : subflow->ifindex == path->ifindex ? 2 : 1;
-	if (subflow->stale || subflow->dropped ||
+	if (subflow->is.stale || subflow->want.dropped ||
 	    (path->local.port && path->local.port != subflow->local.port &&
-	     path->local.port != subflow->asked_port))
+	     path->local.port != subflow->want.port))
 		return 0;
 	/* Routing may have brought an unbound one from another link, where it was of use. */
-	if (!subflow->bound && !model_sole_local(model, &subflow->local))
+	if (!subflow->is.bound && !model_sole_local(model, &subflow->local))
 		return 3;
 	/* What no plan may close serves first, or it would be there beside one that is made for it. */
-	if (!engine_is_policys(subflow) && subflow->instance == path->instance)
+	if (!engine_is_policys(subflow) && subflow->want.instance == path->instance)
 		return 6;
 	return same_identity ? 5 : 4;
 }
@@ -74,10 +74,10 @@ static struct subflow *add_wanted(struct connection *connection, const struct pl
 		return NULL;
 	subflow->local = want->path.local;
 	subflow->remote = want->path.remote;
-	subflow->asked_port = want->path.local.port;
-	subflow->origin = MPTCPD_ORIGIN_POLICY;
-	subflow->origin_known = true;
-	subflow->since_ms = subflow->due_ms = now_ms;
+	subflow->want.port = want->path.local.port;
+	subflow->is.origin = MPTCPD_ORIGIN_POLICY;
+	subflow->is.origin_known = true;
+	subflow->is.since_ms = subflow->try.due_ms = now_ms;
 	return subflow;
 }
 
@@ -86,8 +86,8 @@ void engine_match_plan(struct engine *engine, struct connection *connection, uin
 	bool taken[256] = {false};
 
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (connection->subflows[i].wanted_by != WANTED_BY_ADMIN)
-			connection->subflows[i].wanted_by = WANTED_BY_NONE;
+		if (connection->subflows[i].want.by != WANTED_BY_ADMIN)
+			connection->subflows[i].want.by = WANTED_BY_NONE;
 	for (size_t i = 0; i < engine->plan.n_paths; i++) {
 		const struct plan_path *want = &engine->plan.paths[i];
 		struct subflow *subflow =
@@ -98,13 +98,13 @@ void engine_match_plan(struct engine *engine, struct connection *connection, uin
 		if (!subflow)
 			return;
 		taken[subflow - connection->subflows] = true;
-		subflow->origin_known = true;
-		subflow->instance = want->path.instance;
-		if (!subflow->pinned)
-			subflow->want_backup = want->path.flags & MPTCPD_FLAG_BACKUP;
-		if (subflow->wanted_by != WANTED_BY_ADMIN)
-			subflow->wanted_by = want->wanted_by;
-		if (subflow->state == SUBFLOW_WANTED)
+		subflow->is.origin_known = true;
+		subflow->want.instance = want->path.instance;
+		if (!subflow->want.pinned)
+			subflow->want.backup = want->path.flags & MPTCPD_FLAG_BACKUP;
+		if (subflow->want.by != WANTED_BY_ADMIN)
+			subflow->want.by = want->wanted_by;
+		if (subflow->is.state == SUBFLOW_ABSENT)
 			subflow->ifindex = want->path.ifindex;
 	}
 }

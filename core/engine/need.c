@@ -31,8 +31,9 @@ static bool has_address(const struct subflow *subflow, const struct mptcpd_addr 
  */
 static bool begins_there(const struct subflow *subflow, const struct mptcpd_addr *addr)
 {
-	bool alive = subflow->state == SUBFLOW_ESTABLISHED || subflow->state == SUBFLOW_CLOSING ||
-		     (subflow->state == SUBFLOW_PENDING && subflow->initial);
+	bool alive = subflow->is.state == SUBFLOW_ESTABLISHED ||
+		     subflow->is.state == SUBFLOW_CLOSING ||
+		     (subflow->is.state == SUBFLOW_PENDING && subflow->is.initial);
 
 	return alive && has_address(subflow, addr);
 }
@@ -54,7 +55,7 @@ static const struct local *find_carrier(struct engine *engine, const struct subf
 	const struct local *local =
 		model_find_local(&engine->model, &subflow->local, subflow->ifindex);
 
-	return local && subflow->state == SUBFLOW_ESTABLISHED && local->interface->up &&
+	return local && subflow->is.state == SUBFLOW_ESTABLISHED && local->interface->up &&
 			       local->interface->carrier &&
 			       route_exists(&engine->routes, local, &subflow->remote)
 		       ? local

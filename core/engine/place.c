@@ -38,14 +38,13 @@ static void place(struct engine *engine, struct subflow *subflow)
 	uint32_t before = subflow->ifindex;
 	const struct local *here;
 
-	if (!subflow_is_seen(subflow) || subflow->bound)
+	if (!subflow_is_seen(subflow) || subflow->is.bound)
 		return;
-	engine->creates_unbound |= subflow->left_unbound;
 	here = engine_find_link(engine, &subflow->local, &subflow->remote, before);
 	if (!here || here->interface->ifindex == before)
 		return;
 	/* Its address went from there: on the other link it may be good for nothing. */
-	subflow->stale |= before && !model_find_local(&engine->model, &subflow->local, before);
+	subflow->is.stale |= before && !model_find_local(&engine->model, &subflow->local, before);
 	subflow->ifindex = here->interface->ifindex;
 }
 

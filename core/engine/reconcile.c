@@ -3,9 +3,10 @@
 #include "addr.h"
 #include "choose.h"
 #include "engine-private.h"
+#include "failure.h"
 
 /* So many failures of pairs that no plan wants now are remembered. */
-#define FAILURES_MAX 64
+#define REMEMBERED_MAX 64
 /* So many SYNs to addresses that no plan wants any more may be under way before another one. */
 #define ABANDONED_MAX 32
 /* So many SYNs a connection sends in this time at most. */
@@ -16,14 +17,14 @@
 
 static bool is_wish(const struct subflow *subflow)
 {
-	return subflow->state == SUBFLOW_WANTED && !subflow->banned;
+	return subflow->is.state == SUBFLOW_ABSENT && !subflow->want.banned;
 }
 
 /* Each attempt that failed since has its next one set, wanted or not: plans are to know of it. */
 static void note_failures(struct engine *engine, struct connection *connection, uint64_t now_ms)
 {
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (is_wish(&connection->subflows[i]) && connection->subflows[i].failed)
+		if (is_wish(&connection->subflows[i]) && connection->subflows[i].try.failed)
 			backoff_path(engine, &connection->subflows[i], now_ms);
 }
 
@@ -44,7 +45,7 @@ static bool is_failure(const struct engine *engine, const struct connection *con
 	const struct local *local =
 		model_find_local(&engine->model, &subflow->local, subflow->ifindex);
 
-	return subflow->attempts > 0 && local && choose_for(connection, local) == USABLE &&
+	return subflow->try.attempts > 0 && local && choose_for(connection, local) == USABLE &&
 	       is_remote(connection, &subflow->remote);
 }
 
@@ -56,9 +57,9 @@ static void forget_unwanted(const struct engine *engine, struct connection *conn
 	for (size_t i = connection->n_subflows; i-- > 0;) {
 		struct subflow *subflow = &connection->subflows[i];
 
-		if (!is_wish(subflow) || subflow->wanted_by != WANTED_BY_NONE)
+		if (!is_wish(subflow) || subflow->want.by != WANTED_BY_NONE)
 			continue;
-		if (is_failure(engine, connection, subflow) && n_failures < FAILURES_MAX)
+		if (is_failure(engine, connection, subflow) && n_failures < REMEMBERED_MAX)
 			n_failures++;
 		else
 			connection_remove_subflow(connection, subflow);
@@ -74,8 +75,8 @@ static bool is_too_many(struct connection *connection, struct subflow *subflow, 
 	size_t n = 0;
 
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		n += connection->subflows[i].state == SUBFLOW_PENDING &&
-		     connection->subflows[i].wanted_by == WANTED_BY_NONE;
+		n += connection->subflows[i].is.state == SUBFLOW_PENDING &&
+		     connection->subflows[i].want.by == WANTED_BY_NONE;
 	if (now_ms - connection->tries_since_ms >= TRIES_INTERVAL_MS) {
 		connection->tries_since_ms = now_ms;
 		connection->n_tries = 0;
@@ -84,19 +85,20 @@ static bool is_too_many(struct connection *connection, struct subflow *subflow, 
 		connection->n_tries++;
 		return false;
 	}
-	subflow->due_ms = now_ms + RETRY_MIN_MS;
+	subflow->try.due_ms = now_ms + RETRY_MIN_MS;
 	return true;
 }
 
 /* Is the wish to be tried now? Sets when it is, else. */
 static bool is_due(struct subflow *subflow, bool host_changed, uint64_t now_ms)
 {
-	if (!is_wish(subflow) || subflow->forbidden || subflow->wanted_by == WANTED_BY_NONE)
+	if (!is_wish(subflow) || subflow->want.forbidden || subflow->want.by == WANTED_BY_NONE)
 		return false;
 	/* A peer that answered with a refusal is not asked again because some route changed. */
-	if (host_changed && !subflow->refused && subflow->due_ms > subflow->since_ms + RETRY_MIN_MS)
-		subflow->due_ms = subflow->since_ms + RETRY_MIN_MS;
-	return !subflow->no_route && subflow->due_ms <= now_ms;
+	if (host_changed && !tries_refused(&subflow->try) &&
+	    subflow->try.due_ms > subflow->is.since_ms + RETRY_MIN_MS)
+		subflow->try.due_ms = subflow->is.since_ms + RETRY_MIN_MS;
+	return !subflow->try.no_route && subflow->try.due_ms <= now_ms;
 }
 
 /* False: as of engine_close_unwanted(). */
@@ -105,16 +107,16 @@ static bool set_wanted_backup(struct engine *engine, struct connection *connecti
 {
 	int r;
 
-	if (subflow->state != SUBFLOW_ESTABLISHED)
+	if (subflow->is.state != SUBFLOW_ESTABLISHED)
 		return true;
-	if (subflow->backup_asked && engine->create_keeps_backup)
-		subflow->backup_asked = false;
-	if (subflow->backup_asked)
+	if (subflow->is.backup_asked && engine->create_keeps_backup)
+		subflow->is.backup_asked = false;
+	if (subflow->is.backup_asked)
 		command_look_at_backup(engine, connection, subflow);
-	if (subflow->wanted_by == WANTED_BY_NONE || subflow->want_backup == subflow->backup ||
-	    (subflow->pinned && !subflow->backup_asked))
+	if (subflow->want.by == WANTED_BY_NONE || subflow->want.backup == subflow->is.backup ||
+	    (subflow->want.pinned && !subflow->is.backup_asked))
 		return true;
-	r = command_set_backup(engine, connection, subflow, subflow->want_backup);
+	r = command_set_backup(engine, connection, subflow, subflow->want.backup);
 	if (!command_survives(engine, connection, r))
 		return false;
 	if (r < 0)
@@ -151,9 +153,9 @@ static uint64_t next_due(const struct connection *connection)
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		const struct subflow *subflow = &connection->subflows[i];
 
-		if (is_wish(subflow) && !subflow->forbidden && !subflow->no_route &&
-		    subflow->wanted_by != WANTED_BY_NONE && subflow->due_ms < due)
-			due = subflow->due_ms;
+		if (is_wish(subflow) && !subflow->want.forbidden && !subflow->try.no_route &&
+		    subflow->want.by != WANTED_BY_NONE && subflow->try.due_ms < due)
+			due = subflow->try.due_ms;
 	}
 	return due;
 }

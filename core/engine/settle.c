@@ -7,8 +7,8 @@
 
 /* Routes that change all the time lead to one look at the host in this many milliseconds. */
 #define HOST_INTERVAL_MS 20
-/* Snapshots that fail are asked for again, more and more slowly: up to 250 ms << 5 = 8 s apart. */
-#define RESYNC_SLOWER_MAX 5
+/* Snapshots that fail are asked for again, more and more slowly: so far apart at most. */
+#define RESYNC_SLOWEST_MS 8000
 /* Some connections end without an event: look for them this often, to find them within 30 s, */
 #define SWEEP_INTERVAL_MS 28000
 /*
@@ -62,10 +62,8 @@ static void snapshot_failed(struct engine *engine, const struct change *change, 
 	};
 
 	engine->resync[change->snapshot].due_ms =
-		now_ms +
-		((uint64_t)RESYNC_INTERVAL_MS << engine->resync[change->snapshot].n_failed);
-	if (engine->resync[change->snapshot].n_failed < RESYNC_SLOWER_MAX)
-		engine->resync[change->snapshot].n_failed++;
+		now_ms + backoff_next(&engine->resync[change->snapshot].n_failed,
+				      RESYNC_INTERVAL_MS, RESYNC_SLOWEST_MS);
 	if (engine->observer.on_notice)
 		engine->observer.on_notice(engine->observer.data, &notice);
 }
@@ -127,8 +125,8 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 	if (connection && connection->adopted && !connection->saved_slot &&
 	    !engine->connections_known)
 		connection->ids_unknown = true;
-	if (change->host)
-		engine->host_dirty = true;
+	engine->creates_unbound |= change->unbound;
+	engine->host_dirty |= change->host;
 	if (change->returned && !engine->passive)
 		engine->ops->link_returned(engine->kernel, change->ifindex);
 	if (change->resync)

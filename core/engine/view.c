@@ -165,7 +165,7 @@ void engine_update_view(struct engine *engine, uint64_t now_ms)
 static uint8_t state_for_plugins(enum subflow_state state)
 {
 	switch (state) {
-	case SUBFLOW_WANTED:
+	case SUBFLOW_ABSENT:
 	case SUBFLOW_PENDING:
 		return MPTCPD_SUBFLOW_PENDING;
 	case SUBFLOW_ESTABLISHED:
@@ -194,16 +194,17 @@ static struct mptcpd_list show_failures(struct engine *engine, const struct conn
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		const struct subflow *subflow = &connection->subflows[i];
 
-		if (subflow->state != SUBFLOW_WANTED || subflow->banned || subflow->attempts == 0)
+		if (subflow->is.state != SUBFLOW_ABSENT || subflow->want.banned ||
+		    subflow->try.attempts == 0)
 			continue;
 		engine->failures[n] = (struct mptcpd_failure){
 			.local = subflow->local,
 			.remote = subflow->remote,
 			.ifindex = subflow->ifindex,
-			.attempts = subflow->attempts,
-			.instance = subflow->instance,
+			.attempts = subflow->try.attempts,
+			.instance = subflow->want.instance,
 		};
-		engine->failures[n++].local.port = subflow->asked_port;
+		engine->failures[n++].local.port = subflow->want.port;
 	}
 	return (struct mptcpd_list){engine->failures, n, sizeof(engine->failures[0])};
 }
@@ -221,15 +222,15 @@ static struct mptcpd_list show_subflows(struct engine *engine, const struct conn
 			.local = subflow->local,
 			.remote = subflow->remote,
 			.ifindex = subflow->ifindex,
-			.local_id = subflow->local_id,
-			.remote_id = subflow->remote_id,
-			.state = state_for_plugins(subflow->state),
-			.origin = subflow->origin,
-			.initial = subflow->initial,
-			.backup = subflow->backup,
-			.peer_backup = subflow->peer_backup,
-			.instance = subflow->instance,
-			.since_ms = subflow->since_ms,
+			.local_id = subflow->is.local_id,
+			.remote_id = subflow->is.remote_id,
+			.state = state_for_plugins(subflow->is.state),
+			.origin = subflow->is.origin,
+			.initial = subflow->is.initial,
+			.backup = subflow->is.backup,
+			.peer_backup = subflow->is.peer_backup,
+			.instance = subflow->want.instance,
+			.since_ms = subflow->is.since_ms,
 		};
 	}
 	return (struct mptcpd_list){engine->seen, n, sizeof(engine->seen[0])};

@@ -24,15 +24,15 @@ void subflow_describe(const struct model *model, const struct connection *connec
 	connection_describe(connection, change);
 	change->local = subflow->local;
 	change->remote = subflow->remote;
-	change->local_id = subflow->local_id;
-	change->remote_id = subflow->remote_id;
+	change->local_id = subflow->is.local_id;
+	change->remote_id = subflow->is.remote_id;
 	change->ifindex = subflow->ifindex;
-	change->initial = subflow->initial;
-	change->backup = subflow->backup;
-	change->peer_backup = subflow->peer_backup;
-	change->error = subflow->error;
-	change->has_reset = subflow->has_reset;
-	change->reset_reason = subflow->reset_reason;
+	change->initial = subflow->is.initial;
+	change->backup = subflow->is.backup;
+	change->peer_backup = subflow->is.peer_backup;
+	change->error = subflow->try.error;
+	change->has_reset = subflow->try.has_reset;
+	change->reset_reason = subflow->try.reset_reason;
 	snprintf(change->interface, sizeof(change->interface), "%s",
 		 model_interface_name(model, subflow->ifindex));
 }

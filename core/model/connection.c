@@ -32,10 +32,10 @@ static void add_initial(struct model *model, struct connection *connection, uint
 
 	subflow->local = connection->local;
 	subflow->remote = connection->remote;
-	subflow->asked_port = connection->local.port;
-	subflow->mapped = connection->mapped;
-	subflow->initial = subflow->origin_known = true;
-	subflow->origin = MPTCPD_ORIGIN_APPLICATION;
+	subflow->want.port = connection->local.port;
+	subflow->is.mapped = connection->mapped;
+	subflow->is.initial = subflow->is.origin_known = true;
+	subflow->is.origin = MPTCPD_ORIGIN_APPLICATION;
 	local = model_sole_local(model, &connection->local);
 	subflow->ifindex = local ? local->interface->ifindex : 0;
 	model_set_subflow_state(model, subflow, SUBFLOW_ESTABLISHED, now_ms);

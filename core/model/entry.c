@@ -190,7 +190,7 @@ struct subflow *connection_add_subflow(struct connection *connection)
 		connection->subflows = grow(connection->subflows, &connection->room_subflows,
 					    sizeof(*connection->subflows));
 	subflow = &connection->subflows[connection->n_subflows++];
-	*subflow = (struct subflow){.wanted_by = WANTED_BY_NONE};
+	*subflow = (struct subflow){.want.by = WANTED_BY_NONE};
 	return subflow;
 }
 
@@ -235,7 +235,7 @@ void connection_remove_peer(struct connection *connection, struct mptcpd_peer_ad
 
 bool subflow_is_seen(const struct subflow *subflow)
 {
-	return subflow->state != SUBFLOW_WANTED;
+	return subflow->is.state != SUBFLOW_ABSENT;
 }
 
 size_t connection_count_established(const struct connection *connection)
@@ -243,19 +243,19 @@ size_t connection_count_established(const struct connection *connection)
 	size_t n = 0;
 
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		n += connection->subflows[i].state == SUBFLOW_ESTABLISHED;
+		n += connection->subflows[i].is.state == SUBFLOW_ESTABLISHED;
 	return n;
 }
 
 void model_set_subflow_state(struct model *model, struct subflow *subflow, enum subflow_state state,
 			     uint64_t now_ms)
 {
-	bool was = subflow->state == SUBFLOW_ESTABLISHED;
+	bool was = subflow->is.state == SUBFLOW_ESTABLISHED;
 
-	subflow->touched = model->mark;
-	if (subflow->state != state)
-		subflow->since_ms = now_ms;
-	subflow->state = state;
-	subflow->dropped &= state == SUBFLOW_PENDING || state == SUBFLOW_ESTABLISHED;
+	subflow->is.touched = model->mark;
+	if (subflow->is.state != state)
+		subflow->is.since_ms = now_ms;
+	subflow->is.state = state;
+	subflow->want.dropped &= state == SUBFLOW_PENDING || state == SUBFLOW_ESTABLISHED;
 	model->n_subflows += (state == SUBFLOW_ESTABLISHED) - was;
 }

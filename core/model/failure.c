@@ -10,9 +10,10 @@
 /* Of MP_TCPRST, RFC 8684 section 3.6. */
 #define RESET_PROHIBITED 3
 
-bool failure_is_refusal(uint8_t error, bool has_reset, uint8_t reset_reason)
+bool tries_refused(const struct subflow_tries *tries)
 {
-	return error == ECONNREFUSED || (has_reset && reset_reason == RESET_PROHIBITED);
+	return tries->turned_away || tries->error == ECONNREFUSED ||
+	       (tries->has_reset && tries->reset_reason == RESET_PROHIBITED);
 }
 
 static struct failure *find(const struct connection *connection, const struct mptcpd_addr *local,

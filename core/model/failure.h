@@ -2,7 +2,7 @@
 /*
  * Joins that failed and that the engine did not ask for: the kernel's path manager did, or a person
  * with another tool. Nobody here tries them again; they are kept so that `explain` can tell. Those
- * the engine asked for are subflows in SUBFLOW_WANTED.
+ * the engine asked for are subflows in SUBFLOW_ABSENT.
  */
 #ifndef CORE_FAILURE_H
 #define CORE_FAILURE_H
@@ -20,8 +20,8 @@ struct failure {
 	uint8_t reset_reason;
 };
 
-/* Does an end with this errno, or with MP_TCPRST, mean that the peer wants no such subflow? */
-bool failure_is_refusal(uint8_t error, bool has_reset, uint8_t reset_reason);
+/* Did the last attempt end in a way that means that the peer wants no such subflow? */
+bool tries_refused(const struct subflow_tries *tries);
 /* A subflow that never was established ended with this event. */
 void failure_note(struct connection *connection, const struct event_subflow *event,
 		  uint32_t ifindex);

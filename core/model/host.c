@@ -283,7 +283,8 @@ static int apply_local(struct model *model, const struct event_local *event, boo
 	if (choose_addresses(model, interface))
 		change->host = true;
 	/* The sysctl that makes the kernel prefer it tells nobody when it changes. */
-	change->resync = local->temporary && change->type == CHANGE_INTERFACE_ADDRESS_ADDED && !dumped;
+	change->resync =
+		local->temporary && change->type == CHANGE_INTERFACE_ADDRESS_ADDED && !dumped;
 	change->snapshot = SNAPSHOT_HOST;
 	return 0;
 }

@@ -70,9 +70,8 @@ struct interface {
 	char name[MPTCPD_IFNAME_SIZE];
 };
 
-/* What is known of a path: it may be seen in the kernel, asked for, or only wanted. */
 enum subflow_state {
-	SUBFLOW_WANTED, /* not in the kernel: never asked for yet, or it failed */
+	SUBFLOW_ABSENT, /* not in the kernel: never asked for yet, or it failed */
 	SUBFLOW_PENDING, /* asked for (or seen in SYN_SENT), not established */
 	SUBFLOW_ESTABLISHED,
 	SUBFLOW_CLOSING, /* told to go; only its SUB_CLOSED is missing */
@@ -85,42 +84,59 @@ enum subflow_state {
 
 struct policy_memory;
 
-struct subflow {
-	struct mptcpd_addr local, remote; /* local.port: as seen, or 0 */
+/* How the kernel has it, or had it last. */
+struct subflow_seen {
 	uint64_t since_ms; /* when it got into its state */
-	uint64_t due_ms; /* WANTED: next try */
-	/* Bound to, or to be; of an unbound one, where it was found last. 0: not known. */
-	uint32_t ifindex;
 	uint32_t touched; /* mark of the last event or snapshot record that named it */
-	uint16_t asked_port; /* the local port asked for, 0: ephemeral */
-	uint8_t instance;
-	uint8_t local_id, remote_id;
-	uint8_t error; /* errno of the last failure, 0: none */
-	uint8_t reset_reason; /* of MP_TCPRST, when has_reset */
-	uint8_t attempts; /* failures in a row */
-	uint8_t wanted_by; /* index in the policy's stack, or WANTED_BY_* */
-	uint8_t dropped_by; /* index in the policy's stack, when dropped */
+	uint8_t local_id,
+		remote_id; /* local_id: the kernel may know the address by it even later */
 	enum subflow_state state : 3;
 	enum mptcpd_origin origin : 3;
+	bool origin_known : 1; /* false: adopted, so that only a plan can tell whose it is */
 	bool initial : 1, mapped : 1, backup : 1, peer_backup : 1;
 	bool bound : 1; /* to ifindex, and to nothing else by routing */
-	bool left_unbound : 1; /* the kernel did not bind it, though it was asked to */
-	bool has_reset : 1;
-	bool refused : 1; /* the last failure was the peer's refusal */
-	bool forbidden : 1; /* a plan forbids it */
-	bool no_route : 1; /* wanted, but no route leads there now */
-	bool want_backup : 1; /* what the plan says of it */
-	bool banned : 1; /* an administrator deleted it: never make it again */
-	bool fixed_id : 1; /* an administrator chose its local id */
-	bool pinned : 1; /* an administrator set its backup flag: no plan changes it */
-	bool stale : 1; /* its address or link was gone meanwhile: to be replaced */
-	bool turned_away : 1; /* the peer closed it soon after it had accepted it, for no reason it gave */
-	bool dropped : 1; /* a plugin dropped it: goes once another one carries the connection */
-	bool failed : 1; /* it ended and the engine has not set its next try yet */
-	bool origin_known : 1; /* false: adopted, so that only a plan can tell whose it is */
-	bool has_id : 1; /* the kernel may know its address by local_id, even when it is no more */
 	bool backup_asked : 1; /* with SUBFLOW_CREATE, and nobody looked whether it got it */
+	bool stale : 1; /* its address or link was gone meanwhile: to be replaced */
 	struct mptcpd_measure measure; /* of the last snapshot that showed it; taken_ms 0: none */
+};
+
+/* Who wants what of it. */
+struct subflow_wish {
+	uint16_t port; /* the local port asked for, 0: ephemeral */
+	uint8_t instance;
+	uint8_t by; /* index in the policy's stack, or WANTED_BY_* */
+	uint8_t dropped_by; /* index in the policy's stack, when dropped */
+	bool backup : 1; /* what the plan says of it */
+	bool dropped : 1; /* a plugin dropped it: goes once another one carries the connection */
+	bool forbidden : 1; /* a plan forbids it */
+	bool banned : 1; /* an administrator deleted it: never make it again */
+	bool pinned : 1; /* an administrator set its backup flag: no plan changes it */
+	bool fixed_id : 1; /* an administrator chose its local id */
+};
+
+/* How the attempts went to have what is wanted. */
+struct subflow_tries {
+	uint64_t due_ms; /* ABSENT: the next one */
+	uint8_t attempts; /* failures in a row */
+	uint8_t error; /* errno of the last failure, 0: none */
+	uint8_t reset_reason; /* of MP_TCPRST, when has_reset */
+	bool has_reset : 1;
+	bool turned_away : 1; /* the peer closed it soon after it had accepted it, for no reason it gave */
+	bool failed : 1; /* it ended and the engine has not set its next try yet */
+	bool no_route : 1; /* wanted, but no route leads there now */
+};
+
+/*
+ * A path of a connection: what there is, and what is wanted. One of them may be nothing: `is` an
+ * absent one that is only wanted, `want` by nobody what others made.
+ */
+struct subflow {
+	struct mptcpd_addr local, remote; /* local.port: as seen, or 0 */
+	/* Bound to, or to be; of an unbound one, where it was found last. 0: not known. */
+	uint32_t ifindex;
+	struct subflow_seen is;
+	struct subflow_wish want;
+	struct subflow_tries try;
 };
 
 /* An address we announced (or should). */
@@ -238,6 +254,7 @@ struct change {
 	char interface[MPTCPD_IFNAME_SIZE];
 	bool initial, backup, peer_backup, deny_join_id0;
 	bool unmade; /* a subflow that ended without ever having been established */
+	bool unbound; /* one that the kernel did not bind, though it was asked to */
 	uint8_t error;
 	bool has_reset;
 	uint8_t reset_reason;

@@ -96,11 +96,9 @@ static void try_again(struct connection *connection, const struct mptcpd_addr *a
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		struct subflow *subflow = &connection->subflows[i];
 
-		if (subflow->state != SUBFLOW_WANTED || !addr_equal(&subflow->remote, addr))
+		if (subflow->is.state != SUBFLOW_ABSENT || !addr_equal(&subflow->remote, addr))
 			continue;
-		subflow->failed = subflow->refused = false;
-		subflow->attempts = 0;
-		subflow->due_ms = 0;
+		subflow->try = (struct subflow_tries){0};
 	}
 }
 

@@ -63,25 +63,25 @@ static int apply_subflow(struct connection *connection, const struct event_saved
 		return -EINVAL;
 	/* As if it was in flight: the snapshot makes of it what it is. */
 	*subflow = (struct subflow){
-		.state = event->seen ? SUBFLOW_PENDING : SUBFLOW_WANTED,
 		.local = event->local,
 		.remote = event->remote,
 		.ifindex = event->ifindex,
-		.asked_port = event->asked_port,
-		.instance = event->instance,
-		.local_id = event->local_id,
-		.remote_id = event->remote_id,
-		.origin = event->origin & 7,
-		.origin_known = event->origin_known,
-		.wanted_by = event->wanted_by_admin ? WANTED_BY_ADMIN : WANTED_BY_NONE,
-		.initial = event->initial,
-		.mapped = event->mapped,
-		.backup = event->backup,
-		.want_backup = event->want_backup,
-		.banned = event->banned,
-		.pinned = event->pinned,
-		.fixed_id = event->fixed_id,
-		.stale = event->stale,
+		.is = {.state = event->seen ? SUBFLOW_PENDING : SUBFLOW_ABSENT,
+		       .local_id = event->local_id,
+		       .remote_id = event->remote_id,
+		       .origin = event->origin & 7,
+		       .origin_known = event->origin_known,
+		       .initial = event->initial,
+		       .mapped = event->mapped,
+		       .backup = event->backup,
+		       .stale = event->stale},
+		.want = {.port = event->asked_port,
+			 .instance = event->instance,
+			 .by = event->wanted_by_admin ? WANTED_BY_ADMIN : WANTED_BY_NONE,
+			 .backup = event->want_backup,
+			 .banned = event->banned,
+			 .pinned = event->pinned,
+			 .fixed_id = event->fixed_id},
 	};
 	return 0;
 }
@@ -211,16 +211,15 @@ void saved_settle(struct model *model, struct connection *connection)
 		const struct subflow *wish = &waiting->subflows[i];
 		struct subflow *subflow = NULL;
 
-		if (wish->wanted_by != WANTED_BY_NONE || wish->banned)
+		if (wish->want.by != WANTED_BY_NONE || wish->want.banned)
 			subflow = connection_add_subflow(connection);
 		if (!subflow)
 			continue;
 		*subflow = *wish;
-		subflow->state = SUBFLOW_WANTED;
-		if (subflow->initial)
-			subflow->asked_port =
-				0; /* the application chose it; nobody else needs it */
-		subflow->initial = false;
+		subflow->is.state = SUBFLOW_ABSENT;
+		if (subflow->is.initial)
+			subflow->want.port = 0; /* the application chose it; nobody else needs it */
+		subflow->is.initial = false;
 	}
 	if (waiting)
 		drop(model, waiting);

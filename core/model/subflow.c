@@ -21,22 +21,23 @@ static int match_score(const struct subflow *subflow, const struct event_subflow
 	bool remote_host = addr_equal_host(&subflow->remote, &event->remote);
 	bool same_port = subflow->local.port == event->local.port;
 	/* Two links may have the same address, and each a subflow whose port is not known yet. */
-	bool may_be_link = !subflow->bound || !event->ifindex || subflow->ifindex == event->ifindex;
+	bool may_be_link =
+		!subflow->is.bound || !event->ifindex || subflow->ifindex == event->ifindex;
 
 	if (local_host && same_port && addr_equal(&subflow->remote, &event->remote))
-		return subflow->state == SUBFLOW_WANTED ? 3 : 6;
-	if (subflow->state == SUBFLOW_WANTED)
+		return subflow->is.state == SUBFLOW_ABSENT ? 3 : 6;
+	if (subflow->is.state == SUBFLOW_ABSENT)
 		return 0;
 	/* Asked for, and its port not known until now. */
 	if (local_host && subflow->local.port == 0 && remote_host && may_be_link &&
 	    (subflow->remote.port == event->remote.port || event->remote.port == 0) &&
-	    (subflow->asked_port == 0 || subflow->asked_port == event->local.port))
-		return subflow->local_id == event->local_id ? 5 : 4;
+	    (subflow->want.port == 0 || subflow->want.port == event->local.port))
+		return subflow->is.local_id == event->local_id ? 5 : 4;
 	/* Ends of subflows in SYN_SENT come without the remote port, or without addresses. */
 	if (local_host && same_port && remote_host && event->remote.port == 0)
 		return 3;
-	if (addr_is_any(&event->local) && subflow->local_id == event->local_id &&
-	    (same_port || (subflow->local.port == 0 && subflow->state == SUBFLOW_PENDING)))
+	if (addr_is_any(&event->local) && subflow->is.local_id == event->local_id &&
+	    (same_port || (subflow->local.port == 0 && subflow->is.state == SUBFLOW_PENDING)))
 		return 2;
 	return 0;
 }
@@ -70,7 +71,7 @@ static struct subflow *recall(struct model *model, struct connection *connection
 		return NULL;
 	*subflow = *known;
 	connection_remove_subflow(waiting, known);
-	subflow->state = SUBFLOW_WANTED;
+	subflow->is.state = SUBFLOW_ABSENT;
 	return subflow;
 }
 
@@ -90,7 +91,7 @@ static void set_interface(const struct model *model, struct subflow *subflow, ui
 {
 	struct local *local;
 
-	subflow->bound = ifindex != 0;
+	subflow->is.bound = ifindex != 0;
 	if (ifindex) {
 		subflow->ifindex = ifindex;
 	} else if (!subflow->ifindex) {
@@ -116,21 +117,21 @@ static void guess_origin(const struct model *model, const struct connection *con
 {
 	enum path_manager path_manager = connection->path_manager;
 
-	subflow->origin_known = path_manager != PATH_MANAGER_UNKNOWN;
+	subflow->is.origin_known = path_manager != PATH_MANAGER_UNKNOWN;
 	if (path_manager == PATH_MANAGER_UNKNOWN)
 		path_manager = model->path_manager; /* most likely */
 	if (!is_ours_by_port(connection, event)) {
-		subflow->origin = MPTCPD_ORIGIN_PEER;
-		subflow->origin_known = true;
+		subflow->is.origin = MPTCPD_ORIGIN_PEER;
+		subflow->is.origin_known = true;
 	} else if (connection->adopted) {
 		/* It may answer a command of an earlier life, as those may that a snapshot shows. */
-		subflow->origin = MPTCPD_ORIGIN_POLICY;
-		subflow->origin_known = false;
+		subflow->is.origin = MPTCPD_ORIGIN_POLICY;
+		subflow->is.origin_known = false;
 	} else if (path_manager == PATH_MANAGER_KERNEL) {
-		subflow->origin = MPTCPD_ORIGIN_POLICY;
+		subflow->is.origin = MPTCPD_ORIGIN_POLICY;
 	} else {
 		/* Beside us, nobody but a person makes subflows here. */
-		subflow->origin = MPTCPD_ORIGIN_ADMIN;
+		subflow->is.origin = MPTCPD_ORIGIN_ADMIN;
 	}
 }
 
@@ -139,11 +140,10 @@ static void see_subflow(const struct model *model, struct subflow *subflow,
 {
 	subflow->local = event->local;
 	subflow->remote = event->remote;
-	subflow->local_id = event->local_id;
-	subflow->remote_id = event->remote_id;
-	subflow->has_id = true;
-	subflow->mapped = event->mapped;
-	subflow->peer_backup = event->peer_backup;
+	subflow->is.local_id = event->local_id;
+	subflow->is.remote_id = event->remote_id;
+	subflow->is.mapped = event->mapped;
+	subflow->is.peer_backup = event->peer_backup;
 	set_interface(model, subflow, event->ifindex);
 }
 
@@ -154,7 +154,7 @@ static void forget_dead(struct connection *connection, const struct mptcpd_addr 
 	for (size_t i = connection->n_subflows; i-- > 0;) {
 		struct subflow *subflow = &connection->subflows[i];
 
-		if (subflow->wanted_by == WANTED_BY_ENDPOINT && subflow->state == SUBFLOW_WANTED &&
+		if (subflow->want.by == WANTED_BY_ENDPOINT && subflow->is.state == SUBFLOW_ABSENT &&
 		    addr_equal_host(&subflow->local, local) && addr_equal(&subflow->remote, remote))
 			connection_remove_subflow(connection, subflow);
 	}
@@ -175,19 +175,19 @@ int subflow_apply_established(struct model *model, struct connection *connection
 			return 0;
 		guess_origin(model, connection, event, subflow);
 	}
-	if (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_PENDING)
+	if (!subflow_is_seen(subflow) || subflow->is.state == SUBFLOW_PENDING)
 		change->type = CHANGE_SUBFLOW_ESTABLISHED;
 	failure_forget(connection, &event->local, &event->remote);
-	subflow->left_unbound =
-		subflow->state == SUBFLOW_PENDING && subflow->bound && !event->ifindex;
+	change->unbound =
+		subflow->is.state == SUBFLOW_PENDING && subflow->is.bound && !event->ifindex;
 	if (!subflow_is_seen(subflow))
-		subflow->measure = (struct mptcpd_measure){0}; /* of one that was before */
+		subflow->is.measure = (struct mptcpd_measure){0}; /* of one that was before */
 	see_subflow(model, subflow, event);
-	subflow->error = 0;
-	subflow->has_reset = subflow->refused = subflow->failed = false;
+	subflow->try.error = 0;
+	subflow->try.has_reset = subflow->try.turned_away = subflow->try.failed = false;
 	model_set_subflow_state(model, subflow,
-				subflow->state == SUBFLOW_CLOSING ? SUBFLOW_CLOSING
-								  : SUBFLOW_ESTABLISHED,
+				subflow->is.state == SUBFLOW_CLOSING ? SUBFLOW_CLOSING
+								     : SUBFLOW_ESTABLISHED,
 				now_ms);
 	subflow_describe(model, connection, subflow, change);
 	return 0;
@@ -198,16 +198,16 @@ static bool has_died(const struct connection *connection, const struct subflow *
 		     const struct event_subflow *event)
 {
 	return connection->path_manager == PATH_MANAGER_KERNEL && event->error != 0 &&
-	       subflow->state == SUBFLOW_ESTABLISHED && subflow->wanted_by == WANTED_BY_NONE &&
-	       subflow->origin != MPTCPD_ORIGIN_PEER;
+	       subflow->is.state == SUBFLOW_ESTABLISHED && subflow->want.by == WANTED_BY_NONE &&
+	       subflow->is.origin != MPTCPD_ORIGIN_PEER;
 }
 
 /* Was it an attempt of a policy's, whose failure is to be remembered though no plan wants it? */
 static bool has_failed(const struct connection *connection, const struct subflow *subflow)
 {
 	return connection->path_manager != PATH_MANAGER_KERNEL &&
-	       subflow->state == SUBFLOW_PENDING && subflow->origin == MPTCPD_ORIGIN_POLICY &&
-	       subflow->origin_known;
+	       subflow->is.state == SUBFLOW_PENDING && subflow->is.origin == MPTCPD_ORIGIN_POLICY &&
+	       subflow->is.origin_known;
 }
 
 /* It is no more in the kernel: forget it, or keep it as a wish that failed. */
@@ -215,35 +215,35 @@ static void close_subflow(struct model *model, struct connection *connection,
 			  struct subflow *subflow, const struct event_subflow *event,
 			  uint64_t now_ms, struct change *change)
 {
-	bool lived =
-		subflow->state == SUBFLOW_ESTABLISHED && now_ms - subflow->since_ms >= LIVED_MS;
+	bool lived = subflow->is.state == SUBFLOW_ESTABLISHED &&
+		     now_ms - subflow->is.since_ms >= LIVED_MS;
 	bool keep;
 
 	if (has_died(connection, subflow, event))
-		subflow->wanted_by = WANTED_BY_ENDPOINT;
-	keep = subflow->wanted_by != WANTED_BY_NONE || subflow->banned ||
+		subflow->want.by = WANTED_BY_ENDPOINT;
+	keep = subflow->want.by != WANTED_BY_NONE || subflow->want.banned ||
 	       has_failed(connection, subflow);
 
 	/* Its last port and ids are what people want to read. */
 	if (event->local.port)
 		subflow->local.port = event->local.port;
-	subflow->error = event->error;
-	subflow->has_reset = event->has_reset;
-	subflow->reset_reason = event->reset_reason;
-	subflow->turned_away = subflow->state == SUBFLOW_ESTABLISHED && !lived &&
-			       event->local.family && !event->error && !event->has_reset;
+	subflow->try.error = event->error;
+	subflow->try.has_reset = event->has_reset;
+	subflow->try.reset_reason = event->reset_reason;
+	subflow->try.turned_away = subflow->is.state == SUBFLOW_ESTABLISHED && !lived &&
+				   event->local.family && !event->error && !event->has_reset;
 	change->type = CHANGE_SUBFLOW_CLOSED;
-	change->unmade = subflow->state == SUBFLOW_PENDING;
+	change->unmade = subflow->is.state == SUBFLOW_PENDING;
 	if (change->unmade && !keep && event->error)
 		failure_note(connection, event, subflow->ifindex);
 	subflow_describe(model, connection, subflow, change);
-	subflow->failed = subflow->state != SUBFLOW_CLOSING;
+	subflow->try.failed = subflow->is.state != SUBFLOW_CLOSING;
 	if (lived)
-		subflow->attempts = 0;
-	model_set_subflow_state(model, subflow, SUBFLOW_WANTED, now_ms);
-	if (subflow->initial)
-		subflow->asked_port = 0; /* the application chose it; nobody else needs it */
-	subflow->initial = false;
+		subflow->try.attempts = 0;
+	model_set_subflow_state(model, subflow, SUBFLOW_ABSENT, now_ms);
+	if (subflow->is.initial)
+		subflow->want.port = 0; /* the application chose it; nobody else needs it */
+	subflow->is.initial = false;
 	if (keep)
 		return;
 	ended_note_subflow(model, connection, subflow);
@@ -257,14 +257,14 @@ static void close_subflow(struct model *model, struct connection *connection,
 static void close_unknown(struct model *model, struct connection *connection,
 			  const struct event_subflow *event, struct change *change)
 {
-	struct subflow unmade = {.wanted_by = WANTED_BY_NONE};
+	struct subflow unmade = {.want.by = WANTED_BY_NONE};
 
 	if (!event->remote.family || addr_is_any(&event->local))
 		return;
 	see_subflow(model, &unmade, event);
-	unmade.error = event->error;
-	unmade.has_reset = event->has_reset;
-	unmade.reset_reason = event->reset_reason;
+	unmade.try.error = event->error;
+	unmade.try.has_reset = event->has_reset;
+	unmade.try.reset_reason = event->reset_reason;
 	change->type = CHANGE_SUBFLOW_CLOSED;
 	subflow_describe(model, connection, &unmade, change);
 	change->unmade = true;
@@ -280,7 +280,7 @@ int subflow_apply_closed(struct model *model, struct connection *connection,
 	if (subflow && subflow_is_seen(subflow))
 		close_subflow(model, connection, subflow, event, now_ms, change);
 	else if (subflow)
-		subflow->touched = model->mark;
+		subflow->is.touched = model->mark;
 	else
 		close_unknown(model, connection, event, change);
 	return 0;
@@ -293,10 +293,10 @@ int subflow_apply_priority(struct model *model, struct connection *connection,
 
 	if (!subflow || !subflow_is_seen(subflow))
 		return 0;
-	if (subflow->peer_backup != event->peer_backup)
+	if (subflow->is.peer_backup != event->peer_backup)
 		change->type = CHANGE_SUBFLOW_PRIORITY;
-	subflow->peer_backup = event->peer_backup;
-	subflow->touched = model->mark;
+	subflow->is.peer_backup = event->peer_backup;
+	subflow->is.touched = model->mark;
 	subflow_describe(model, connection, subflow, change);
 	return 0;
 }
@@ -333,8 +333,8 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 		return -EINVAL;
 	learn_from_subflow(connection, event, change);
 	if (subflow && subflow_is_seen(subflow))
-		subflow->measure = event->measure;
-	if (subflow && subflow->touched >= mark)
+		subflow->is.measure = event->measure;
+	if (subflow && subflow->is.touched >= mark)
 		goto out; /* events told newer things */
 	/* A closed subflow says good-bye for minutes if nobody answers: nothing to remember. */
 	if (state == SUBFLOW_CLOSING && !(subflow && subflow_is_seen(subflow)))
@@ -345,21 +345,21 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 		subflow = connection_add_subflow(connection);
 		if (!subflow)
 			goto out;
-		subflow->initial = event->initial;
-		subflow->origin = (event->initial	? MPTCPD_ORIGIN_APPLICATION
-				   : event->joined_here ? MPTCPD_ORIGIN_POLICY
-							: MPTCPD_ORIGIN_PEER) &
-				  7;
-		subflow->origin_known = event->initial || !event->joined_here;
+		subflow->is.initial = event->initial;
+		subflow->is.origin = (event->initial	   ? MPTCPD_ORIGIN_APPLICATION
+				      : event->joined_here ? MPTCPD_ORIGIN_POLICY
+							   : MPTCPD_ORIGIN_PEER) &
+				     7;
+		subflow->is.origin_known = event->initial || !event->joined_here;
 	}
 	if (state == SUBFLOW_ESTABLISHED &&
-	    (!subflow_is_seen(subflow) || subflow->state == SUBFLOW_PENDING) && !event->initial)
+	    (!subflow_is_seen(subflow) || subflow->is.state == SUBFLOW_PENDING) && !event->initial)
 		change->type = CHANGE_SUBFLOW_ESTABLISHED;
-	else if (subflow->state != state || subflow->backup != event->backup)
+	else if (subflow->is.state != state || subflow->is.backup != event->backup)
 		change->type = CHANGE_CONNECTION_UPDATED; /* worth a look, but no event */
 	see_subflow(model, subflow, event);
-	subflow->measure = event->measure;
-	subflow->backup = event->backup;
+	subflow->is.measure = event->measure;
+	subflow->is.backup = event->backup;
 	model_set_subflow_state(model, subflow, state, now_ms);
 out:
 	if (change->established && change->type != CHANGE_SUBFLOW_ESTABLISHED)
@@ -376,7 +376,7 @@ out:
 /* A seen subflow that the finished snapshot did not show. */
 static bool is_stale(const struct subflow *subflow, uint32_t mark)
 {
-	return subflow_is_seen(subflow) && subflow->touched < mark;
+	return subflow_is_seen(subflow) && subflow->is.touched < mark;
 }
 
 bool subflow_sweep(struct model *model, struct connection *connection, uint64_t now_ms,

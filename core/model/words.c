@@ -51,7 +51,7 @@ const char *subflow_state_name(enum subflow_state state)
 		return "established";
 	case SUBFLOW_CLOSING:
 		return "closing";
-	case SUBFLOW_WANTED:
+	case SUBFLOW_ABSENT:
 	case SUBFLOW_PENDING:
 		break;
 	}
@@ -131,22 +131,22 @@ static const char *const reset_texts[] = {
 	"middlebox interference",
 };
 
-const char *subflow_error_text(const struct subflow *subflow, char *text, size_t size)
+const char *subflow_error_text(const struct subflow_tries *ended, char *text, size_t size)
 {
 	const char *words = NULL;
 
 	text[0] = '\0';
 	for (size_t i = 0; i < sizeof(error_texts) / sizeof(error_texts[0]); i++)
-		if (subflow->error == error_texts[i].error)
+		if (ended->error == error_texts[i].error)
 			words = error_texts[i].text;
-	if (subflow->has_reset)
+	if (ended->has_reset)
 		snprintf(text, size, "reset by the peer: %s",
-			 subflow->reset_reason < sizeof(reset_texts) / sizeof(reset_texts[0])
-				 ? reset_texts[subflow->reset_reason]
+			 ended->reset_reason < sizeof(reset_texts) / sizeof(reset_texts[0])
+				 ? reset_texts[ended->reset_reason]
 				 : "unknown reason");
 	else if (words)
-		snprintf(text, size, "%s (%s)", words, strerrorname_np(subflow->error));
-	else if (subflow->error)
-		snprintf(text, size, "%s", strerrordesc_np(subflow->error));
+		snprintf(text, size, "%s (%s)", words, strerrorname_np(ended->error));
+	else if (ended->error)
+		snprintf(text, size, "%s", strerrordesc_np(ended->error));
 	return text;
 }

@@ -20,6 +20,6 @@ uint32_t flag_from_name(const char *name);
 /* Why an address is no endpoint; for printf with the name of an interface. */
 #define SAME_ADDRESS_TEXT "same address as on %s, which is the endpoint"
 /* An errno of a subflow in words for people: "refused by the peer (ECONNREFUSED)". "" for 0. */
-const char *subflow_error_text(const struct subflow *subflow, char *text, size_t size);
+const char *subflow_error_text(const struct subflow_tries *ended, char *text, size_t size);
 
 #endif

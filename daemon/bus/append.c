@@ -75,7 +75,8 @@ static void append_measure(struct writer *writer, const struct mptcpd_measure *m
 /* Unknown, for whom no policy speaks: it may be anybody's. */
 static const char *subflow_origin(const struct bus *bus, const struct subflow *subflow)
 {
-	return bus->setup.private && !subflow->origin_known ? "" : origin_name(subflow->origin);
+	return bus->setup.private && !subflow->is.origin_known ? ""
+							       : origin_name(subflow->is.origin);
 }
 
 static void append_subflow(struct writer *writer, const struct bus *bus,
@@ -87,13 +88,13 @@ static void append_subflow(struct writer *writer, const struct bus *bus,
 	writer_open(writer, 'r', WIRE_IN_SUBFLOW);
 	bus_append_addr(writer, &subflow->local);
 	bus_append_addr(writer, &subflow->remote);
-	writer_append(writer, "yy", subflow->local_id, subflow->remote_id);
+	writer_append(writer, "yy", subflow->is.local_id, subflow->is.remote_id);
 	bus_append_text(writer, model_interface_name(model, subflow->ifindex));
-	writer_append(writer, "sbbbss", subflow_state_name(subflow->state), subflow->initial,
-		      subflow->backup, subflow->peer_backup, subflow_origin(bus, subflow),
-		      subflow_error_text(subflow, error, sizeof(error)));
+	writer_append(writer, "sbbbss", subflow_state_name(subflow->is.state), subflow->is.initial,
+		      subflow->is.backup, subflow->is.peer_backup, subflow_origin(bus, subflow),
+		      subflow_error_text(&subflow->try, error, sizeof(error)));
 	writer_open(writer, 'a', "{sv}");
-	append_measure(writer, &subflow->measure);
+	append_measure(writer, &subflow->is.measure);
 	writer_close(writer);
 	writer_close(writer);
 }

@@ -127,9 +127,9 @@ static void append_event(struct writer *writer, const struct bus *bus,
 			 const struct remembered *remembered)
 {
 	const struct change *change = &remembered->change;
-	struct subflow ended = {.error = change->error,
-				.has_reset = change->has_reset,
-				.reset_reason = change->reset_reason};
+	struct subflow_tries ended = {.error = change->error,
+				      .has_reset = change->has_reset,
+				      .reset_reason = change->reset_reason};
 	char error[128];
 
 	writer_append(writer, "tstus", remembered->time_us, kind_of(change).name, position(change),

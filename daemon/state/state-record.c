@@ -139,19 +139,19 @@ enum {
 /* A plan's wish will be planned again; an administrator's is known to nobody else. */
 static bool is_worth_saving(const struct subflow *subflow)
 {
-	return subflow_is_seen(subflow) || subflow->banned || subflow->pinned ||
-	       subflow->wanted_by == WANTED_BY_ADMIN;
+	return subflow_is_seen(subflow) || subflow->want.banned || subflow->want.pinned ||
+	       subflow->want.by == WANTED_BY_ADMIN;
 }
 
 static unsigned int subflow_flags(const struct subflow *subflow)
 {
 	return (subflow_is_seen(subflow) ? SEEN : 0) |
-	       (subflow->wanted_by == WANTED_BY_ADMIN ? BY_ADMIN : 0) |
-	       (subflow->initial ? INITIAL : 0) | (subflow->mapped ? SUBFLOW_MAPPED : 0) |
-	       (subflow->backup ? BACKUP : 0) | (subflow->want_backup ? WANT_BACKUP : 0) |
-	       (subflow->banned ? BANNED : 0) | (subflow->pinned ? PINNED : 0) |
-	       (subflow->fixed_id ? FIXED_ID : 0) | (subflow->stale ? STALE : 0) |
-	       (subflow->origin_known ? ORIGIN_KNOWN : 0);
+	       (subflow->want.by == WANTED_BY_ADMIN ? BY_ADMIN : 0) |
+	       (subflow->is.initial ? INITIAL : 0) | (subflow->is.mapped ? SUBFLOW_MAPPED : 0) |
+	       (subflow->is.backup ? BACKUP : 0) | (subflow->want.backup ? WANT_BACKUP : 0) |
+	       (subflow->want.banned ? BANNED : 0) | (subflow->want.pinned ? PINNED : 0) |
+	       (subflow->want.fixed_id ? FIXED_ID : 0) | (subflow->is.stale ? STALE : 0) |
+	       (subflow->is.origin_known ? ORIGIN_KNOWN : 0);
 }
 
 static void put_subflows(struct writer *writer, const struct connection *connection)
@@ -166,11 +166,11 @@ static void put_subflows(struct writer *writer, const struct connection *connect
 		put_addr(writer, &subflow->local);
 		put_addr(writer, &subflow->remote);
 		put_u32(writer, subflow->ifindex);
-		put_u16(writer, subflow->asked_port);
-		put_u8(writer, subflow->instance);
-		put_u8(writer, subflow->local_id);
-		put_u8(writer, subflow->remote_id);
-		put_u8(writer, subflow->origin);
+		put_u16(writer, subflow->want.port);
+		put_u8(writer, subflow->want.instance);
+		put_u8(writer, subflow->is.local_id);
+		put_u8(writer, subflow->is.remote_id);
+		put_u8(writer, subflow->is.origin);
 		put_u16(writer, subflow_flags(subflow));
 		end_part(writer, start);
 	}

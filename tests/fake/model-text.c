@@ -12,10 +12,10 @@ static char *subflow_text(const struct subflow *s)
 	return g_strdup_printf("%s-%s if%u asked%u inst%u ids%u/%u state%d origin%d known%d "
 			       "admin%d initial%d backup%d want%d banned%d pinned%d fixed%d",
 			       addr_format(&s->local, local), addr_format(&s->remote, remote),
-			       s->ifindex, s->asked_port, s->instance, s->local_id, s->remote_id,
-			       s->state, s->origin, s->origin_known,
-			       s->wanted_by == WANTED_BY_ADMIN, s->initial, s->backup,
-			       s->want_backup, s->banned, s->pinned, s->fixed_id);
+			       s->ifindex, s->want.port, s->want.instance, s->is.local_id,
+			       s->is.remote_id, s->is.state, s->is.origin, s->is.origin_known,
+			       s->want.by == WANTED_BY_ADMIN, s->is.initial, s->is.backup,
+			       s->want.backup, s->want.banned, s->want.pinned, s->want.fixed_id);
 }
 
 static int compare(gconstpointer a, gconstpointer b)

@@ -22,7 +22,7 @@ static const struct subflow *initial(const struct scene *scene)
 	const struct connection *connection = scene_connection(scene);
 
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (connection->subflows[i].initial)
+		if (connection->subflows[i].is.initial)
 			return &connection->subflows[i];
 	g_assert_not_reached();
 }

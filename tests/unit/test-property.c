@@ -236,7 +236,7 @@ static void step(void)
 /* Routing may just have brought it from the twin of its link, and no plan knows that yet. */
 static bool is_guest(const struct subflow *subflow)
 {
-	return world->has_twins && subflow_is_seen(subflow) && !subflow->bound;
+	return world->has_twins && subflow_is_seen(subflow) && !subflow->is.bound;
 }
 
 /* Counters agree, no record is there twice, and nobody waits for nothing. */
@@ -254,10 +254,10 @@ static void check_invariants(void)
 			for (size_t j = 0; j < i; j++) {
 				const struct subflow *b = &connection->subflows[j];
 
-				g_assert_false(a->wanted_by != WANTED_BY_NONE &&
-					       b->wanted_by != WANTED_BY_NONE &&
-					       a->instance == b->instance &&
-					       a->asked_port == b->asked_port &&
+				g_assert_false(a->want.by != WANTED_BY_NONE &&
+					       b->want.by != WANTED_BY_NONE &&
+					       a->want.instance == b->want.instance &&
+					       a->want.port == b->want.port &&
 					       a->ifindex == b->ifindex && !is_guest(a) &&
 					       !is_guest(b) &&
 					       addr_equal_host(&a->local, &b->local) &&
@@ -290,7 +290,7 @@ static size_t count_unknown(const struct connection *connection, const struct mp
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		const struct subflow *subflow = &connection->subflows[i];
 
-		n += subflow_is_seen(subflow) && !subflow->origin_known &&
+		n += subflow_is_seen(subflow) && !subflow->is.origin_known &&
 		     addr_equal_host(&subflow->local, local) &&
 		     addr_equal(&subflow->remote, remote);
 	}
@@ -401,7 +401,7 @@ static void check_backup(const struct fake_connection *fake, const struct connec
 	for (size_t i = 0; i < connection->n_subflows && is_commanded(fake, connection); i++) {
 		const struct subflow *subflow = &connection->subflows[i];
 
-		if (subflow->state != SUBFLOW_ESTABLISHED || subflow->wanted_by == WANTED_BY_NONE)
+		if (subflow->is.state != SUBFLOW_ESTABLISHED || subflow->want.by == WANTED_BY_NONE)
 			continue;
 		for (size_t j = 0; j < FAKE_SUBFLOWS; j++) {
 			const struct fake_subflow *seen = &fake->subflows[j];
@@ -444,7 +444,7 @@ static void check_seen(const struct fake_connection *fake, const struct connecti
 		for (size_t j = 0; j < connection->n_subflows && !found; j++)
 			found = addr_equal(&connection->subflows[j].local, &subflow->local) &&
 				addr_equal(&connection->subflows[j].remote, &subflow->remote) &&
-				connection->subflows[j].local_id == subflow->local_id;
+				connection->subflows[j].is.local_id == subflow->local_id;
 		g_assert_true(found);
 	}
 }

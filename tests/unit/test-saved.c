@@ -386,7 +386,7 @@ static void subflow_ended_meanwhile(struct world *world, gconstpointer data)
 	run(world);
 	g_assert_cmpuint(connection(world)->n_subflows, ==, 3);
 	for (size_t i = 0; i < 3; i++)
-		g_assert_false(connection(world)->subflows[i].initial);
+		g_assert_false(connection(world)->subflows[i].is.initial);
 }
 
 static void hidden_until_shown(struct world *world, gconstpointer data)
