@@ -2,8 +2,8 @@
 /*
  * Addresses: compare, classify, read and write. Pure; knows nothing of interfaces or sockets.
  */
-#ifndef CORE_ADDR_H
-#define CORE_ADDR_H
+#ifndef BASE_ADDR_H
+#define BASE_ADDR_H
 
 #include <mptcpd/types.h>
 

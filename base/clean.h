@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Text from outside, made fit to be shown. */
-#ifndef CORE_CLEAN_H
-#define CORE_CLEAN_H
+#ifndef BASE_CLEAN_H
+#define BASE_CLEAN_H
 
 /*
  * `text` in which all that is no printable UTF-8 (control characters, what turns the direction of
