@@ -14,7 +14,7 @@ static inline uint64_t clock_read_ns(clockid_t id)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* What all deadlines and ages go by: it counts while the host sleeps, too. */
+/* The clock of all deadlines and ages: it counts while the host sleeps, too. */
 static inline uint64_t clock_boot_ms(void)
 {
 	return clock_read_ns(CLOCK_BOOTTIME) / 1000000;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which word was meant. */
+/* The word that was meant. */
 #ifndef BASE_WORD_H
 #define BASE_WORD_H
 

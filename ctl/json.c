@@ -180,7 +180,7 @@ static void put_field(json_t *object, const struct field *field, const void *dat
 		json_put(object_of(object, field), name, json_null());
 }
 
-/* Of the fields that do not always go with it, those of `members`. */
+/* The object of a record. Fields that do not always go with it: those of `members`. */
 static json_t *record(const struct record *kind, const void *data, unsigned int members)
 {
 	json_t *object = json_object();

@@ -10,7 +10,7 @@
 
 /* The structure of this kind. */
 json_t *json_record(const struct record *kind, const void *data);
-/* What `endpoint flush` did; `n_cut_off` connections have no subflow left, if that is known. */
+/* The outcome of `endpoint flush`; `n_cut_off` connections have no subflow left, if that is known. */
 json_t *json_flush(size_t n_endpoints, bool known, size_t n_cut_off);
 json_t *json_event(const struct mptcpctl_event *event);
 
@@ -20,7 +20,7 @@ void json_put(json_t *object, const char *key, json_t *value);
 json_t *json_token(uint32_t token);
 /* Write it on one line and free it; no newline. */
 void json_print(json_t *value);
-/* The same as {"NAME":VALUE}, with a newline. */
+/* Write {"NAME":VALUE} and a newline, and free it. */
 void json_print_wrapped(const char *name, json_t *value);
 
 #endif

@@ -119,7 +119,7 @@ static const char *const event_names[] = {
 #define NAME(type, name, members) [CHANGE_##type] = name,
 	EVENTS(NAME)};
 
-/* What has no event of its own, or a name that needs more words. */
+/* Changes without an event of their own, or with a name that needs more words. */
 static const char *const change_texts[] = {
 	[CHANGE_CONNECTION_UPDATED] = "connection updated",
 	[CHANGE_ROUTES] = "routes changed",

@@ -26,7 +26,7 @@ static void append_option(struct writer *writer, const char *name, bool value)
 	writer_close(writer);
 }
 
-/* What all calls about one subflow begin with. */
+/* The beginning of all calls about one subflow. */
 static struct writer new_subflow_call(struct mptcpctl *ctl, const char *member, uint32_t token,
 				      const struct mptcpctl_addr *local,
 				      const struct mptcpctl_addr *remote)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of libmptcpctl share. */
+/* Shared by the files of libmptcpctl. */
 #ifndef LIB_CLIENT_PRIVATE_H
 #define LIB_CLIENT_PRIVATE_H
 
@@ -48,13 +48,13 @@ struct mptcpctl {
 /* Note what went wrong, and return `error`, a negative errno. */
 int handle_fail(struct mptcpctl *ctl, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* The same for a D-Bus call that returned `r`, and perhaps an error message. */
+/* Note what went wrong with a D-Bus call that returned `r`, and perhaps an error message. */
 int handle_fail_call(struct mptcpctl *ctl, int r, const sd_bus_error *error);
 /* A question to mptcpd, to be written. */
 struct writer handle_new_call(struct mptcpctl *ctl, const char *member);
-/* The same for an action, for which a person may be asked for a password. */
+/* An action, for which a person may be asked for a password. */
 struct writer handle_new_action(struct mptcpctl *ctl, const char *member);
-/* The same for one that makes mptcpd read files and try plugins. */
+/* An action that makes mptcpd read files and try plugins. */
 struct writer handle_new_long_action(struct mptcpctl *ctl, const char *member);
 /* Send what was written, free it, and wait. `ret_reply` may be NULL. */
 int handle_call(struct mptcpctl *ctl, struct writer *writer, sd_bus_message **ret_reply);

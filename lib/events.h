@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What mptcpd tells those who monitor: each kind of event once, in the order of client.h, with its
+ * The events that mptcpd tells those who monitor: each kind once, in the order of client.h, with its
  * name in D-Bus and JSON and the members of struct mptcpctl_event that go with it.
  */
 #ifndef LIB_EVENTS_H

@@ -17,13 +17,13 @@
 #define SECONDS UINT64_C(1000000)
 /* mptcpd answers within milliseconds. One that is silent for so long is frozen. */
 #define ANSWER_US (3 * SECONDS)
-/* It reads files and tries plugins meanwhile. */
+/* The patience with mptcpd while it reads files and tries plugins. */
 #define LONG_US (30 * SECONDS)
 /* Over the system bus a person may be asked for a password meanwhile. */
 #define PASSWORD_US (120 * SECONDS)
 /* A listing that is longer has no end. */
 #define PAGES_MAX (1u << 17)
-/* So many pages in a row without a record lead nowhere. */
+/* The most pages in a row without a record: more lead nowhere. */
 #define PAGES_EMPTY_MAX 64
 
 MPTCPCTL_EXPORT int mptcpctl_new(struct mptcpctl **ret_ctl)
@@ -269,7 +269,7 @@ struct writer handle_new_call(struct mptcpctl *ctl, const char *member)
 	if (ctl->bus)
 		writer.error = sd_bus_message_new_method_call(ctl->bus, &writer.m,
 							      ctl->system ? WIRE_NAME : NULL,
-							      WIRE_PATH, WIRE_INTERFACE, member);
+							      WIRE_PATH, WIRE_MANAGER, member);
 	else
 		writer.error = handle_fail(ctl, -ENOTCONN, "not connected");
 	return writer;

@@ -124,7 +124,7 @@ static int hand_out_interfaces(struct reader *reader, void *data, size_t *ret_n)
 	struct mptcpctl_interface interface;
 	int r = 0;
 
-	if (!reader_enter(reader, 'a', WIRE_LINK))
+	if (!reader_enter(reader, 'a', WIRE_INTERFACE))
 		return 0;
 	while (r == 0 && parse_record(reader, &schema_interface, &interface)) {
 		r = each->on_interface(each->data, &interface);

@@ -28,7 +28,7 @@ static void emit(void *data, enum mptcpctl_event_type type, struct mptcpctl_even
 
 /* ---- the present state ---- */
 
-/* One page of the listing of this stage. Returns how many records it had. */
+/* Tell a page of the listing of this stage. Returns how many records it had. */
 static size_t tell_page(struct mptcpctl *ctl, struct reader *reader)
 {
 	struct mptcpctl_connection connection;
@@ -38,7 +38,7 @@ static size_t tell_page(struct mptcpctl *ctl, struct reader *reader)
 
 	switch (ctl->monitor.stage) {
 	case STAGE_INTERFACES:
-		if (!reader_enter(reader, 'a', WIRE_LINK))
+		if (!reader_enter(reader, 'a', WIRE_INTERFACE))
 			return 0;
 		for (; parse_record(reader, &schema_interface, &interface); n++)
 			replay_interface(&interface, emit, ctl);
@@ -189,7 +189,7 @@ mptcpctl_monitor(struct mptcpctl *ctl,
 	if (writer.error >= 0)
 		writer.error = sd_bus_match_signal(ctl->bus, &monitor->signals,
 						   ctl->system ? WIRE_NAME : NULL, WIRE_PATH,
-						   WIRE_INTERFACE, "Event", on_signal, ctl);
+						   WIRE_MANAGER, "Event", on_signal, ctl);
 	r = handle_call(ctl, &writer, NULL);
 	if (r < 0) {
 		monitor->signals = sd_bus_slot_unref(monitor->signals);

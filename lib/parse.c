@@ -9,7 +9,7 @@
 /* The longest type of an entry of an a{sv}. */
 #define TYPE_SIZE 256
 
-/* What is in a structure or an entry of this type: it without its brackets. */
+/* The type of what is in a structure or an entry: its own without the brackets. */
 static const char *contents(const char *type, char text[static TYPE_SIZE])
 {
 	snprintf(text, TYPE_SIZE, "%.*s", (int)strlen(type) - 2, type + 1);
@@ -123,7 +123,7 @@ static const struct field *find_extra(const struct record *record, const char *n
 	return NULL;
 }
 
-/* One value of the a{sv}: what is not known, or has another type, is skipped. */
+/* An entry of the a{sv}. One that is not known, or has another type, is skipped. */
 static void parse_extra(struct reader *reader, const struct record *record, void *ret_record)
 {
 	const char *name = reader_text(reader), *type = reader_peek(reader);

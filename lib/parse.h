@@ -8,7 +8,7 @@
 
 /* The structure that comes next. False: there is no (further) one, or an error. */
 bool parse_record(struct reader *reader, const struct record *record, void *ret_record);
-/* The same for what stands in no structure of its own: a whole message. */
+/* Members that stand in no structure of their own: a whole message. */
 void parse_members(struct reader *reader, const struct record *record, void *ret_record);
 
 #endif

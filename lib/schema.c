@@ -100,7 +100,7 @@ const struct record schema_limits = {NULL, sizeof(struct mptcpctl_limits),
 #undef M
 
 #define M(name) AT(mptcpctl_interface_address, name)
-static const struct record interface_address = {WIRE_LOCAL,
+static const struct record interface_address = {WIRE_INTERFACE_ADDRESS,
 						sizeof(struct mptcpctl_interface_address),
 						(const struct field[]){
 							{"address", FIELD_NAME, M(address)},
@@ -113,7 +113,7 @@ static const struct record interface_address = {WIRE_LOCAL,
 
 #define M(name) AT(mptcpctl_interface, name)
 const struct record schema_interface = {
-	WIRE_LINK, sizeof(struct mptcpctl_interface),
+	WIRE_INTERFACE, sizeof(struct mptcpctl_interface),
 	(const struct field[]){
 		{"name", FIELD_NAME, M(name)},
 		{"index", FIELD_U32, M(index)},

@@ -37,7 +37,7 @@ enum {
 	FIELD_UNLESS = 1 << 4, /* it is not known if `known` is set */
 };
 
-/* Where in the structure. */
+/* A place in the structure. */
 struct member {
 	uint16_t offset, size;
 };
@@ -66,7 +66,7 @@ extern const struct record schema_status, schema_connection, schema_subflow, sch
 	schema_limits, schema_interface, schema_policy, schema_setting, schema_explanation,
 	schema_config;
 
-/* What the bus tells of an event: it, and where its thing stands in its listing. */
+/* An event as the bus tells it: with the place of its thing in the listing. */
 struct event_told {
 	struct mptcpctl_event event;
 	uint64_t position;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What mptcpd and libmptcpctl say to each other over D-Bus: names and types, once for both sides.
+ * The words of mptcpd and libmptcpctl to each other over D-Bus: names and types, once for both sides.
  * man mptcpd-dbus is the same for everybody else. Types never change; each a{sv} may get new keys.
  */
 #ifndef LIB_WIRE_H
@@ -8,7 +8,7 @@
 
 #define WIRE_NAME "org.mptcpd1"
 #define WIRE_PATH "/org/mptcpd1"
-#define WIRE_INTERFACE "org.mptcpd1.Manager"
+#define WIRE_MANAGER "org.mptcpd1.Manager"
 
 #define WIRE_ERROR_NOT_FOUND "org.mptcpd1.Error.NotFound"
 #define WIRE_ERROR_INVALID "org.mptcpd1.Error.Invalid"
@@ -22,8 +22,8 @@
 #define WIRE_IN_SUBFLOW "(sq)(sq)yyssbbbssa{sv}"
 #define WIRE_IN_ADDRESS "(sq)ya{sv}"
 #define WIRE_IN_CONNECTION "usssbs(sq)(sq)a" WIRE_SUBFLOW "a" WIRE_ADDRESS "a" WIRE_ADDRESS "a{sv}"
-#define WIRE_IN_LOCAL "sybsa{sv}"
-#define WIRE_IN_LINK "subbasa" WIRE_LOCAL "bba{sv}"
+#define WIRE_IN_INTERFACE_ADDRESS "sybsa{sv}"
+#define WIRE_IN_INTERFACE "subbasa" WIRE_INTERFACE_ADDRESS "bba{sv}"
 #define WIRE_IN_ENDPOINT "ysqsassa{sv}"
 #define WIRE_IN_POLICY "sasa{ss}a{ss}ta{sv}"
 #define WIRE_IN_EXPLAIN_PATH "(sq)(sq)sssssuba{sv}"
@@ -37,8 +37,8 @@
 #define WIRE_SUBFLOW "(" WIRE_IN_SUBFLOW ")"
 #define WIRE_ADDRESS "(" WIRE_IN_ADDRESS ")"
 #define WIRE_CONNECTION "(" WIRE_IN_CONNECTION ")"
-#define WIRE_LOCAL "(" WIRE_IN_LOCAL ")"
-#define WIRE_LINK "(" WIRE_IN_LINK ")"
+#define WIRE_INTERFACE_ADDRESS "(" WIRE_IN_INTERFACE_ADDRESS ")"
+#define WIRE_INTERFACE "(" WIRE_IN_INTERFACE ")"
 #define WIRE_ENDPOINT "(" WIRE_IN_ENDPOINT ")"
 #define WIRE_POLICY "(" WIRE_IN_POLICY ")"
 #define WIRE_EXPLAIN_PATH "(" WIRE_IN_EXPLAIN_PATH ")"

@@ -19,9 +19,9 @@ void writer_append(struct writer *writer, const char *types, ...);
 void writer_open(struct writer *writer, char type, const char *contents);
 void writer_close(struct writer *writer);
 
-/* One entry of an a{sv}, whose value is of basic types. */
+/* An entry of an a{sv}, whose value is of basic types. */
 void writer_extra(struct writer *writer, const char *key, const char *types, ...);
-/* The same for any value of this type, which is written between the two. */
+/* An entry with a value of any type, which is written between the two. */
 void writer_open_extra(struct writer *writer, const char *key, const char *type);
 void writer_close_extra(struct writer *writer);
 /* An a{sv} without entries. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who without rights may come in at the private socket: so many, so often, and not the last ones. */
+/* The door of the private socket for users without rights: how many, how often. */
 #include "bus-private.h"
 
 #include <sys/resource.h>
@@ -44,7 +44,7 @@ static struct peer *find_greediest(const struct bus *bus, size_t n_own)
 	return found;
 }
 
-/* Where all places are taken, who has most of them gives one to who has fewer. */
+/* A user with most places gives one to a user who has fewer, when all are taken. */
 static bool make_room(struct bus *bus, size_t n_own)
 {
 	struct peer *greediest;
@@ -62,7 +62,7 @@ static bool make_room(struct bus *bus, size_t n_own)
 	return true;
 }
 
-/* Those who came lately; the one whose time is past longest makes room for another. */
+/* The user among those who came lately. The one whose time is past longest makes room. */
 static struct bus_guest *find_guest(struct bus *bus, uid_t uid)
 {
 	struct bus_guest *oldest = bus->guests;

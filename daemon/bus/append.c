@@ -174,13 +174,13 @@ static enum usability judge(const struct bus *bus, const struct local *local)
 									       : USABLE;
 }
 
-static void append_locals(struct writer *writer, const struct bus *bus,
-			  const struct interface *interface)
+static void append_addresses(struct writer *writer, const struct bus *bus,
+			     const struct interface *interface)
 {
 	const struct model *model = engine_model(bus->setup.engine);
 	char text[ADDR_TEXT_SIZE], reason[128];
 
-	writer_open(writer, 'a', WIRE_LOCAL);
+	writer_open(writer, 'a', WIRE_INTERFACE_ADDRESS);
 	for (const struct local *local = interface->locals; local; local = local->next) {
 		enum usability usability = judge(bus, local);
 		const struct interface *elsewhere = NULL;
@@ -190,7 +190,7 @@ static void append_locals(struct writer *writer, const struct bus *bus,
 			elsewhere = model_endpoint_elsewhere(model, local);
 		if (elsewhere)
 			snprintf(reason, sizeof(reason), SAME_ADDRESS_TEXT, elsewhere->name);
-		writer_append(writer, WIRE_LOCAL, addr_format_host(&local->addr, text),
+		writer_append(writer, WIRE_INTERFACE_ADDRESS, addr_format_host(&local->addr, text),
 			      local->prefix, !*reason, reason, 0);
 	}
 	writer_close(writer);
@@ -202,12 +202,12 @@ void bus_append_interface(struct writer *writer, const struct bus *bus,
 	const struct model *model = engine_model(bus->setup.engine);
 	const struct interface_rule *rule = interface->rule;
 
-	writer_open(writer, 'r', WIRE_IN_LINK);
+	writer_open(writer, 'r', WIRE_IN_INTERFACE);
 	bus_append_text(writer, interface->name);
 	writer_append(writer, "ubb", interface->ifindex, interface->carrier,
 		      interface->usability == USABLE);
 	append_flags(writer, rule && rule->has_flags ? rule->flags : model->rules->endpoint_flags);
-	append_locals(writer, bus, interface);
+	append_addresses(writer, bus, interface);
 	writer_append(writer, "bb", interface->route_v4, interface->route_v6);
 	writer_open(writer, 'a', "{sv}");
 	writer_extra(writer, "up", "b", interface->up);
@@ -225,7 +225,7 @@ static const char *const endpoint_states[] = {
 	[ENDPOINT_HELD_OFF] = "held-off",
 };
 
-/* Who made it; nobody, if it is gone and no mptcpd remembers. */
+/* The name of its owner; none, if it is gone and no mptcpd remembers. */
 static const char *endpoint_owner(const struct bus *bus, const struct explain_endpoint *endpoint)
 {
 	const struct event_endpoint *is = &endpoint->is;

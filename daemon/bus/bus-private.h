@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the bus*.c files share; others use bus.h. */
+/* Shared by the files of this room; others use bus.h. */
 #ifndef DAEMON_BUS_PRIVATE_H
 #define DAEMON_BUS_PRIVATE_H
 
@@ -24,7 +24,7 @@
 /* Users of whom it is remembered how often they came. */
 #define BUS_GUESTS 64
 
-/* The last changes: who has more of them still to be told has lost them, and is told that. */
+/* The last changes. A reader that has more of them before it has lost some, and is told so. */
 #define BUS_RING 4096
 /* A page of a listing ends after so many records, those within others counted too. */
 #define BUS_PAGE 64
@@ -71,7 +71,7 @@ struct held {
 	sd_bus_message_handler_t method;
 };
 
-/* One connection of ours that speaks D-Bus: to a client, or to the system bus. */
+/* A connection that speaks D-Bus: to a client, or to the system bus. */
 struct peer {
 	struct bus *bus;
 	struct peer *next;
@@ -127,7 +127,7 @@ struct bus {
 	uint64_t n_changes;
 	size_t n_subscribed;
 	size_t n_waiters; /* for the configuration */
-	uint64_t errors_before; /* failed commands, before the change that runs now */
+	uint64_t errors_before; /* failed commands, before the action that runs now */
 	char socket_path[108];
 };
 
@@ -163,7 +163,7 @@ bool bus_admits(struct bus *bus, int fd, uid_t uid);
 
 /* Look for the system bus, and when there is none again from time to time. */
 void system_look(struct bus *bus);
-/* It is gone: look for it again later. */
+/* Look for it again later, for it is gone. */
 void system_look_later(struct bus *bus);
 
 /* Takes over the descriptor, of a client of this user or of the system bus. 0 or -errno. */
@@ -182,18 +182,18 @@ void peer_update(struct peer *peer);
  */
 bool peer_hold(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method);
 
-/* Whose it is, user.c. */
+/* The user of a peer, user.c. */
 void user_join(struct peer *peer, uid_t uid, enum user_kind kind);
 void user_leave(struct peer *peer);
 
-/* Who shares the time, turn.c. Work for a moment for those whose turn it is. True: there is more to do. */
+/* Turns, turn.c. Work for a moment for those whose turn it is. True: there is more to do. */
 bool turn_take(struct bus *bus);
 
 extern const sd_bus_vtable bus_vtable[];
 
 /* An answer to be written, append.c; what went wrong is told by the sending. */
 struct writer bus_reply(sd_bus_message *m);
-/* The same for what the kernel's path manager has, which others may have changed, list.c. */
+/* An answer about what the kernel's path manager has, which others may have changed, list.c. */
 struct writer bus_fresh_reply(sd_bus_message *m, struct peer *peer);
 /* The end of what is written: an answer or a signal. Returns as a method does. */
 int bus_send(struct writer *writer);
@@ -224,7 +224,7 @@ int bus_method_policies(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_config(sd_bus_message *m, void *data, sd_bus_error *error);
 
-/* Who monitors, subscribe.c. */
+/* Subscribers, subscribe.c. */
 int bus_method_subscribe(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_unsubscribe(sd_bus_message *m, void *data, sd_bus_error *error);
 /* Without a word: the connection goes. */
@@ -241,8 +241,8 @@ void monitor_tell(struct peer *peer);
 /* Tell it all now, if need be that it lost some: what the model is, is then what it was told. */
 void monitor_catch_up(struct peer *peer);
 
-/* All methods that change something, permit.c: asks who calls, then runs the right one. */
-int bus_method_change(sd_bus_message *m, void *data, sd_bus_error *error);
+/* The method of all actions, permit.c: asks who calls, then runs the right one. */
+int bus_method_action(sd_bus_message *m, void *data, sd_bus_error *error);
 bool bus_is_privileged(uid_t uid);
 /* `uid` is BUS_UID_UNKNOWN if it has left the bus. Answers the call, or returns an error. */
 typedef int bus_caller_func(struct peer *peer, sd_bus_message *m, uid_t uid, sd_bus_error *error);
@@ -251,10 +251,10 @@ int bus_ask_caller(struct peer *peer, sd_bus_message *m, bus_caller_func *then,
 		   sd_bus_error *error);
 /* The connection goes: those that wait get no answer. */
 void bus_forget_waiting(struct peer *peer);
-/* What this call asks for, change.c. Answers it, or returns an error. */
-int bus_change_run(sd_bus_message *m, struct bus *bus, sd_bus_error *error);
+/* Do what this call asks for, action.c. Answers it, or returns an error. */
+int bus_action_run(sd_bus_message *m, struct bus *bus, sd_bus_error *error);
 /* The polkit action it needs. */
-const char *bus_change_action(sd_bus_message *m);
+const char *bus_action_polkit(sd_bus_message *m);
 
 /*
  * Arguments, read.c. 0 or positive, or an error that names what is wrong. `what` names an

@@ -51,7 +51,7 @@ struct bus_private {
 	bool may_change; /* false: the kernel would refuse whatever it is asked */
 	/* Why the connections are not known; NULL: they are. */
 	const char *(*untold)(void *data);
-	/* It has hung up. */
+	/* The client has hung up. */
 	void (*left)(void *data);
 };
 
@@ -70,7 +70,7 @@ struct bus_setup {
 	void (*settle)(void *data);
 	/* Read the configuration again. Done: 0, or -errno with all faults. */
 	void (*reload)(void *data, bus_done_func on_done, void *done_data);
-	/* The same without taking it: 0 with the warnings, or -errno with the faults. */
+	/* Check the configuration without taking it: 0 with the warnings, or -errno with the faults. */
 	void (*check_config)(void *data, bus_done_func on_done, void *done_data);
 	/* Tell which plugins are set aside, since when by CLOCK_BOOTTIME. */
 	void (*set_aside)(void *data, bus_aside_func each, void *each_data);

@@ -6,11 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Of every message: byte order, type, flags, version, size of body, serial, size of fields. */
+/* A message begins with: byte order, type, flags, version, size of body, serial, size of fields. */
 #define HEADER_SIZE 16
 #define BODY_SIZE_AT 4
 #define FIELDS_SIZE_AT 12
-/* What D-Bus allows. */
+/* The most that D-Bus allows. */
 #define MESSAGE_MAX (UINT64_C(128) << 20)
 #define TYPE_MAX 4
 #define TYPE_CALL 1

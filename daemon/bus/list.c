@@ -126,7 +126,7 @@ static uint64_t append_interfaces(struct writer *writer, const struct bus *bus, 
 	uint32_t indexes[BUS_PAGE + 1];
 	size_t n = next_interfaces(model, cursor, max, indexes), i, n_records = 0;
 
-	writer_open(writer, 'a', WIRE_LINK);
+	writer_open(writer, 'a', WIRE_INTERFACE);
 	for (i = 0; i < n && i < max && n_records < BUS_PAGE_RECORDS; i++) {
 		const struct interface *interface = model_find_interface(model, indexes[i]);
 

@@ -4,7 +4,7 @@
  * so it only copies into a ring, which all readers share; each of them takes signals from it when
  * it has its turn and has read those before. Who falls behind by the whole ring is told so.
  *
- * What makes "state, then changes" exact: a listing is answered only after its reader was told all
+ * "State, then changes" is exact because a listing is answered only after its reader was told all
  * changes, so on one D-Bus connection the listing and the signals come in the order of the model.
  * Each signal has the position of its thing in its listing; a reader that has not come to it yet
  * skips it.
@@ -22,7 +22,7 @@
 /* Signals told one reader before others have their turn. */
 #define SLICE 8
 
-/* What is not in it is not told. */
+/* Changes that are not in this table are not told. */
 static const struct event_kind kinds[] = {
 #define KIND(type, name, members) [CHANGE_##type] = {name, members},
 	EVENTS(KIND)};
@@ -60,7 +60,7 @@ void bus_on_change(struct bus *bus, const struct change *change)
 
 /* ---- telling ---- */
 
-/* Of an address that came or went the interface has that one alone, however many there are. */
+/* The interface; in an event of an address, with that address alone however many it has. */
 static void append_link(struct writer *writer, const struct bus *bus, const struct change *change)
 {
 	const struct model *model = engine_model(bus->setup.engine);
@@ -76,7 +76,7 @@ static void append_link(struct writer *writer, const struct bus *bus, const stru
 		local.interface = &interface;
 		interface.locals = &local;
 	}
-	writer_open_extra(writer, "interface", WIRE_LINK);
+	writer_open_extra(writer, "interface", WIRE_INTERFACE);
 	bus_append_interface(writer, bus, &interface);
 	writer_close_extra(writer);
 }
@@ -116,7 +116,7 @@ static void append_extras(struct writer *writer, const struct bus *bus, const st
 	writer_close(writer);
 }
 
-/* Where the thing stands in its listing. */
+/* The place of the event's thing in its listing. */
 static uint64_t position(const struct change *change)
 {
 	return kind_of(change).members & EVENT_HAS_INTERFACE ? change->ifindex
@@ -150,7 +150,7 @@ static void tell(struct peer *peer, const struct remembered *remembered)
 	struct writer writer = {0};
 
 	writer.error =
-		sd_bus_message_new_signal(peer->sd, &writer.m, WIRE_PATH, WIRE_INTERFACE, "Event");
+		sd_bus_message_new_signal(peer->sd, &writer.m, WIRE_PATH, WIRE_MANAGER, "Event");
 	append_event(&writer, peer->bus, remembered);
 	if (bus_send(&writer) < 0)
 		peer->dead = true;

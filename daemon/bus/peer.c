@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One D-Bus connection in the loop. sd-bus says through its events and timeout what it waits for.
+ * A D-Bus connection in the loop. sd-bus says through its events and timeout what it waits for.
  * The loop only notes that there is something to do; it is done in turns, a message at a time, and
  * nothing new is begun while a message still waits to be sent.
  */
@@ -30,7 +30,7 @@ static void bury_later(struct peer *peer)
 
 /* ---- opening ---- */
 
-/* What of it is a client's, and what is the system bus's. */
+/* The settings of sd-bus that differ between a client and the system bus. */
 static int set_role(sd_bus *sd, bool system)
 {
 	sd_id128_t id;
@@ -71,7 +71,7 @@ static int open_sd(struct peer *peer)
 	if (r >= 0)
 		r = sd_bus_start(peer->sd);
 	return r < 0 ? r
-		     : sd_bus_add_object_vtable(peer->sd, NULL, WIRE_PATH, WIRE_INTERFACE,
+		     : sd_bus_add_object_vtable(peer->sd, NULL, WIRE_PATH, WIRE_MANAGER,
 						peer->bus->vtable, peer);
 }
 
@@ -213,7 +213,7 @@ static void on_ready(void *data, int fd, uint32_t events)
 		return;
 	}
 	/*
-	 * What it said before it hung up still counts where it may change something, and calls we
+	 * The calls it made before it hung up still count where it may change something, and calls we
 	 * made on it must end. Others would not get their answers any more.
 	 */
 	loop_unwatch(&peer->source);
@@ -281,7 +281,7 @@ int peer_new(struct bus *bus, int fd, uid_t uid, enum user_kind kind, struct pee
 	peer->source = (struct loop_source){.on_ready = on_ready, .data = peer, .fd = fd};
 	peer->timer = (struct loop_timer){.on_due = on_due, .data = peer};
 	peer->intake = (struct intake){.fd = fd, .feed = -1, .deadline_ms = UINT64_MAX};
-	/* What a client costs is done when it is its user's turn. */
+	/* The costly part of a client is done when it is its user's turn. */
 	r = peer->system ? open_sd(peer) : 0;
 	if (r >= 0)
 		r = loop_watch(bus->setup.loop, &peer->source, LOOP_REST, 0);

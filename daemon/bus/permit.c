@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who may change something. At the private socket the peer's credentials say it at once. On the
+ * Permission for actions. At the private socket the peer's credentials say it at once. On the
  * system bus the broker is asked for the caller's uid, and then polkit if that is not enough; a
- * change waits for their answers without anything else waiting for it.
+ * call waits for their answers without anything else waiting for it.
  */
 #include "bus-private.h"
 
@@ -165,7 +165,7 @@ static int on_polkit(struct waiting *waiting, sd_bus_message *answer, sd_bus_err
 	    sd_bus_message_enter_container(answer, 'r', "bba{ss}") > 0)
 		sd_bus_message_read(answer, "bb", &authorized, &challenge);
 	if (authorized)
-		return bus_change_run(waiting->m, waiting->peer->bus, error);
+		return bus_action_run(waiting->m, waiting->peer->bus, error);
 	if (challenge)
 		return refuse(error, "polkit asks for authentication first, and nobody was there "
 				     "to give it");
@@ -183,10 +183,10 @@ static bool may_wait_for_polkit(const struct peer *peer, uid_t uid)
 	return all < BUS_WAITING_MAX && own < BUS_WAITING_USER;
 }
 
-static int ask_polkit(struct peer *peer, sd_bus_message *change, uid_t uid, sd_bus_error *error)
+static int ask_polkit(struct peer *peer, sd_bus_message *call, uid_t uid, sd_bus_error *error)
 {
-	struct waiting about = {.m = change, .on_answer = on_polkit, .uid = uid};
-	bool interactive = sd_bus_message_get_allow_interactive_authorization(change) > 0;
+	struct waiting about = {.m = call, .on_answer = on_polkit, .uid = uid};
+	bool interactive = sd_bus_message_get_allow_interactive_authorization(call) > 0;
 	sd_bus_message *question = NULL;
 	int r;
 
@@ -196,8 +196,8 @@ static int ask_polkit(struct peer *peer, sd_bus_message *change, uid_t uid, sd_b
 					   POLKIT_INTERFACE, "CheckAuthorization");
 	if (r >= 0)
 		r = sd_bus_message_append(question, "(sa{sv})sa{ss}us", "system-bus-name", 1,
-					  "name", "s", sd_bus_message_get_sender(change),
-					  bus_change_action(change), 0,
+					  "name", "s", sd_bus_message_get_sender(call),
+					  bus_action_polkit(call), 0,
 					  interactive ? POLKIT_ALLOW_INTERACTION : 0, "");
 	if (r >= 0)
 		r = ask(peer, &about, question, interactive ? INTERACTION_US : 0);
@@ -205,22 +205,22 @@ static int ask_polkit(struct peer *peer, sd_bus_message *change, uid_t uid, sd_b
 	return r;
 }
 
-static int decide(struct peer *peer, sd_bus_message *change, uid_t uid, sd_bus_error *error)
+static int decide(struct peer *peer, sd_bus_message *call, uid_t uid, sd_bus_error *error)
 {
 	if (uid == BUS_UID_UNKNOWN)
 		return refuse(error, only_root); /* it has left the bus */
 	if (bus_is_privileged(uid))
-		return bus_change_run(change, peer->bus, error);
-	return ask_polkit(peer, change, uid, error);
+		return bus_action_run(call, peer->bus, error);
+	return ask_polkit(peer, call, uid, error);
 }
 
-int bus_method_change(sd_bus_message *m, void *data, sd_bus_error *error)
+int bus_method_action(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct peer *peer = data;
 
 	if (peer->system)
 		return bus_ask_caller(peer, m, decide, error);
 	if (peer->privileged)
-		return bus_change_run(m, peer->bus, error);
+		return bus_action_run(m, peer->bus, error);
 	return refuse(error, peer->bus->setup.private ? no_capability : only_root);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who monitors. A client of the private socket does so itself. On the system bus events are
+ * Subscribers. A client of the private socket monitors for itself. On the system bus events are
  * broadcast as long as one of the subscribers is there, for whose leaving we ask the broker, who
  * has a limit on that: so each user has some places, and all together fewer than the broker gives.
  *
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One who subscribed over the system bus. */
+/* A program that subscribed over the system bus. */
 struct subscriber {
 	struct subscriber *next;
 	struct peer *peer; /* the system bus */
@@ -100,7 +100,7 @@ static int confirm(struct peer *peer, sd_bus_message *m, uid_t uid, sd_bus_error
 
 	if (!subscriber || uid == BUS_UID_UNKNOWN)
 		return refuse(subscriber, error);
-	/* It called twice. Answers come in the order of questions, so the next one finds it watched. */
+	/* The program called twice. Answers come in the order of questions, so the next one finds it watched. */
 	if (!is_watched(subscriber))
 		return bus_ask_caller(peer, m, confirm, error);
 	return sd_bus_reply_method_return(m, "");
@@ -187,7 +187,7 @@ static int admit(struct peer *peer, sd_bus_message *m, uid_t uid, sd_bus_error *
 	return watch(subscriber, m);
 }
 
-/* It is told at once, so that a listing it asks for next is followed by all changes. */
+/* The telling begins at once, so that a listing it asks for next is followed by all changes. */
 static int subscribe_on_system(struct peer *peer, sd_bus_message *m, sd_bus_error *error)
 {
 	struct subscriber *subscriber = subscriber_new(peer, sd_bus_message_get_sender(m));

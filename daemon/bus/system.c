@@ -99,7 +99,7 @@ static int on_name(sd_bus_message *m, void *data, sd_bus_error *error)
 	return 1;
 }
 
-/* What the intake has cut is told so, before it is looked at. */
+/* The sender of a message that the intake has cut is told so, before it is looked at. */
 static int on_message(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	const struct peer *peer = data;

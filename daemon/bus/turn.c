@@ -12,7 +12,7 @@
 
 /* Pieces of work until the loop turns: as long as an event may have to wait for them. */
 #define SLICE_NS 250000
-/* Those without rights get this part of the time, */
+/* Users without rights get this part of the time, */
 #define PART 8
 /* and so much at once, having been quiet. */
 #define CREDIT_NS 20000000
@@ -26,7 +26,7 @@ static int64_t now_ns(void)
 	return (int64_t)clock_work_ns();
 }
 
-/* Who has been idle meanwhile has saved nothing up. */
+/* The time spent for a user. To have been idle saves nothing up. */
 static int64_t spent(const struct bus *bus, const struct user *user)
 {
 	return user->spent_ns > bus->spent_least_ns ? user->spent_ns : bus->spent_least_ns;

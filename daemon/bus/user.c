@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who the clients are: each user once, as long as one of his connections is there. */
+/* The users of the clients: each once, as long as one of his connections is there. */
 #include "bus-private.h"
 
 #include <ell/ell.h>

@@ -141,7 +141,7 @@ static void read_endpoints(struct config_loader *loader, const struct ini_group 
 
 /* ---- [interface:…], into struct interface_rule ---- */
 
-/* What the text after "interface:" means. */
+/* The text after "interface:" is a type, a prefix, or a glob. */
 static void read_interface_match(struct faults *faults, const struct ini_group *group,
 				 struct interface_rule *rule)
 {
@@ -173,7 +173,7 @@ static void read_interface_match(struct faults *faults, const struct ini_group *
 			   match, MPTCPD_IFNAME_SIZE - 1);
 }
 
-/* What the kernel's path manager would leave undone. `key` NULL: nothing is announced. */
+/* Warn of what the kernel's path manager would not announce. `key` NULL: nothing is announced. */
 static void warn_announce(struct config_loader *loader, const struct ini_key *key,
 			  const struct interface_rule *rule)
 {

@@ -28,7 +28,7 @@ struct config {
 
 /*
  * Returns 0, or -EINVAL and all faults, one a line ("FILE:LINE: …"), to be freed with l_free().
- * What else is loaded at the time is not touched: a configuration can be loaded beside the one in
+ * Another configuration that is loaded is not touched: one can be loaded beside the one in
  * use, and take its place.
  */
 int config_load(const struct config_setup *setup, struct config **ret_config, char **ret_faults);

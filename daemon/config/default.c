@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What holds where no file says otherwise. Each line is a key of a group, as a file would have it;
+ * Values that hold where no file says otherwise. Each line is a key of a group, as a file would have it;
  * the interfaces in the order in which they are asked.
  */
 #include <string.h>
@@ -23,7 +23,7 @@ static const struct preset presets[] = {
 	/* Tunnels are no links of their own: what they carry leaves by another interface. */
 	{"interface", "type:tunnel", "use", "no"},
 	/*
-	 * Where containers and virtual machines live. These have no route out, and so would be left
+	 * Bridges of containers and virtual machines. These have no route out, and so would be left
 	 * out anyway, until a routing table says otherwise.
 	 */
 	{"interface", "docker*", "use", "no"},

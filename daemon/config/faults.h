@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is wrong with a configuration, collected so that a person can mend all of it at once: one
+ * The faults of a configuration, collected so that a person can mend all of it at once: one
  * line a fault, "FILE:LINE: what is wrong, what was expected". Writes into memory only.
  */
 #ifndef DAEMON_FAULTS_H

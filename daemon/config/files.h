@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which files make up the configuration, in the order in which they are layered. Reads them, and
+ * The files that make up the configuration, in the order in which they are layered. Reads them, and
  * understands nothing of what is in them.
  */
 #ifndef DAEMON_FILES_H

@@ -4,7 +4,7 @@
 #include <ell/ell.h>
 #include <string.h>
 
-/* One file while it is read. */
+/* A file while it is read. */
 struct reader {
 	struct ini own; /* the groups of this file alone */
 	struct faults *report;

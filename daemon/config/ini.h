@@ -19,13 +19,13 @@
 
 #include "faults.h"
 
-/* What is larger is refused. */
+/* The most of a file; more is refused. */
 #define INI_FILE_MAX (1 << 20)
 #define INI_LINE_MAX 4096
 #define INI_GROUPS_MAX 1024
 #define INI_KEYS_MAX 256
 
-/* Where that stands which no file says; without a line. */
+/* The file of values that no file says; they have no line. */
 #define INI_DEFAULT "default"
 
 struct ini_key {
@@ -59,7 +59,7 @@ void ini_add(struct ini *ini, const char *file, const char *text, size_t size,
 	     struct faults *report);
 
 /*
- * What holds unless a file says otherwise, after all files. A group with a name counts as a whole:
+ * Add a value that holds unless a file says otherwise, after all files. A group with a name counts as a whole:
  * nothing is added to one that a file has. New groups come last.
  */
 void ini_add_default(struct ini *ini, const char *kind, const char *name, const char *key,

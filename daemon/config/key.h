@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which keys a group may have, each with the function that reads its value, and values that are
- * words of a list. Every such list is in the order in which it is told to people.
+ * The keys that a group may have, each with the function that reads its value, and values that
+ * are words of a list. Every such list is in the order in which it is told to people.
  */
 #ifndef DAEMON_KEY_H
 #define DAEMON_KEY_H
@@ -28,7 +28,7 @@ struct key_word {
 /* These lists end with a NULL name. Read each line of the group; report what is no key. */
 void key_read_group(const struct key *keys, const struct ini_group *group, void *into,
 		    struct faults *faults);
-/* The same for a group whose other keys are settings. */
+/* Read the lines of a group whose other keys are settings. */
 void key_read_own(const struct key *keys, const struct ini_group *group, void *into,
 		  struct faults *faults);
 /* Their names, ending with NULL. */
@@ -37,7 +37,7 @@ void key_list(const struct key *keys, const char *ret_names[static KEY_MAX + 1])
 /* The value as one of the words. False: reported. */
 bool key_read_word(struct faults *faults, const struct ini_key *line, const struct key_word *words,
 		   uint32_t *ret_bits);
-/* The same for any number of words, their bits together; `what` is what one of them is. */
+/* Read any number of words, their bits together; `what` is what one of them is. */
 bool key_read_words(struct faults *faults, const struct ini_key *line, const struct key_word *words,
 		    const char *what, uint32_t *ret_bits);
 

@@ -19,7 +19,7 @@
  */
 int loader_load(struct image *image, const struct mptcpd_plugin **ret_plugin, char **ret_why);
 /*
- * What stands in the place of a plugin that is not to be run: it has the name and no function.
+ * A stand-in for a plugin that is not to be run: it has the name and no function.
  * Takes the image over.
  */
 const struct mptcpd_plugin *loader_stand_in(struct image *image);

@@ -209,9 +209,9 @@ static void stop_polkit(void)
 /* How does AddSubflow end for one whose program says nothing of asking a person? */
 static int add_quietly(sd_bus *bus)
 {
-	return sd_bus_call_method(bus, WIRE_NAME, WIRE_PATH, WIRE_INTERFACE, "AddSubflow", NULL,
-				  NULL, "u(sq)(sq)ysba{sv}", 1, "10.0.1.1", 0, "10.9.0.1", 80, 0,
-				  "", 0, 0);
+	return sd_bus_call_method(bus, WIRE_NAME, WIRE_PATH, WIRE_MANAGER, "AddSubflow", NULL, NULL,
+				  "u(sq)(sq)ysba{sv}", 1, "10.0.1.1", 0, "10.9.0.1", 80, 0, "", 0,
+				  0);
 }
 
 static void client_asks_polkit(struct scene *scene)
@@ -276,8 +276,7 @@ static sd_bus *open_bus(void)
 
 static int call(sd_bus *bus, const char *member)
 {
-	return sd_bus_call_method(bus, WIRE_NAME, WIRE_PATH, WIRE_INTERFACE, member, NULL, NULL,
-				  "");
+	return sd_bus_call_method(bus, WIRE_NAME, WIRE_PATH, WIRE_MANAGER, member, NULL, NULL, "");
 }
 
 /* Who has the name does not answer: words, and no wait for a password that nobody is asked for. */
@@ -420,7 +419,7 @@ static void client_subscribes_twice_at_once(struct scene *scene)
 	bus = open_bus();
 	for (size_t i = 0; i < 2; i++)
 		g_assert_cmpint(sd_bus_call_method_async(bus, NULL, WIRE_NAME, WIRE_PATH,
-							 WIRE_INTERFACE, "Subscribe", on_refused,
+							 WIRE_MANAGER, "Subscribe", on_refused,
 							 &n_refused, ""),
 				>=, 0);
 	process_until(bus, &n_refused, 2);
@@ -438,7 +437,7 @@ static void client_sends_much(struct scene *scene)
 
 	wait_for_name(scene);
 	bus = open_bus();
-	r = sd_bus_call_method(bus, WIRE_NAME, WIRE_PATH, WIRE_INTERFACE, "FlushEndpoints", NULL,
+	r = sd_bus_call_method(bus, WIRE_NAME, WIRE_PATH, WIRE_MANAGER, "FlushEndpoints", NULL,
 			       NULL, "a{sv}", 1, "much", "s", much);
 	g_assert_cmpint(r, ==, -ENOBUFS);
 	g_assert_cmpint(call(bus, "GetStatus"), >=, 0);
@@ -462,7 +461,7 @@ static void client_waits_for_polkit(struct scene *scene)
 	bus = open_bus();
 	for (unsigned int i = 0; i < n_calls; i++)
 		g_assert_cmpint(sd_bus_call_method_async(bus, NULL, WIRE_NAME, WIRE_PATH,
-							 WIRE_INTERFACE, "Reload", on_refused,
+							 WIRE_MANAGER, "Reload", on_refused,
 							 &n_refused, ""),
 				>=, 0);
 	process_until(bus, &n_refused, n_calls - BUS_WAITING_USER);

@@ -153,7 +153,7 @@ static size_t page(sd_bus *bus, uint64_t *cursor, uint32_t max)
 	sd_bus_message *reply = NULL;
 	size_t n = 0;
 
-	g_assert_cmpint(sd_bus_call_method(bus, NULL, WIRE_PATH, WIRE_INTERFACE, "ListConnections",
+	g_assert_cmpint(sd_bus_call_method(bus, NULL, WIRE_PATH, WIRE_MANAGER, "ListConnections",
 					   NULL, &reply, "tu", *cursor, max),
 			>=, 0);
 	g_assert_cmpint(sd_bus_message_enter_container(reply, 'a', WIRE_CONNECTION), >, 0);
@@ -355,7 +355,7 @@ int main(int argc, char **argv)
 	ADD("/bus/list/pages-are-bounded-and-survive-ends", test_pages);
 	ADD("/bus/list/one-by-token", test_one);
 	ADD("/bus/list/name-that-is-no-utf8", test_no_utf8);
-	ADD("/bus/change/does-it-and-words-errors", test_changes);
-	ADD("/bus/change/others-are-refused", test_refused);
+	ADD("/bus/action/does-it-and-words-errors", test_changes);
+	ADD("/bus/action/others-are-refused", test_refused);
 	return g_test_run();
 }

@@ -52,8 +52,8 @@ static int append_evil(sd_bus_message *m, const char *member)
 	if (strcmp(member, "GetConnection") == 0)
 		return append_connection(m);
 	if (strcmp(member, "ListInterfaces") == 0)
-		return sd_bus_message_append(m, "a" WIRE_LINK "t", 1, EVIL, 3, 0, 0, 1, EVIL, 1,
-					     EVIL, 24, 0, EVIL, 0, 0, 0, 0, UINT64_C(0));
+		return sd_bus_message_append(m, "a" WIRE_INTERFACE "t", 1, EVIL, 3, 0, 0, 1, EVIL,
+					     1, EVIL, 24, 0, EVIL, 0, 0, 0, 0, UINT64_C(0));
 	if (strcmp(member, "ListEndpoints") == 0)
 		return sd_bus_message_append(m, "a" WIRE_ENDPOINT, 1, 5, NO_ADDR, EVIL, 1, EVIL,
 					     EVIL, 0);
@@ -86,7 +86,7 @@ static int append_evil(sd_bus_message *m, const char *member)
 
 static int append_page(sd_bus_message *m, const char *member, uint64_t cursor)
 {
-	const char *type = strcmp(member, "ListInterfaces") == 0 ? WIRE_LINK : WIRE_CONNECTION;
+	const char *type = strcmp(member, "ListInterfaces") == 0 ? WIRE_INTERFACE : WIRE_CONNECTION;
 	int r = sd_bus_message_open_container(m, 'a', type);
 
 	if (r >= 0)

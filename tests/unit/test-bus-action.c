@@ -428,8 +428,8 @@ int main(int argc, char **argv)
 	ADD("/bus/endpoint/add-says-all-of-it", test_endpoint_add);
 	ADD("/bus/endpoint/change-leaves-what-is-not-named", test_endpoint_change);
 	ADD("/bus/endpoint/flush-and-limits", test_flush);
-	ADD("/bus/change/old-words-of-the-kernel-are-not-told-again", test_stale_words);
+	ADD("/bus/action/old-words-of-the-kernel-are-not-told-again", test_stale_words);
 	ADD("/bus/config/show-and-check", test_config);
-	ADD("/bus/change/others-are-refused-everywhere", test_refused);
+	ADD("/bus/action/others-are-refused-everywhere", test_refused);
 	return g_test_run();
 }

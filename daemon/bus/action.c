@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Methods that change something: is what the caller says well-formed, do it, and word the outcome. */
+/* Actions: is what the caller says well-formed, do it, and word the outcome. */
 #include "bus-private.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ static int failed(sd_bus_error *error, const char *text, int r)
 	return sd_bus_error_setf(error, WIRE_ERROR_FAILED, "%s [errno %d]", text, -r);
 }
 
-/* What the kernel said, if it was the kernel that failed this change. */
+/* The kernel's words, if it was the kernel that failed this action. */
 static const char *kernel_words(const struct bus *bus)
 {
 	if (!bus->setup.error_text ||
@@ -47,7 +47,7 @@ static int answer(sd_bus_message *m, struct bus *bus, int r, const char *missing
 	return failed(error, text, r);
 }
 
-/* The same for what is about one connection; `missing` is said of it. */
+/* Word what the engine said of one connection; `missing` is said of it. */
 static int answer_connection(sd_bus_message *m, struct bus *bus, uint32_t token, int r,
 			     const char *missing, sd_bus_error *error)
 {
@@ -336,7 +336,7 @@ static struct waiter *waiter_new(struct bus *bus, sd_bus_message *m)
 	return waiter;
 }
 
-/* It has its answer, which goes out from the loop: nobody may be reading now. */
+/* The caller has its answer, which goes out from the loop: nobody may be reading now. */
 static void waiter_free(struct waiter *waiter)
 {
 	sd_bus *sd = sd_bus_message_get_bus(waiter->m);
@@ -349,7 +349,7 @@ static void waiter_free(struct waiter *waiter)
 	free(waiter);
 }
 
-/* One line's end less: the text is the last of a message. */
+/* The text as D-Bus takes it, cut if it must be. */
 static char *clean_text(const char *text)
 {
 	size_t size = strlen(text);
@@ -423,8 +423,8 @@ static int check_config(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 #define MANAGE "org.mptcpd1.manage"
 #define RELOAD "org.mptcpd1.reload"
 
-/* One row a method of the vtable whose handler is bus_method_change(). */
-static const struct change_method {
+/* A row for each method of the vtable whose handler is bus_method_action(). */
+static const struct action_method {
 	const char *member;
 	int (*run)(sd_bus_message *m, struct bus *bus, sd_bus_error *error);
 	const char *action; /* what polkit calls it */
@@ -443,7 +443,7 @@ static const struct change_method {
 	{"CheckConfig", check_config, RELOAD},
 };
 
-static const struct change_method *find_method(sd_bus_message *m)
+static const struct action_method *find_method(sd_bus_message *m)
 {
 	size_t i = 0;
 
@@ -453,12 +453,12 @@ static const struct change_method *find_method(sd_bus_message *m)
 	return &methods[i];
 }
 
-const char *bus_change_action(sd_bus_message *m)
+const char *bus_action_polkit(sd_bus_message *m)
 {
 	return find_method(m)->action;
 }
 
-int bus_change_run(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
+int bus_action_run(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 {
 	bus->errors_before = engine_counters(bus->setup.engine)->command_errors;
 	return find_method(m)->run(m, bus, error);
