@@ -183,13 +183,16 @@ class Events:
 @with_and_without("announced/what-the-kernel-knows")
 def announced(mode):
     with Scene(mode, "userspace") as scene:
-        tap.needs_kernel(6, 9, "GET_ADDR knows no token")
         token = scene.connect()
         scene.ctl("announce", token, "10.0.2.1", "id", "9")
         scene.ctl("announce", token, "10.0.3.1", "id", "7", "port", "99")
         scene.ctl("subflow", "add", token, "10.0.3.1", "10.0.1.2:5000", "id", "8")
         wait_until(lambda: "10.0.3.1" in scene.joined(token), 3, "a join")
         shown, = scene.json("connection", token)["connections"]
+        if mode == "direct" and tap.kernel_before(6, 9):
+            # Its GET_ADDR knows no token, and no mptcpd remembers.
+            tap.equal(shown["announced"], None, "announced")
+            return
         tap.equal(sorted((a["id"], a["address"], a["port"]) for a in shown["announced"]),
                   [(7, "10.0.3.1", 99), (9, "10.0.2.1", 0)], "announced")
         scene.ctl("withdraw", token, "id", "9")

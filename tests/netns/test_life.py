@@ -33,7 +33,7 @@ MPTCP = socket.IPPROTO_MPTCP
 LONG = os.environ.get("MPTCPD_LONG") == "1"
 HOLD = 0.6  # seconds that a lost route or address is overlooked
 N = 2  # connections of each family
-GIVE_UP = 6.0  # seconds after which a transfer counts as dead
+GIVE_UP = 6.0 * tap.SLOW  # seconds after which a transfer counts as dead
 SLACK = 0.4  # seconds: two hosts are not twice the same
 
 
