@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <glib.h>
+#include <sys/socket.h>
 
 #include "addr.h"
 
@@ -114,6 +115,22 @@ static int append_address(struct fake_connection *connection, const struct mptcp
 	return 0;
 }
 
+uint8_t fake_own_id(struct fake_connection *connection, const struct mptcpd_addr *local)
+{
+	struct mptcpd_addr addr = addr_host(local);
+	struct fake_address *entry = find_address(connection, local);
+	uint8_t id = 1;
+
+	if (addr_equal_host(&connection->local, local))
+		return 0;
+	if (entry)
+		return entry->id;
+	while (find_address_id(connection, id))
+		id++;
+	g_assert_cmpint(append_address(connection, &addr, id, 0, 0), ==, 0);
+	return id;
+}
+
 /* The first entry of the address, whatever port it is for, and whoever else uses it. */
 static void forget_address(struct fake_connection *connection, const struct mptcpd_addr *addr)
 {
@@ -147,6 +164,16 @@ static int own_addresses(void *kernel, uint32_t token, struct event_endpoint *re
 
 /* ---- subflows ---- */
 
+/* On a link that is up every host of IPv4 counts as a neighbour if no route leads there. */
+static bool has_way(struct fake_kernel *fake, const struct subflow_request *request)
+{
+	const struct event_link *link = fake_find_link(fake, request->ifindex);
+
+	if (request->local.family == AF_INET)
+		return link->up;
+	return fake_find_way(fake, link, &request->remote) != ROUTE_NONE;
+}
+
 static int check_create(struct fake_kernel *fake, uint32_t token,
 			const struct subflow_request *request)
 {
@@ -162,7 +189,9 @@ static int check_create(struct fake_kernel *fake, uint32_t token,
 		return -ENOTCONN;
 	if (!fake_find_link(fake, request->ifindex))
 		return -ENODEV;
-	return fake_find_local(fake, 0, &request->local) ? 0 : -EADDRNOTAVAIL;
+	if (!fake_find_local(fake, 0, &request->local))
+		return -EADDRNOTAVAIL;
+	return has_way(fake, request) ? 0 : -ENETUNREACH;
 }
 
 static int subflow_create(void *kernel, uint32_t token, const struct subflow_request *request)
@@ -230,14 +259,15 @@ static int subflow_destroy(void *kernel, uint32_t token, const struct mptcpd_add
 	struct fake_subflow *subflow = find_subflow(connection, local, remote, ifindex);
 	int r = check(fake, token);
 
-	(void)mapped;
-	if (r == 0 && !subflow)
+	if (r == 0 && (!subflow || subflow->mapped != mapped))
 		r = -ESRCH;
 	r = fake_answer_command(fake, &record, r);
 	if (r == 0) {
 		forget_address(connection, local);
+		if (subflow->syn_sent)
+			subflow->remote.port = 0;
 		fake_reset(fake, connection, (size_t)(subflow - connection->subflows),
-			   ECONNABORTED);
+			   subflow->syn_sent ? ECONNRESET : 0);
 	}
 	return r;
 }
@@ -296,14 +326,6 @@ static int announce(void *kernel, uint32_t token, const struct mptcpd_addr *addr
 	return r;
 }
 
-static bool has_id_zero(const struct fake_connection *connection)
-{
-	for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
-		if (connection->subflows[i].used && connection->subflows[i].local_id == 0)
-			return true;
-	return false;
-}
-
 /* The peer will close every subflow of the id it is told to forget. */
 static int withdraw(void *kernel, uint32_t token, uint8_t id)
 {
@@ -315,7 +337,8 @@ static int withdraw(void *kernel, uint32_t token, uint8_t id)
 
 	if (r == 0) {
 		entry = find_address_id(connection, id);
-		r = (id ? entry != NULL : has_id_zero(connection)) ? 0 : -EINVAL;
+		/* The initial subflow's socket is there as long as the connection is. */
+		r = entry || !id ? 0 : -EINVAL;
 	}
 	r = fake_answer_command(fake, &record, r);
 	if (r < 0)
@@ -344,49 +367,6 @@ static int probe(void *kernel, uint32_t token)
 				   connection->path_manager == PATH_MANAGER_KERNEL
 					   ? PROBE_KERNEL
 					   : PROBE_USERSPACE);
-}
-
-static int route(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
-		 const struct mptcpd_addr *remote, uint32_t mark)
-{
-	struct fake_kernel *fake = kernel;
-	struct event_link *link = fake_find_link(fake, ifindex);
-
-	enum route route = link ? fake->routes[link - fake->links] : ROUTE_NONE;
-
-	(void)local;
-	fake->counts[FAKE_ROUTE]++;
-	if (link && fake->marked_rule && mark != fake->marked_rule &&
-	    link->ifindex == fake->marked_link)
-		return ROUTE_NONE;
-	return route == ROUTE_SITE && remote->family ? ROUTE_UNICAST : route;
-}
-
-static bool can_leave(struct fake_kernel *fake, size_t i, const struct mptcpd_addr *local)
-{
-	const struct event_link *link = &fake->links[i];
-
-	return link->ifindex && link->up && fake->routes[i] != ROUTE_NONE &&
-	       fake_find_local(fake, link->ifindex, local);
-}
-
-/* A link that is up, has routes and the address; it need not have a carrier. */
-static int egress(void *kernel, const struct mptcpd_addr *local, const struct mptcpd_addr *remote,
-		  uint32_t mark)
-{
-	struct fake_kernel *fake = kernel;
-	uint32_t found = 0;
-
-	(void)remote;
-	(void)mark;
-	fake->counts[FAKE_EGRESS]++;
-	for (size_t i = 0; i < FAKE_LINKS; i++) {
-		if (!can_leave(fake, i, local))
-			continue;
-		if (!found || fake->links[i].ifindex == fake->egress)
-			found = fake->links[i].ifindex;
-	}
-	return (int)found;
 }
 
 static int marks_matter(void *kernel)
@@ -432,21 +412,6 @@ static int snapshot_brief(void *kernel)
 	return 0;
 }
 
-static int listen_on(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex)
-{
-	(void)kernel;
-	(void)addr;
-	(void)ifindex;
-	return 0;
-}
-
-static int unlisten(void *kernel, const struct mptcpd_addr *addr)
-{
-	(void)kernel;
-	(void)addr;
-	return 0;
-}
-
 static bool out_of_time(void *kernel)
 {
 	return ((struct fake_kernel *)kernel)->out_of_time;
@@ -467,8 +432,8 @@ const struct kernel_ops fake_ops = {
 	.announce = announce,
 	.withdraw = withdraw,
 	.probe = probe,
-	.route = route,
-	.egress = egress,
+	.route = fake_ask_route,
+	.egress = fake_egress,
 	.marks_matter = marks_matter,
 	.mark = mark_of,
 	.link_returned = link_returned,
@@ -477,8 +442,8 @@ const struct kernel_ops fake_ops = {
 	.endpoint_flags = fake_endpoint_flags,
 	.endpoint_flush = fake_endpoint_flush,
 	.limits_set = fake_limits_set,
-	.listen = listen_on,
-	.unlisten = unlisten,
+	.listen = fake_listen_on,
+	.unlisten = fake_unlisten,
 	.snapshot = snapshot,
 	.snapshot_brief = snapshot_brief,
 	.out_of_time = out_of_time,

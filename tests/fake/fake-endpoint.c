@@ -94,6 +94,14 @@ static int check_add(struct fake_kernel *fake, const struct event_endpoint *endp
 		*ret_place = there;
 		return 0;
 	}
+	if (endpoint->addr.port && !(endpoint->flags & MPTCPD_FLAG_SIGNAL))
+		return -EINVAL;
+	if (endpoint->addr.port && (endpoint->flags & MPTCPD_FLAG_SUBFLOW))
+		return -EINVAL;
+	if ((endpoint->flags & MPTCPD_FLAG_SIGNAL) && (endpoint->flags & MPTCPD_FLAG_FULLMESH))
+		return -EINVAL;
+	if (endpoint->addr.port && fake_check_listen(fake, &endpoint->addr) < 0)
+		return fake_check_listen(fake, &endpoint->addr);
 	if (there)
 		return -EEXIST;
 	if (endpoint->id && find_id(fake, endpoint->id))
@@ -111,10 +119,17 @@ int fake_endpoint_add(void *kernel, const struct event_endpoint *endpoint)
 
 	if (r < 0)
 		return r;
+	/* On from the greatest that was given, then from the beginning. */
+	if (!id)
+		id = fake->endpoint_id;
 	while (!id || (id != endpoint->id && find_id(fake, id)))
 		id++;
 	*place = *endpoint;
 	place->id = id;
+	if (id > fake->endpoint_id)
+		fake->endpoint_id = id;
+	if (endpoint->addr.port)
+		fake_listen(fake, &endpoint->addr);
 	return 0;
 }
 
@@ -134,6 +149,13 @@ static void close_subflows(struct fake_kernel *fake, const struct mptcpd_addr *a
 	}
 }
 
+static void forget(struct fake_kernel *fake, struct event_endpoint *endpoint)
+{
+	if (endpoint->id && endpoint->addr.port)
+		fake_listen_no_more(fake, &endpoint->addr);
+	*endpoint = (struct event_endpoint){0};
+}
+
 int fake_endpoint_delete(void *kernel, const struct event_endpoint *endpoint)
 {
 	struct fake_kernel *fake = kernel;
@@ -144,21 +166,24 @@ int fake_endpoint_delete(void *kernel, const struct event_endpoint *endpoint)
 	if (r == 0)
 		close_subflows(fake, there ? &there->addr : &endpoint->addr);
 	if (r == 0 && there)
-		*there = (struct event_endpoint){0};
+		forget(fake, there);
 	return r;
 }
 
 int fake_endpoint_flags(void *kernel, const struct event_endpoint *endpoint)
 {
 	struct fake_kernel *fake = kernel;
-	struct event_endpoint *there = find_id(fake, endpoint->id);
-	int r = answer(fake, FAKE_ENDPOINT_FLAGS, endpoint, there ? 0 : -EINVAL);
+	struct event_endpoint *there = endpoint->id ? find_id(fake, endpoint->id) : NULL;
+	uint32_t changing = MPTCPD_FLAG_BACKUP | MPTCPD_FLAG_FULLMESH;
+	bool fits = there && !((there->flags & MPTCPD_FLAG_SIGNAL) &&
+			       (endpoint->flags & MPTCPD_FLAG_FULLMESH));
+	int r = answer(fake, FAKE_ENDPOINT_FLAGS, endpoint, fits ? 0 : -EINVAL);
 
 	if (r < 0)
 		return r;
 	if ((there->flags ^ endpoint->flags) & MPTCPD_FLAG_FULLMESH)
 		close_subflows(fake, &there->addr);
-	there->flags = endpoint->flags;
+	there->flags = (there->flags & ~changing) | (endpoint->flags & changing);
 	return r;
 }
 
@@ -171,20 +196,29 @@ int fake_endpoint_flush(void *kernel)
 	for (size_t i = 0; r == 0 && i < FAKE_ENDPOINTS; i++) {
 		if (fake->endpoints[i].id)
 			close_subflows(fake, &fake->endpoints[i].addr);
-		fake->endpoints[i] = nothing;
+		forget(fake, &fake->endpoints[i]);
 	}
+	if (r == 0)
+		fake->endpoint_id = 0;
 	return r;
+}
+
+/* UINT32_MAX: it stays. */
+static bool fits_limit(uint32_t limit)
+{
+	return limit <= FAKE_ENDPOINTS || limit == UINT32_MAX;
 }
 
 int fake_limits_set(void *kernel, const struct event_limits *limits)
 {
 	struct fake_kernel *fake = kernel;
 	struct event_endpoint nothing = {0};
-	bool fits =
-		limits->subflows <= FAKE_ENDPOINTS && limits->add_addr_accepted <= FAKE_ENDPOINTS;
+	bool fits = fits_limit(limits->subflows) && fits_limit(limits->add_addr_accepted);
 	int r = answer(fake, FAKE_LIMITS, &nothing, fits ? 0 : -EINVAL);
 
-	if (r == 0)
-		fake->limits = *limits;
+	if (r == 0 && limits->subflows != UINT32_MAX)
+		fake->limits.subflows = limits->subflows;
+	if (r == 0 && limits->add_addr_accepted != UINT32_MAX)
+		fake->limits.add_addr_accepted = limits->add_addr_accepted;
 	return r;
 }

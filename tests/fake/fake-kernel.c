@@ -22,6 +22,7 @@ struct fake_kernel *fake_new(void)
 
 	fake->path_manager = PATH_MANAGER_USERSPACE;
 	fake->next_port = 40000;
+	fake->limits.subflows = 2;
 	return fake;
 }
 
@@ -37,10 +38,16 @@ void fake_forget_log(struct fake_kernel *fake)
 	memset(fake->counts, 0, sizeof(fake->counts));
 }
 
-static void queue(struct fake_kernel *fake, const struct event *event)
+/* Which buffer an event of this type waits in: each has one of its own. */
+static enum snapshot_kind kind_of(enum event_type type)
+{
+	return type < EVENT_LINK ? SNAPSHOT_CONNECTIONS : SNAPSHOT_HOST;
+}
+
+void fake_queue(struct fake_kernel *fake, const struct event *event)
 {
 	if (fake->limit_events && fake->n_events >= fake->limit_events) {
-		fake->lost = true;
+		fake->lost[kind_of(event->type)] = true;
 		return;
 	}
 	if (fake->n_events == fake->room_events) {
@@ -48,127 +55,6 @@ static void queue(struct fake_kernel *fake, const struct event *event)
 		fake->events = g_renew(struct event, fake->events, fake->room_events);
 	}
 	fake->events[fake->n_events++] = *event;
-}
-
-/* ---- the network ---- */
-
-static void queue_link(struct fake_kernel *fake, const struct event_link *link, bool dumped)
-{
-	queue(fake, &(struct event){.type = EVENT_LINK, .dumped = dumped, .link = *link});
-}
-
-struct event_link *fake_find_link(struct fake_kernel *fake, uint32_t ifindex)
-{
-	for (size_t i = 0; i < FAKE_LINKS; i++)
-		if (fake->links[i].ifindex == ifindex)
-			return &fake->links[i];
-	return NULL;
-}
-
-void fake_link(struct fake_kernel *fake, uint32_t ifindex, const char *name, bool up, bool carrier)
-{
-	struct event_link *link = fake_find_link(fake, ifindex);
-
-	if (!link) {
-		link = fake_find_link(fake, 0);
-		g_assert_nonnull(link);
-		fake->routes[link - fake->links] = ROUTE_UNICAST;
-	}
-	*link = (struct event_link){.ifindex = ifindex,
-				    .type = MPTCPD_LINK_ETHERNET,
-				    .prefers_temporary = link->prefers_temporary,
-				    .up = up,
-				    .carrier = carrier};
-	g_strlcpy(link->name, name, sizeof(link->name));
-	queue_link(fake, link, false);
-}
-
-void fake_link_gone(struct fake_kernel *fake, uint32_t ifindex)
-{
-	struct event_link *link = fake_find_link(fake, ifindex);
-
-	g_assert_nonnull(link);
-	for (size_t i = 0; i < FAKE_LOCALS; i++)
-		if (fake->locals[i].ifindex == ifindex)
-			fake->locals[i] = (struct event_local){0};
-	*link = (struct event_link){0};
-	queue(fake, &(struct event){.type = EVENT_LINK_GONE, .link.ifindex = ifindex});
-}
-
-struct event_local *fake_find_local(struct fake_kernel *fake, uint32_t ifindex,
-				    const struct mptcpd_addr *addr)
-{
-	for (size_t i = 0; i < FAKE_LOCALS; i++) {
-		struct event_local *local = &fake->locals[i];
-
-		if (ifindex ? local->ifindex == ifindex : local->addr.family != 0)
-			if (addr_equal_host(&local->addr, addr))
-				return local;
-	}
-	return NULL;
-}
-
-void fake_address(struct fake_kernel *fake, uint32_t ifindex, const char *address)
-{
-	struct event_local local = {.addr = fake_addr(address), .ifindex = ifindex, .prefix = 24};
-
-	for (size_t i = 0; i < FAKE_LOCALS; i++) {
-		if (fake->locals[i].ifindex)
-			continue;
-		fake->locals[i] = local;
-		queue(fake, &(struct event){.type = EVENT_LOCAL, .local = local});
-		return;
-	}
-	g_assert_not_reached();
-}
-
-void fake_temporary(struct fake_kernel *fake, uint32_t ifindex, const char *address)
-{
-	struct mptcpd_addr addr = fake_addr(address);
-	struct event_local *local = fake_find_local(fake, ifindex, &addr);
-	bool is_there = local != NULL;
-
-	if (!is_there) {
-		fake_address(fake, ifindex, address);
-		fake->n_events--;
-		local = fake_find_local(fake, ifindex, &addr);
-	}
-	g_assert(local);
-	local->temporary = true;
-	local->deprecated = is_there;
-	local->prefix = 64;
-	queue(fake, &(struct event){.type = EVENT_LOCAL, .local = *local});
-}
-
-void fake_prefer_temporary(struct fake_kernel *fake, uint32_t ifindex, bool prefer)
-{
-	struct event_link *link = fake_find_link(fake, ifindex);
-
-	g_assert(link);
-	link->prefers_temporary = prefer;
-}
-
-void fake_address_gone(struct fake_kernel *fake, uint32_t ifindex, const char *address)
-{
-	struct mptcpd_addr addr = fake_addr(address);
-	struct event_local *local = fake_find_local(fake, ifindex, &addr);
-
-	g_assert_nonnull(local);
-	queue(fake, &(struct event){.type = EVENT_LOCAL_GONE, .local = *local});
-	*local = (struct event_local){0};
-}
-
-void fake_route(struct fake_kernel *fake, uint32_t ifindex, bool routed)
-{
-	fake->routes[fake_find_link(fake, ifindex) - fake->links] =
-		routed ? ROUTE_UNICAST : ROUTE_NONE;
-	queue(fake, &(struct event){.type = EVENT_ROUTES});
-}
-
-void fake_site(struct fake_kernel *fake, uint32_t ifindex)
-{
-	fake->routes[fake_find_link(fake, ifindex) - fake->links] = ROUTE_SITE;
-	queue(fake, &(struct event){.type = EVENT_ROUTES});
 }
 
 /* ---- connections ---- */
@@ -200,11 +86,12 @@ static void queue_connection(struct fake_kernel *fake, const struct fake_connect
 		.remote = connection->remote,
 		.side = type == EVENT_SNAPSHOT_CONNECTION ? MPTCPD_SIDE_UNKNOWN : connection->side,
 		.deny_join_id0 = type != EVENT_SNAPSHOT_CONNECTION && connection->deny_join_id0,
+		.mapped = connection->mapped,
 		.fallback = connection->fallback,
 		.closing = type == EVENT_SNAPSHOT_CONNECTION && connection->shut,
 		.so_mark = type == EVENT_SNAPSHOT_CONNECTION ? connection->mark : 0,
 	};
-	queue(fake, &event);
+	fake_queue(fake, &event);
 }
 
 struct fake_connection *fake_connect(struct fake_kernel *fake, uint32_t token,
@@ -221,6 +108,7 @@ struct fake_connection *fake_connect(struct fake_kernel *fake, uint32_t token,
 		.token = token,
 		.side = side,
 		.path_manager = fake->path_manager,
+		.mapped = fake->wide,
 		.local = fake_addr(local),
 		.remote = fake_addr(remote),
 	};
@@ -228,6 +116,7 @@ struct fake_connection *fake_connect(struct fake_kernel *fake, uint32_t token,
 		.used = true,
 		.initial = true,
 		.ours = side == MPTCPD_SIDE_CLIENT,
+		.mapped = fake->wide,
 		.local = connection->local,
 		.remote = connection->remote,
 	};
@@ -253,16 +142,19 @@ void fake_close(struct fake_kernel *fake, uint32_t token, bool in_silence)
 		g_assert_not_reached();
 	connection->used = false;
 	if (!in_silence)
-		queue(fake, &(struct event){.type = EVENT_CONNECTION_CLOSED, .token = token});
+		fake_queue(fake, &(struct event){.type = EVENT_CONNECTION_CLOSED, .token = token});
 }
 
 void fake_announced(struct fake_kernel *fake, uint32_t token, uint8_t id, const char *remote)
 {
+	struct fake_connection *connection = fake_find(fake, token);
 	struct event event = {.type = EVENT_ADDRESS_ANNOUNCED, .token = token};
 
 	event.peer_address.addr = fake_addr(remote);
 	event.peer_address.id = id;
-	queue(fake, &event);
+	if (connection)
+		connection->peers[id] = event.peer_address.addr;
+	fake_queue(fake, &event);
 }
 
 static void queue_subflow(struct fake_kernel *fake, const struct fake_connection *connection,
@@ -276,6 +168,7 @@ static void queue_subflow(struct fake_kernel *fake, const struct fake_connection
 		.local_id = subflow->local_id,
 		.remote_id = subflow->remote_id,
 		.ifindex = subflow->ifindex,
+		.mapped = subflow->mapped,
 		.peer_backup = subflow->peer_backup,
 		.error = (uint8_t)error,
 	};
@@ -287,33 +180,50 @@ static void queue_subflow(struct fake_kernel *fake, const struct fake_connection
 		event.subflow.fully_established = connection->established;
 		event.subflow.fallback = connection->fallback;
 	}
-	queue(fake, &event);
+	fake_queue(fake, &event);
 }
 
-/* By the id of the address, as the connection has it; that of the initial one is 0 whatever it has. */
-static uint8_t join_id(const struct fake_connection *connection, const struct mptcpd_addr *local)
+/* The peer tells it with its answer; what had none gets the first that is free. */
+static uint8_t peer_id(struct fake_connection *connection, const struct mptcpd_addr *remote)
 {
-	for (size_t i = 0; i < FAKE_ADDRESSES; i++)
-		if (addr_equal_host(&connection->addresses[i].addr, local) &&
-		    !addr_equal_host(&connection->local, local))
-			return connection->addresses[i].id;
-	return 0;
+	uint8_t id;
+
+	if (addr_equal_host(&connection->remote, remote))
+		return 0;
+	for (size_t i = 1; i < G_N_ELEMENTS(connection->peers); i++)
+		if (addr_equal_host(&connection->peers[i], remote))
+			return (uint8_t)i;
+	for (id = 1; connection->peers[id].family; id++)
+		g_assert_cmpuint(id, <, UINT8_MAX);
+	connection->peers[id] = *remote;
+	return id;
 }
 
 void fake_join(struct fake_kernel *fake, uint32_t token, const char *local, const char *remote)
 {
 	struct fake_connection *connection = fake_find(fake, token);
+	struct fake_subflow *subflow;
 	size_t i = 0;
 
 	while (connection->subflows[i].used)
 		g_assert_cmpuint(++i, <, FAKE_SUBFLOWS);
-	connection->subflows[i] = (struct fake_subflow){
+	subflow = &connection->subflows[i];
+	*subflow = (struct fake_subflow){
 		.used = true,
+		.mapped = connection->mapped,
 		.local = fake_addr(local),
 		.remote = fake_addr(remote),
 	};
-	connection->subflows[i].local_id = join_id(connection, &connection->subflows[i].local);
-	queue_subflow(fake, connection, &connection->subflows[i], EVENT_SUBFLOW_ESTABLISHED, 0);
+	subflow->local_id = fake_own_id(connection, &subflow->local);
+	subflow->remote_id = peer_id(connection, &subflow->remote);
+	queue_subflow(fake, connection, subflow, EVENT_SUBFLOW_ESTABLISHED, 0);
+}
+
+void fake_priority(struct fake_kernel *fake, struct fake_connection *connection, size_t i,
+		   bool backup)
+{
+	connection->subflows[i].peer_backup = backup;
+	queue_subflow(fake, connection, &connection->subflows[i], EVENT_SUBFLOW_PRIORITY, 0);
 }
 
 void fake_reset(struct fake_kernel *fake, struct fake_connection *connection, size_t i, int error)
@@ -331,10 +241,27 @@ void fake_removed(struct fake_kernel *fake, uint32_t token, uint8_t id)
 	struct event event = {.type = EVENT_ADDRESS_REMOVED, .token = token};
 
 	event.peer_address.id = id;
-	queue(fake, &event);
+	fake_queue(fake, &event);
+	if (!connection)
+		g_assert_not_reached();
+	connection->peers[id] = (struct mptcpd_addr){0};
 	for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
 		if (connection->subflows[i].used && connection->subflows[i].remote_id == id)
 			fake_reset(fake, connection, i, 0);
+}
+
+void fake_answer_subflow(struct fake_kernel *fake, struct fake_connection *connection, size_t i,
+			 int error)
+{
+	struct fake_subflow *subflow = &connection->subflows[i];
+
+	if (error) {
+		fake_reset(fake, connection, i, error);
+		return;
+	}
+	subflow->syn_sent = false;
+	subflow->remote_id = peer_id(connection, &subflow->remote);
+	queue_subflow(fake, connection, subflow, EVENT_SUBFLOW_ESTABLISHED, 0);
 }
 
 void fake_answer(struct fake_kernel *fake, int error)
@@ -343,18 +270,10 @@ void fake_answer(struct fake_kernel *fake, int error)
 		struct fake_connection *connection = &fake->connections[c];
 
 		for (size_t i = 0; connection->used && i < FAKE_SUBFLOWS; i++) {
-			struct fake_subflow *subflow = &connection->subflows[i];
-
-			if (subflow->used && subflow->doomed)
+			if (connection->subflows[i].used && connection->subflows[i].doomed)
 				fake_reset(fake, connection, i, 0);
-			if (!subflow->used || !subflow->syn_sent)
-				continue;
-			if (error) {
-				fake_reset(fake, connection, i, error);
-				continue;
-			}
-			subflow->syn_sent = false;
-			queue_subflow(fake, connection, subflow, EVENT_SUBFLOW_ESTABLISHED, 0);
+			if (connection->subflows[i].used && connection->subflows[i].syn_sent)
+				fake_answer_subflow(fake, connection, i, error);
 		}
 	}
 }
@@ -365,12 +284,14 @@ static void dump_host(struct fake_kernel *fake)
 {
 	for (size_t i = 0; i < FAKE_LINKS; i++)
 		if (fake->links[i].ifindex)
-			queue_link(fake, &fake->links[i], true);
+			fake_queue(fake, &(struct event){.type = EVENT_LINK,
+							 .dumped = true,
+							 .link = fake->links[i]});
 	for (size_t i = 0; i < FAKE_LOCALS; i++)
 		if (fake->locals[i].ifindex)
-			queue(fake, &(struct event){.type = EVENT_LOCAL,
-						    .dumped = true,
-						    .local = fake->locals[i]});
+			fake_queue(fake, &(struct event){.type = EVENT_LOCAL,
+							 .dumped = true,
+							 .local = fake->locals[i]});
 }
 
 static void dump_connections(struct fake_kernel *fake, bool brief)
@@ -390,65 +311,95 @@ static void dump_endpoints(struct fake_kernel *fake)
 {
 	for (size_t i = 0; i < FAKE_ENDPOINTS; i++)
 		if (fake->endpoints[i].id)
-			queue(fake, &(struct event){.type = EVENT_ENDPOINT,
-						    .dumped = true,
-						    .endpoint = fake->endpoints[i]});
-	queue(fake, &(struct event){.type = EVENT_LIMITS, .dumped = true, .limits = fake->limits});
-	queue(fake,
-	      &(struct event){.type = EVENT_PATH_MANAGER, .path_manager = fake->path_manager});
+			fake_queue(fake, &(struct event){.type = EVENT_ENDPOINT,
+							 .dumped = true,
+							 .endpoint = fake->endpoints[i]});
+	fake_queue(fake,
+		   &(struct event){.type = EVENT_LIMITS, .dumped = true, .limits = fake->limits});
+	fake_queue(fake,
+		   &(struct event){.type = EVENT_PATH_MANAGER, .path_manager = fake->path_manager});
 }
 
-static void hand_over(struct fake_kernel *fake, struct engine *engine, uint64_t now_ms)
+/* To whom the events go. */
+struct hearer {
+	fake_hearer *hear;
+	void *data;
+};
+
+static void hand_over(struct fake_kernel *fake, const struct hearer *to)
 {
 	/* Handling one may queue more. */
 	for (size_t i = 0; i < fake->n_events; i++) {
 		struct event event = fake->events[i];
 
-		engine_event(engine, &event, now_ms);
+		to->hear(to->data, &event);
 		if (fake->between)
 			fake->between(fake->between_data);
 	}
 	fake->n_events = 0;
 }
 
-void fake_deliver(struct fake_kernel *fake, struct engine *engine, uint64_t now_ms)
+static void dump(struct fake_kernel *fake, enum snapshot_kind kind, bool brief)
 {
-	size_t limit = fake->limit_events;
-	bool lost = fake->lost;
+	int r;
 
-	hand_over(fake, engine, now_ms);
-	fake->lost = false;
-	if (lost)
-		for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++)
-			engine_event(engine, &(struct event){.type = EVENT_LOST, .snapshot = kind},
-				     now_ms);
+	fake_queue(fake,
+		   &(struct event){.type = EVENT_SNAPSHOT_BEGIN, .brief = brief, .snapshot = kind});
+	if (kind == SNAPSHOT_HOST)
+		dump_host(fake);
+	else if (kind == SNAPSHOT_CONNECTIONS)
+		dump_connections(fake, brief);
+	else
+		dump_endpoints(fake);
+	r = fake_answer_command(fake, &(struct fake_record){.command = FAKE_DUMP}, 0);
+	fake->n_events /= r < 0 ? 2 : 1; /* not all of it */
+	fake_queue(fake, &(struct event){.type = r < 0 ? EVENT_SNAPSHOT_FAILED : EVENT_SNAPSHOT_END,
+					 .error = (uint8_t)-r,
+					 .snapshot = kind});
+}
+
+void fake_tell(struct fake_kernel *fake, fake_hearer *hear, void *data)
+{
+	struct hearer to = {.hear = hear, .data = data};
+	size_t limit = fake->limit_events;
+	bool lost[SNAPSHOT_KINDS];
+
+	memcpy(lost, fake->lost, sizeof(lost));
+	hand_over(fake, &to);
+	memset(fake->lost, 0, sizeof(fake->lost));
+	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_KINDS; kind++)
+		if (lost[kind])
+			hear(data, &(struct event){.type = EVENT_LOST, .snapshot = kind});
 	fake->limit_events = 0; /* dumps have sockets of their own */
 	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_KINDS; kind++) {
 		bool brief = kind == SNAPSHOT_CONNECTIONS && fake->brief_wanted &&
 			     !fake->snapshot_wanted[kind];
-		int r;
 
 		if (!fake->snapshot_wanted[kind] && !brief)
 			continue;
 		fake->snapshot_wanted[kind] = fake->brief_wanted = false;
-		queue(fake, &(struct event){.type = EVENT_SNAPSHOT_BEGIN,
-					    .brief = brief,
-					    .snapshot = kind});
-		if (kind == SNAPSHOT_HOST)
-			dump_host(fake);
-		else if (kind == SNAPSHOT_CONNECTIONS)
-			dump_connections(fake, brief);
-		else
-			dump_endpoints(fake);
-		r = fake_answer_command(fake, &(struct fake_record){.command = FAKE_DUMP}, 0);
-		fake->n_events /= r < 0 ? 2 : 1; /* not all of it */
-		queue(fake,
-		      &(struct event){.type = r < 0 ? EVENT_SNAPSHOT_FAILED : EVENT_SNAPSHOT_END,
-				      .error = (uint8_t)-r,
-				      .snapshot = kind});
-		hand_over(fake, engine, now_ms);
+		dump(fake, kind, brief);
+		hand_over(fake, &to);
 	}
 	fake->limit_events = limit;
+}
+
+/* An engine, and what time it is there. */
+struct present {
+	struct engine *engine;
+	uint64_t now_ms;
+};
+
+static void tell_engine(void *data, const struct event *event)
+{
+	const struct present *present = data;
+
+	engine_event(present->engine, event, present->now_ms);
+}
+
+void fake_deliver(struct fake_kernel *fake, struct engine *engine, uint64_t now_ms)
+{
+	fake_tell(fake, tell_engine, &(struct present){engine, now_ms});
 }
 
 uint64_t fake_run(struct fake_kernel *fake, struct engine *engine, uint64_t now_ms)
@@ -458,8 +409,8 @@ uint64_t fake_run(struct fake_kernel *fake, struct engine *engine, uint64_t now_
 	for (int rounds = 0; rounds < 1000; rounds++) {
 		fake_deliver(fake, engine, now_ms);
 		next = engine_settle(engine, now_ms);
-		if (next > now_ms && !fake->n_events && !fake->lost && !fake->brief_wanted &&
-		    !fake->snapshot_wanted[0] && !fake->snapshot_wanted[1] &&
+		if (next > now_ms && !fake->n_events && !fake->lost[0] && !fake->lost[1] &&
+		    !fake->brief_wanted && !fake->snapshot_wanted[0] && !fake->snapshot_wanted[1] &&
 		    !fake->snapshot_wanted[2])
 			return next;
 	}

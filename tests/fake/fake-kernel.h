@@ -15,6 +15,7 @@
 #define FAKE_SUBFLOWS 32
 #define FAKE_ADDRESSES 32
 #define FAKE_ENDPOINTS 8 /* as the kernel's table */
+#define FAKE_LISTENERS 64
 #define FAKE_LOG 4096
 
 enum fake_command {
@@ -48,7 +49,7 @@ struct fake_record {
 };
 
 struct fake_subflow {
-	bool used, syn_sent, initial, ours, backup, peer_backup;
+	bool used, syn_sent, initial, ours, backup, peer_backup, mapped;
 	bool doomed; /* its address was withdrawn: the peer is about to close it */
 	struct mptcpd_addr local, remote;
 	uint16_t asked_port; /* ids are kept by address and the port that was asked for */
@@ -65,6 +66,7 @@ struct fake_address {
 
 struct fake_connection {
 	bool used, established, deny_join_id0, fallback;
+	bool mapped; /* its socket is one of IPv6, its addresses are not */
 	bool shut; /* one side has said that it sends no more */
 	bool idle; /* nothing was received yet: its own path manager passes it by */
 	uint32_t token, mark;
@@ -74,6 +76,13 @@ struct fake_connection {
 	struct fake_subflow subflows[FAKE_SUBFLOWS];
 	struct fake_address addresses[FAKE_ADDRESSES];
 	struct mptcpd_addr told[256]; /* what the peer was told, by id */
+	struct mptcpd_addr peers[256]; /* the peer's own addresses, by id */
+};
+
+/* A socket that listens: an application's or, as often as the engine asked for it, the engine's. */
+struct fake_listener {
+	struct mptcpd_addr addr; /* family 0: unused */
+	unsigned int users; /* 0: it is not the engine's */
 };
 
 struct fake_kernel {
@@ -84,16 +93,19 @@ struct fake_kernel {
 	struct fake_connection connections[FAKE_CONNECTIONS];
 	struct event_endpoint endpoints[FAKE_ENDPOINTS]; /* id 0: unused */
 	struct event_limits limits;
+	uint8_t endpoint_id; /* the greatest that was given since the last flush */
+	struct fake_listener listeners[FAKE_LISTENERS];
 	enum path_manager path_manager;
 
 	struct event *events; /* queue */
 	size_t n_events, room_events, limit_events; /* limit 0: none */
-	bool lost;
+	bool lost[SNAPSHOT_KINDS];
 	bool snapshot_wanted[SNAPSHOT_KINDS], brief_wanted;
 
 	int fail[FAKE_COMMANDS]; /* answer the next such command with this, once */
 	int fail_always[FAKE_COMMANDS]; /* and each */
 	uint16_t next_port;
+	bool wide; /* sockets that connect from now on are of IPv6, whatever their addresses are */
 	bool ignores_backup; /* SUBFLOW_CREATE makes no backup, as before Linux 6.12 */
 	uint32_t egress; /* where routing prefers to send unbound sockets, if it can; 0: any */
 	bool ignores_link; /* … and binds nothing, as then: routing chooses */
@@ -128,6 +140,10 @@ void fake_route(struct fake_kernel *fake, uint32_t ifindex, bool routed);
 /* Its routes lead to a site alone: the world is not there, but any remote is. */
 void fake_site(struct fake_kernel *fake, uint32_t ifindex);
 
+/* Another program listens on an address with a port; -errno: it cannot. And ends to do so. */
+int fake_listen(struct fake_kernel *fake, const struct mptcpd_addr *addr);
+void fake_listen_no_more(struct fake_kernel *fake, const struct mptcpd_addr *addr);
+
 /* Applications and peers act. Addresses as "10.0.0.1:1000". */
 struct fake_connection *fake_connect(struct fake_kernel *fake, uint32_t token,
 				     enum mptcpd_side side, const char *local, const char *remote);
@@ -137,6 +153,12 @@ void fake_close(struct fake_kernel *fake, uint32_t token, bool in_silence);
 void fake_join(struct fake_kernel *fake, uint32_t token, const char *local, const char *remote);
 void fake_announced(struct fake_kernel *fake, uint32_t token, uint8_t id, const char *remote);
 void fake_removed(struct fake_kernel *fake, uint32_t token, uint8_t id);
+/* The peer wants less to be sent on a subflow, or no more so. */
+void fake_priority(struct fake_kernel *fake, struct fake_connection *connection, size_t i,
+		   bool backup);
+/* A SYN in flight is answered: as below. */
+void fake_answer_subflow(struct fake_kernel *fake, struct fake_connection *connection, size_t i,
+			 int error);
 /*
  * All that peers have yet to do: SYNs in flight are answered (0 accepts, else the errno of the
  * failure), subflows of withdrawn addresses closed.
@@ -158,6 +180,9 @@ size_t fake_count_endpoints(const struct fake_kernel *fake);
 struct event_link *fake_find_link(struct fake_kernel *fake, uint32_t ifindex);
 struct event_local *fake_find_local(struct fake_kernel *fake, uint32_t ifindex,
 				    const struct mptcpd_addr *addr);
+void fake_queue(struct fake_kernel *fake, const struct event *event);
+/* The id of an address of ours, which gets one if it has none; that of the initial one is 0. */
+uint8_t fake_own_id(struct fake_connection *connection, const struct mptcpd_addr *local);
 /* Count, log and answer a command; and the endpoint commands themselves. */
 int fake_answer_command(struct fake_kernel *fake, const struct fake_record *record, int result);
 int fake_list_endpoints(const struct fake_kernel *fake, struct event_endpoint *ret_endpoints,
@@ -167,8 +192,21 @@ int fake_endpoint_delete(void *kernel, const struct event_endpoint *endpoint);
 int fake_endpoint_flags(void *kernel, const struct event_endpoint *endpoint);
 int fake_endpoint_flush(void *kernel);
 int fake_limits_set(void *kernel, const struct event_limits *limits);
+int fake_ask_route(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
+		   const struct mptcpd_addr *remote, uint32_t mark);
+/* What a link leads to, whatever marks say. */
+enum route fake_find_way(struct fake_kernel *fake, const struct event_link *link,
+			 const struct mptcpd_addr *remote);
+int fake_egress(void *kernel, const struct mptcpd_addr *local, const struct mptcpd_addr *remote,
+		uint32_t mark);
+/* Why no socket can listen there, or 0. */
+int fake_check_listen(struct fake_kernel *fake, const struct mptcpd_addr *addr);
+int fake_listen_on(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex);
+int fake_unlisten(void *kernel, const struct mptcpd_addr *addr);
 
-/* Hand all queued events, and the snapshots asked for, to the engine. */
+/* Hand all queued events, and the snapshots asked for, to somebody; to the engine. */
+typedef void fake_hearer(void *data, const struct event *event);
+void fake_tell(struct fake_kernel *fake, fake_hearer *hear, void *data);
 void fake_deliver(struct fake_kernel *fake, struct engine *engine, uint64_t now_ms);
 /* The same and settle, until neither has anything left to do at this time. Returns the deadline. */
 uint64_t fake_run(struct fake_kernel *fake, struct engine *engine, uint64_t now_ms);
