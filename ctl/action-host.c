@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a person does by hand to the kernel's path manager, in the words of `ip mptcp`. */
+/* Actions on the kernel's path manager, in the words of `ip mptcp`. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +84,7 @@ int ctl_endpoint_add(struct ctl *ctl, int n_args, char **args)
 
 /* ---- change and delete ---- */
 
-/* id N | ADDRESS, at the begin of `args`; N from `min_id` up. `ret_n` is how many words that takes. */
+/* Read id N | ADDRESS at the begin of `args`, N from `min_id` up. `ret_n` counts its words. */
 static int parse_which(int n_args, char **args, uint8_t min_id, uint8_t *ret_id,
 		       struct argument_address *ret_address, int *ret_n)
 {
@@ -161,12 +161,12 @@ int ctl_endpoint_delete(struct ctl *ctl, int n_args, char **args)
 
 /* ---- flush ---- */
 
-/* What a flush will do, looked up before it. */
+/* The outcome of a flush, counted before it. */
 struct census {
 	char (*addresses)[ADDR_TEXT_SIZE]; /* of the endpoints; owned */
 	size_t n_endpoints;
 	size_t n_cut_off; /* connections whose subflows all began on one of them */
-	bool known; /* all of that could be looked up */
+	bool known; /* the numbers are right */
 };
 
 static int count_endpoint(void *data, const struct mptcpctl_endpoint *endpoint)
@@ -190,7 +190,7 @@ static bool is_on_endpoint(const struct census *census, const struct mptcpctl_su
 	return false;
 }
 
-/* Those of userspace path managers keep what they have. */
+/* Connections of userspace path managers keep their subflows. */
 static int count_connection(void *data, const struct mptcpctl_connection *connection)
 {
 	struct census *census = data;
@@ -209,7 +209,7 @@ static int count_connection(void *data, const struct mptcpctl_connection *connec
 	return 0;
 }
 
-/* Without mptcpd, less may be known, and all is flushed all the same. Returns an exit code. */
+/* Where no mptcpd runs, a flush does not depend on the numbers. Returns an exit code. */
 static int take_census(struct ctl *ctl, struct census *census)
 {
 	int r = mptcpctl_list_endpoints(ctl->client, count_endpoint, census);

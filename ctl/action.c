@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a person does by hand to a connection. */
+/* Actions on a connection. */
 #include <string.h>
 
 #include "argument.h"
@@ -7,7 +7,7 @@
 
 /* ---- subflows ---- */
 
-/* TOKEN LOCAL REMOTE, which all these commands begin with. */
+/* Read TOKEN LOCAL REMOTE, by which all these commands begin. */
 static int parse_subflow(int n_args, char **args, enum argument_port local_port,
 			 enum argument_port remote_port, uint32_t *ret_token,
 			 struct argument_address *ret_local, struct argument_address *ret_remote)
@@ -26,7 +26,7 @@ static int parse_subflow(int n_args, char **args, enum argument_port local_port,
 	return code;
 }
 
-/* [id N] [dev IF] [backup] */
+/* Read [id N] [dev IF] [backup]. */
 static int parse_options(int n_args, char **args, struct mptcpctl_subflow_request *request)
 {
 	int code = EXIT_DONE;
@@ -109,7 +109,7 @@ int ctl_subflow_change(struct ctl *ctl, int n_args, char **args)
 
 /* ---- announcements ---- */
 
-/* id N [port N] [dev IF] */
+/* Read id N [port N] [dev IF]. */
 static int parse_announcement(int n_args, char **args, struct mptcpctl_addr *addr, uint8_t *ret_id,
 			      const char **ret_interface)
 {

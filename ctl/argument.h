@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reading arguments so that mistakes name the word. All return an exit code. */
+/* Arguments: a mistake is told with its word. All functions return an exit code. */
 #ifndef CTL_ARGUMENT_H
 #define CTL_ARGUMENT_H
 
 #include "addr.h"
 #include "ctl.h"
 
-/* An address as text, as libmptcpctl wants it. */
+/* An address for libmptcpctl, with its text. */
 struct argument_address {
 	struct mptcpctl_addr addr;
 	char text[ADDR_TEXT_SIZE];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The configuration: what counts, is it good, and have it read again. */
+/* Commands on the configuration: show it, check it, have it read again. */
 #include "ctl.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ int ctl_reload(struct ctl *ctl, int n_args, char **args)
 	r = mptcpctl_reload(ctl->client);
 	if (r >= 0 || r == -ENOTCONN || r == -EACCES)
 		return ctl_result(ctl, r);
-	/* Lines that begin with FILE:LINE: are left as they are, for editors. */
+	/* Editors read lines that begin with FILE:LINE:, so nothing goes before them. */
 	print_lines(stderr, mptcpctl_error(ctl->client));
 	return ctl_fail("mptcpd goes on with the configuration it has");
 }
@@ -90,7 +90,7 @@ struct showing {
 	char *group; /* the last one, owned; NULL: none yet */
 };
 
-/* As a file that could be read again, with a comment on each line. */
+/* Print a file that could be read again, with a comment on each line. */
 static void show_text(struct showing *showing, const struct mptcpctl_config *config)
 {
 	if (!showing->group || strcmp(showing->group, config->group) != 0) {

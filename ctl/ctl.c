@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What every command needs: words on stderr with their exit codes, a connection, a token. */
+/* The ground of every command: words on stderr with their exit codes, a connection, a token. */
 #include "ctl.h"
 
 #include <errno.h>

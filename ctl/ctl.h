@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mptcpctl: what its files share. One run is one command, so there is one struct ctl. */
+/* The files of mptcpctl share this. One run is one command, so there is one struct ctl. */
 #ifndef CTL_CTL_H
 #define CTL_CTL_H
 
@@ -28,7 +28,7 @@ struct ctl {
 	unsigned long wanted_id; /* of the endpoint to list, 0: all */
 	size_t n_found; /* endpoints listed so far */
 	const char *array; /* name of the JSON array being written */
-	size_t n_items; /* … and what it has so far */
+	size_t n_items; /* of that array, so far */
 	struct columns columns;
 };
 
@@ -37,21 +37,21 @@ struct verb {
 	const char *name; /* one word, or two: "subflow add" */
 	const char *arguments;
 	const char *help; /* one line */
-	const char *more; /* what --help says beyond that, whole lines, or NULL */
+	const char *more; /* further lines of --help, or NULL */
 	int (*run)(struct ctl *ctl, int n_args, char **args);
 };
 
 extern const struct verb verbs[];
 extern const size_t n_verbs;
 
-/* The row for these words; NULL: none. `ret_words` is how many of them name it. */
+/* Find the verb that these words begin with; NULL: none. `ret_words` counts those that name it. */
 const struct verb *verb_find(int n_args, char **args, int *ret_words);
 /* The name most like `word`. */
 const char *verb_nearest(const char *word);
 
-/* To mptcpd, once the arguments are known to be right. Returns an exit code. */
+/* Connect to mptcpd, once the arguments are known to be right. Returns an exit code. */
 int ctl_connect(struct ctl *ctl);
-/* By --socket or $MPTCPCTL_SOCKET: then nothing else will do. */
+/* Was a socket named by --socket or $MPTCPCTL_SOCKET? Then no other will do. */
 bool ctl_is_socket_named(const struct ctl *ctl);
 /* Say what is wrong with the arguments, on stderr. Returns EXIT_USAGE. */
 int ctl_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -59,7 +59,7 @@ int ctl_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int ctl_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The exit code for the result of a libmptcpctl function; explains it on stderr. */
 int ctl_result(struct ctl *ctl, int r);
-/* "f1aceb40" or "0xf1aceb40". 0, or -EINVAL. */
+/* Read "f1aceb40" or "0xf1aceb40". 0, or -EINVAL. */
 int ctl_parse_token(const char *text, uint32_t *ret_token);
 
 /* Listings, list.c. */

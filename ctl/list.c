@@ -155,7 +155,7 @@ static int on_endpoint(void *data, const struct mptcpctl_endpoint *endpoint)
 	return 0;
 }
 
-/* [id N]: the one to list, 0 for all. Returns an exit code. */
+/* Read [id N]: the endpoint to list, 0 for all. Returns an exit code. */
 static int parse_wanted_id(int n_args, char **args, unsigned long *ret_id)
 {
 	char *end;

@@ -34,7 +34,7 @@ const char *lone_find_program(char beside[static PATH_MAX])
 	return access(beside, X_OK) == 0 ? beside : MPTCPD_PROGRAM;
 }
 
-/* A daemon whose stdin is `fd`. 0 or a positive errno. */
+/* Start a private daemon whose stdin is `fd`. 0 or a positive errno. */
 static int spawn(struct ctl *ctl, const char *program, int fd, bool monitors)
 {
 	const char *const words[] = {program, "--private", monitors ? "monitor" : "ask", NULL};
@@ -62,7 +62,7 @@ static int await_end(struct ctl *ctl)
 	struct pollfd end = {.fd = pidfd_open(ctl->lone, 0), .events = POLLIN};
 	int status = 0;
 
-	/* One that hangs has nothing to put back. */
+	/* A daemon that hangs has nothing to put back. */
 	if (end.fd < 0 || poll(&end, 1, END_MS) != 1)
 		kill(ctl->lone, SIGKILL);
 	if (end.fd >= 0)
@@ -73,7 +73,7 @@ static int await_end(struct ctl *ctl)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* It has hung up before it began, and said why, unless it was killed. */
+/* The private daemon has hung up before it began, and has said why, unless it was killed. */
 static int refused(struct ctl *ctl)
 {
 	int status = await_end(ctl);

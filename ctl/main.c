@@ -111,7 +111,7 @@ static int run(struct options *options, const struct verb *verb, int n_words)
 	return code;
 }
 
-/* The reader may have gone, which is its right, or the disk may be full. */
+/* Writing may have failed: the reader has gone, which is its right, or the disk is full. */
 static int close_stdout(int code)
 {
 	bool failed = ferror(stdout);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The one command that stays. */
+/* The command `monitor`, which stays until its reader or mptcpd goes. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* What the format makes, clean; newlines of the format are no exception. The caller frees it. */
+/* Text as the format makes it, clean: newlines of the format, too. The caller frees it. */
 char *print_format(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
 /* To standard output: a part of a line; the rest of one, with its end; the end alone. */

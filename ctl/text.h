@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The same structures as text for people. Not for programs: it may change, JSON does not. */
+/* The structures of libmptcpctl as text for people. Programs read JSON: this may change. */
 #ifndef CTL_TEXT_H
 #define CTL_TEXT_H
 

@@ -83,7 +83,7 @@ static bool is_same_first(const struct verb *a, const struct verb *b)
 	       strncmp(a->name, b->name, strcspn(a->name, " ")) == 0;
 }
 
-/* The verb of one word that `word` names, or alone begins with it. */
+/* The verb of one word that is `word`, or the only one that begins with it. */
 static const struct verb *find_first(const char *word)
 {
 	const struct verb *found = NULL;
@@ -100,7 +100,7 @@ static const struct verb *find_first(const char *word)
 	return n == 1 ? found : NULL;
 }
 
-/* The same for the word after it. What may be a token is never taken for an abbreviation. */
+/* The same for the second word. A word that may be a token is never an abbreviation. */
 static const struct verb *find_second(const struct verb *first, const char *word)
 {
 	const struct verb *found = NULL;

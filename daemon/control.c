@@ -17,7 +17,7 @@ static int take_config(struct daemon *daemon, char **ret_text)
 	struct config *config, *old = daemon->config;
 	int r;
 
-	setup.retry = true; /* what was set aside gets another chance */
+	setup.retry = true; /* plugins that were set aside get another chance */
 	r = config_load(&setup, &config, ret_text);
 	if (r < 0)
 		return r;
@@ -38,7 +38,7 @@ static int take_config(struct daemon *daemon, char **ret_text)
 	return 0;
 }
 
-/* Somebody who wants the configuration checked, or read again. */
+/* A client, or a signal, that wants the configuration checked or read again. */
 struct request {
 	struct daemon *daemon;
 	bus_done_func on_done; /* NULL: a signal asked */
@@ -133,7 +133,7 @@ static uint64_t malformed(void *data)
 	return kernel_counters(daemon->kernel)->malformed;
 }
 
-/* The settings of the policy's plugins; its matches and their names are told elsewhere. */
+/* Tell the settings of the policy's plugins; its matches and plugins are told elsewhere. */
 static void tell_settings(void *data, const struct policy *policy, bus_setting_func each,
 			  void *each_data)
 {

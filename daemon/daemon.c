@@ -19,7 +19,7 @@
 #include "log.h"
 #include "notice.h"
 
-/* What it opens itself: sockets, files, plugins, a file or two for a moment. */
+/* Descriptors that mptcpd opens itself: sockets, files, plugins, a file or two for a moment. */
 #define OWN_DESCRIPTORS 64
 
 /* ---- after each settle ---- */
@@ -40,12 +40,12 @@ static void look_at_rp_filter(struct daemon *daemon)
 	if (!daemon->host_changed)
 		return;
 	daemon->host_changed = false;
-	/* The kernel does not tell of it as it does of links. */
+	/* The kernel tells of links by events, of rp_filter it does not. */
 	if (rpfilter_update(daemon->rpfilter, engine_model(daemon->engine)))
 		kernel_ops.snapshot(daemon->kernel, SNAPSHOT_HOST);
 }
 
-static void on_settled(struct daemon *daemon, bool all)
+static void after_settle(struct daemon *daemon, bool all)
 {
 	look_at_rp_filter(daemon);
 	if (daemon->swept)
@@ -65,7 +65,7 @@ static void on_notice(void *data, const struct notice *notice)
 	notice_log(notice, loop_now_ms());
 }
 
-/* Those that come before the loop runs wait for it: what was set must be put back. */
+/* Signals that come before the loop runs wait for it: what was set must be put back. */
 static void hold_signals(sigset_t *set)
 {
 	sigemptyset(set);
@@ -128,7 +128,7 @@ static int claim(struct daemon *daemon)
 	return EXIT_SUCCESS;
 }
 
-/* Before anything is touched: without them what was set could not even be put back. */
+/* Descriptors are counted before anything is touched: without them nothing could be put back. */
 static int check_descriptors(struct daemon *daemon)
 {
 	const int needed = OWN_DESCRIPTORS + BUS_DESCRIPTORS;
@@ -157,7 +157,7 @@ static int start(struct daemon *daemon)
 	int r;
 	char why[256];
 
-	daemon->on_settled = on_settled;
+	daemon->after_settle = after_settle;
 	if (kernel_new(daemon_on_event, daemon, &daemon->kernel, why) < 0)
 		return fail("mptcpd cannot work here", why);
 	r = daemon_apply_path_manager(daemon, &daemon->config->rules);
@@ -169,7 +169,7 @@ static int start(struct daemon *daemon)
 		r = watch_signals(daemon);
 	if (r < 0)
 		return fail("epoll", strerror(-r));
-	daemon_load_state(daemon, daemon_on_event);
+	daemon_load_state(daemon);
 	r = daemon_open_door(daemon);
 	if (r < 0)
 		return fail("control socket", strerror(-r));

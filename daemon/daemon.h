@@ -35,14 +35,14 @@ struct daemon {
 	struct checker *checker;
 	struct bus *bus;
 	struct rpfilter *rpfilter;
-	struct private *private; /* NULL: it is nobody's private daemon */
+	struct private_daemon *private; /* NULL: it is nobody's private daemon */
 	struct loop loop;
 	struct loop_source netlink[KERNEL_FDS]; /* the first one tells of connections */
 	struct loop_source signals; /* a signalfd, owned */
 	struct loop_timer timer, watchdog;
 	struct loop_task again; /* work is left, after all else had its turn */
 	/* Called after each settle, with `all` if nothing is left to be done now. */
-	void (*on_settled)(struct daemon *daemon, bool all);
+	void (*after_settle)(struct daemon *daemon, bool all);
 	uint64_t now_ms; /* as of what is being read now */
 	enum path_manager path_manager_before; /* UNKNOWN: not changed */
 	enum path_manager path_manager_set; /* by us; UNKNOWN: never */
@@ -119,8 +119,7 @@ void daemon_tell_warnings(void *data, bus_warning_func each, void *each_data);
 /* Open the state; without it the work goes on, only a restart is not seamless. */
 void daemon_open_state(struct daemon *daemon);
 /* Feed the engine what an earlier life saved. */
-void daemon_load_state(struct daemon *daemon,
-		       void (*on_event)(void *data, const struct event *event));
+void daemon_load_state(struct daemon *daemon);
 /* For struct engine_observer. */
 void daemon_on_host(void *data, const struct engine_host *host);
 void daemon_on_settled(void *data, struct connection *connection);

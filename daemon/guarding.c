@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Plugins that crash: what the last life left, what is set aside in this one, and who is told. */
+/* Plugins that crash: notes of the last life are judged, plugins are set aside, people are told. */
 #include "daemon.h"
 
 #include <signal.h>
@@ -24,7 +24,7 @@ void daemon_close_guard(struct daemon *daemon)
 	daemon->guard = &daemon->own_guard;
 }
 
-/* Which of the configuration's plugins it is about, and for whom it is set aside. */
+/* Say which plugin of the configuration is set aside, and for which connections. */
 static void describe(const struct guard_aside *aside, const struct calls_plugin *plugin,
 		     char *ret_text, size_t size)
 {
@@ -63,7 +63,7 @@ static void log_verdict(const struct daemon *daemon)
 		text);
 }
 
-/* All that is set aside, once a life: it is why some connections have no paths. */
+/* Log every plugin that is set aside, once a life: it is why some connections have no paths. */
 static void log_asides(const struct daemon *daemon)
 {
 	for (size_t i = 0; i < daemon->guard->n_asides; i++) {
@@ -78,7 +78,7 @@ static void log_asides(const struct daemon *daemon)
 	}
 }
 
-/* What is not configured any more, or is another program now, may be tried again. */
+/* A plugin that is not configured any more, or has another file now, may be tried again. */
 static void forget_changed(struct daemon *daemon)
 {
 	const struct calls *calls = &daemon->config->calls;
@@ -90,7 +90,7 @@ static void forget_changed(struct daemon *daemon)
 	l_free(ids);
 }
 
-/* Returns an exit status; EXIT_SUCCESS: nothing speaks against it, or nobody could look. */
+/* Try the configuration. Returns an exit status; EXIT_SUCCESS also if it could not be tried. */
 static int try_config(struct daemon *daemon)
 {
 	for (int i = 0; i < GUARD_ASIDES; i++) {

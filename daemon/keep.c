@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What of the host is put back at the end, and what the state keeps for a later life. */
+/* Settings of the host that are put back at the end, and the state that a later life reads. */
 #include "daemon.h"
 
 #include <string.h>
@@ -45,8 +45,7 @@ void daemon_open_state(struct daemon *daemon)
 		daemon->path_manager_before = state_path_manager(daemon->state);
 }
 
-void daemon_load_state(struct daemon *daemon,
-		       void (*on_event)(void *data, const struct event *event))
+void daemon_load_state(struct daemon *daemon)
 {
 	struct engine_host host;
 
@@ -55,7 +54,7 @@ void daemon_load_state(struct daemon *daemon,
 		return;
 	host = state_host(daemon->state);
 	engine_set_host(daemon->engine, &host);
-	state_load(daemon->state, on_event, daemon);
+	state_load(daemon->state, daemon_on_event, daemon);
 }
 
 static void remember_path_manager(struct daemon *daemon, enum path_manager before)
@@ -91,7 +90,7 @@ void daemon_restore_path_manager(struct daemon *daemon)
 
 	if (daemon->path_manager_before == PATH_MANAGER_UNKNOWN)
 		return;
-	/* Only what we set: somebody may have chosen otherwise since. */
+	/* The sysctl is put back only if it is as we set it: somebody may have chosen otherwise since. */
 	if (daemon->path_manager_set == PATH_MANAGER_UNKNOWN ||
 	    sysctl_path_manager() == daemon->path_manager_set)
 		r = sysctl_set_path_manager(daemon->path_manager_before);

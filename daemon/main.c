@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The program mptcpd: its arguments, where its messages go, and off it goes. */
+/* The program mptcpd: its arguments, and where its messages go. */
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>

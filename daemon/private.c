@@ -22,8 +22,7 @@
 /* mptcpctl's exit status where rights are missing. */
 #define EXIT_NOT_PERMITTED 4
 
-struct private
-{
+struct private_daemon {
 	struct daemon *daemon;
 	struct bus_private door;
 	struct loop_timer late, look;
@@ -31,7 +30,7 @@ struct private
 	int status;
 };
 
-/* mptcpctl leaves the words to us. */
+/* The words are those of mptcpctl, which adds none of its own. */
 static int fail(const char *what, const char *why, int status)
 {
 	fprintf(stderr, "mptcpctl: %s%s\n", what, why);
@@ -47,41 +46,41 @@ static void log_nothing(int priority, const char *file, const char *line, const 
 
 static void on_left(void *data)
 {
-	struct private *private = data;
+	struct private_daemon *private = data;
 
 	loop_quit(&private->daemon->loop);
 }
 
 static const char *untold(void *data)
 {
-	struct private *private = data;
+	struct private_daemon *private = data;
 
 	return *private->untold ? private->untold : NULL;
 }
 
 static void refresh(void *data)
 {
-	struct private *private = data;
+	struct private_daemon *private = data;
 
 	daemon_refresh(private->daemon);
 }
 
 static void settle_soon(void *data)
 {
-	struct private *private = data;
+	struct private_daemon *private = data;
 
 	daemon_settle_soon(private->daemon);
 }
 
 static const char *error_text(void *data)
 {
-	struct private *private = data;
+	struct private_daemon *private = data;
 
 	return daemon_error_text(private->daemon);
 }
 
 /* Let the client in, once there is something to answer with; until then its call waits. */
-static void open_door(struct private *private)
+static void open_door(struct private_daemon *private)
 {
 	struct daemon *daemon = private->daemon;
 	struct bus_setup setup = {
@@ -104,15 +103,15 @@ static void open_door(struct private *private)
 
 /* ---- what the kernel tells ---- */
 
-static void on_settled(struct daemon *daemon, bool all)
+static void after_settle(struct daemon *daemon, bool all)
 {
-	struct private *private = daemon->private;
+	struct private_daemon *private = daemon->private;
 
 	if (!daemon->bus && daemon->host_seen && (daemon->connections_seen || *private->untold))
 		open_door(private);
 }
 
-/* A snapshot that cannot be asked for is that of connections, where a module is missing. */
+/* Only the snapshot of connections can fail to be asked for: where a module is missing. */
 static void on_notice(void *data, const struct notice *notice)
 {
 	struct daemon *daemon = data;
@@ -125,7 +124,7 @@ static void on_notice(void *data, const struct notice *notice)
 
 static void on_late(void *data)
 {
-	struct private *private = data;
+	struct private_daemon *private = data;
 
 	snprintf(private->untold, sizeof(private->untold),
 		 "the kernel did not tell all of its connections, interfaces and addresses");
@@ -139,7 +138,7 @@ static void on_late(void *data)
 
 static void on_look(void *data)
 {
-	struct private *private = data;
+	struct private_daemon *private = data;
 	struct daemon *daemon = private->daemon;
 
 	daemon_refresh(daemon);
@@ -148,7 +147,7 @@ static void on_look(void *data)
 
 /* ---- its life ---- */
 
-/* The socket leaves stdin: nothing else that was inherited is ours to keep open. */
+/* Only the socket stays open, and stderr: other descriptors that were inherited are not ours. */
 static int take_client(int *ret_fd)
 {
 	int type, fd;
@@ -164,7 +163,7 @@ static int take_client(int *ret_fd)
 	return 0;
 }
 
-static int start(struct private *private, bool monitors)
+static int start(struct private_daemon *private, bool monitors)
 {
 	struct daemon *daemon = private->daemon;
 	struct engine_setup setup = {.passive = true, .observer = {.on_notice = on_notice}};
@@ -190,19 +189,21 @@ static int start(struct private *private, bool monitors)
 
 int private_run(struct daemon *daemon, bool monitors)
 {
-	struct private private = {.daemon = daemon, .door.left = on_left, .door.untold = untold};
+	struct private_daemon private = {.daemon = daemon,
+					 .door.left = on_left,
+					 .door.untold = untold};
 	int r = take_client(&private.door.fd);
 
 	if (r < 0)
 		return fail("--private is for mptcpctl alone: stdin: ", strerror(-r), EXIT_USAGE);
-	/* Whoever started mptcpctl is not told of a daemon that is ready. */
+	/* The service manager of whoever started mptcpctl is not told of a daemon. */
 	unsetenv("NOTIFY_SOCKET");
 	l_log_set_handler(log_nothing);
 	r = loop_init(&daemon->loop);
 	if (r < 0)
 		return fail("epoll: ", strerror(-r), EXIT_FAILURE);
 	daemon->private = &private;
-	daemon->on_settled = on_settled;
+	daemon->after_settle = after_settle;
 	daemon->config = l_new(struct config, 1);
 	daemon->guard = &daemon->own_guard;
 	private.status = start(&private, monitors);

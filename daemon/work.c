@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The work itself: what the kernel tells goes into the engine, and the engine settles. */
+/* The work: facts of the kernel go into the engine, and the engine settles. */
 #include "daemon.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 #include "notice.h"
 
-/* What one settle may take, so that the control socket and new events need not wait long. */
+/* The time of one settle: the control socket and new events need not wait longer. */
 #define BUDGET_MS 5
 
 /* ---- settling ---- */
@@ -35,7 +35,7 @@ void daemon_settle(struct daemon *daemon)
 	next = engine_settle(daemon->engine, now);
 	if (daemon->bus)
 		bus_flush(daemon->bus);
-	daemon->on_settled(daemon, next > now);
+	daemon->after_settle(daemon, next > now);
 	if (next <= now)
 		daemon_settle_soon(daemon);
 	else
