@@ -142,7 +142,7 @@ int engine_subflow_delete(struct engine *engine, uint32_t token, const struct mp
 	    (subflow->want.banned && !subflow_is_seen(subflow)))
 		return -ENOENT;
 	if (subflow_is_seen(subflow)) {
-		r = engine_take_back(engine, connection, subflow);
+		r = engine_take_back(engine, connection, subflow, true);
 		if (r == 0)
 			r = command_destroy(engine, connection, subflow, now_ms);
 		if (r < 0)
@@ -174,6 +174,15 @@ int engine_subflow_change(struct engine *engine, uint32_t token, const struct mp
 		engine_settled(engine, connection);
 	}
 	return r;
+}
+
+/* Who announces an address anew invites the peer to where its subflows were deleted. */
+static void lift_bans(struct connection *connection, const struct mptcpd_addr *addr)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (!subflow_is_seen(&connection->subflows[i]) &&
+		    addr_equal_host(&connection->subflows[i].local, addr))
+			connection->subflows[i].want.banned = false;
 }
 
 int engine_announce(struct engine *engine, uint32_t token, const struct mptcpd_addr *addr,
@@ -219,6 +228,7 @@ int engine_announce(struct engine *engine, uint32_t token, const struct mptcpd_a
 	announced->sent = announced->wanted = true;
 	announced->banned = announced->forgotten = false;
 	announced->is_local = model_find_local(&engine->model, addr, 0);
+	lift_bans(connection, addr);
 	engine_mark_dirty(engine, connection);
 	engine_settled(engine, connection);
 	return 0;

@@ -247,7 +247,7 @@ static bool is_used_beside(const struct connection *connection, const struct ann
 }
 
 int engine_take_back(struct engine *engine, struct connection *connection,
-		     const struct subflow *closing)
+		     const struct subflow *closing, bool by_hand)
 {
 	for (size_t i = connection->n_announced; i-- > 0;) {
 		struct announced *announced = &connection->announced[i];
@@ -256,7 +256,9 @@ int engine_take_back(struct engine *engine, struct connection *connection,
 		if (!announced->sent || !is_at(closing, announced) ||
 		    is_used_beside(connection, announced, closing))
 			continue;
-		r = command_withdraw(engine, connection, announced->id);
+		r = by_hand && announced->wanted_by == WANTED_BY_ADMIN
+			    ? 0
+			    : command_withdraw(engine, connection, announced->id);
 		if (r < 0)
 			return r;
 		engine_ban_announced(engine, connection, announced);

@@ -102,6 +102,26 @@ void engine_mark_drops(struct engine *engine, struct connection *connection)
 	}
 }
 
+/*
+ * Did the peer come again where an administrator closed what it had, and invited nobody since? What
+ * an earlier life closed has no time.
+ */
+static bool comes_again(const struct connection *connection, const struct subflow *subflow)
+{
+	if (subflow->is.origin != MPTCPD_ORIGIN_PEER || subflow->want.banned)
+		return false;
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *deleted = &connection->subflows[i];
+
+		if (deleted->want.banned && !subflow_is_seen(deleted) && deleted->is.since_ms &&
+		    subflow->is.since_ms >= deleted->is.since_ms &&
+		    addr_equal(&deleted->local, &subflow->local) &&
+		    addr_equal_host(&deleted->remote, &subflow->remote))
+			return true;
+	}
+	return false;
+}
+
 struct verdict engine_judge(struct engine *engine, struct connection *connection)
 {
 	struct verdict verdict = {0};
@@ -114,7 +134,8 @@ struct verdict engine_judge(struct engine *engine, struct connection *connection
 						       &subflow->remote, subflow->ifindex);
 		judge_link(engine, subflow);
 		judge_route(engine, connection, subflow);
-		carries = engine_carries(subflow);
+		subflow->want.unwelcome = comes_again(connection, subflow);
+		carries = engine_carries(subflow) && !subflow->want.unwelcome;
 		verdict.carried |= carries;
 		verdict.carried_on |= carries && (subflow->want.by != WANTED_BY_NONE ||
 						  !engine_is_policys(subflow));
@@ -178,7 +199,7 @@ static bool should_close(struct engine *engine, const struct connection *connect
 		return false;
 	if (subflow->want.forbidden)
 		return true;
-	if (subflow->want.dropped)
+	if (subflow->want.dropped || subflow->want.unwelcome)
 		return verdict->carried || subflow->is.state == SUBFLOW_PENDING;
 	if (is_lost(engine, subflow))
 		return verdict->carried_on || subflow->is.state == SUBFLOW_PENDING;
@@ -235,7 +256,7 @@ bool engine_close_unwanted(struct engine *engine, struct connection *connection,
 			r = withdraw_lost(engine, connection, subflow);
 		else if ((subflow->want.forbidden || subflow->want.dropped) &&
 			 subflow->is.origin == MPTCPD_ORIGIN_PEER)
-			r = engine_take_back(engine, connection, subflow);
+			r = engine_take_back(engine, connection, subflow, false);
 		if (r == 0)
 			r = command_destroy(engine, connection, subflow, now_ms);
 		if (!command_survives(engine, connection, r))

@@ -321,10 +321,11 @@ void engine_unlisten(struct engine *engine, struct announced *announced);
 /*
  * Before a DESTROY on purpose: what was announced and led the peer there is taken back,
  * unless other subflows came of it; told again, as after any DESTROY, it would have the peer come
- * again at once. 0 or -errno.
+ * again at once. What a person announced and closes by hand is not announced any more, and nobody
+ * is told, as with the kernel's own tool. 0 or -errno.
  */
 int engine_take_back(struct engine *engine, struct connection *connection,
-		     const struct subflow *closing);
+		     const struct subflow *closing, bool by_hand);
 /*
  * It was taken back on purpose. What a plan wants announced stays known, so that no plan announces
  * it again; an administrator may.

@@ -110,6 +110,7 @@ struct subflow_wish {
 	bool dropped : 1; /* a plugin dropped it: goes once another one carries the connection */
 	bool forbidden : 1; /* a plan forbids it */
 	bool banned : 1; /* an administrator deleted it: never make it again */
+	bool unwelcome : 1; /* the peer made it where an administrator deleted one: as dropped */
 	bool pinned : 1; /* an administrator set its backup flag: no plan changes it */
 	bool fixed_id : 1; /* an administrator chose its local id */
 };

@@ -310,15 +310,18 @@ static void takes_back_what_led_to_the_deleted(struct scene *scene, gconstpointe
 	struct mptcpd_addr addr = fake_addr(ADDRESS);
 	struct fake_connection *fake = serving(scene);
 
-	/* the policy's, and then an administrator's own */
+	/* the policy's, and then an administrator's own, which is closed as the kernel's tool does it */
 	for (int i = 0; i < 2; i++) {
+		size_t n = i ? 1 : 2;
+
 		delete_subflow(scene, &fake->subflows[1]);
-		g_assert_cmpint(scene->fake->log[0].command, ==, FAKE_WITHDRAW);
-		g_assert_cmpint(scene->fake->log[1].command, ==, FAKE_DESTROY);
-		g_assert_cmpuint(scene->fake->n_commands, ==, 2);
+		if (i == 0)
+			g_assert_cmpint(scene->fake->log[0].command, ==, FAKE_WITHDRAW);
+		g_assert_cmpint(scene->fake->log[n - 1].command, ==, FAKE_DESTROY);
+		g_assert_cmpuint(scene->fake->n_commands, ==, n);
 		set_link(scene, 2, false);
 		set_link(scene, 2, true);
-		g_assert_cmpuint(scene->fake->n_commands, ==, 2);
+		g_assert_cmpuint(scene->fake->n_commands, ==, n);
 		fake_forget_log(scene->fake);
 		g_assert_cmpint(engine_announce(scene->engine, SCENE_TOKEN, &addr,
 						i ? 9 : scene_connection(scene)->announced[0].id, 2,
@@ -330,6 +333,37 @@ static void takes_back_what_led_to_the_deleted(struct scene *scene, gconstpointe
 		g_assert_cmpuint(scene->fake->n_commands, ==, 1);
 		fake_forget_log(scene->fake);
 	}
+}
+
+/* A peer that comes again uninvited is closed again, but never the last one for that. */
+static void closes_again_what_a_person_deleted(struct scene *scene, gconstpointer data)
+{
+	struct mptcpd_addr addr = fake_addr(ADDRESS);
+	struct fake_connection *fake = serving(scene);
+
+	g_assert_cmpint(engine_announce(scene->engine, SCENE_TOKEN, &addr,
+					scene_connection(scene)->announced[0].id, 2, scene->now_ms),
+			==, 0);
+	fake_policy.announced.family = 0;
+	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1001");
+	scene_later(scene, 10000);
+	delete_subflow(scene, &fake->subflows[1]);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 2); /* the other one was there before */
+	delete_subflow(scene, &fake->subflows[2]);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
+	fake_forget_log(scene->fake);
+	for (size_t i = 0; i < 2; i++) {
+		fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000",
+			  i ? "10.9.0.1:1003" : "10.9.0.1:1002");
+		scene_run(scene);
+		g_assert_cmpuint(scene->fake->n_commands, ==, 1 + i);
+		g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
+	}
+	fake_reset(scene->fake, fake, 0, ECONNRESET);
+	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1004");
+	scene_later(scene, 10000);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 2);
 }
 
 static void keeps_what_leads_to_others(struct scene *scene, gconstpointer data)
@@ -396,6 +430,7 @@ int main(int argc, char **argv)
 	ADD("withdraw/reaches-what-the-kernel-forgot", withdraws_what_the_kernel_forgot);
 	ADD("announce/what-a-person-takes-back-stays-so", what_a_person_takes_back_stays_so);
 	ADD("banned/where-a-person-deleted-what-came-of-it", takes_back_what_led_to_the_deleted);
+	ADD("banned/again-when-the-peer-comes-uninvited", closes_again_what_a_person_deleted);
 	ADD("banned/not-where-others-came-of-it", keeps_what_leads_to_others);
 	ADD("banned/where-what-comes-of-it-is-forbidden", does_not_invite_what_is_forbidden);
 	return g_test_run();
