@@ -120,8 +120,6 @@ struct kernel_ops {
 	 * Its BEGIN says so. One that was asked for in full stays full.
 	 */
 	int (*snapshot_brief)(void *kernel);
-	/* Has this settle used up its share of time? */
-	bool (*out_of_time)(void *kernel);
 	/* The kernel's own words on the last failed command (NETLINK_EXT_ACK), or "". */
 	const char *(*error_text)(void *kernel);
 };

@@ -26,7 +26,8 @@
 
 static void tell_ready(struct daemon *daemon)
 {
-	if (daemon->ready || !daemon->host_seen || !daemon->connections_seen)
+	if (daemon->ready || !engine_knows(daemon->engine, SNAPSHOT_HOST) ||
+	    !engine_knows(daemon->engine, SNAPSHOT_CONNECTIONS))
 		return;
 	daemon->ready = true;
 	if (daemon->journal)

@@ -50,7 +50,7 @@ struct daemon {
 	bool host_changed; /* since the last look at rp_filter */
 	bool swept; /* a snapshot of connections ended since the last look at MPTCP */
 	bool journal; /* stderr is the journal's */
-	bool verbose, claimed, ready, host_seen, connections_seen, all_settled;
+	bool verbose, claimed, ready, all_settled;
 	int claim, status;
 };
 

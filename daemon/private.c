@@ -107,7 +107,8 @@ static void after_settle(struct daemon *daemon, bool all)
 {
 	struct private_daemon *private = daemon->private;
 
-	if (!daemon->bus && daemon->host_seen && (daemon->connections_seen || *private->untold))
+	if (!daemon->bus && engine_knows(daemon->engine, SNAPSHOT_HOST) &&
+	    (engine_knows(daemon->engine, SNAPSHOT_CONNECTIONS) || *private->untold))
 		open_door(private);
 }
 
@@ -128,7 +129,7 @@ static void on_late(void *data)
 
 	snprintf(private->untold, sizeof(private->untold),
 		 "the kernel did not tell all of its connections, interfaces and addresses");
-	if (private->daemon->host_seen) {
+	if (engine_knows(private->daemon->engine, SNAPSHOT_HOST)) {
 		open_door(private);
 		return;
 	}

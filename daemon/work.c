@@ -7,10 +7,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "clock.h"
 #include "notice.h"
-
-/* The time of one settle: the control socket and new events need not wait longer. */
-#define BUDGET_MS 5
 
 /* ---- settling ---- */
 
@@ -31,7 +29,6 @@ void daemon_settle(struct daemon *daemon)
 	uint64_t now = loop_now_ms();
 	uint64_t next;
 
-	kernel_start_budget(daemon->kernel, BUDGET_MS);
 	next = engine_settle(daemon->engine, now);
 	if (daemon->bus)
 		bus_flush(daemon->bus);
@@ -72,9 +69,6 @@ static void on_change(void *data, const struct change *change)
 {
 	struct daemon *daemon = data;
 
-	daemon->host_seen |= change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_HOST;
-	daemon->connections_seen |=
-		change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_CONNECTIONS;
 	daemon->swept |=
 		change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_CONNECTIONS;
 	daemon->host_changed |= change->host;
@@ -115,6 +109,11 @@ static int watch_kernel(struct daemon *daemon)
 	return r;
 }
 
+static uint64_t read_clock(void *data)
+{
+	return clock_work_ns();
+}
+
 int daemon_begin_work(struct daemon *daemon, struct engine_setup *setup)
 {
 	daemon->timer = (struct loop_timer){.on_due = on_due, .data = daemon};
@@ -124,6 +123,7 @@ int daemon_begin_work(struct daemon *daemon, struct engine_setup *setup)
 	setup->ops = &kernel_ops;
 	setup->kernel = daemon->kernel;
 	setup->guard = daemon->guard;
+	setup->clock = read_clock;
 	setup->observer.on_change = on_change;
 	setup->observer.data = daemon;
 	daemon->engine = engine_new(setup);

@@ -252,13 +252,6 @@ static int take_brief_snapshot(void *data)
 	return ask_for_snapshot(data, SNAPSHOT_CONNECTIONS, true);
 }
 
-static bool out_of_time(void *data)
-{
-	const struct kernel *kernel = data;
-
-	return clock_work_ns() >= kernel->deadline_ns;
-}
-
 static const char *error_text(void *data)
 {
 	const struct kernel *kernel = data;
@@ -289,14 +282,8 @@ const struct kernel_ops kernel_ops = {
 	.unlisten = unlisten,
 	.snapshot = take_snapshot,
 	.snapshot_brief = take_brief_snapshot,
-	.out_of_time = out_of_time,
 	.error_text = error_text,
 };
-
-void kernel_start_budget(struct kernel *kernel, uint32_t ms)
-{
-	kernel->deadline_ns = clock_work_ns() + (uint64_t)ms * 1000000;
-}
 
 /* ---- questions ---- */
 

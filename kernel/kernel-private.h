@@ -23,7 +23,6 @@ struct kernel {
 	struct ways ways[2]; /* of IPv4 and IPv6 */
 	int wake; /* an eventfd: readable when a snapshot is to start or to end */
 	bool has_diag; /* connections can be dumped: asked once */
-	uint64_t deadline_ns;
 	char text[CODEC_TEXT_SIZE]; /* of the last command */
 	_Alignas(struct nlmsghdr) char buffer[SOCKET_BUFFER_SIZE];
 };

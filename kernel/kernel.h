@@ -47,8 +47,6 @@ int kernel_dispatch(struct kernel *kernel, int fd);
 
 /* For struct engine_setup, with the struct kernel as its `kernel`. */
 extern const struct kernel_ops kernel_ops;
-/* Start the share of time that ops->out_of_time() measures. */
-void kernel_start_budget(struct kernel *kernel, uint32_t ms);
 
 /*
  * Take a snapshot of kind SNAPSHOT_ENDPOINTS here and now: calls on_event from its BEGIN to its END

@@ -359,7 +359,7 @@ void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms)
 	struct endpoints *endpoints = &engine->endpoints;
 
 	endpoints->dirty = false;
-	if (!endpoints->known)
+	if (!engine->resync[SNAPSHOT_ENDPOINTS].known)
 		return;
 	if (guard_is_aside(engine->guard, engine->rules->endpoints.id, 0)) {
 		endpoints->due_ms = UINT64_MAX; /* what it made last stays */
@@ -411,7 +411,8 @@ void engine_leave(struct engine *engine, uint64_t now_ms)
 	struct endpoints *endpoints = &engine->endpoints;
 
 	/* Before the first snapshot nobody knows what is there: all stay, recorded. */
-	for (size_t i = 0; endpoints->known && i < endpoints->n_owned; i++) {
+	for (size_t i = 0; engine->resync[SNAPSHOT_ENDPOINTS].known && i < endpoints->n_owned;
+	     i++) {
 		struct owned *owned = &endpoints->owned[i];
 
 		owned_compare(engine, owned);

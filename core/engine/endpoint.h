@@ -59,7 +59,6 @@ struct endpoints {
 	struct owned owned[ENDPOINTS_OWNED_MAX];
 	size_t n_owned;
 	size_t n_leaving;
-	bool known; /* the first snapshot of endpoints is complete */
 	bool dirty;
 	bool is_tight; /* it is full, and one of ours waits for a place */
 	uint32_t max; /* size of the kernel's table, once it was found full; 0: unknown */

@@ -28,6 +28,9 @@ struct engine {
 	struct guard *guard;
 	struct guard own_guard; /* where nobody else keeps one */
 	uint64_t random; /* state of the jitter's generator */
+	uint64_t deadline_ns; /* by the setup's clock: when this settle has used up its time */
+	uint64_t (*clock)(void *data);
+	void *clock_data;
 
 	/* what to look at */
 	struct connection *dirty_first, *dirty_last; /* touched by an event: first */
@@ -35,15 +38,14 @@ struct engine {
 		*walk; /* next in the walk over all after a change of the host; NULL: done */
 	bool passive; /* as of struct engine_setup */
 	bool walk_again; /* the host changed since it began */
-	bool connections_known; /* the first snapshot of connections is complete */
 	struct deadlines deadlines;
 	bool host_dirty; /* the view is out of date */
-	bool host_known; /* the first snapshot of the host is complete */
 	uint64_t host_due_ms; /* not before: routes may change hundreds of times a second */
 	/* Of the view, 1: none was made yet; connections remember with which they were planned. */
 	uint32_t generation;
 
 	struct {
+		bool known; /* the first one is complete */
 		bool wanted;
 		bool lost; /* because events were lost */
 		uint8_t n_failed; /* in a row */

@@ -83,6 +83,8 @@ struct engine *engine_new(const struct engine_setup *setup)
 	engine->observer = setup->observer;
 	engine->guard = setup->guard ? setup->guard : &engine->own_guard;
 	engine->random = setup->seed;
+	engine->clock = setup->clock;
+	engine->clock_data = setup->clock_data;
 	engine->passive = setup->passive;
 	engine->generation = 1;
 	engine->endpoints.due_ms = UINT64_MAX;

@@ -80,6 +80,12 @@ struct engine_setup {
 	struct guard *guard;
 	uint64_t seed; /* of the jitter in back-off */
 	/*
+	 * How long work takes, in nanoseconds: a settle ends when its share is used up. NULL: when all
+	 * is done.
+	 */
+	uint64_t (*clock)(void *data);
+	void *clock_data;
+	/*
 	 * Only look: engine_settle() sends no command that changes anything. What an administrator does
 	 * by hand is done once, and nothing is kept up or done again for it.
 	 */
@@ -114,6 +120,8 @@ uint64_t engine_settle(struct engine *engine, uint64_t now_ms);
 void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t now_ms);
 
 const struct model *engine_model(const struct engine *engine);
+/* Is the first snapshot of this kind complete? Until that of the host is, no command is sent. */
+bool engine_knows(const struct engine *engine, enum snapshot_kind kind);
 const struct engine_counters *engine_counters(const struct engine *engine);
 /* Connections that `policy` decides for. */
 size_t engine_count_policy(const struct engine *engine, const struct policy *policy);

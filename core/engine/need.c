@@ -135,7 +135,8 @@ static bool connection_needs(struct engine *engine, struct connection *connectio
 
 bool need_is_known(const struct engine *engine)
 {
-	return engine->connections_known && !engine->resync[SNAPSHOT_CONNECTIONS].lost;
+	return engine->resync[SNAPSHOT_CONNECTIONS].known &&
+	       !engine->resync[SNAPSHOT_CONNECTIONS].lost;
 }
 
 bool need_find(struct engine *engine, struct owned *owned)

@@ -40,13 +40,19 @@ void engine_measured(struct engine *engine, uint64_t now_ms)
 	engine->measure_took_ms = now_ms - engine->measuring_ms;
 }
 
+bool engine_knows(const struct engine *engine, enum snapshot_kind kind)
+{
+	return engine->resync[kind].known;
+}
+
 bool engine_measure(struct engine *engine, uint64_t now_ms)
 {
 	uint64_t fresh_ms = engine->measure_took_ms * MEASURE_PART;
 
 	if (fresh_ms < RESYNC_INTERVAL_MS)
 		fresh_ms = RESYNC_INTERVAL_MS;
-	if (!engine->connections_known || engine->resync[SNAPSHOT_CONNECTIONS].n_failed ||
+	if (!engine->resync[SNAPSHOT_CONNECTIONS].known ||
+	    engine->resync[SNAPSHOT_CONNECTIONS].n_failed ||
 	    now_ms - engine->measured_ms < fresh_ms)
 		return true;
 	engine->resync[SNAPSHOT_CONNECTIONS].wanted = true;

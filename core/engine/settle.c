@@ -5,6 +5,8 @@
 #include "change.h"
 #include "engine-private.h"
 
+/* One settle takes so long at most, so that new events and those who ask need not wait. */
+#define SETTLE_NS 5000000
 /* Routes that change all the time lead to one look at the host in this many milliseconds. */
 #define HOST_INTERVAL_MS 20
 /* Snapshots that fail are asked for again, more and more slowly: so far apart at most. */
@@ -106,6 +108,28 @@ static uint64_t next_foreign_look(const struct engine *engine)
 	return endpoints->foreign_ms + foreign_looks_ms[endpoints->n_foreign_looks];
 }
 
+static void snapshot_ended(struct engine *engine, struct change *change, uint64_t now_ms)
+{
+	enum snapshot_kind kind = change->snapshot;
+	bool is_brief = kind == SNAPSHOT_CONNECTIONS && engine->model.snapshot[kind].brief;
+
+	engine->resync[kind].n_failed = 0;
+	/* One that began before the loss does not make up for it: another is wanted. */
+	change->after_loss = engine->resync[kind].lost && !engine->resync[kind].wanted;
+	engine->resync[kind].lost &= engine->resync[kind].wanted;
+	engine->counters.resyncs += change->after_loss;
+	if (is_brief)
+		return; /* it tells nothing that a plan depends on */
+	engine->resync[kind].known = true;
+	engine->host_dirty |= kind == SNAPSHOT_HOST;
+	/* One of connections: those that are leaving may go now. */
+	engine->endpoints.dirty |= kind != SNAPSHOT_HOST;
+	if (kind == SNAPSHOT_CONNECTIONS) {
+		engine_measured(engine, now_ms);
+		engine_start_walk(engine);
+	}
+}
+
 static void handle_change(struct engine *engine, struct change *change, uint64_t now_ms)
 {
 	bool is_new = change->type != CHANGE_NONE || change->established;
@@ -123,7 +147,7 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		engine_mark_dirty(engine, connection);
 	}
 	if (connection && connection->adopted && !connection->saved_slot &&
-	    !engine->connections_known)
+	    !engine->resync[SNAPSHOT_CONNECTIONS].known)
 		connection->ids_unknown = true;
 	engine->creates_unbound |= change->unbound;
 	engine->host_dirty |= change->host;
@@ -139,26 +163,8 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		tell_refused(engine, change);
 	if (change->type == CHANGE_SNAPSHOT_FAILED)
 		snapshot_failed(engine, change, now_ms);
-	if (change->type == CHANGE_RESYNCED) {
-		engine->resync[change->snapshot].n_failed = 0;
-		/* One that began before the loss does not make up for it: another is wanted. */
-		change->after_loss = engine->resync[change->snapshot].lost &&
-				     !engine->resync[change->snapshot].wanted;
-		engine->resync[change->snapshot].lost &= engine->resync[change->snapshot].wanted;
-		engine->counters.resyncs += change->after_loss;
-		engine->host_known |= change->snapshot == SNAPSHOT_HOST;
-		engine->host_dirty |= change->snapshot == SNAPSHOT_HOST;
-		engine->endpoints.known |= change->snapshot == SNAPSHOT_ENDPOINTS;
-		engine->endpoints.dirty |= change->snapshot == SNAPSHOT_ENDPOINTS;
-		/* A brief one tells nothing that a plan depends on. */
-		if (change->snapshot == SNAPSHOT_CONNECTIONS &&
-		    !engine->model.snapshot[SNAPSHOT_CONNECTIONS].brief) {
-			engine->connections_known = true;
-			engine->endpoints.dirty = true; /* those that are leaving may go now */
-			engine_measured(engine, now_ms);
-			engine_start_walk(engine);
-		}
-	}
+	if (change->type == CHANGE_RESYNCED)
+		snapshot_ended(engine, change, now_ms);
 	if (change->type >= CHANGE_ENDPOINT_ADDED && change->type <= CHANGE_PATH_MANAGER)
 		engine->endpoints.dirty = true;
 	if (change->type == CHANGE_SUBFLOW_CLOSED && connection &&
@@ -211,9 +217,9 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 
 /* ---- settling ---- */
 
-static bool is_time_left(struct engine *engine)
+static bool is_time_left(const struct engine *engine)
 {
-	return !engine->ops->out_of_time(engine->kernel);
+	return !engine->clock || engine->clock(engine->clock_data) < engine->deadline_ns;
 }
 
 /* Returns whether all that a snapshot left to remove is removed. */
@@ -381,16 +387,20 @@ uint64_t engine_settle(struct engine *engine, uint64_t now_ms)
 {
 	bool done;
 
+	if (engine->clock)
+		engine->deadline_ns = engine->clock(engine->clock_data) + SETTLE_NS;
 	engine->view.base.now_ms = now_ms;
 	settle_resync(engine, now_ms);
-	if (!engine->host_known)
-		return settle_sweep(engine, now_ms) && !engine->host_known ? next_snapshot(engine)
-									   : now_ms;
+	if (!engine->resync[SNAPSHOT_HOST].known)
+		return settle_sweep(engine, now_ms) && !engine->resync[SNAPSHOT_HOST].known
+			       ? next_snapshot(engine)
+			       : now_ms;
 	settle_host(engine, now_ms);
 	settle_endpoints(engine, now_ms);
 	done = settle_dirty(engine, now_ms) && settle_sweep(engine, now_ms) &&
 	       settle_deadlines(engine, now_ms) && settle_walk(engine, now_ms) &&
 	       !engine->dirty_first &&
-	       !(engine->endpoints.dirty && engine->endpoints.known && !engine->host_dirty);
+	       !(engine->endpoints.dirty && engine->resync[SNAPSHOT_ENDPOINTS].known &&
+		 !engine->host_dirty);
 	return done ? next_deadline(engine) : now_ms;
 }

@@ -113,7 +113,9 @@ struct fake_kernel {
 	size_t counts[FAKE_COMMANDS];
 	struct fake_record log[FAKE_LOG]; /* the first ones; n_log of them */
 	size_t n_log;
-	bool out_of_time;
+	bool out_of_time; /* the clock runs fast */
+	uint64_t work_ns; /* the clock */
+	size_t n_looks; /* at it */
 	bool tells; /* print each command */
 	size_t n_returned; /* links */
 	/* Called after each event that was handed over, NULL: nothing is done between them. */
@@ -122,6 +124,8 @@ struct fake_kernel {
 };
 
 extern const struct kernel_ops fake_ops;
+/* For struct engine_setup, with the fake as its data. */
+uint64_t fake_clock(void *data);
 
 struct fake_kernel *fake_new(void);
 void fake_free(struct fake_kernel *fake);

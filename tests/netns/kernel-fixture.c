@@ -30,7 +30,6 @@ void set_up(struct fixture *f, const void *data)
 	r = kernel_new(on_event, f, &f->kernel, why);
 	g_assert_cmpstr(why, ==, "");
 	g_assert_cmpint(r, ==, 0);
-	kernel_start_budget(f->kernel, 1000);
 }
 
 void tear_down(struct fixture *f, const void *data)

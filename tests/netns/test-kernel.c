@@ -382,14 +382,6 @@ static void path_manager_is_set_and_restored(void)
 	g_assert_cmpint(sysctl_read("../ipv4/ip_forward", value, sizeof(value)), ==, -EINVAL);
 }
 
-static void out_of_time_after_its_budget(struct fixture *f, const void *data)
-{
-	kernel_start_budget(f->kernel, 60000);
-	g_assert_false(kernel_ops.out_of_time(f->kernel));
-	kernel_start_budget(f->kernel, 0);
-	g_assert_true(kernel_ops.out_of_time(f->kernel));
-}
-
 #define ADD(name, function)                                                                        \
 	g_test_add("/kernel/" name, struct fixture, NULL, set_up, function, tear_down)
 
@@ -412,6 +404,5 @@ int main(int argc, char **argv)
 	ADD("endpoint/come-and-go", endpoints_come_and_go);
 	g_test_add_func("/kernel/sysctl/path-manager-is-set-and-restored",
 			path_manager_is_set_and_restored);
-	ADD("budget/out-of-time-after-it", out_of_time_after_its_budget);
 	return g_test_run();
 }

@@ -154,11 +154,6 @@ static int on_snapshot_brief(void *kernel)
 	return 0;
 }
 
-static bool on_out_of_time(void *kernel)
-{
-	return false;
-}
-
 static const char *on_error_text(void *kernel)
 {
 	return "the kernel's words";
@@ -185,7 +180,6 @@ static const struct kernel_ops ops = {
 	.unlisten = on_unlisten,
 	.snapshot = on_snapshot,
 	.snapshot_brief = on_snapshot_brief,
-	.out_of_time = on_out_of_time,
 	.error_text = on_error_text,
 };
 

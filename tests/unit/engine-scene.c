@@ -27,6 +27,8 @@ void scene_start(struct scene *scene)
 		.rules = &fake_rules,
 		.ops = &scene->ops,
 		.kernel = scene->fake,
+		.clock = fake_clock,
+		.clock_data = scene->fake,
 		.observer = {.on_change = on_change, .on_notice = on_notice, .data = scene},
 		.guard = &scene->guard,
 		.seed = 1,

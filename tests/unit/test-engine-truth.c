@@ -432,14 +432,6 @@ static void leaves_a_connection_dead_that_ended_in_a_dump(struct scene *scene, g
 	g_assert_nonnull(scene_connection(scene));
 }
 
-static size_t n_looks_at_the_clock;
-
-static bool out_of_time(void *kernel)
-{
-	n_looks_at_the_clock++;
-	return false;
-}
-
 /* A walk looks at the clock for each connection. */
 static void does_not_walk_after_a_brief_one(struct scene *scene, gconstpointer data)
 {
@@ -455,14 +447,13 @@ static void does_not_walk_after_a_brief_one(struct scene *scene, gconstpointer d
 	g_assert_cmpuint(engine_model(scene->engine)->n_subflows, ==, 3 * n);
 	fake_forget_log(scene->fake);
 	fake_policy.n_asked = 0;
-	scene->ops.out_of_time = out_of_time;
-	n_looks_at_the_clock = 0;
+	scene->fake->n_looks = 0;
 	scene_later(scene, 8000);
 	g_assert_cmpuint(scene->fake->counts[FAKE_SNAPSHOT], ==, 1); /* of endpoints */
 	g_assert_cmpuint(scene->fake->counts[FAKE_DUMP], ==, 2);
 	g_assert_cmpuint(scene->fake->n_commands, ==, 0);
 	g_assert_cmpuint(fake_policy.n_asked, ==, 0);
-	g_assert_cmpuint(n_looks_at_the_clock, <, n);
+	g_assert_cmpuint(scene->fake->n_looks, <, n);
 }
 
 int main(int argc, char **argv)

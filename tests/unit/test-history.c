@@ -150,6 +150,8 @@ static void start_engine(void)
 		.rules = &fake_rules,
 		.ops = &world->ops,
 		.kernel = world->fake,
+		.clock = fake_clock,
+		.clock_data = world->fake,
 		.observer = {.on_host = on_host},
 		.seed = g_rand_int(world->random),
 	});

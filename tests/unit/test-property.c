@@ -48,6 +48,8 @@ static void start_engine(void)
 		.rules = &fake_rules,
 		.ops = &fake_ops,
 		.kernel = world->fake,
+		.clock = fake_clock,
+		.clock_data = world->fake,
 		.seed = g_rand_int(world->random),
 	});
 }
