@@ -2,6 +2,10 @@
 """The runner must not be fooled into a better result than there was."""
 
 import json
+import os
+import pathlib
+import subprocess
+import sys
 import tempfile
 
 import run
@@ -86,6 +90,55 @@ def at_once():
                   Result(2), "two that wait for each other")
         alone = "mkdir alone && seq 100000 | tail -n 1 && rmdir alone"
         tap.equal(run_scripts(directory, [alone] * 4, False), Result(4), "four that are alone")
+
+
+@tap.test("/run/limit/is-longer-while-the-machine-is-busy")
+def busy():
+    was, seconds = tap.starved, 0
+    try:
+        tap.starved = lambda: seconds
+        limit, clock = tap.Limit(100), tap.Limit(100, by_the_clock=True)
+        begin = limit.left(), clock.left()
+        seconds = 50
+        tap.equal([round(limit.left() - begin[0]), round(clock.left() - begin[1])], [50, 0],
+                  "seconds more")
+        seconds = 1e6
+        tap.equal(round(limit.left() - begin[0]), round(1000 * tap.SLOW), "seconds more at most")
+    finally:
+        tap.starved = was
+    tap.true(tap.starved() >= 0, "what the kernel says")
+
+
+WAITING = """
+import os, sys, pathlib
+import tap
+
+def meet(mine, other):
+    pathlib.Path(mine).touch()
+    while not pathlib.Path(other).exists():
+        pass
+
+tap.AT_ONCE = 4
+tap.test("/a", 10, waits=True)(lambda: meet("a", "b"))
+tap.test("/b", 10, waits=True)(lambda: meet("b", "a"))
+tap.test("/ab", 10, waits=True)(lambda: tap.equal(1, 2, "one"))
+tap.test("/died", 10, waits=True)(lambda: os._exit(0))
+tap.test("/alone", 10)(lambda: tap.note("here"))
+tap.main()
+"""
+
+
+@tap.test("/run/waiting/runs-at-once-and-each-is-counted")
+def waiting():
+    with tempfile.TemporaryDirectory() as directory:
+        script = pathlib.Path(directory, "script.py")
+        script.write_text(WAITING, encoding="ascii")
+        done = subprocess.run([sys.executable, script], cwd=directory, text=True, check=False,
+                              stdout=subprocess.PIPE,
+                              env={**os.environ, "PYTHONPATH": pathlib.Path(__file__).parent})
+        counts(done.stdout, done.returncode, 3, 2)
+        tap.equal(sorted(line for line in done.stdout.splitlines() if "ok " in line),
+                  ["not ok 3 /ab", "not ok 4 /died", "ok 1 /a", "ok 2 /b", "ok 5 /alone"], "results")
 
 
 if __name__ == "__main__":

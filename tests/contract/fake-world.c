@@ -33,6 +33,11 @@ bool world_before(int major, int minor)
 	return false;
 }
 
+int64_t world_deadline(void)
+{
+	return 0; /* it has happened */
+}
+
 static void hear(void *data, const struct event *event)
 {
 	struct world *world = data;

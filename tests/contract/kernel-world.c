@@ -45,6 +45,11 @@ bool world_before(int major, int minor)
 	return kernel_before(major, minor);
 }
 
+int64_t world_deadline(void)
+{
+	return deadline();
+}
+
 /* ---- two namespaces ---- */
 
 static void enter(int namespace)

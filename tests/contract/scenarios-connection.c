@@ -261,14 +261,22 @@ static void mapped_client_joins(struct scene *scene, gconstpointer data)
 	expect(scene, token, "subflow-closed 10.2.0.1:* > 10.2.0.2:4711 ids 7/1 on vb");
 }
 
+/* Its end takes a moment. */
+static void await_probe(struct scene *scene, uint32_t token, enum probe wanted)
+{
+	gint64 until = world_deadline();
+
+	while (world_ops->probe(world_kernel(scene->world), token) != (int)wanted)
+		g_assert_cmpint(g_get_monotonic_time(), <, until);
+}
+
 static void ends_in_silence(struct scene *scene, gconstpointer data)
 {
 	uint32_t token = connect_client(scene);
 
 	g_assert_cmpint(world_ops->probe(world_kernel(scene->world), token), ==, PROBE_USERSPACE);
 	world_end_in_silence(scene->world, token);
-	while (world_ops->probe(world_kernel(scene->world), token) != PROBE_GONE)
-		continue;
+	await_probe(scene, token, PROBE_GONE);
 	expect_snapshot(scene, SNAPSHOT_CONNECTIONS, "");
 	expect_no_more(scene, token);
 }

@@ -33,6 +33,8 @@ bool world_before(int major, int minor);
 
 /* Let what is under way happen and be told. False: nothing more comes, or nothing came in time. */
 bool world_turn(struct world *world);
+/* When what no event tells of must have happened, in the time of g_get_monotonic_time(). */
+int64_t world_deadline(void);
 
 uint32_t world_link(struct world *world, const char *name); /* its ifindex */
 void world_link_set(struct world *world, const char *name, bool up);

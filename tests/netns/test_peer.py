@@ -204,13 +204,13 @@ def displaces_nothing(form, silent, refusing):
                   {scene.seen(1, SERVER), scene.seen(2, SERVER)}, "where subflows lead")
 
 
-@tap.test("/peer/announced/displaces-nothing-that-works-ipv4", 90)
+@tap.test("/peer/announced/displaces-nothing-that-works-ipv4", 90, waits=True)
 def displaces_ipv4():
     displaces_nothing(IPV4, ["192.168.7.1", "192.168.7.2", "172.16.3.4"],
                       ["10.0.3.2", "10.0.2.2"])
 
 
-@tap.test("/peer/announced/displaces-nothing-that-works-ipv6", 90)
+@tap.test("/peer/announced/displaces-nothing-that-works-ipv6", 90, waits=True)
 def displaces_ipv6():
     displaces_nothing(IPV6, ["2001:db8:77::1", "2001:db8:77::2", "2001:db8:78::1"],
                       [])  # an IPv6 address with a port finds no room beside timestamps
@@ -296,42 +296,42 @@ def comes_back(form, config, cut):
         tap.true(ids.get(first, 0) > 0, f"an id of its own: {ids}")
 
 
-@tap.test("/peer/initial/comes-back-to-a-plain-client-address-ipv4")
+@tap.test("/peer/initial/comes-back-to-a-plain-client-address-ipv4", waits=True)
 def address_plain_ipv4():
     comes_back(IPV4, None, cut_address)
 
 
-@tap.test("/peer/initial/comes-back-to-a-plain-client-address-ipv6")
+@tap.test("/peer/initial/comes-back-to-a-plain-client-address-ipv6", waits=True)
 def address_plain_ipv6():
     comes_back(IPV6, None, cut_address)
 
 
-@tap.test("/peer/initial/comes-back-to-a-plain-client-link-ipv4")
+@tap.test("/peer/initial/comes-back-to-a-plain-client-link-ipv4", waits=True)
 def link_plain_ipv4():
     comes_back(IPV4, None, cut_link)
 
 
-@tap.test("/peer/initial/comes-back-to-a-plain-client-link-ipv6")
+@tap.test("/peer/initial/comes-back-to-a-plain-client-link-ipv6", waits=True)
 def link_plain_ipv6():
     comes_back(IPV6, None, cut_link)
 
 
-@tap.test("/peer/initial/comes-back-to-ours-address-ipv4")
+@tap.test("/peer/initial/comes-back-to-ours-address-ipv4", waits=True)
 def address_ours_ipv4():
     comes_back(IPV4, FULLMESH, cut_address)
 
 
-@tap.test("/peer/initial/comes-back-to-ours-address-ipv6")
+@tap.test("/peer/initial/comes-back-to-ours-address-ipv6", waits=True)
 def address_ours_ipv6():
     comes_back(IPV6, FULLMESH, cut_address)
 
 
-@tap.test("/peer/initial/comes-back-to-ours-link-ipv4")
+@tap.test("/peer/initial/comes-back-to-ours-link-ipv4", waits=True)
 def link_ours_ipv4():
     comes_back(IPV4, FULLMESH, cut_link)
 
 
-@tap.test("/peer/initial/comes-back-to-ours-link-ipv6")
+@tap.test("/peer/initial/comes-back-to-ours-link-ipv6", waits=True)
 def link_ours_ipv6():
     comes_back(IPV6, FULLMESH, cut_link)
 
@@ -368,22 +368,22 @@ def goes_round(form, config, most):
         tap.true((scene.seen(1, CLIENT), scene.seen(1, SERVER)) in scene.pairs(), "the initial one")
 
 
-@tap.test("/peer/forbidden/plain-client-joins-once-ipv4")
+@tap.test("/peer/forbidden/plain-client-joins-once-ipv4", waits=True)
 def forbidden_plain_ipv4():
     goes_round(IPV4, None, 1)
 
 
-@tap.test("/peer/forbidden/plain-client-joins-once-ipv6")
+@tap.test("/peer/forbidden/plain-client-joins-once-ipv6", waits=True)
 def forbidden_plain_ipv6():
     goes_round(IPV6, None, 1)
 
 
-@tap.test("/peer/forbidden/ours-asks-ever-more-rarely-ipv4")
+@tap.test("/peer/forbidden/ours-asks-ever-more-rarely-ipv4", waits=True)
 def forbidden_ours_ipv4():
     goes_round(IPV4, FULLMESH, 4)  # two pairs, at once and 2 s later
 
 
-@tap.test("/peer/forbidden/ours-asks-ever-more-rarely-ipv6")
+@tap.test("/peer/forbidden/ours-asks-ever-more-rarely-ipv6", waits=True)
 def forbidden_ours_ipv6():
     goes_round(IPV6, FULLMESH, 4)
 
@@ -412,22 +412,22 @@ def stays_deleted(form, config):
         tap.equal(announced(scene), set(), "announced")
 
 
-@tap.test("/peer/deleted/with-its-announcement-plain-client-ipv4")
+@tap.test("/peer/deleted/with-its-announcement-plain-client-ipv4", waits=True)
 def deleted_plain_ipv4():
     stays_deleted(IPV4, None)
 
 
-@tap.test("/peer/deleted/with-its-announcement-plain-client-ipv6")
+@tap.test("/peer/deleted/with-its-announcement-plain-client-ipv6", waits=True)
 def deleted_plain_ipv6():
     stays_deleted(IPV6, None)
 
 
-@tap.test("/peer/deleted/with-its-announcement-ours-ipv4")
+@tap.test("/peer/deleted/with-its-announcement-ours-ipv4", waits=True)
 def deleted_ours_ipv4():
     stays_deleted(IPV4, FULLMESH)
 
 
-@tap.test("/peer/deleted/with-its-announcement-ours-ipv6")
+@tap.test("/peer/deleted/with-its-announcement-ours-ipv6", waits=True)
 def deleted_ours_ipv6():
     stays_deleted(IPV6, FULLMESH)
 

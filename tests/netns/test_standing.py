@@ -75,7 +75,7 @@ def near(got, wanted, what):
     tap.true(got is not None and abs(got - wanted) < 3 * tap.SLOW, f"{what}: {got}, not {wanted}")
 
 
-@tap.test("/standing/blackhole/status-tells-since-when-and-until-when")
+@tap.test("/standing/blackhole/status-tells-since-when-and-until-when", waits=True)
 def told():
     for address in ADDRESSES:
         with Scene() as scene:
@@ -98,7 +98,7 @@ def told():
             tap.equal(scene.reasons(), ["blackhole"], "warnings")
 
 
-@tap.test("/standing/blackhole/each-one-doubles-and-a-success-ends-it", 120)
+@tap.test("/standing/blackhole/each-one-doubles-and-a-success-ends-it", 120, waits=True)
 def doubled():
     with Scene(timeout=4) as scene:
         scene.drop.touch()
@@ -123,7 +123,7 @@ def doubled():
         near(scene.mptcp()[2], 3600, "until after a success")
 
 
-@tap.test("/standing/blackhole/one-from-before-a-start-is-not-dated")
+@tap.test("/standing/blackhole/one-from-before-a-start-is-not-dated", waits=True)
 def before():
     with Scene() as scene:
         scene.drop.touch()
@@ -136,7 +136,7 @@ def before():
         tap.equal(scene.reasons(), ["blackhole"], "but that")
 
 
-@tap.test("/standing/blackhole/the-sweep-sees-it-though-nobody-asks", 90)
+@tap.test("/standing/blackhole/the-sweep-sees-it-though-nobody-asks", 90, waits=True)
 def swept():
     with Scene() as scene:
         scene.drop.touch()

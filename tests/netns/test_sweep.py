@@ -27,7 +27,7 @@ RATIO = 2 if LONG else 1.5
 # ---- silent ends ----
 
 
-@tap.test("/sweep/silent/fastclosed-and-never-accepted-vanish-within-thirty-seconds", 60)
+@tap.test("/sweep/silent/fastclosed-and-never-accepted-vanish-within-thirty-seconds", 60, waits=True)
 def silent():
     with Stage(clients=1, servers=1) as stage:
         net = stage.net
@@ -48,10 +48,9 @@ def silent():
         def left():
             return len(stage.daemon.connections()) + len(other.connections())
 
-        before = left()
+        # That no event tells of such an end, /contract/end/in-silence shows.
         seconds = seconds_until(lambda: left() == 0, 30.5, "no dead token is left", left)
-        tap.note(f"{before} dead tokens known, gone after {seconds:.1f} s")
-        tap.true(before > 0, "none ended silently")
+        tap.note(f"dead tokens gone after {seconds:.1f} s")
 
 
 # ---- cost ----
@@ -88,7 +87,7 @@ def list_by_ss(host):
     return listed, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-@tap.test("/sweep/cost/about-that-of-ss-and-below-one-percent-of-a-core", 300)
+@tap.test("/sweep/cost/about-that-of-ss-and-below-one-percent-of-a-core", 300, waits=True)
 def cost():
     """The kernel has too few tokens for both ends of so many: one end is plain TCP.
 

@@ -25,7 +25,7 @@ SLOW = os.environ.get("MPTCPD_SLOW", "10")
 NETNS = ROOT / "tests/netns"
 SCRIPTS = ("harness", "main", "links", "standing", "restart", "direct", "private", "endpoints", "life", "hand",
            "peer", "twins", "temporary", "truth")
-PROGRAMS = ("test-kernel", "test-connection")
+PROGRAMS = ("test-kernel", "test-connection", "test-contract-kernel")
 BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "tests/netns/traffic", "tests/netns/storm", "tests/netns/forbid.so",
          *(f"tests/netns/{program}" for program in PROGRAMS))
 MODULES = ("veth", "tcp_diag", "mptcp_diag", "sch_tbf", "bridge", "macvlan", "tun",
