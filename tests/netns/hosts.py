@@ -258,6 +258,7 @@ class Network:
                 lines = host.run(*command.split(), check=False).stdout.splitlines()[:12]
                 text = "\n".join(line.rstrip() for line in lines)
                 self.note(f"{host.name}: {command}\n{text}")
+            self.note(f"{host.name}: {({k: n for k, n in host.nstat().items() if n})}")
         for function in self.on_failure:
             self.note(function())
 

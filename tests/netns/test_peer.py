@@ -40,6 +40,10 @@ class Scene:
         try:
             self.client, self.server = net.client, net.server
             self.server.sysctl("net.mptcp.path_manager", self.path_manager)
+            if tap.SLOW > 1:
+                # The kernel drops an ADD_ADDR, and an echo, that finds the one before it not yet
+                # done with, as is usual where all is slow: it comes again after so many seconds.
+                self.server.sysctl("net.mptcp.add_addr_timeout", 3)
             self.daemon = self.start(self.client, self.config)
             self.other = self.start(self.server, self.server_config)
             self.capture = Capture(self.client)
@@ -268,15 +272,19 @@ def joined(scene):
 
 
 def echoed(scene):
-    """Each ADD_ADDR of the server has its echo: while one is pending the kernel sends no RM_ADDR."""
-    counted = scene.server.nstat()
-    return counted.get("EchoAdd", 0) >= counted.get("AddAddrTx", 0)
+    """Each announcement of the server has its echo: while one waits the kernel sends no RM_ADDR."""
+    return scene.server.nstat()["EchoAdd"] >= len(announced(scene))
 
 
 def comes_back(form, config, cut):
     """The server withdraws its initial address, and offers it again by an id of its own."""
     with Scene(form, links=2, config=config, server=SECOND) as scene:
         first, second = scene.seen(1, SERVER), scene.seen(2, SERVER)
+        # A way to all of the client that outlives the address: the kernel sends RM_ADDR on the
+        # first subflow of another id, whatever became of its route.
+        scene.server.ip("address add 192.0.2.9/32 dev link1",
+                        "route add 10.0.1.0/24 dev link1 metric 2000",
+                        "route add 2001:db8:1::/64 dev link1 metric 2000")
         wait_until(lambda: joined(scene) == {first, second}, 3, "joins", scene.pairs)
         for _ in range(2):
             wait_until(lambda: echoed(scene), 3, "all announcements echoed", scene.server.nstat)
