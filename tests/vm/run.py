@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,8 @@ QEMU = "qemu-system-x86_64"
 MEMORY = "2048"  # MB, most of them never touched: the kernel has tokens for 4 sockets in each
 # These take more tokens than that, and judge how fast mptcpd is: only if a word names them.
 LEFT_OUT = ("/truth/storm/", "/truth/memory/")
+# The kernel changes its own code, and QEMU runs the old one for a moment more on another processor.
+PATCHED = "a fault of QEMU, met now and then, ended the guest: run it again"
 QUIET = 300  # seconds; a guest that is silent for longer hangs
 
 
@@ -127,6 +130,7 @@ class Judge:
         self.missing = list(names)
         self.counts = {"passed": 0, "failed": 0, "skipped": 0}
         self.notes = []
+        self.end_reason = "its program or the guest ended before"
 
     def result(self, name, good, directive=""):
         kind = "skipped" if directive else "passed" if good else "failed"
@@ -146,11 +150,13 @@ class Judge:
         elif line.startswith("== program:"):
             self.notes.clear()
         elif line != "== alive":
+            if "int3: 0000" in line:
+                self.end_reason = PATCHED
             self.notes.append(line.removeprefix("# "))
 
     def end(self):
         for name in self.missing:
-            self.notes.append("its program or the guest ended before")
+            self.notes.append(self.end_reason)
             self.result(name, False)
 
 
@@ -179,6 +185,8 @@ def run(kernel, words):
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
+    # What ends us ends the guest too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         sys.exit(run(pathlib.Path(sys.argv[1]), sys.argv[2:]))
     except (Lacking, OSError) as reason:
