@@ -210,12 +210,12 @@ int engine_announce(struct engine *engine, uint32_t token, const struct mptcpd_a
 	if (!announced)
 		return -ENOSPC;
 	/* The peer will join there: with a port of its own, somebody must listen before it does. */
-	if (addr->port && !announced->listening && !engine->passive &&
+	if (addr->port && !announced->is.listening && !engine->passive &&
 	    model_find_local(&engine->model, addr, 0))
 		engine_listen(engine, announced, addr, ifindex);
 	r = engine_command(engine, connection, "ANNOUNCE",
 			   engine->ops->announce(engine->kernel, token, addr, id, ifindex));
-	if (r < 0 && !announced->sent) {
+	if (r < 0 && !announced->is.sent) {
 		engine_unlisten(engine, announced);
 		connection_remove_announced(connection, announced);
 	}
@@ -224,10 +224,10 @@ int engine_announce(struct engine *engine, uint32_t token, const struct mptcpd_a
 	announced->addr = *addr;
 	announced->id = id;
 	announced->ifindex = ifindex;
-	announced->wanted_by = WANTED_BY_ADMIN;
-	announced->sent = announced->wanted = true;
-	announced->banned = announced->forgotten = false;
-	announced->is_local = model_find_local(&engine->model, addr, 0);
+	announced->want.by = WANTED_BY_ADMIN;
+	announced->is.sent = true;
+	announced->want.banned = announced->is.forgotten = false;
+	announced->is.local = model_find_local(&engine->model, addr, 0);
 	lift_bans(connection, addr);
 	engine_mark_dirty(engine, connection);
 	engine_settled(engine, connection);

@@ -24,11 +24,11 @@ static struct announced *find(const struct connection *connection, const struct 
  * room.
  */
 static struct announced *want(struct connection *connection, const struct mptcpd_addr *addr,
-			      uint32_t ifindex, uint64_t now_ms)
+			      uint32_t ifindex, uint8_t by, uint64_t now_ms)
 {
 	struct announced *announced = find(connection, addr);
 
-	if (announced && announced->banned)
+	if (announced && announced->want.banned)
 		return NULL;
 	if (!announced) {
 		uint8_t id = ids_announced(connection, addr);
@@ -38,10 +38,10 @@ static struct announced *want(struct connection *connection, const struct mptcpd
 			return NULL;
 		announced->addr = *addr;
 		announced->id = id;
-		announced->due_ms = now_ms;
+		announced->try.due_ms = now_ms;
 	}
-	announced->wanted = true;
-	announced->adopted = false;
+	if (announced->want.by == WANTED_BY_NONE || announced->want.by == WANTED_BY_SOMEBODY)
+		announced->want.by = by;
 	announced->ifindex = ifindex;
 	return announced;
 }
@@ -49,25 +49,26 @@ static struct announced *want(struct connection *connection, const struct mptcpd
 void engine_listen(struct engine *engine, struct announced *announced,
 		   const struct mptcpd_addr *addr, uint32_t ifindex)
 {
-	announced->listen = *addr;
-	announced->listening = engine->ops->listen(engine->kernel, addr, ifindex) == 0;
+	announced->want.listen = *addr;
+	announced->is.listening = engine->ops->listen(engine->kernel, addr, ifindex) == 0;
 }
 
 void engine_unlisten(struct engine *engine, struct announced *announced)
 {
-	if (announced->listening)
-		engine->ops->unlisten(engine->kernel, &announced->listen);
-	announced->listening = false;
+	if (announced->is.listening)
+		engine->ops->unlisten(engine->kernel, &announced->want.listen);
+	announced->is.listening = false;
+	announced->want.listen = (struct mptcpd_addr){0};
 }
 
 /* What a plan says of the listener, against what there is: a person's stays. */
 static void listen_as_planned(struct engine *engine, struct announced *announced,
 			      const struct mptcpd_announcement *planned)
 {
-	if (announced->wanted_by != WANTED_BY_ADMIN &&
-	    !addr_equal(&announced->listen, &planned->listen))
+	if (announced->want.by != WANTED_BY_ADMIN &&
+	    !addr_equal(&announced->want.listen, &planned->listen))
 		engine_unlisten(engine, announced);
-	if (planned->listen.family && !announced->listening)
+	if (planned->listen.family && !announced->is.listening)
 		engine_listen(engine, announced, &planned->listen, announced->ifindex);
 }
 
@@ -78,7 +79,7 @@ static void want_initial(struct engine *engine, struct connection *connection, u
 	const struct local *local = model_find_local(&engine->model, &initial, 0);
 
 	if (connection->side == MPTCPD_SIDE_SERVER && connection->local_removed && local)
-		want(connection, &initial, local->interface->ifindex, now_ms);
+		want(connection, &initial, local->interface->ifindex, WANTED_BY_INITIAL, now_ms);
 }
 
 static void match(struct engine *engine, struct connection *connection, uint64_t now_ms)
@@ -86,21 +87,21 @@ static void match(struct engine *engine, struct connection *connection, uint64_t
 	for (size_t i = 0; i < connection->n_announced; i++) {
 		struct announced *announced = &connection->announced[i];
 
-		announced->wanted = announced->wanted_by == WANTED_BY_ADMIN || announced->adopted;
-		if (announced->wanted && announced->saved_listening && !announced->listening)
-			engine_listen(engine, announced, &announced->listen, announced->ifindex);
-		announced->saved_listening = false;
+		if (announced->want.by != WANTED_BY_ADMIN &&
+		    announced->want.by != WANTED_BY_SOMEBODY)
+			announced->want.by = WANTED_BY_NONE;
+		else if (announced->want.listen.family && !announced->is.listening)
+			engine_listen(engine, announced, &announced->want.listen,
+				      announced->ifindex);
 	}
 	for (size_t i = 0; i < engine->plan.n_announcements; i++) {
 		const struct plan_announcement *planned = &engine->plan.announcements[i];
-		struct announced *announced = want(connection, &planned->announcement.addr,
-						   planned->announcement.ifindex, now_ms);
+		struct announced *announced =
+			want(connection, &planned->announcement.addr, planned->announcement.ifindex,
+			     planned->wanted_by, now_ms);
 
-		if (!announced)
-			continue;
-		if (announced->wanted_by != WANTED_BY_ADMIN)
-			announced->wanted_by = planned->wanted_by;
-		listen_as_planned(engine, announced, &planned->announcement);
+		if (announced)
+			listen_as_planned(engine, announced, &planned->announcement);
 	}
 	want_initial(engine, connection, now_ms);
 }
@@ -112,7 +113,7 @@ static bool is_reachable(const struct engine *engine, const struct announced *an
 	const struct interface *interface =
 		local ? local->interface : model_find_interface(&engine->model, announced->ifindex);
 
-	if (local ? local->tentative : announced->is_local)
+	if (local ? local->tentative : announced->is.local)
 		return false;
 	return !interface || (interface->up && interface->carrier);
 }
@@ -122,9 +123,9 @@ static bool is_to_be_known(const struct engine *engine, const struct connection 
 			   const struct announced *announced)
 {
 	/* Where a policy was set aside, its announcements stay as they are. */
-	if (connection->set_aside && announced->wanted_by != WANTED_BY_ADMIN)
-		return announced->sent;
-	return announced->wanted && is_reachable(engine, announced);
+	if (connection->set_aside && announced->want.by != WANTED_BY_ADMIN)
+		return announced->is.sent;
+	return announced->want.by != WANTED_BY_NONE && is_reachable(engine, announced);
 }
 
 /* Does the peer know the subflow by the announcement? Behind a NAT, its link has to tell. */
@@ -134,7 +135,7 @@ static bool is_at(const struct subflow *subflow, const struct announced *announc
 
 	if (subflow->is.initial || (port && port != subflow->local.port))
 		return false;
-	if (announced->is_local)
+	if (announced->is.local)
 		return addr_equal_host(&subflow->local, &announced->addr);
 	return announced->ifindex && subflow->ifindex == announced->ifindex;
 }
@@ -192,20 +193,20 @@ uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *conn
 		int r = 0;
 
 		/* What the kernel has forgotten is announced once more, to be taken back then. */
-		if (announced->forgotten || is_to_be_known(engine, connection, announced) ||
-		    (announced->sent && is_needed(connection, announced)))
+		if (announced->is.forgotten || is_to_be_known(engine, connection, announced) ||
+		    (announced->is.sent && is_needed(connection, announced)))
 			continue;
-		announced->attempts = 0;
-		if (announced->sent && is_told_by_id_0(connection, announced))
-			announced->sent = false;
-		if (announced->sent && announced->due_ms <= now_ms) {
+		announced->try.attempts = 0;
+		if (announced->is.sent && is_told_by_id_0(connection, announced))
+			announced->is.sent = false;
+		if (announced->is.sent && announced->try.due_ms <= now_ms) {
 			r = command_withdraw(engine, connection, announced->id);
-			announced->sent = r < 0;
-			announced->due_ms = now_ms + (r < 0 ? RETRY_MS : PACE_MS);
+			announced->is.sent = r < 0;
+			announced->try.due_ms = now_ms + (r < 0 ? RETRY_MS : PACE_MS);
 		}
-		if (announced->sent)
-			next = announced->due_ms < next ? announced->due_ms : next;
-		else if (!announced->wanted && !announced->banned)
+		if (announced->is.sent)
+			next = announced->try.due_ms < next ? announced->try.due_ms : next;
+		else if (announced->want.by == WANTED_BY_NONE && !announced->want.banned)
 			forget(engine, connection, announced);
 	}
 	return next;
@@ -215,21 +216,21 @@ uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *conn
 static bool is_mended(struct engine *engine, struct connection *connection,
 		      const struct announced *announced, int error)
 {
-	return error == -EINVAL && announced->wanted_by != WANTED_BY_ADMIN &&
+	return error == -EINVAL && announced->want.by != WANTED_BY_ADMIN &&
 	       ids_correct(engine, connection, &announced->addr, announced->id);
 }
 
 void engine_ban_announced(struct engine *engine, struct connection *connection,
 			  struct announced *announced)
 {
-	if (announced->wanted_by == WANTED_BY_ADMIN || announced->adopted) {
+	if (announced->want.by == WANTED_BY_ADMIN || announced->want.by == WANTED_BY_SOMEBODY) {
 		forget(engine, connection, announced);
 		return;
 	}
 	engine_unlisten(engine, announced);
-	announced->sent = announced->forgotten = false;
-	announced->wanted = false;
-	announced->banned = true;
+	announced->is.sent = announced->is.forgotten = false;
+	announced->want.by = WANTED_BY_NONE;
+	announced->want.banned = true;
 }
 
 /* Is another subflow there that came of it? */
@@ -253,10 +254,10 @@ int engine_take_back(struct engine *engine, struct connection *connection,
 		struct announced *announced = &connection->announced[i];
 		int r;
 
-		if (!announced->sent || !is_at(closing, announced) ||
+		if (!announced->is.sent || !is_at(closing, announced) ||
 		    is_used_beside(connection, announced, closing))
 			continue;
-		r = by_hand && announced->wanted_by == WANTED_BY_ADMIN
+		r = by_hand && announced->want.by == WANTED_BY_ADMIN
 			    ? 0
 			    : command_withdraw(engine, connection, announced->id);
 		if (r < 0)
@@ -279,13 +280,13 @@ static uint64_t repeat(struct connection *connection, uint64_t now_ms)
 		bool is_initial = addr_equal_host(&announced->addr, &connection->local) &&
 				  !announced->addr.port;
 
-		if (!announced->sent || !is_initial || announced->attempts > REPEATS ||
+		if (!announced->is.sent || !is_initial || announced->try.attempts > REPEATS ||
 		    is_used_beside(connection, announced, NULL))
 			continue;
-		if (announced->repeat_ms <= now_ms)
-			announced->sent = false;
-		else if (announced->repeat_ms < next)
-			next = announced->repeat_ms;
+		if (announced->try.repeat_ms <= now_ms)
+			announced->is.sent = false;
+		else if (announced->try.repeat_ms < next)
+			next = announced->try.repeat_ms;
 	}
 	return next;
 }
@@ -299,28 +300,28 @@ static uint64_t announce_wanted(struct engine *engine, struct connection *connec
 		struct announced *announced = &connection->announced[i];
 		int r;
 
-		if (announced->sent ||
-		    !(announced->forgotten || is_to_be_known(engine, connection, announced)))
+		if (announced->is.sent ||
+		    !(announced->is.forgotten || is_to_be_known(engine, connection, announced)))
 			continue;
-		if (announced->due_ms > now_ms || next != UINT64_MAX) {
-			uint64_t due =
-				announced->due_ms > now_ms ? announced->due_ms : now_ms + PACE_MS;
+		if (announced->try.due_ms > now_ms || next != UINT64_MAX) {
+			uint64_t due = announced->try.due_ms > now_ms ? announced->try.due_ms
+								      : now_ms + PACE_MS;
 
 			next = due < next ? due : next;
 			continue;
 		}
 		r = engine->ops->announce(engine->kernel, connection->token, &announced->addr,
 					  announced->id, announced->ifindex);
-		announced->sent = engine_command(engine, connection, "ANNOUNCE", r) == 0;
-		announced->forgotten &= !announced->sent;
-		if (announced->sent && announced->attempts <= REPEATS)
-			announced->repeat_ms =
-				now_ms + backoff_next(&announced->attempts, REPEAT_MS, UINT64_MAX);
-		announced->is_local = model_find_local(&engine->model, &announced->addr, 0);
+		announced->is.sent = engine_command(engine, connection, "ANNOUNCE", r) == 0;
+		announced->is.forgotten &= !announced->is.sent;
+		if (announced->is.sent && announced->try.attempts <= REPEATS)
+			announced->try.repeat_ms = now_ms + backoff_next(&announced->try.attempts,
+									 REPEAT_MS, UINT64_MAX);
+		announced->is.local = model_find_local(&engine->model, &announced->addr, 0);
 		next = now_ms + PACE_MS;
 		if (r < 0 && !is_mended(engine, connection, announced, r))
 			next = now_ms + RETRY_MS;
-		announced->due_ms = announced->sent ? now_ms : next;
+		announced->try.due_ms = announced->is.sent ? now_ms : next;
 	}
 	return next;
 }
@@ -352,13 +353,13 @@ bool engine_learn_announced(struct engine *engine, struct connection *connection
 			announced = connection_add_announced(connection);
 			if (!announced)
 				break;
-			announced->adopted = true;
+			announced->want.by = WANTED_BY_SOMEBODY;
 		}
 		announced->addr = known[i].addr;
 		announced->ifindex = known[i].ifindex;
 		announced->id = known[i].id;
-		announced->sent = true;
-		announced->is_local = model_find_local(&engine->model, &announced->addr, 0);
+		announced->is.sent = true;
+		announced->is.local = model_find_local(&engine->model, &announced->addr, 0);
 	}
 	return n >= 0;
 }

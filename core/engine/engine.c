@@ -49,8 +49,9 @@ static void on_forget(void *data, struct connection *connection)
 	engine_unmark_dirty(engine, connection);
 	deadlines_set(&engine->deadlines, connection, UINT64_MAX);
 	for (size_t i = 0; i < connection->n_announced; i++)
-		if (connection->announced[i].listening)
-			engine->ops->unlisten(engine->kernel, &connection->announced[i].listen);
+		if (connection->announced[i].is.listening)
+			engine->ops->unlisten(engine->kernel,
+					      &connection->announced[i].want.listen);
 	if (engine->walk == connection)
 		engine->walk = connection_next(connection);
 	if (engine->observer.on_forget)

@@ -116,7 +116,7 @@ bool ids_correct(struct engine *engine, struct connection *connection,
 	for (size_t i = 0; i < connection->n_announced; i++) {
 		struct announced *announced = &connection->announced[i];
 
-		if (!announced->sent && addr_equal(&announced->addr, addr))
+		if (!announced->is.sent && addr_equal(&announced->addr, addr))
 			announced->id = id;
 	}
 	for (size_t i = 0; i < connection->n_subflows; i++) {
@@ -134,10 +134,10 @@ void ids_forgotten(struct connection *connection, const struct mptcpd_addr *addr
 	for (size_t i = 0; i < connection->n_announced; i++) {
 		struct announced *announced = &connection->announced[i];
 
-		if (announced->sent && addr_equal_host(&announced->addr, addr)) {
-			announced->sent = false;
-			announced->forgotten = true;
-			announced->due_ms = now_ms;
+		if (announced->is.sent && addr_equal_host(&announced->addr, addr)) {
+			announced->is.sent = false;
+			announced->is.forgotten = true;
+			announced->try.due_ms = now_ms;
 		}
 	}
 }
@@ -150,7 +150,7 @@ void ids_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms)
 
 		if (announced->id != id)
 			continue;
-		announced->sent = announced->forgotten = false;
-		announced->due_ms = now_ms + PACE_MS;
+		announced->is.sent = announced->is.forgotten = false;
+		announced->try.due_ms = now_ms + PACE_MS;
 	}
 }

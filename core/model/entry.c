@@ -209,7 +209,7 @@ struct announced *connection_add_announced(struct connection *connection)
 		connection->announced = grow(connection->announced, &connection->room_announced,
 					     sizeof(*connection->announced));
 	announced = &connection->announced[connection->n_announced++];
-	*announced = (struct announced){.wanted_by = WANTED_BY_NONE};
+	*announced = (struct announced){.want.by = WANTED_BY_NONE};
 	return announced;
 }
 

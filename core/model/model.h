@@ -81,6 +81,10 @@ enum subflow_state {
 #define WANTED_BY_ADMIN 0xfe
 /* Of the kernel's path manager, which died and does not come back by itself. */
 #define WANTED_BY_ENDPOINT 0xfd
+/* Nobody knows who announced it: left alone until a plan wants it too. */
+#define WANTED_BY_SOMEBODY 0xfc
+/* The peer has to be told of the initial address again. */
+#define WANTED_BY_INITIAL 0xfb
 
 struct policy_memory;
 
@@ -140,23 +144,27 @@ struct subflow {
 	struct subflow_tries try;
 };
 
-/* An address we announced (or should). */
+/* An address we announced, or should. */
 struct announced {
 	struct mptcpd_addr addr;
-	struct mptcpd_addr
-		listen; /* while `listening` (or saved_listening): where, with its port */
 	uint32_t ifindex;
-	uint64_t due_ms;
-	uint64_t repeat_ms; /* told again then, if nothing came of it; attempts: how often it was */
 	uint8_t id;
-	uint8_t wanted_by;
-	uint8_t attempts;
-	bool sent, listening, wanted;
-	bool banned; /* taken back on purpose: no plan announces it again */
-	bool adopted; /* nobody knows who announced it: left alone until a plan wants it too */
-	bool is_local; /* it was an address of ours when it was announced */
-	bool forgotten; /* the peer was told of it, and the kernel does not know it any more */
-	bool saved_listening; /* an earlier life of ours listened */
+	struct {
+		bool sent; /* the peer was told of it */
+		bool forgotten; /* … and the kernel does not know it any more */
+		bool listening; /* where that is wanted */
+		bool local; /* it was an address of ours when it was announced */
+	} is;
+	struct {
+		struct mptcpd_addr listen; /* a socket is to listen here; family 0: none */
+		uint8_t by; /* index in the policy's stack, or WANTED_BY_* */
+		bool banned; /* taken back on purpose: no plan announces it again */
+	} want;
+	struct {
+		uint64_t due_ms; /* the next command */
+		uint64_t repeat_ms; /* told again then, if nothing came of it */
+		uint8_t attempts; /* how often it was told */
+	} try;
 };
 
 /* What every record of a dump looks at comes first, so that a sweep over very many is quick. */

@@ -96,14 +96,14 @@ static int apply_announced(struct connection *connection, const struct event_sav
 	if (!announced)
 		return -EINVAL;
 	announced->addr = event->addr;
-	announced->listen = event->listen;
 	announced->ifindex = event->ifindex;
 	announced->id = event->id;
-	announced->sent = event->sent;
-	announced->is_local = event->is_local;
-	announced->banned = event->banned;
-	announced->saved_listening = event->listening;
-	announced->wanted_by = event->wanted_by_admin ? WANTED_BY_ADMIN : WANTED_BY_NONE;
+	announced->is.sent = event->sent;
+	announced->is.local = event->is_local;
+	announced->want.banned = event->banned;
+	if (event->listening)
+		announced->want.listen = event->listen;
+	announced->want.by = event->wanted_by_admin ? WANTED_BY_ADMIN : WANTED_BY_NONE;
 	return 0;
 }
 

@@ -116,7 +116,7 @@ static void append_lists(struct writer *writer, const struct bus *bus,
 	writer_close(writer);
 	writer_open(writer, 'a', WIRE_ADDRESS);
 	for (size_t i = 0; i < connection->n_announced; i++)
-		if (connection->announced[i].sent)
+		if (connection->announced[i].is.sent)
 			append_addr_id(writer, &connection->announced[i].addr,
 				       connection->announced[i].id);
 	writer_close(writer);

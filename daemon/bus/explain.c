@@ -177,12 +177,12 @@ static void append_announcements(struct writer *writer, const struct connection 
 	for (size_t i = 0; i < connection->n_announced; i++) {
 		const struct announced *announced = &connection->announced[i];
 
-		if (!announced->banned)
+		if (!announced->want.banned)
 			writer_append(writer, WIRE_ANNOUNCEMENT,
 				      addr_format_host(&announced->addr, text),
 				      announced->addr.port, announced->id,
-				      announcer(connection, announced->wanted_by), announced->sent,
-				      announced->listening, 0);
+				      announcer(connection, announced->want.by), announced->is.sent,
+				      announced->is.listening, 0);
 	}
 	writer_close(writer);
 }

@@ -222,20 +222,21 @@ static void put_announced(struct writer *writer, const struct connection *connec
 	for (size_t i = 0; i < connection->n_announced; i++) {
 		const struct announced *announced = &connection->announced[i];
 		uint8_t *start = begin_part(writer, PART_ANNOUNCED);
-		bool listening = announced->listening || announced->saved_listening;
-		bool elsewhere = listening && !addr_equal(&announced->addr, &announced->listen);
+		bool listening = announced->want.listen.family;
+		bool elsewhere =
+			listening && !addr_equal(&announced->addr, &announced->want.listen);
 
 		put_addr(writer, &announced->addr);
 		put_u32(writer, announced->ifindex);
 		put_u8(writer, announced->id);
 		put_u8(writer,
-		       (announced->sent ? SENT : 0) | (listening ? LISTENING : 0) |
+		       (announced->is.sent ? SENT : 0) | (listening ? LISTENING : 0) |
 			       (elsewhere ? LISTENING_ELSEWHERE : 0) |
-			       (announced->wanted_by == WANTED_BY_ADMIN ? ANNOUNCED_BY_ADMIN : 0) |
-			       (announced->is_local ? IS_LOCAL : 0) |
-			       (announced->banned ? TAKEN_BACK : 0));
+			       (announced->want.by == WANTED_BY_ADMIN ? ANNOUNCED_BY_ADMIN : 0) |
+			       (announced->is.local ? IS_LOCAL : 0) |
+			       (announced->want.banned ? TAKEN_BACK : 0));
 		if (elsewhere)
-			put_addr(writer, &announced->listen);
+			put_addr(writer, &announced->want.listen);
 		end_part(writer, start);
 	}
 }

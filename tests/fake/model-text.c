@@ -37,9 +37,9 @@ char *model_text(const struct connection *c)
 		g_ptr_array_add(lines, g_strdup_printf("announced %u %s sent%d admin%d listening%d",
 						       c->announced[i].id,
 						       addr_format(&c->announced[i].addr, text),
-						       c->announced[i].sent,
-						       c->announced[i].wanted_by == WANTED_BY_ADMIN,
-						       c->announced[i].listening));
+						       c->announced[i].is.sent,
+						       c->announced[i].want.by == WANTED_BY_ADMIN,
+						       c->announced[i].is.listening));
 	g_ptr_array_add(lines, g_strdup_printf("side%d state%d deny%d removed%d", c->side, c->state,
 					       c->deny_join_id0, c->remote_removed));
 	g_ptr_array_sort(lines, compare);

@@ -132,14 +132,12 @@ void make_example(struct example *example)
 						.remote = addr("10.9.0.2:5000"),
 						.is.state = SUBFLOW_ABSENT,
 						.is.origin = MPTCPD_ORIGIN_POLICY};
-	example->announced[0] = (struct announced){.addr = addr("10.0.2.1:99"),
-						   .ifindex = 2,
-						   .id = 5,
-						   .wanted_by = WANTED_BY_ADMIN,
-						   .sent = true,
-						   .listening = true,
-						   .is_local = true,
-						   .banned = true};
+	example->announced[0] = (struct announced){
+		.addr = addr("10.0.2.1:99"),
+		.ifindex = 2,
+		.id = 5,
+		.is = {.sent = true, .listening = true, .local = true},
+		.want = {.by = WANTED_BY_ADMIN, .listen = addr("10.0.2.1:99"), .banned = true}};
 	example->announced[1] = (struct announced){.addr = addr("10.0.3.1"), .id = 6};
 }
 

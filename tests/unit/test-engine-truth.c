@@ -285,7 +285,7 @@ static void announces_by_another_id(struct scene *scene, gconstpointer data)
 	fake_policy.announced = fake_addr("10.0.2.73");
 	scene_ask(scene);
 	wait_long(scene);
-	g_assert_true(scene_connection(scene)->announced[0].sent);
+	g_assert_true(scene_connection(scene)->announced[0].is.sent);
 }
 
 static void announces_by_the_known_id(struct scene *scene, gconstpointer data)
@@ -327,7 +327,7 @@ static void learns_late_what_was_announced(struct scene *scene, gconstpointer da
 	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 0);
 	g_assert_true(addr_equal(&fake->told[8], &fake_policy.announced));
 	g_assert_cmpuint(scene_connection(scene)->n_announced, ==, 1);
-	g_assert_true(scene_connection(scene)->announced[0].sent);
+	g_assert_true(scene_connection(scene)->announced[0].is.sent);
 }
 
 /* The kernel has no SYN to destroy any more, and no socket of its port yet. */

@@ -353,7 +353,8 @@ static bool is_mystery(const struct fake_connection *fake, const struct connecti
 		       size_t id)
 {
 	for (size_t i = 0; i < connection->n_announced; i++)
-		if (connection->announced[i].id == id && connection->announced[i].adopted)
+		if (connection->announced[i].id == id &&
+		    connection->announced[i].want.by == WANTED_BY_SOMEBODY)
 			return true;
 	return !is_listed(fake, id, MPTCPD_FLAG_SIGNAL);
 }
