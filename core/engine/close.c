@@ -65,21 +65,36 @@ static void judge_link(const struct engine *engine, struct subflow *subflow)
 		subflow->is.stale = false;
 }
 
-/* Nothing is to carry the connection, and nothing is in sight: one drop is none. */
-static bool refuse_drop(struct engine *engine, struct connection *connection)
+/* It is to go; the plan of whose plugin says so? */
+static uint8_t closed_by(const struct engine *engine, const struct subflow *subflow)
+{
+	const struct plan_forbidden *forbidden =
+		plan_forbids(&engine->plan, &subflow->local, &subflow->remote, subflow->ifindex);
+
+	return forbidden ? forbidden->plugin : subflow->want.dropped_by;
+}
+
+/*
+ * Nothing is to carry the connection, and nothing is in sight: one that is to go stays, rather one
+ * that is only dropped than one that is forbidden.
+ */
+static bool spare_one(struct engine *engine, struct connection *connection, bool is_forbidden)
 {
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		struct subflow *subflow = &connection->subflows[i];
+		bool dropped = subflow->want.dropped;
 
-		if (!subflow->want.dropped)
+		if (subflow->want.unwelcome || subflow->want.forbidden != is_forbidden ||
+		    (!dropped && !is_forbidden))
 			continue;
-		subflow->want.dropped = false;
+		subflow->want.forbidden = subflow->want.dropped = false;
 		if (engine_carries(subflow)) {
-			plan_refuse(&engine->plan, subflow->want.dropped_by, -EBUSY,
+			plan_refuse(&engine->plan, closed_by(engine, subflow), -EBUSY,
 				    &subflow->local, &subflow->remote);
 			return true;
 		}
-		subflow->want.dropped = true;
+		subflow->want.forbidden = is_forbidden;
+		subflow->want.dropped = dropped;
 	}
 	return false;
 }
@@ -142,7 +157,8 @@ struct verdict engine_judge(struct engine *engine, struct connection *connection
 		verdict.n_awaited += is_awaited(subflow);
 	}
 	if (!verdict.carried && !verdict.n_awaited)
-		verdict.carried = refuse_drop(engine, connection);
+		verdict.carried =
+			spare_one(engine, connection, false) || spare_one(engine, connection, true);
 	return verdict;
 }
 
@@ -197,9 +213,7 @@ static bool should_close(struct engine *engine, const struct connection *connect
 	if (!subflow_is_seen(subflow) || subflow->is.state == SUBFLOW_CLOSING ||
 	    connection->set_aside)
 		return false;
-	if (subflow->want.forbidden)
-		return true;
-	if (subflow->want.dropped || subflow->want.unwelcome)
+	if (subflow->want.forbidden || subflow->want.dropped || subflow->want.unwelcome)
 		return verdict->carried || subflow->is.state == SUBFLOW_PENDING;
 	if (is_lost(engine, subflow))
 		return verdict->carried_on || subflow->is.state == SUBFLOW_PENDING;

@@ -181,7 +181,7 @@ static int forbid(struct mptcpd_plan *base, const struct mptcpd_forbidden *forbi
 		return refuse(plan, -EINVAL, &forbidden->local, &forbidden->remote);
 	if (plan->n_forbidden == MPTCPD_PLAN_MAX)
 		return refuse(plan, -ENOSPC, &forbidden->local, &forbidden->remote);
-	plan->forbidden[plan->n_forbidden++] = *forbidden;
+	plan->forbidden[plan->n_forbidden++] = (struct plan_forbidden){*forbidden, plan->plugin};
 	return 0;
 }
 
@@ -337,11 +337,11 @@ void plan_init(struct plan *plan, const struct model *model, const struct connec
 	plan->ask_ms = UINT64_MAX;
 }
 
-bool plan_forbids(const struct plan *plan, const struct mptcpd_addr *local,
-		  const struct mptcpd_addr *remote, uint32_t ifindex)
+const struct plan_forbidden *plan_forbids(const struct plan *plan, const struct mptcpd_addr *local,
+					  const struct mptcpd_addr *remote, uint32_t ifindex)
 {
 	for (size_t i = 0; i < plan->n_forbidden; i++) {
-		const struct mptcpd_forbidden *f = &plan->forbidden[i];
+		const struct mptcpd_forbidden *f = &plan->forbidden[i].pairs;
 
 		if (f->ifindex && f->ifindex != ifindex)
 			continue;
@@ -353,7 +353,7 @@ bool plan_forbids(const struct plan *plan, const struct mptcpd_addr *local,
 			continue;
 		if (f->remote.port && f->remote.port != remote->port)
 			continue;
-		return true;
+		return &plan->forbidden[i];
 	}
-	return false;
+	return NULL;
 }

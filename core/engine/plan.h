@@ -20,6 +20,12 @@ struct plan_announcement {
 	uint8_t wanted_by;
 };
 
+/* Pairs that no subflow is to have. */
+struct plan_forbidden {
+	struct mptcpd_forbidden pairs;
+	uint8_t plugin; /* index in the stack */
+};
+
 /* A subflow that is to go. */
 struct plan_drop {
 	struct mptcpd_addr local, remote;
@@ -47,7 +53,7 @@ struct plan {
 	struct event_limits limits; /* PLAN_NO_LIMIT: not said */
 	struct plan_path paths[MPTCPD_PLAN_MAX];
 	struct plan_announcement announcements[MPTCPD_PLAN_MAX];
-	struct mptcpd_forbidden forbidden[MPTCPD_PLAN_MAX];
+	struct plan_forbidden forbidden[MPTCPD_PLAN_MAX];
 	struct mptcpd_endpoint endpoints[MPTCPD_PLAN_MAX]; /* the most important ones first */
 	struct plan_drop drops[MPTCPD_PLAN_MAX];
 	struct plan_refusal refusals[MPTCPD_PLAN_MAX]; /* the first ones; n_refusals counts all */
@@ -58,8 +64,8 @@ void plan_init(struct plan *plan, const struct model *model, const struct connec
 /* Report this entry of that plugin as one that was not accepted. */
 void plan_refuse(struct plan *plan, uint8_t plugin, int error, const struct mptcpd_addr *local,
 		 const struct mptcpd_addr *remote);
-/* Does the plan forbid this pair? ifindex: of the local address, 0 unknown. */
-bool plan_forbids(const struct plan *plan, const struct mptcpd_addr *local,
-		  const struct mptcpd_addr *remote, uint32_t ifindex);
+/* What forbids this pair, NULL: nothing does. ifindex: of the local address, 0 unknown. */
+const struct plan_forbidden *plan_forbids(const struct plan *plan, const struct mptcpd_addr *local,
+					  const struct mptcpd_addr *remote, uint32_t ifindex);
 
 #endif

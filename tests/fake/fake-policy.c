@@ -52,7 +52,7 @@ static void plan_extras(struct mptcpd_plan *plan)
 	struct mptcpd_forbidden forbidden = {.local = fake_policy.forbidden, .local_prefix = 32};
 	struct mptcpd_announcement announcement = {.addr = fake_policy.announced};
 
-	if (fake_policy.forbidden.family)
+	if (fake_policy.forbidden.family || fake_policy.forbids_all)
 		g_assert_cmpint(plan->forbid(plan, &forbidden), ==, 0);
 	if (fake_policy.announced.family)
 		g_assert_cmpint(plan->add_announcement(plan, &announcement), ==, 0);

@@ -51,6 +51,66 @@ static void replaces_the_last_before_it_drops_it(struct scene *scene, gconstpoin
 	g_assert_cmpuint(scene->n_refusals, ==, 0);
 }
 
+/* ---- forbidden pairs ---- */
+
+static void replaces_the_last_before_it_is_forbidden_away(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = scene_meshed(scene);
+
+	close_all_but(scene, fake, 0);
+	fake_policy.plans_nothing = false;
+	fake_policy.forbidden = fake_addr("10.0.1.1");
+	scene_ask(scene);
+	scene_later(scene, 100000);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 2);
+	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 0);
+	g_assert_true(fake->subflows[0].used);
+	fake_answer(scene->fake, ETIMEDOUT);
+	scene_run(scene);
+	scene_later(scene, 100000);
+	g_assert_true(fake->subflows[0].used);
+	fake_answer(scene->fake, 0);
+	scene_later(scene, 100000);
+	g_assert_false(fake->subflows[0].used);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 2);
+	g_assert_cmpuint(scene->n_refusals, ==, 0);
+}
+
+static void forbids_all_but_one(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = scene_meshed(scene);
+
+	fake_policy.forbids_all = true;
+	scene_ask(scene);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
+	g_assert_cmpuint(scene->n_refusals, >, 0);
+	scene_later(scene, 100000);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
+	/* one that is allowed takes its place */
+	fake_policy.forbids_all = false;
+	fake_policy.forbidden = fake->subflows[0].used	 ? fake->subflows[0].local
+				: fake->subflows[1].used ? fake->subflows[1].local
+							 : fake->subflows[2].local;
+	fake_policy.forbidden.port = 0;
+	scene_ask(scene);
+	fake_answer(scene->fake, 0);
+	scene_later(scene, 100000);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 2);
+}
+
+/* Of those that are to go, one stays that is only dropped. */
+static void spares_what_is_dropped_first(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = scene_meshed(scene);
+
+	fake_policy.forbidden = fake_addr("10.0.1.1");
+	fake_policy.drops_all = fake_policy.plans_nothing = true;
+	scene_ask(scene);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
+	g_assert_false(fake->subflows[0].used);
+	g_assert_cmpuint(scene->n_refusals, ==, 1);
+}
+
 /* An attempt that fails drops nothing, however often. */
 static void keeps_the_last_while_its_replacement_fails(struct scene *scene, gconstpointer data)
 {
@@ -241,6 +301,9 @@ int main(int argc, char **argv)
 	    keeps_the_last_while_its_replacement_fails);
 	ADD("drop/last-one-without-another-is-refused", refuses_to_drop_the_last);
 	ADD("drop/of-all-leaves-one", drops_all_but_one);
+	ADD("forbid/last-waits-for-another", replaces_the_last_before_it_is_forbidden_away);
+	ADD("forbid/of-all-leaves-one", forbids_all_but_one);
+	ADD("forbid/one-that-is-dropped-is-spared-first", spares_what_is_dropped_first);
 	ADD("drop/lost-one-is-none-to-rely-on", counts_no_lost_one);
 	ADD("drop/syn-goes-at-once", drops_a_syn_at_once);
 	ADD("unwanted/never-for-what-was-never-up", displaces_nothing_that_works);
