@@ -68,7 +68,9 @@ struct event_connection {
 	/* snapshot only */
 	bool fallback;
 	bool closing; /* the TCP state says FIN was sent or received */
-	uint32_t so_mark; /* 0 also where the kernel does not tell */
+	struct mptcpd_owner owner;
+	uint64_t bytes_sent,
+		bytes_received; /* MPTCPD_BYTES_UNKNOWN where the kernel does not tell */
 };
 
 /* EVENT_SUBFLOW_* and EVENT_SNAPSHOT_SUBFLOW. */
@@ -139,6 +141,7 @@ struct event_saved_connection {
 	uint8_t side; /* enum mptcpd_side */
 	bool deny_join_id0, remote_removed, mapped, local_removed;
 	bool temporary; /* local, when it began */
+	uint64_t begin_ms; /* 0: not known */
 };
 
 struct event_saved_subflow {

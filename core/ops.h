@@ -82,8 +82,11 @@ struct kernel_ops {
 		     const struct mptcpd_addr *remote, uint32_t mark);
 	/* Is there a rule that looks at marks? 1, 0, or -errno. */
 	int (*marks_matter)(void *kernel);
-	/* The connection's mark, which its subflows get too. 0, -ENOENT: it is gone; or -errno. */
-	int (*mark)(void *kernel, uint32_t token, uint32_t *ret_mark);
+	/*
+	 * Whose the connection's socket is, and its mark, which its subflows get too. 0, -ENOENT: it
+	 * is gone; or -errno.
+	 */
+	int (*owner)(void *kernel, uint32_t token, struct mptcpd_owner *ret_owner);
 	/*
 	 * The interface by which the packets of a socket that is bound to none get from `local` to
 	 * `remote`, as the routing tables say now: its index; 0: none, or several in turn; -errno.

@@ -31,7 +31,7 @@ static int decode_socket(const void *message, size_t size, const struct nlattr *
 {
 	const struct nlmsghdr *nlh = message;
 
-	if (codec_message(message, size, sizeof(*ret), attrs, INET_DIAG_ULP_INFO) < 0)
+	if (codec_message(message, size, sizeof(*ret), attrs, INET_DIAG_CGROUP_ID) < 0)
 		return -EBADMSG;
 	if (nlh->nlmsg_type != SOCK_DIAG_BY_FAMILY)
 		return CODEC_UNKNOWN;
@@ -46,9 +46,35 @@ static bool is_closing(uint8_t state)
 	return state != STATE_ESTABLISHED && state != STATE_SYN_SENT;
 }
 
+/* What an older kernel does not tell is 0. */
+static int decode_owner(const struct nlattr **attrs, const struct inet_diag_msg *socket,
+			struct mptcpd_owner *ret)
+{
+	const struct nlattr *cgroup = attrs[INET_DIAG_CGROUP_ID];
+
+	ret->uid = socket->idiag_uid;
+	if (cgroup && mnl_attr_get_payload_len(cgroup) < sizeof(ret->cgroup))
+		return -EBADMSG;
+	if (cgroup)
+		memcpy(&ret->cgroup, mnl_attr_get_payload(cgroup), sizeof(ret->cgroup));
+	return codec_u32(attrs[INET_DIAG_MARK], 0, &ret->mark);
+}
+
+static void decode_bytes(const struct nlattr *attribute, struct event_connection *ret)
+{
+	const char *info = mnl_attr_get_payload(attribute);
+
+	ret->bytes_sent = ret->bytes_received = MPTCPD_BYTES_UNKNOWN;
+	if (mnl_attr_get_payload_len(attribute) < UAPI_MPTCP_INFO_SIZE_BYTES)
+		return;
+	memcpy(&ret->bytes_sent, info + UAPI_MPTCP_INFO_BYTES_SENT, sizeof(ret->bytes_sent));
+	memcpy(&ret->bytes_received, info + UAPI_MPTCP_INFO_BYTES_RECEIVED,
+	       sizeof(ret->bytes_received));
+}
+
 int codec_diag_connection(const void *message, size_t size, struct event *ret_event)
 {
-	const struct nlattr *attrs[INET_DIAG_ULP_INFO + 1];
+	const struct nlattr *attrs[INET_DIAG_CGROUP_ID + 1];
 	struct inet_diag_msg socket;
 	struct event event;
 	const char *info;
@@ -59,8 +85,7 @@ int codec_diag_connection(const void *message, size_t size, struct event *ret_ev
 		return r;
 	memset(&event, 0, sizeof(event));
 	event.type = EVENT_SNAPSHOT_CONNECTION;
-	if (codec_u32(attrs[INET_DIAG_MARK], 0, &event.connection.so_mark) < 0 ||
-	    !attrs[INET_DIAG_INFO] ||
+	if (decode_owner(attrs, &socket, &event.connection.owner) < 0 || !attrs[INET_DIAG_INFO] ||
 	    mnl_attr_get_payload_len(attrs[INET_DIAG_INFO]) < UAPI_MPTCP_INFO_SIZE_MIN)
 		return -EBADMSG;
 	info = mnl_attr_get_payload(attrs[INET_DIAG_INFO]);
@@ -80,6 +105,7 @@ int codec_diag_connection(const void *message, size_t size, struct event *ret_ev
 	event.connection.side = MPTCPD_SIDE_UNKNOWN;
 	event.connection.fallback = flags & MPTCP_INFO_FLAG_FALLBACK;
 	event.connection.closing = is_closing(socket.idiag_state);
+	decode_bytes(attrs[INET_DIAG_INFO], &event.connection);
 	*ret_event = event;
 	return 0;
 }
@@ -113,7 +139,15 @@ static void decode_measure(const struct nlattr *attribute, uint64_t now_ms,
 	ret->bytes_received = info.tcpi_bytes_received;
 	ret->rtt_us = info.tcpi_rtt;
 	ret->rto_us = info.tcpi_rto;
+	ret->rtt_var_us = info.tcpi_rttvar;
+	ret->min_rtt_us = info.tcpi_min_rtt == UINT32_MAX ? 0 : info.tcpi_min_rtt;
 	ret->retransmits = info.tcpi_total_retrans;
+	ret->cwnd = info.tcpi_snd_cwnd;
+	ret->mss = info.tcpi_snd_mss;
+	ret->delivery_rate = info.tcpi_delivery_rate;
+	ret->app_limited = info.tcpi_delivery_rate_app_limited;
+	ret->last_sent_age_ms = info.tcpi_last_data_sent;
+	ret->last_received_age_ms = info.tcpi_last_data_recv;
 	ret->loss_per_mille = loss > 1000 ? 1000 : (uint32_t)loss;
 }
 
@@ -147,7 +181,7 @@ static int decode_ulp(const struct nlattr *ulp, struct event *event)
 
 int codec_diag_subflow(const void *message, size_t size, uint64_t now_ms, struct event *ret_event)
 {
-	const struct nlattr *attrs[INET_DIAG_ULP_INFO + 1];
+	const struct nlattr *attrs[INET_DIAG_CGROUP_ID + 1];
 	struct inet_diag_msg socket;
 	struct event event;
 	struct event_subflow *subflow = &event.subflow;

@@ -149,11 +149,11 @@ static int marks_matter(void *data)
 	return told(kernel, &kernel->links, link_has_marked_rule(&kernel->links));
 }
 
-static int mark_of(void *data, uint32_t token, uint32_t *ret_mark)
+static int owner_of(void *data, uint32_t token, struct mptcpd_owner *ret_owner)
 {
 	struct kernel *kernel = data;
 
-	return told(kernel, &kernel->diag, diag_mark(&kernel->diag, token, ret_mark));
+	return told(kernel, &kernel->diag, diag_owner(&kernel->diag, token, ret_owner));
 }
 
 static int egress(void *data, const struct mptcpd_addr *local, const struct mptcpd_addr *remote,
@@ -271,7 +271,7 @@ const struct kernel_ops kernel_ops = {
 	.route = route,
 	.egress = egress,
 	.marks_matter = marks_matter,
-	.mark = mark_of,
+	.owner = owner_of,
 	.link_returned = link_returned,
 	.endpoint_add = endpoint_add,
 	.endpoint_delete = endpoint_delete,

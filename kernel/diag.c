@@ -26,22 +26,22 @@ int diag_has_connection(struct socket *socket, uint32_t token)
 	return r < 0 ? r : 1;
 }
 
-static int on_marked(void *data, const void *message, size_t size)
+static int on_owned(void *data, const void *message, size_t size)
 {
-	uint32_t *mark = data;
+	struct mptcpd_owner *owner = data;
 	struct event event;
 	int r = codec_diag_connection(message, size, &event);
 
 	if (r == 0)
-		*mark = event.connection.so_mark;
+		*owner = event.connection.owner;
 	return r < 0 ? r : 0;
 }
 
-int diag_mark(struct socket *socket, uint32_t token, uint32_t *ret_mark)
+int diag_owner(struct socket *socket, uint32_t token, struct mptcpd_owner *ret_owner)
 {
 	union codec_command command;
 
-	return socket_request(socket, codec_get_connection(&command, token), on_marked, ret_mark);
+	return socket_request(socket, codec_get_connection(&command, token), on_owned, ret_owner);
 }
 
 static int on_found(void *data, const void *message, size_t size)

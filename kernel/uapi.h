@@ -21,7 +21,10 @@ enum uapi_mptcp {
 enum uapi_mptcp_info {
 	UAPI_MPTCP_INFO_FLAGS = 8,
 	UAPI_MPTCP_INFO_TOKEN = 12,
-	UAPI_MPTCP_INFO_SIZE_MIN = 16, /* of what is read here */
+	UAPI_MPTCP_INFO_SIZE_MIN = 16, /* of what is always read here */
+	UAPI_MPTCP_INFO_BYTES_SENT = 56, /* since Linux 6.5, as what follows */
+	UAPI_MPTCP_INFO_BYTES_RECEIVED = 64,
+	UAPI_MPTCP_INFO_SIZE_BYTES = 72,
 };
 
 #endif

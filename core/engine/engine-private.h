@@ -244,7 +244,12 @@ void engine_view_addresses(struct engine *engine, const struct connection *conne
 uint32_t engine_mark(struct engine *engine, struct connection *connection);
 /* The connection as plugins see it, until the next call. */
 struct mptcpd_connection engine_view_connection(struct engine *engine,
-						const struct connection *connection);
+						struct connection *connection);
+/* Does a plugin of its policy say that it needs this? */
+static inline bool engine_needs(const struct connection *connection, enum mptcpd_need need)
+{
+	return connection->policy && (connection->policy->needs & (uint32_t)need);
+}
 
 /* ---- reader.c ---- */
 
@@ -252,6 +257,11 @@ struct mptcpd_connection engine_view_connection(struct engine *engine,
 void engine_count(struct engine *engine, const struct policy *policy, int more);
 /* The rules are new: count from zero. */
 void engine_count_anew(struct engine *engine);
+/*
+ * Is a policy that asked to be asked now to see measurements first, which are old? Then it is asked
+ * when they are there.
+ */
+bool engine_await_measures(struct engine *engine, struct connection *connection, uint64_t now_ms);
 /* Note when a full snapshot of connections begins. */
 void engine_see_begin(struct engine *engine, const struct event *event, uint64_t now_ms);
 /* … and that it has ended. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What readers ask beside the model: how many connections a policy has, and fresh measurements. */
+/*
+ * What is asked beside the model: how many connections a policy has, and fresh measurements, which
+ * readers and policies share.
+ */
 #include <stdlib.h>
 
 #include "engine-private.h"
@@ -57,4 +60,14 @@ bool engine_measure(struct engine *engine, uint64_t now_ms)
 		return true;
 	engine->resync[SNAPSHOT_CONNECTIONS].wanted = true;
 	return false;
+}
+
+bool engine_await_measures(struct engine *engine, struct connection *connection, uint64_t now_ms)
+{
+	if (connection->ask_ms > now_ms || !engine_needs(connection, MPTCPD_NEED_MEASURES) ||
+	    connection->path_manager == PATH_MANAGER_KERNEL || engine_measure(engine, now_ms))
+		return false;
+	connection->planned = 0; /* the walk after the snapshot comes to it */
+	deadlines_set(&engine->deadlines, connection, now_ms + RESYNC_INTERVAL_MS);
+	return true;
 }

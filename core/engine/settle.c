@@ -295,6 +295,8 @@ static bool settle_deadlines(struct engine *engine, uint64_t now_ms)
 	while ((connection = deadlines_first(&engine->deadlines)) && connection->due_ms <= now_ms) {
 		if (!is_time_left(engine))
 			return false;
+		if (engine_await_measures(engine, connection, now_ms))
+			continue;
 		deadlines_set(&engine->deadlines, connection, UINT64_MAX);
 		settle_one(engine, connection, now_ms);
 	}

@@ -211,6 +211,7 @@ static struct mptcpd_list show_failures(struct engine *engine, const struct conn
 
 static struct mptcpd_list show_subflows(struct engine *engine, const struct connection *connection)
 {
+	bool is_measured = engine_needs(connection, MPTCPD_NEED_MEASURES);
 	size_t n = 0;
 
 	for (size_t i = 0; i < connection->n_subflows; i++) {
@@ -231,14 +232,34 @@ static struct mptcpd_list show_subflows(struct engine *engine, const struct conn
 			.peer_backup = subflow->is.peer_backup,
 			.instance = subflow->want.instance,
 			.since_ms = subflow->is.since_ms,
+			.measure = is_measured && subflow->is.measure.taken_ms
+					   ? &subflow->is.measure
+					   : NULL,
 		};
 	}
 	return (struct mptcpd_list){engine->seen, n, sizeof(engine->seen[0])};
 }
 
-struct mptcpd_connection engine_view_connection(struct engine *engine,
-						const struct connection *connection)
+/* It costs a request a connection, once. */
+static bool know_owner(struct engine *engine, struct connection *connection)
 {
+	if (!connection->has_owner &&
+	    engine->ops->owner(engine->kernel, connection->token, &connection->owner) == 0)
+		connection->has_owner = true;
+	return connection->has_owner;
+}
+
+uint32_t engine_mark(struct engine *engine, struct connection *connection)
+{
+	return engine->marks_matter && know_owner(engine, connection) ? connection->owner.mark : 0;
+}
+
+struct mptcpd_connection engine_view_connection(struct engine *engine,
+						struct connection *connection)
+{
+	bool has_owner =
+		engine_needs(connection, MPTCPD_NEED_OWNER) && know_owner(engine, connection);
+
 	return (struct mptcpd_connection){
 		.size = sizeof(struct mptcpd_connection),
 		.measure_size = sizeof(struct mptcpd_measure),
@@ -253,17 +274,10 @@ struct mptcpd_connection engine_view_connection(struct engine *engine,
 		.peer_addresses = show_peers(engine, connection),
 		.subflows = show_subflows(engine, connection),
 		.failures = show_failures(engine, connection),
-		.bytes_sent = MPTCPD_BYTES_UNKNOWN,
-		.bytes_received = MPTCPD_BYTES_UNKNOWN,
+		.begin_ms = connection->begin_ms,
+		.bytes_sent = connection->bytes_sent,
+		.bytes_received = connection->bytes_received,
+		.counted_ms = connection->counted_ms,
+		.owner = has_owner ? &connection->owner : NULL,
 	};
-}
-
-uint32_t engine_mark(struct engine *engine, struct connection *connection)
-{
-	if (!engine->marks_matter)
-		return 0;
-	if (!connection->has_mark &&
-	    engine->ops->mark(engine->kernel, connection->token, &connection->so_mark) == 0)
-		connection->has_mark = true;
-	return connection->so_mark;
 }

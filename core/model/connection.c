@@ -63,6 +63,7 @@ static int apply_created(struct model *model, struct connection *connection,
 		return -EINVAL;
 	if (!connection) {
 		connection = connection_add(model, event->token);
+		connection->begin_ms = now_ms;
 		learn(connection, &event->connection);
 		add_initial(model, connection, now_ms);
 		change->type = CHANGE_CONNECTION_CREATED;
@@ -83,7 +84,8 @@ static int apply_created(struct model *model, struct connection *connection,
 /* ---- snapshot records ---- */
 
 static int apply_snapshot_connection(struct model *model, struct connection *connection,
-				     const struct event *event, struct change *change)
+				     const struct event *event, uint64_t now_ms,
+				     struct change *change)
 {
 	if (!event->connection.local.family)
 		return -EINVAL;
@@ -102,11 +104,14 @@ static int apply_snapshot_connection(struct model *model, struct connection *con
 	learn(connection, &event->connection);
 	if (connection->fallback != event->connection.fallback && change->type == CHANGE_NONE)
 		change->type = CHANGE_CONNECTION_UPDATED;
-	if (connection->has_mark && connection->so_mark != event->connection.so_mark &&
+	if (connection->has_owner && connection->owner.mark != event->connection.owner.mark &&
 	    change->type == CHANGE_NONE)
 		change->type = CHANGE_CONNECTION_UPDATED;
-	connection->so_mark = event->connection.so_mark;
-	connection->has_mark = true;
+	connection->owner = event->connection.owner;
+	connection->has_owner = true;
+	connection->bytes_sent = event->connection.bytes_sent;
+	connection->bytes_received = event->connection.bytes_received;
+	connection->counted_ms = now_ms;
 	connection->fallback = event->connection.fallback;
 	if (event->connection.closing)
 		connection->state = MPTCPD_CONNECTION_CLOSING;
@@ -145,7 +150,7 @@ static int apply(struct model *model, struct connection *connection, const struc
 	if (event->type == EVENT_CONNECTION_CREATED || event->type == EVENT_CONNECTION_ESTABLISHED)
 		return apply_created(model, connection, event, now_ms, change);
 	if (event->type == EVENT_SNAPSHOT_CONNECTION)
-		return apply_snapshot_connection(model, connection, event, change);
+		return apply_snapshot_connection(model, connection, event, now_ms, change);
 
 	if (!connection && event->type == EVENT_ADDRESS_ANNOUNCED &&
 	    event->peer_address.addr.family) {

@@ -115,6 +115,7 @@ struct connection *connection_new(uint32_t token)
 		abort();
 	connection->token = token;
 	connection->due_ms = connection->ask_ms = UINT64_MAX;
+	connection->bytes_sent = connection->bytes_received = MPTCPD_BYTES_UNKNOWN;
 	return connection;
 }
 

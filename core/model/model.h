@@ -180,7 +180,7 @@ struct connection {
 	bool policy_known : 1;
 	bool adopted : 1; /* found by a snapshot: its subflows may not be known until a full one ended */
 	bool local_removed : 1; /* the peer was told to forget our initial address, id 0 */
-	bool has_mark : 1; /* the kernel was asked for it, or a snapshot told it */
+	bool has_owner : 1; /* the kernel was asked for it, or a snapshot told it */
 	bool ids_unknown : 1; /* older than this life of ours, which has no record of it */
 	bool set_aside : 1; /* its policy is: nothing is made for it, and nothing closed */
 	bool temporary : 1; /* it began on a temporary address, which hides the stable ones there */
@@ -192,7 +192,6 @@ struct connection {
 	uint32_t ifindex; /* the link it began on, 0: not known */
 	uint32_t heap_index; /* the engine's: place in the deadline heap, 0: none */
 	uint32_t planned; /* the engine's: generation of host facts planned with */
-	uint32_t so_mark; /* of its sockets, once has_mark */
 	uint32_t saved_slot; /* the observer's: where it is saved, 0: nowhere */
 	uint64_t serial; /* grows with each new connection: the cursor of listings */
 	struct subflow *subflows; /* owned, n_subflows of room_subflows */
@@ -204,6 +203,10 @@ struct connection {
 	const struct policy *policy; /* NULL: not looked for yet, or none matches */
 	struct connection *dirty_prev, *dirty_next; /* the engine's list */
 	uint64_t due_ms; /* the engine's next look, or UINT64_MAX */
+	uint64_t begin_ms; /* 0: it was there before it was first seen */
+	uint64_t bytes_sent, bytes_received; /* as of counted_ms; MPTCPD_BYTES_UNKNOWN */
+	uint64_t counted_ms;
+	struct mptcpd_owner owner; /* once has_owner */
 	uint64_t tries_since_ms; /* the engine's: n_tries of SYNs were asked for since */
 	uint64_t ask_ms; /* when a plugin asked to be asked, or UINT64_MAX */
 };

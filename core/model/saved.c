@@ -47,6 +47,7 @@ static int apply_connection(struct model *model, uint32_t token,
 	connection->mapped = event->mapped;
 	connection->local_removed = event->local_removed;
 	connection->temporary = event->temporary;
+	connection->begin_ms = event->begin_ms;
 	put(model, connection);
 	return 0;
 }

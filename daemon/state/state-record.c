@@ -62,6 +62,7 @@ enum {
 	MAPPED = 1 << 4,
 	LOCAL_REMOVED = 1 << 5,
 	TEMPORARY = 1 << 6,
+	HAS_BEGIN = 1 << 7, /* when it began follows */
 };
 
 static void put_connection(struct writer *writer, const struct connection *connection)
@@ -72,9 +73,12 @@ static void put_connection(struct writer *writer, const struct connection *conne
 			       (connection->remote_removed ? REMOTE_REMOVED : 0) |
 			       (connection->mapped ? MAPPED : 0) |
 			       (connection->local_removed ? LOCAL_REMOVED : 0) |
-			       (connection->temporary ? TEMPORARY : 0));
+			       (connection->temporary ? TEMPORARY : 0) |
+			       (connection->begin_ms ? HAS_BEGIN : 0));
 	put_addr(writer, &connection->local);
 	put_addr(writer, &connection->remote);
+	if (connection->begin_ms)
+		put(writer, &connection->begin_ms, sizeof(connection->begin_ms));
 	end_part(writer, start);
 }
 
@@ -95,6 +99,8 @@ static void take_connection(struct reader *reader, const struct teller *teller, 
 	};
 	event.saved_connection.local = take_addr(reader);
 	event.saved_connection.remote = take_addr(reader);
+	if (flags & HAS_BEGIN)
+		take(reader, &event.saved_connection.begin_ms, sizeof(uint64_t));
 	tell(teller, reader, &event);
 }
 

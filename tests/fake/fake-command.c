@@ -21,7 +21,7 @@ static void tell(const struct fake_record *record, int result)
 		[FAKE_LOOK] = "is backup",
 		[FAKE_ROUTE] = "route",
 		[FAKE_EGRESS] = "egress",
-		[FAKE_MARK] = "mark",
+		[FAKE_OWNER] = "owner",
 		[FAKE_SNAPSHOT] = "snapshot",
 		[FAKE_DUMP] = "dump",
 		[FAKE_ENDPOINT_ADD] = "endpoint add",
@@ -376,15 +376,15 @@ static int marks_matter(void *kernel)
 	return fake->marked_rule != 0;
 }
 
-static int mark_of(void *kernel, uint32_t token, uint32_t *ret_mark)
+static int owner_of(void *kernel, uint32_t token, struct mptcpd_owner *ret_owner)
 {
 	struct fake_kernel *fake = kernel;
 	const struct fake_connection *connection = fake_find(fake, token);
 
-	fake->counts[FAKE_MARK]++;
+	fake->counts[FAKE_OWNER]++;
 	if (!connection)
 		return -ENOENT;
-	*ret_mark = connection->mark;
+	*ret_owner = (struct mptcpd_owner){.mark = connection->mark, .uid = 1000};
 	return 0;
 }
 
@@ -438,7 +438,7 @@ const struct kernel_ops fake_ops = {
 	.route = fake_ask_route,
 	.egress = fake_egress,
 	.marks_matter = marks_matter,
-	.mark = mark_of,
+	.owner = owner_of,
 	.link_returned = link_returned,
 	.endpoint_add = fake_endpoint_add,
 	.endpoint_delete = fake_endpoint_delete,

@@ -89,7 +89,10 @@ static void queue_connection(struct fake_kernel *fake, const struct fake_connect
 		.mapped = connection->mapped,
 		.fallback = connection->fallback,
 		.closing = type == EVENT_SNAPSHOT_CONNECTION && connection->shut,
-		.so_mark = type == EVENT_SNAPSHOT_CONNECTION ? connection->mark : 0,
+		.owner = {.mark = type == EVENT_SNAPSHOT_CONNECTION ? connection->mark : 0,
+			  .uid = 1000},
+		.bytes_sent = connection->bytes_sent,
+		.bytes_received = MPTCPD_BYTES_UNKNOWN,
 	};
 	fake_queue(fake, &event);
 }
@@ -393,8 +396,12 @@ struct present {
 static void tell_engine(void *data, const struct event *event)
 {
 	const struct present *present = data;
+	struct event stamped = *event;
 
-	engine_event(present->engine, event, present->now_ms);
+	if (event->type == EVENT_SNAPSHOT_SUBFLOW)
+		stamped.subflow.measure =
+			(struct mptcpd_measure){.taken_ms = present->now_ms, .rtt_us = 1000};
+	engine_event(present->engine, &stamped, present->now_ms);
 }
 
 void fake_deliver(struct fake_kernel *fake, struct engine *engine, uint64_t now_ms)

@@ -29,7 +29,7 @@ enum fake_command {
 	FAKE_LOOK,
 	FAKE_ROUTE,
 	FAKE_EGRESS,
-	FAKE_MARK,
+	FAKE_OWNER,
 	FAKE_SNAPSHOT,
 	FAKE_DUMP, /* a snapshot that was asked for, as it ends */
 	FAKE_ENDPOINT_ADD,
@@ -70,6 +70,7 @@ struct fake_connection {
 	bool shut; /* one side has said that it sends no more */
 	bool idle; /* nothing was received yet: its own path manager passes it by */
 	uint32_t token, mark;
+	uint64_t bytes_sent;
 	enum path_manager path_manager;
 	enum mptcpd_side side;
 	struct mptcpd_addr local, remote;

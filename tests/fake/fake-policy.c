@@ -47,7 +47,7 @@ static void plan_refused(const struct mptcpd_connection *connection, struct mptc
 	g_assert_cmpint(plan->drop(plan, &path.local, &path.remote), ==, -ENOENT);
 }
 
-static void plan_extras(struct mptcpd_plan *plan)
+static void plan_extras(const struct mptcpd_view *view, struct mptcpd_plan *plan)
 {
 	struct mptcpd_forbidden forbidden = {.local = fake_policy.forbidden, .local_prefix = 32};
 	struct mptcpd_announcement announcement = {.addr = fake_policy.announced};
@@ -63,6 +63,8 @@ static void plan_extras(struct mptcpd_plan *plan)
 	fake_policy.dropped_local.family = 0;
 	if (fake_policy.ask_ms)
 		plan->ask_again(plan, fake_policy.ask_ms);
+	if (fake_policy.ask_after_ms)
+		plan->ask_again(plan, view->now_ms + fake_policy.ask_after_ms);
 }
 
 static void tell_asked(void)
@@ -81,6 +83,19 @@ static void drop_all(const struct mptcpd_connection *connection, struct mptcpd_p
 	fake_policy.drops_all = false;
 }
 
+static void remember(const struct mptcpd_connection *connection)
+{
+	const struct mptcpd_subflow *subflow;
+
+	fake_policy.seen = *connection;
+	fake_policy.measure.taken_ms = 0;
+	for (size_t i = 0; (subflow = mptcpd_get_subflow(connection, i)); i++)
+		if (subflow->measure && !fake_policy.measure.taken_ms)
+			fake_policy.measure = *subflow->measure;
+	if (connection->owner)
+		fake_policy.owner = *connection->owner;
+}
+
 static void plan_paths(void *data, const struct mptcpd_view *view,
 		       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
 {
@@ -91,7 +106,8 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 	tell_asked();
 	if (fake_policy.refuses_rules)
 		plan_refused(connection, plan);
-	plan_extras(plan);
+	remember(connection);
+	plan_extras(view, plan);
 	drop_all(connection, plan);
 	if (fake_policy.plans_nothing || connection->side != MPTCPD_SIDE_CLIENT)
 		return;
@@ -135,7 +151,7 @@ static const struct mptcpd_plugin plugin = {
 static struct policy_plugin stack[] = {{.plugin = &plugin, .id = FAKE_POLICY_ID}};
 static char policy_name[] = "all", backup_match[] = "backup*", never_match[] = "never*",
 	    both_match[] = "both*";
-static struct policy policies[] = {{.name = policy_name, .plugins = stack, .n_plugins = 1}};
+struct policy fake_policies[] = {{.name = policy_name, .plugins = stack, .n_plugins = 1}};
 static struct interface_rule interfaces[] = {
 	{.match = backup_match,
 	 .flags = MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP,
@@ -149,7 +165,7 @@ struct rules fake_rules = {
 	.path_manager = PATH_MANAGER_USERSPACE,
 	.interfaces = interfaces,
 	.n_interfaces = 3,
-	.policies = policies,
+	.policies = fake_policies,
 	.n_policies = 1,
 	.endpoints = {.plugin = &plugin, .id = FAKE_POLICY_ID},
 	.endpoint_flags = MPTCPD_FLAG_SUBFLOW,
@@ -159,4 +175,5 @@ struct rules fake_rules = {
 void fake_policy_reset(void)
 {
 	fake_policy = (struct fake_policy){0};
+	fake_policies[0].needs = 0;
 }

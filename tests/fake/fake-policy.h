@@ -18,7 +18,12 @@ struct fake_policy {
 	bool drops_all; /* once: every subflow that there is */
 	bool only_peers; /* as soon as one is announced, nothing but announced addresses */
 	uint64_t ask_ms;
+	uint64_t ask_after_ms; /* again, so long after each time; 0: not */
 	size_t n_asked;
+	/* What it was shown last; and of the first subflow that was measured: */
+	struct mptcpd_connection seen;
+	struct mptcpd_measure measure; /* taken_ms 0: none was */
+	struct mptcpd_owner owner;
 	void (*on_asked)(void *data); /* NULL: nothing is done then */
 	void *on_asked_data;
 };
@@ -28,6 +33,7 @@ struct fake_policy {
 
 extern struct fake_policy fake_policy;
 extern struct rules fake_rules;
+extern struct policy fake_policies[1]; /* of them */
 /*
  * Interface "backup*" has the backup flag, "never*" is not used, of "both*" stable addresses are used
  * though the kernel prefers temporary ones.

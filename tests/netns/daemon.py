@@ -29,7 +29,8 @@ def stage_plugins(directory):
     staged = directory / "plugins"
     if not staged.exists():
         staged.mkdir()
-        for plugin in [*(BUILD / "plugins").glob("*.so"), BUILD / "tests/netns/forbid.so"]:
+        for plugin in [*(BUILD / "plugins").glob("*.so"), BUILD / "tests/netns/forbid.so",
+                       BUILD / "tests/netns/witness.so"]:
             shutil.copy(plugin, staged)
     return staged
 

@@ -203,6 +203,7 @@ void check_rest(const struct world *world, const struct example *example)
 		g_assert_cmpuint(peer->peer_address.id, ==, example->peers[i].id);
 		g_assert_true(addr_equal(&announced->addr, &example->announced[i].addr));
 		g_assert_cmpuint(announced->id, ==, example->announced[i].id);
+		g_assert_true(addr_equal(&announced->listen, &example->announced[i].want.listen));
 		g_assert_cmpuint(announced->ifindex, ==, example->announced[i].ifindex);
 		g_assert_cmpint(announced->sent && announced->listening && announced->is_local &&
 					announced->banned && announced->wanted_by_admin,

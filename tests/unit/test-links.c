@@ -162,9 +162,9 @@ static struct fake_connection *connect_marked(struct scene *scene, uint32_t toke
 static void marks_are_asked_for_where_rules_do(struct scene *scene, gconstpointer data)
 {
 	g_assert_cmpuint(fake_count_subflows(connect_marked(scene, 1, 42)), ==, 3);
-	g_assert_cmpuint(scene->fake->counts[FAKE_MARK], ==, 0);
+	g_assert_cmpuint(scene->fake->counts[FAKE_OWNER], ==, 0);
 	add_rule(scene);
-	g_assert_cmpuint(scene->fake->counts[FAKE_MARK], ==, 1);
+	g_assert_cmpuint(scene->fake->counts[FAKE_OWNER], ==, 1);
 	g_assert_cmpuint(fake_count_subflows(connect_marked(scene, 2, 42)), ==, 3);
 	g_assert_cmpuint(fake_count_subflows(connect_marked(scene, 3, 7)), ==, 2);
 	g_assert_cmpuint(fake_count_subflows(connect_marked(scene, 4, 0)), ==, 2);
@@ -173,7 +173,7 @@ static void marks_are_asked_for_where_rules_do(struct scene *scene, gconstpointe
 	scene_later(scene, 50);
 	fake_route(scene->fake, 3, true);
 	scene_later(scene, 50);
-	g_assert_cmpuint(scene->fake->counts[FAKE_MARK], ==, 4);
+	g_assert_cmpuint(scene->fake->counts[FAKE_OWNER], ==, 4);
 	/* endpoints are no connection's */
 	g_assert_false(local(scene, 2)->leads_out);
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "addr.h"
 #include "state-scene.h"
 
 static void all_of_a_connection(struct world *world, gconstpointer data)
@@ -26,6 +27,27 @@ static void all_of_a_connection(struct world *world, gconstpointer data)
 	state_forget(world->state, &example.connection);
 	reopen(world);
 	g_assert_cmpuint(world->n_events, ==, 0);
+}
+
+/* What the first builds did not write. */
+static void its_beginning_and_where_it_listens(struct world *world, gconstpointer data)
+{
+	struct example example;
+
+	(void)data;
+	make_example(&example);
+	example.connection.begin_ms = 0x123456789aULL;
+	example.announced[0].want.listen = addr("10.0.7.1:4711");
+	example.announced[1].want.listen = addr("[2001:db8::7]:99");
+	state_save(world->state, &example.connection);
+	reopen(world);
+	check_connection(world, &example.connection);
+	g_assert_cmpuint(event_of(world, EVENT_SAVED_CONNECTION, 0)->saved_connection.begin_ms, ==,
+			 0x123456789aULL);
+	for (size_t i = 0; i < 2; i++)
+		g_assert_true(addr_equal(
+			&event_of(world, EVENT_SAVED_ANNOUNCED, i)->saved_announced.listen,
+			&example.announced[i].want.listen));
 }
 
 static void the_largest_connection(struct world *world, gconstpointer data)
@@ -244,6 +266,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	ADD("connection/comes-back-with-all-it-had", all_of_a_connection);
+	ADD("connection/its-beginning-and-where-it-listens", its_beginning_and_where_it_listens);
 	ADD("connection/the-largest-fits", the_largest_connection);
 	ADD("connection/a-wrong-record-tells-nothing", wrong_records_tell_nothing);
 	ADD("host/comes-back", host_comes_back);

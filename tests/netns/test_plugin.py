@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a plugin is shown, and what comes of its plan, on the real kernel."""
+
+import json
+import pathlib
+import signal
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import sandbox
+import tap
+from daemon import Daemon
+from hosts import Network, Traffic, wait_until
+
+POLICY = """\
+[core]
+path-manager = userspace
+[policy:p]
+plugin = {stack}
+file = {file}
+"""
+NAT = pathlib.Path(__file__).resolve().parent / "nat.py"
+COUNTS = not tap.kernel_before(6, 5)  # the kernel, the bytes of a connection
+PUBLIC, HOME = "203.0.113.9", "10.0.2.2"  # one stands for the other
+
+
+class Scene:
+    """A client whose policy is a witness, and one connection."""
+
+    def __init__(self, stack="witness"):
+        self.stack = stack
+
+    def __enter__(self):
+        net = self.net = Network(links=2, note=tap.note).__enter__()
+        try:
+            self.file = net.client.directory / "seen"
+            self.daemon = Daemon(net.client, self.config(self.stack))
+            net.on_failure.append(lambda: "mptcpd's log:\n" + self.daemon.text()[-4000:])
+            net.on_failure.append(lambda: "seen:\n" + self.text()[-2000:])
+            Traffic(net.server, "server", "::", 5000)
+            self.traffic = Traffic(net.client, "client", "10.0.1.2", 5000, 1)
+        except BaseException:
+            net.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def __exit__(self, *exception):
+        return self.net.__exit__(*exception)
+
+    def config(self, stack):
+        return POLICY.format(stack=stack, file=self.file)
+
+    def text(self):
+        return self.file.read_text(encoding="utf-8") if self.file.exists() else ""
+
+    def seen(self):
+        """All that it was shown so far."""
+        return [json.loads(line) for line in self.text().splitlines() if line.endswith("}")]
+
+    def next(self, predicate, what):
+        """What it is shown from now on, until that is true."""
+        before = len(self.seen())
+
+        def found():
+            return next((seen for seen in self.seen()[before:] if predicate(seen)), None)
+
+        return wait_until(found, 5, what, lambda: self.seen()[-2:])
+
+    def restart(self):
+        tap.equal(self.daemon.end(signal.SIGKILL), -signal.SIGKILL, "exit code")
+        self.daemon = Daemon(self.net.client, self.config(self.stack),
+                             runtime=self.daemon.runtime)
+
+
+@tap.test("/plugin/measures/of-a-real-connection")
+def measures():
+    with Scene() as scene:
+        size = 1 << 20
+        done = scene.traffic.transfer("upload", size)
+        tap.equal((done["bytes"], done["intact"]), (size, True), "the data")
+        seen = scene.next(lambda seen: seen["measures"] and seen["measures"][0]["sent"] >= size,
+                          "measured after the transfer")
+        measure = seen["measures"][0]
+        tap.note(f"{seen}")
+        tap.true(0 < measure["rtt"] < 1000000, "rtt")
+        tap.true(0 < measure["min-rtt"] <= measure["rtt"] * 4, "least rtt")
+        tap.true(measure["rto"] >= 100000, "rto")
+        tap.true(measure["cwnd"] > 1 and 500 < measure["mss"] < 65536, "cwnd and mss")
+        tap.true(measure["rate"] > 0, "rate")
+        # the age of the last data grows, and each look is fresh
+        later = scene.next(lambda seen: seen["measures"] and
+                           seen["measures"][0]["sent-age"] > measure["sent-age"] + 500,
+                           "a second without data")
+        tap.at_most(later["now"] - later["measures"][0]["taken"], 1000 * tap.SLOW, "ms old")
+
+
+@tap.test("/plugin/connection/age-bytes-and-owner-over-restarts")
+def over_restarts():
+    with Scene() as scene:
+        size = 1 << 18
+        scene.traffic.transfer("upload", size)
+
+        def counted(seen):
+            return seen["known"] == COUNTS and (not COUNTS or seen["sent"] >= size)
+
+        before = scene.next(counted, "bytes")
+        tap.note(f"{before}")
+        tap.true(0 < before["begin"] <= before["now"], "its age")
+        tap.equal((before["uid"], before["mark"]), (0, 0), "owner")
+        for _ in range(2):
+            scene.restart()
+            after = scene.next(counted, "bytes")
+            tap.equal(after["begin"], before["begin"], "when it began")
+            tap.true(after["sent"] >= before["sent"], f"bytes: {before} {after}")
+            tap.true(after["asked"] > before["asked"], f"memory: {before} {after}")
+            before = after
+
+
+@tap.test("/plugin/memory/survives-a-reload-of-the-same-stack")
+def reload_memory():
+    with Scene() as scene:
+        before = scene.next(lambda seen: seen["asked"] >= 4, "asked a few times")
+        scene.daemon.config.write_text(scene.config("witness") + "interval = 200ms\n")
+        scene.daemon.ctl("reload")
+        after = scene.next(lambda seen: True, "asked after the reload")
+        tap.true(after["asked"] > before["asked"], f"the same stack: {before} {after}")
+        scene.daemon.config.write_text(scene.config("fullmesh, witness"))
+        scene.daemon.ctl("reload")
+        after = scene.next(lambda seen: seen["asked"] < before["asked"], "begun anew")
+        tap.at_most(after["asked"], 3, "of another stack")
+
+
+class Behind:
+    """A server behind 1:1 NAT, whose application listens on its first address alone."""
+
+    def __init__(self, listen=""):
+        self.config = (POLICY.format(stack="witness", file="/dev/null") +
+                       f"announce = {PUBLIC}\n" + (listen and f"listen-at = {listen}\n"))
+
+    def __enter__(self):
+        net = self.net = Network(links=2, note=tap.note).__enter__()
+        try:
+            net.server.run(sys.executable, NAT, PUBLIC, HOME)
+            net.client.ip(f"route add {PUBLIC} via {HOME} dev link2",
+                          "mptcp limits set subflow 4 add_addr_accepted 4")
+            self.daemon = Daemon(net.server, self.config)
+            net.on_failure.append(lambda: "mptcpd's log:\n" + self.daemon.text()[-4000:])
+            Traffic(net.server, "server", "10.0.1.2", 5000)
+            self.traffic = Traffic(net.client, "client", "10.0.1.2", 5000, 1)
+        except BaseException:
+            net.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def __exit__(self, *exception):
+        return self.net.__exit__(*exception)
+
+    def await_joined(self, count):
+        """So many subflows end at the server's second address."""
+        wait_until(lambda: [s["local"][0] for s in self.net.server.subflows()].count(HOME) == count,
+                   5, f"{count} joins through the NAT", self.net.server.subflows)
+
+
+@tap.test("/plugin/announcement/listens-at-home-for-a-public-address")
+def behind_nat():
+    with Behind(HOME) as scene:
+        scene.await_joined(1)
+        tap.true((PUBLIC, 5000) in [s["remote"][:2] for s in scene.net.client.subflows()],
+                 f"{scene.net.client.subflows()}")
+        announced = scene.daemon.connections()[0]["announced"]
+        tap.equal([a["address"] for a in announced], [PUBLIC], "announced")
+        # mptcpd dies: who comes after it listens there as well
+        scene.daemon.end(signal.SIGKILL)
+        scene.daemon = Daemon(scene.net.server, scene.config, runtime=scene.daemon.runtime)
+        Traffic(scene.net.client, "client", "10.0.1.2", 5000, 1)
+        scene.await_joined(2)
+        done = scene.traffic.transfer("upload", 1 << 20)
+        tap.true(done["intact"] and done["failed"] == 0, f"transfer: {done}")
+
+
+@tap.test("/plugin/announcement/is-refused-where-nobody-listens")
+def nobody_listens():
+    with Behind() as scene:
+        wait_until(lambda: scene.net.client.nstat().get("MPJoinSynTx", 0) >= 1, 5, "a join",
+                   scene.net.client.nstat)
+        scene.await_joined(0)
+
+
+if __name__ == "__main__":
+    sandbox.run(tap.main)

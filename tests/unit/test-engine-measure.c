@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What policies see that costs something: only those pay that say so, and they pay once for all. */
+#include <errno.h>
+#include <glib.h>
+
+#include "engine-scene.h"
+
+static size_t n_dumps; /* full ones of connections, that were asked for */
+
+static int count_snapshot(void *kernel, enum snapshot_kind kind)
+{
+	n_dumps += kind == SNAPSHOT_CONNECTIONS;
+	return fake_ops.snapshot(kernel, kind);
+}
+
+/* Some time after the start, so that nothing was measured lately. */
+static void set_up(struct scene *scene, gconstpointer data)
+{
+	scene_set_up(scene, data);
+	scene->ops.snapshot = count_snapshot;
+	fake_policies[0].needs = MPTCPD_NEED_MEASURES;
+	scene_meshed(scene);
+	scene_later(scene, 5000);
+	n_dumps = 0;
+}
+
+static void asks_again_and_sees_fresh_ones(struct scene *scene, gconstpointer data)
+{
+	size_t before;
+
+	fake_policy.ask_ms = scene->now_ms + 1000;
+	scene_ask(scene);
+	before = fake_policy.n_asked;
+	g_assert_cmpuint(scene_later(scene, 0), <=, scene->now_ms + 1000);
+	scene_later(scene, 1000);
+	g_assert_cmpuint(n_dumps, ==, 1);
+	g_assert_cmpuint(fake_policy.n_asked, >, before);
+	g_assert_cmpuint(fake_policy.measure.taken_ms, ==, scene->now_ms);
+	g_assert_cmpuint(fake_policy.measure.rtt_us, ==, 1000);
+	g_assert_cmpuint(fake_policy.seen.measure_size, ==, sizeof(struct mptcpd_measure));
+}
+
+static void measures_all_at_once(struct scene *scene, gconstpointer data)
+{
+	for (uint32_t i = 1; i <= 100; i++) {
+		g_autofree char *local = g_strdup_printf("10.0.1.1:%u", 2000 + i);
+
+		fake_connect(scene->fake, i, MPTCPD_SIDE_CLIENT, local, SCENE_SERVER);
+		fake_establish(scene->fake, i);
+	}
+	fake_policy.ask_ms = scene->now_ms + 1000;
+	scene_run(scene);
+	fake_policy.ask_ms = 0;
+	n_dumps = 0;
+	fake_policy.n_asked = 0;
+	scene_later(scene, 1000);
+	g_assert_cmpuint(n_dumps, ==, 1);
+	g_assert_cmpuint(fake_policy.n_asked, >=, 100);
+}
+
+static void takes_a_part_of_the_time(struct scene *scene, gconstpointer data)
+{
+	fake_policy.ask_after_ms = 10;
+	scene_ask(scene);
+	for (int i = 0; i < 1000; i++)
+		scene_later(scene, 10);
+	g_assert_cmpuint(n_dumps, >=, 30);
+	g_assert_cmpuint(n_dumps, <=, 41);
+	g_assert_cmpuint(scene->now_ms - fake_policy.measure.taken_ms, <=, 260);
+}
+
+/* A dump that fails holds nobody up. */
+static void asks_without_if_there_are_none(struct scene *scene, gconstpointer data)
+{
+	size_t before;
+
+	fake_policy.ask_ms = scene->now_ms + 1000;
+	scene_ask(scene);
+	before = fake_policy.n_asked;
+	fake_policy.ask_ms = 0;
+	scene->fake->fail_always[FAKE_DUMP] = -ENOBUFS;
+	scene_later(scene, 1000);
+	scene_later(scene, 300);
+	g_assert_cmpuint(fake_policy.n_asked, >, before);
+}
+
+static void costs_others_nothing(struct scene *scene, gconstpointer data)
+{
+	fake_policies[0].needs = 0;
+	fake_policy.ask_after_ms = 100;
+	scene_ask(scene);
+	for (int i = 0; i < 100; i++)
+		scene_later(scene, 100);
+	g_assert_cmpuint(n_dumps, ==, 0);
+	g_assert_cmpuint(scene->fake->counts[FAKE_OWNER], ==, 0);
+	g_assert_cmpuint(fake_policy.measure.taken_ms, ==, 0);
+	g_assert_null(fake_policy.seen.owner);
+}
+
+/* ---- owner, age, bytes ---- */
+
+static void asks_whose_it_is_once(struct scene *scene, gconstpointer data)
+{
+	fake_policies[0].needs = MPTCPD_NEED_OWNER;
+	scene_ask(scene);
+	scene_ask(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_OWNER], ==, 1);
+	g_assert_nonnull(fake_policy.seen.owner);
+	g_assert_cmpuint(fake_policy.owner.uid, ==, 1000);
+}
+
+static void knows_its_age(struct scene *scene, gconstpointer data)
+{
+	scene_ask(scene);
+	g_assert_cmpuint(scene->now_ms - fake_policy.seen.begin_ms, ==, 5000);
+	/* of one that was there before, nobody knows it */
+	scene_start(scene);
+	scene_run(scene);
+	scene_ask(scene);
+	g_assert_cmpuint(fake_policy.seen.begin_ms, ==, 0);
+}
+
+static void counts_its_bytes(struct scene *scene, gconstpointer data)
+{
+	scene_ask(scene);
+	g_assert_cmpuint(fake_policy.seen.bytes_sent, ==, MPTCPD_BYTES_UNKNOWN);
+	fake_find(scene->fake, SCENE_TOKEN)->bytes_sent = 12345;
+	/* a look at connections alone is enough */
+	scene_later(scene, 30000);
+	scene_ask(scene);
+	g_assert_cmpuint(fake_policy.seen.bytes_sent, ==, 12345);
+	g_assert_cmpuint(fake_policy.seen.counted_ms, ==, scene->now_ms);
+	g_assert_cmpuint(fake_policy.seen.bytes_received, ==, MPTCPD_BYTES_UNKNOWN);
+}
+
+#define ADD_SEEN(name, func)                                                                       \
+	g_test_add("/engine/" name, struct scene, NULL, set_up, func, scene_tear_down)
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	ADD_SEEN("measures/who-asks-again-sees-fresh-ones", asks_again_and_sees_fresh_ones);
+	ADD_SEEN("measures/one-dump-for-all", measures_all_at_once);
+	ADD_SEEN("measures/a-few-times-a-second-at-most", takes_a_part_of_the_time);
+	ADD_SEEN("measures/failed-dump-holds-nobody-up", asks_without_if_there_are_none);
+	ADD_SEEN("measures/cost-others-nothing", costs_others_nothing);
+	ADD_SEEN("owner/is-asked-for-once", asks_whose_it_is_once);
+	ADD_SEEN("age/from-its-beginning-or-unknown", knows_its_age);
+	ADD_SEEN("bytes/as-of-the-last-look", counts_its_bytes);
+	return g_test_run();
+}
