@@ -158,6 +158,7 @@ def descriptors():
         readers.append(reader)
         raw = bus.make("GetStatus", descriptors=40)[:-1]
         with contextlib.suppress(OSError):
+            bus.call("GetStatus")  # the handshake is over at the other end, too
             for i in range(0, len(raw), 10):
                 bus.send_descriptors(raw[i:i + 10], [writer] * 4)
         os.close(writer)
