@@ -185,6 +185,24 @@ static void test_max(struct scene *scene, gconstpointer unused)
 	g_assert_cmpuint(scene->plan.limit_subflows, ==, 10);
 }
 
+/* A later mptcpd says more of each address than this plugin was built to know. */
+static void test_longer_elements(struct scene *scene, gconstpointer unused)
+{
+	struct {
+		struct mptcpd_local local;
+		char more[40];
+	} longer[2];
+
+	add(scene, "10.0.1.1", 2, SUBFLOW);
+	add(scene, "10.0.2.1", 3, SUBFLOW);
+	memset(longer, 0xff, sizeof(longer));
+	for (size_t i = 0; i < 2; i++)
+		longer[i].local = scene->view.locals[i];
+	scene->view.base.locals = (struct mptcpd_list){longer, 2, sizeof(longer[0])};
+	plan(scene);
+	assert_endpoints(scene, "10.0.1.1%2/subflow 10.0.2.1%3/subflow");
+}
+
 static void test_crowd(struct scene *scene, gconstpointer unused)
 {
 	static struct mptcpd_local locals[3 * MPTCPD_PLAN_MAX];
@@ -317,6 +335,7 @@ int main(int argc, char **argv)
 	ADD("what-does-not-count-is-not-first", test_unroutable_is_not_first);
 	ADD("eight-of-ten", test_max);
 	ADD("a-crowd-does-not-hide-the-others", test_crowd);
+	ADD("longer-elements-of-a-later-mptcpd", test_longer_elements);
 	ADD("one-address-on-two-links-is-one", test_twice);
 	ADD("announced-in-its-place", test_announce);
 	ADD("announced-with-flag-signal-only", test_announce_without_signal);

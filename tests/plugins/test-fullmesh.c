@@ -174,6 +174,29 @@ static void test_duplicates(struct scene *scene, gconstpointer unused)
 			      ">10.0.9.2:81 " B ">" PEER);
 }
 
+/* A later mptcpd says more of everything than this plugin was built to know. */
+static void test_longer_elements(struct scene *scene, gconstpointer unused)
+{
+	struct {
+		struct mptcpd_local local;
+		char more[40];
+	} locals[2];
+	struct {
+		struct mptcpd_peer_address peer;
+		char more[6];
+	} peers[1];
+
+	memset(locals, 0xff, sizeof(locals));
+	memset(peers, 0xff, sizeof(peers));
+	for (size_t i = 0; i < 2; i++)
+		locals[i].local = scene->view.locals[i];
+	peers[0].peer = (struct mptcpd_peer_address){.addr = fake_addr(PEER2), .id = 1};
+	scene->view.base.locals = (struct mptcpd_list){locals, 2, sizeof(locals[0])};
+	scene->connection.peer_addresses = (struct mptcpd_list){peers, 1, sizeof(peers[0])};
+	plan(scene);
+	assert_paths(scene, A ">" PEER " " B ">" PEER2 " " A ">" PEER2 " " B ">" PEER);
+}
+
 /* The initial subflow's link comes first, of those that have its address. */
 static void test_twins(struct scene *scene, gconstpointer unused)
 {
@@ -422,6 +445,7 @@ int main(int argc, char **argv)
 	ADD("backup-follows-the-address", test_backup);
 	ADD("no-path-twice", test_duplicates);
 	ADD("twin-links-with-one-address-are-two-paths", test_twins);
+	ADD("longer-elements-of-a-later-mptcpd", test_longer_elements);
 	ADD("c-flag-bars-the-initial-address", test_c_flag);
 	ADD("c-flag-allows-another-port", test_c_flag_other_port);
 	ADD("withdrawn-initial-address-is-left-out", test_remote_removed);

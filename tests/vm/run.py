@@ -28,7 +28,7 @@ SCRIPTS = ("harness", "main", "links", "standing", "restart", "direct", "private
            "peer", "twins", "temporary", "truth")
 PROGRAMS = ("test-kernel", "test-connection", "test-contract-kernel")
 BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "tests/netns/traffic", "tests/netns/storm", "tests/netns/forbid.so",
-         *(f"tests/netns/{program}" for program in PROGRAMS))
+         "tests/netns/witness.so", *(f"tests/netns/{program}" for program in PROGRAMS))
 MODULES = ("veth", "tcp_diag", "mptcp_diag", "sch_tbf", "bridge", "macvlan", "tun",
            "nf_tables", "nft_chain_nat", "nft_masq")
 PASSED = ("MPTCPD_LONG", "MPTCPD_SEED")  # of our environment to the guest
