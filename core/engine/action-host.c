@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What an administrator does with endpoints by hand; endpoint.c finds out whose things it was. */
+/* Actions of an administrator on endpoints and limits; endpoint.c finds out whose they were. */
 #include <errno.h>
 
 #include "engine-private.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What an administrator does by hand, kept against every policy. */
+/* Actions of an administrator on one connection, kept against every policy. */
 #include <errno.h>
 
 #include "addr.h"
@@ -73,7 +73,7 @@ static struct subflow *find_or_add(const struct model *model, struct connection 
 	return subflow;
 }
 
-/* It was not made: what the record was before, a wish or a ban, holds again. */
+/* The subflow was not made: the record is a wish or a ban again, as before. */
 static void undo_add(struct connection *connection, struct subflow *subflow,
 		     const struct subflow *before)
 {
@@ -176,7 +176,7 @@ int engine_subflow_change(struct engine *engine, uint32_t token, const struct mp
 	return r;
 }
 
-/* Who announces an address anew invites the peer to where its subflows were deleted. */
+/* An address announced anew invites the peer to where its subflows were deleted. */
 static void lift_bans(struct connection *connection, const struct mptcpd_addr *addr)
 {
 	for (size_t i = 0; i < connection->n_subflows; i++)

@@ -61,7 +61,7 @@ void engine_unlisten(struct engine *engine, struct announced *announced)
 	announced->want.listen = (struct mptcpd_addr){0};
 }
 
-/* What a plan says of the listener, against what there is: a person's stays. */
+/* Make the listener what the plan says; one of a person stays as it is. */
 static void listen_as_planned(struct engine *engine, struct announced *announced,
 			      const struct mptcpd_announcement *planned)
 {
@@ -192,7 +192,7 @@ uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *conn
 		struct announced *announced = &connection->announced[i];
 		int r = 0;
 
-		/* What the kernel has forgotten is announced once more, to be taken back then. */
+		/* An address that the kernel has forgotten is announced once more, to be taken back then. */
 		if (announced->is.forgotten || is_to_be_known(engine, connection, announced) ||
 		    (announced->is.sent && is_needed(connection, announced)))
 			continue;

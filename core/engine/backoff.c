@@ -7,7 +7,7 @@
 #define BACK_OFF_MAX_MS 60000
 /* A peer that refuses is asked once more soon, then rarely. */
 #define REFUSED_FIRST_MS 2000
-/* One that closes what it accepted, again and again, more and more rarely. */
+/* A peer that closes what it accepted is asked more and more rarely. */
 #define TURNED_AWAY_MAX_MS 3600000
 
 /* splitmix64: small, and the same everywhere for the same seed. */

@@ -64,7 +64,7 @@ int command_destroy(struct engine *engine, struct connection *connection, struct
 
 	if (r == -ESRCH) {
 		engine_command(engine, connection, "SUBFLOW_DESTROY", 0);
-		/* It went by itself, or was answered before its port was known: an event tells. */
+		/* The subflow ended, or was answered before its port was known: an event tells. */
 		if (subflow->local.port)
 			model_set_subflow_state(&engine->model, subflow, SUBFLOW_CLOSING, now_ms);
 		return 0;

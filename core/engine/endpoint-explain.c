@@ -60,7 +60,7 @@ static void explain_leaving(struct engine *engine, const struct owned *owned, ui
 		 since_s, causes[owned->leaving].text, needed);
 }
 
-/* One that is to leave and cannot, whose place another one waits for. NULL: there is none. */
+/* An endpoint that is to leave and cannot, whose place another one waits for; or NULL. */
 static const struct owned *find_in_the_way(const struct endpoints *endpoints)
 {
 	for (size_t i = 0; i < endpoints->n_owned; i++)

@@ -62,7 +62,7 @@ static void add(struct engine *engine, struct owned *owned, uint64_t now_ms)
 				    .ifindex = owned->want.ifindex};
 	int r;
 
-	/* One that the kernel made by itself gives way to one without an id. */
+	/* An endpoint that the kernel made by itself gives way to one without an id. */
 	is.id = there ? 0 : owned_choose_id(engine, owned);
 	r = engine->ops->endpoint_add(engine->kernel, &is);
 	engine_command(engine, NULL, "ADD_ADDR", is_race(r) ? 0 : r);
@@ -154,7 +154,7 @@ static size_t count_foreign(const struct engine *engine)
 	return n;
 }
 
-/* It is not planned: when its address comes back, it is a new case. */
+/* An endpoint that is not planned is a new case when its address comes back. */
 static void forget_wish(struct owned *owned)
 {
 	owned->hands_off = owned->pinned = owned->told = false;
@@ -184,7 +184,7 @@ static void wake_waiting(struct endpoints *endpoints)
 			endpoints->owned[i].due_ms = 0;
 }
 
-/* Those that have a record before those that need one: what the plan wants loses none. */
+/* Endpoints that have a record come before those that need one, so that none loses it. */
 static void mark_planned(struct engine *engine)
 {
 	struct endpoints *endpoints = &engine->endpoints;
@@ -206,7 +206,7 @@ static void mark_planned(struct engine *engine)
 	}
 }
 
-/* Which of the planned find a place, the first ones first. */
+/* Give places to what is planned, to the first ones first. */
 static void match_plan(struct engine *engine)
 {
 	struct endpoints *endpoints = &engine->endpoints;
@@ -233,7 +233,7 @@ static void match_plan(struct engine *engine)
 			notice(engine, NOTICE_ENDPOINTS_FULL, owned, (int)endpoints->max);
 		} else {
 			owned->wanted = true;
-			/* One that keeps failing takes nobody's place. */
+			/* An endpoint that keeps failing takes nobody's place. */
 			room -= owned->present || (!owned->hands_off && !owned->attempts);
 			if (!was_wanted[owned - endpoints->owned])
 				owned->due_ms = 0; /* a place got free */

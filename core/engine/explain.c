@@ -37,7 +37,7 @@ static enum explain_state explain_state(const struct subflow *subflow)
 	case SUBFLOW_PENDING:
 		return is_wanted ? EXPLAIN_PENDING : EXPLAIN_UNWANTED;
 	case SUBFLOW_ESTABLISHED:
-		/* What applications and peers made is nobody's to want. */
+		/* Subflows of applications and peers are nobody's to want. */
 		return is_wanted || subflow->is.origin != MPTCPD_ORIGIN_POLICY ? EXPLAIN_ESTABLISHED
 									       : EXPLAIN_UNWANTED;
 	case SUBFLOW_CLOSING:
@@ -193,7 +193,7 @@ static void explain_pair(struct explaining *it, const struct local *local,
 	it->on_path(it->data, &path);
 }
 
-/* Of the addresses that may be a source, those from which the peer is not reached. */
+/* Explain the addresses that may be a source, and from which the peer is not reached. */
 static void explain_routeless(struct explaining *it)
 {
 	const struct connection *connection = it->connection;

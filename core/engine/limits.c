@@ -14,7 +14,7 @@ static bool same_limits(const struct event_limits *a, const struct event_limits 
 	return a->subflows == b->subflows && a->add_addr_accepted == b->add_addr_accepted;
 }
 
-/* What is asked for may be more than this kernel takes, and only it knows how much that is. */
+/* Set the limits, or as much of them as this kernel takes: only it knows how much that is. */
 static int raise_limits(struct engine *engine, struct event_limits *want)
 {
 	struct event_limits *before = &engine->endpoints.before;
@@ -42,7 +42,7 @@ static void take_over(uint32_t *before, uint32_t *ours, uint32_t seen)
 		*before = *ours = seen;
 }
 
-/* What somebody else set since is what is put back. Returns whether somebody did. */
+/* Limits that somebody else set since are those to put back. Returns whether somebody did. */
 static bool take_over_others(struct engine *engine)
 {
 	struct endpoints *endpoints = &engine->endpoints;
@@ -72,7 +72,7 @@ void engine_reconcile_limits(struct engine *engine, uint64_t now_ms)
 		endpoints->plan = *plan; /* not undone before more is wanted */
 	if (same_limits(plan, &endpoints->plan))
 		return;
-	/* What once was needed is needed again when the link returns: lowered only at the end. */
+	/* Limits are lowered only at the end: what was needed is needed again with the link. */
 	want.subflows = at_least(engine->model.limits.subflows, plan->subflows);
 	want.add_addr_accepted =
 		at_least(engine->model.limits.add_addr_accepted, plan->add_addr_accepted);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What an engine that is passive does not find out by itself: it asks for one connection. */
+/* Look at one connection, for a passive engine, which does not find out by itself. */
 #include "engine-private.h"
 
 bool engine_look_at(struct engine *engine, uint32_t token)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which record of a connection serves which path of the plan. */
+/* Matching: each path of the plan finds the record of the connection that serves it. */
 #include "addr.h"
 #include "engine-private.h"
 
@@ -42,7 +42,10 @@ static int match_score(const struct model *model, const struct subflow *subflow,
 	/* Routing may have brought an unbound one from another link, where it was of use. */
 	if (!subflow->is.bound && !model_sole_local(model, &subflow->local))
 		return 3;
-	/* What no plan may close serves first, or it would be there beside one that is made for it. */
+	/*
+	 * A subflow that no plan may close serves first, or there would be another one beside it,
+	 * made for the same path.
+	 */
 	if (!engine_is_policys(subflow) && subflow->want.instance == path->instance)
 		return 6;
 	return same_identity ? 5 : 4;

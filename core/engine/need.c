@@ -10,7 +10,7 @@
 #include "addr.h"
 #include "engine-private.h"
 
-/* One pass in this time and a millisecond more for so many connections, while some are leaving. */
+/* While some are leaving: the time between two passes, and a millisecond more for so many. */
 #define LOOK_INTERVAL_MS 50
 #define CONNECTIONS_A_MS 100
 
@@ -40,7 +40,7 @@ static bool begins_there(const struct subflow *subflow, const struct mptcpd_addr
 
 static bool uses(const struct connection *connection, const struct mptcpd_addr *addr)
 {
-	/* Of one just found, subflows may be unknown. */
+	/* A connection that was just found may have subflows that are not known. */
 	if (connection->adopted)
 		return true;
 	for (size_t i = 0; i < connection->n_subflows; i++)

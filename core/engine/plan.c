@@ -263,7 +263,7 @@ static int check_endpoint(const struct plan *plan, const struct mptcpd_endpoint 
 	if (plan->connection || !is_target(&endpoint->addr) || addr_is_loopback(&endpoint->addr) ||
 	    !are_endpoint_flags(endpoint))
 		return -EINVAL;
-	/* What is only announced may be the address of a NAT in front of us. */
+	/* An address that is only announced may be that of a NAT in front of us. */
 	if (endpoint->flags != MPTCPD_FLAG_SIGNAL && !is_usable(plan, &endpoint->addr))
 		return -EADDRNOTAVAIL;
 	return 0;

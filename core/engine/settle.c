@@ -5,7 +5,7 @@
 #include "change.h"
 #include "engine-private.h"
 
-/* One settle takes so long at most, so that new events and those who ask need not wait. */
+/* A settle takes so long at most, so that new events and those who ask need not wait. */
 #define SETTLE_NS 5000000
 /* Routes that change all the time lead to one look at the host in this many milliseconds. */
 #define HOST_INTERVAL_MS 20
@@ -35,7 +35,7 @@ static void tell_established(struct engine *engine, const struct connection *con
 	engine_tell(engine, &change);
 }
 
-/* One record of a snapshot may tell two things: observers see them in their natural order. */
+/* A record of a snapshot may tell two things: observers see them in their natural order. */
 static void tell_in_order(struct engine *engine, const struct connection *connection,
 			  const struct change *change)
 {
@@ -114,7 +114,7 @@ static void snapshot_ended(struct engine *engine, struct change *change, uint64_
 	bool is_brief = kind == SNAPSHOT_CONNECTIONS && engine->model.snapshot[kind].brief;
 
 	engine->resync[kind].n_failed = 0;
-	/* One that began before the loss does not make up for it: another is wanted. */
+	/* A snapshot that began before the loss does not make up for it: another is wanted. */
 	change->after_loss = engine->resync[kind].lost && !engine->resync[kind].wanted;
 	engine->resync[kind].lost &= engine->resync[kind].wanted;
 	engine->counters.resyncs += change->after_loss;
@@ -122,7 +122,7 @@ static void snapshot_ended(struct engine *engine, struct change *change, uint64_
 		return; /* it tells nothing that a plan depends on */
 	engine->resync[kind].known = true;
 	engine->host_dirty |= kind == SNAPSHOT_HOST;
-	/* One of connections: those that are leaving may go now. */
+	/* Endpoints that are leaving may go after a snapshot of connections. */
 	engine->endpoints.dirty |= kind != SNAPSHOT_HOST;
 	if (kind == SNAPSHOT_CONNECTIONS) {
 		engine_measured(engine, now_ms);

@@ -176,7 +176,7 @@ static uint8_t state_for_plugins(enum subflow_state state)
 	return MPTCPD_SUBFLOW_CLOSING;
 }
 
-/* Those that are none to connect to are seen by no policy. */
+/* Addresses that are none to connect to are seen by no policy. */
 static struct mptcpd_list show_peers(struct engine *engine, const struct connection *connection)
 {
 	size_t n = 0;

@@ -68,7 +68,7 @@ bool ended_has_subflow(const struct model *model, uint32_t token,
 	struct ended_key key = {token, record->local, record->remote};
 	bool found = has(model, &key);
 
-	/* One that was destroyed while its SYN was in flight never learned its port. */
+	/* A subflow that was destroyed while its SYN was in flight never learned its port. */
 	key.local.port = 0;
 	return found || has(model, &key);
 }

@@ -7,7 +7,7 @@
 
 #include "addr.h"
 
-/* Of MP_TCPRST, RFC 8684 section 3.6. */
+/* A reason of MP_TCPRST, RFC 8684 section 3.6. */
 #define RESET_PROHIBITED 3
 
 bool tries_refused(const struct subflow_tries *tries)

@@ -90,7 +90,7 @@ static void tell(struct model *model, struct connection *connection, enum change
 		change->remote = event->addr;
 }
 
-/* Who announces an address anew wants it tried anew (RFC 8684 section 3.4.1). */
+/* An address that is announced anew is tried anew (RFC 8684 section 3.4.1). */
 static void try_again(struct connection *connection, const struct mptcpd_addr *addr)
 {
 	for (size_t i = 0; i < connection->n_subflows; i++) {

@@ -62,7 +62,7 @@ static int apply_subflow(struct connection *connection, const struct event_saved
 	subflow = connection_add_subflow(connection);
 	if (!subflow)
 		return -EINVAL;
-	/* As if it was in flight: the snapshot makes of it what it is. */
+	/* Its state is that of a SYN in flight until the snapshot tells more. */
 	*subflow = (struct subflow){
 		.local = event->local,
 		.remote = event->remote,
@@ -179,7 +179,7 @@ bool saved_meet(struct model *model, const struct event *event, struct change *c
 	return true;
 }
 
-/* What waits of a connection that is shown: its subflows. */
+/* The subflows of a connection that is shown wait on, by its token. */
 static void keep_subflows(struct model *model, struct connection *shown)
 {
 	struct connection *waiting = connection_new(shown->token);

@@ -59,7 +59,7 @@ static struct subflow *find_match(const struct connection *connection,
 	return best;
 }
 
-/* What an earlier life knew of the subflow is taken over with the first word about it. */
+/* Take over what an earlier life knew of the subflow, with the first word about it. */
 static struct subflow *recall(struct model *model, struct connection *connection,
 			      const struct event_subflow *event)
 {
@@ -124,7 +124,7 @@ static void guess_origin(const struct model *model, const struct connection *con
 		subflow->is.origin = MPTCPD_ORIGIN_PEER;
 		subflow->is.origin_known = true;
 	} else if (connection->adopted) {
-		/* It may answer a command of an earlier life, as those may that a snapshot shows. */
+		/* The subflow may answer a command of an earlier life, and so may those of a snapshot. */
 		subflow->is.origin = MPTCPD_ORIGIN_POLICY;
 		subflow->is.origin_known = false;
 	} else if (path_manager == PATH_MANAGER_KERNEL) {
@@ -147,7 +147,7 @@ static void see_subflow(const struct model *model, struct subflow *subflow,
 	set_interface(model, subflow, event->ifindex);
 }
 
-/* One that a new subflow of the same pair replaces need not be remembered. */
+/* Forget a dead subflow that a new one of the same pair replaces. */
 static void forget_dead(struct connection *connection, const struct mptcpd_addr *local,
 			const struct mptcpd_addr *remote)
 {
@@ -210,7 +210,7 @@ static bool has_failed(const struct connection *connection, const struct subflow
 	       subflow->is.origin_known;
 }
 
-/* It is no more in the kernel: forget it, or keep it as a wish that failed. */
+/* The subflow is no more in the kernel: forget it, or keep it as a wish that failed. */
 static void close_subflow(struct model *model, struct connection *connection,
 			  struct subflow *subflow, const struct event_subflow *event,
 			  uint64_t now_ms, struct change *change)
@@ -251,7 +251,7 @@ static void close_subflow(struct model *model, struct connection *connection,
 }
 
 /*
- * One that nobody knew: a join of the kernel's path manager, or of a person, that came to nothing.
+ * A subflow ended that nobody knew: a failed join of the kernel's path manager, or of a person.
  * Old kernels repeat the ends of others without their addresses.
  */
 static void close_unknown(struct model *model, struct connection *connection,
@@ -308,7 +308,7 @@ static enum subflow_state state_in_snapshot(const struct event_subflow *event)
 	return event->closing ? SUBFLOW_CLOSING : SUBFLOW_ESTABLISHED;
 }
 
-/* What the record says of its connection. */
+/* Learn what the record says of its connection. */
 static void learn_from_subflow(struct connection *connection, const struct event_subflow *event,
 			       struct change *change)
 {
