@@ -80,9 +80,10 @@ static bool counts(const struct mptcpd_view *view, const struct mptcpd_local *lo
 }
 
 /* First come those with the fewest better ones of their family on their interface. */
-static unsigned int order_of(const struct mptcpd_view *view, size_t i)
+static unsigned int order_of(const struct mptcpd_view *view, const struct mptcpd_local *local,
+			     size_t i)
 {
-	const struct mptcpd_local *local = mptcpd_get_local(view, i), *other;
+	const struct mptcpd_local *other;
 	unsigned int n_better = 0, other_family = 0, own = flaws(local);
 
 	for (size_t j = 0; (other = mptcpd_get_local(view, j)) && n_better < MPTCPD_PLAN_MAX; j++) {
@@ -166,7 +167,7 @@ static void plan_endpoints(void *data, const struct mptcpd_view *view, struct mp
 
 	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++)
 		if (counts(view, local))
-			insert(&planning, (struct candidate){local, order_of(view, i)});
+			insert(&planning, (struct candidate){local, order_of(view, local, i)});
 	for (size_t i = 0; i < planning.n_candidates; i++)
 		plan_local(&planning, planning.candidates[i].local);
 	subflows = subflows_wanted(&planning);

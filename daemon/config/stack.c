@@ -237,7 +237,8 @@ struct starting {
 };
 
 /* What a plugin says is wrong gets the place of the setting, or of the line that names the plugin. */
-static void on_fault(const struct mptcpd_start *base, size_t i, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void on_fault(const struct mptcpd_start *base,
+							   size_t i, const char *format, ...)
 {
 	struct starting *starting = (struct starting *)(uintptr_t)base;
 	const struct member *member = starting->member;
