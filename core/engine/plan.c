@@ -56,16 +56,8 @@ static bool is_usable(const struct plan *plan, const struct mptcpd_addr *addr)
 }
 
 /* Is the room zero that a later version of the interface may give a meaning? */
-static bool is_zero(const void *bytes, size_t size)
-{
-	const uint8_t *byte = bytes;
-
-	while (size > 0 && byte[size - 1] == 0)
-		size--;
-	return size == 0;
-}
-
-#define IS_RESERVED_ZERO(entry) is_zero((entry)->reserved, sizeof((entry)->reserved))
+#define IS_ZERO(room) (memcmp(room, (const uint8_t[sizeof(room)]){0}, sizeof(room)) == 0)
+#define IS_RESERVED_ZERO(entry) IS_ZERO((entry)->reserved)
 
 static bool is_in_plan(const struct plan *plan, const struct mptcpd_path *path)
 {
@@ -173,8 +165,7 @@ static int forbid(struct mptcpd_plan *base, const struct mptcpd_forbidden *forbi
 {
 	struct plan *plan = plan_of(base);
 
-	if (!IS_RESERVED_ZERO(forbidden) ||
-	    !is_zero(forbidden->reserved8, sizeof(forbidden->reserved8)))
+	if (!IS_RESERVED_ZERO(forbidden) || !IS_ZERO(forbidden->reserved8))
 		return refuse(plan, -EOPNOTSUPP, &forbidden->local, &forbidden->remote);
 	if (!is_prefix(&forbidden->local, forbidden->local_prefix) ||
 	    !is_prefix(&forbidden->remote, forbidden->remote_prefix))
