@@ -2,6 +2,7 @@
 """Test programs in Python: name a behaviour, print TAP, judge by exceptions."""
 
 import concurrent.futures
+import itertools
 import os
 import platform
 import re
@@ -136,11 +137,15 @@ def _run(number, name, seconds, function):
     return good
 
 
-def _run_apart(number, name):
+_numbers = itertools.count(1)  # in the order in which tests end
+
+
+def _run_apart(name):
     """Run a test in a process of its own and say what it said."""
     child = subprocess.run([sys.executable, sys.argv[0], "--exactly", name], text=True, check=False,
                            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, errors="replace")
     lines = child.stdout.splitlines()
+    number = next(_numbers)
     result = [re.sub("ok 1", f"ok {number}", line, count=1)
               for line in lines if re.match("(not )?ok 1 ", line)]
     if len(result) != 1 or (child.returncode == 0) != result[0].startswith("ok"):
@@ -153,9 +158,8 @@ def _run_all(chosen):
     """Those that wait first, a few at a time, the others after them; were all good?"""
     apart = [t for t in chosen if t[0] in WAITING] if AT_ONCE > 1 and len(chosen) > 1 else []
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        results = list(pool.map(_run_apart, range(1, len(apart) + 1), [t[0] for t in apart]))
-    here = [t for t in chosen if t not in apart]
-    return results + [_run(number, *t) for number, t in enumerate(here, len(apart) + 1)]
+        results = list(pool.map(_run_apart, [t[0] for t in apart]))
+    return results + [_run(next(_numbers), *t) for t in chosen if t not in apart]
 
 
 def main():
