@@ -40,10 +40,9 @@ class Scene:
         try:
             self.client, self.server = net.client, net.server
             self.server.sysctl("net.mptcp.path_manager", self.path_manager)
-            if tap.SLOW > 1:
-                # The kernel drops an ADD_ADDR, and an echo, that finds the one before it not yet
-                # done with, as is usual where all is slow: it comes again after so many seconds.
-                self.server.sysctl("net.mptcp.add_addr_timeout", 3)
+            # The kernel drops an ADD_ADDR, and an echo, that finds the one before it not yet done
+            # with, as happens where all is slow: it comes again after so many seconds.
+            self.server.sysctl("net.mptcp.add_addr_timeout", 3 if tap.SLOW > 1 else 1)
             self.daemon = self.start(self.client, self.config)
             self.other = self.start(self.server, self.server_config)
             self.capture = Capture(self.client)
