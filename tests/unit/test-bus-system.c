@@ -10,56 +10,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "broker.h"
 #include "bus-private.h"
 #include "bus-scene.h"
-
-#define CONFIG                                                                                     \
-	"<busconfig><type>system</type><listen>unix:path=%s/bus</listen>"                          \
-	"<auth>EXTERNAL</auth><policy context=\"default\"><allow own=\"*\"/>"                      \
-	"<allow send_type=\"*\"/><allow receive_type=\"*\"/><allow user=\"*\"/>"                   \
-	"</policy><limit name=\"max_match_rules_per_connection\">140</limit></busconfig>"
-
-static char *directory;
-static GPid broker;
-
-/* False: there is no dbus-daemon to be had. */
-static bool start_broker(void)
-{
-	g_autofree char *config = NULL, *file = NULL, *address = NULL, *line = NULL;
-	g_auto(GStrv) argv = NULL;
-	char byte;
-	int out;
-
-	directory = g_dir_make_tmp("mptcpd-XXXXXX", NULL);
-	g_assert_no_errno(chmod(directory, 0755));
-	config = g_strdup_printf(CONFIG, directory);
-	file = g_strdup_printf("%s/config", directory);
-	g_assert_true(g_file_set_contents(file, config, -1, NULL));
-	line = g_strdup_printf("dbus-daemon --nofork --print-address=1 --config-file=%s", file);
-	argv = g_strsplit(line, " ", -1);
-	if (!g_spawn_async_with_pipes(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &broker,
-				      NULL, &out, NULL, NULL))
-		return false;
-	g_assert_cmpint(read(out, &byte, 1), ==, 1); /* it is ready */
-	close(out);
-	address = g_strdup_printf("unix:path=%s/bus", directory);
-	g_setenv("DBUS_SYSTEM_BUS_ADDRESS", address, TRUE);
-	return true;
-}
-
-static void stop_broker(void)
-{
-	static const char *const names[] = {"bus", "config"};
-
-	kill(broker, SIGTERM);
-	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-		g_autofree char *path = g_build_filename(directory, names[i], NULL);
-
-		unlink(path);
-	}
-	rmdir(directory);
-	g_free(directory);
-}
 
 static void wait_for_name(struct scene *scene)
 {
@@ -286,7 +239,7 @@ static void test_frozen(void)
 	sd_bus *frozen;
 	gint64 begin;
 
-	if (g_file_test("/run/mptcpd/control", G_FILE_TEST_EXISTS) || !start_broker()) {
+	if (g_file_test("/run/mptcpd/control", G_FILE_TEST_EXISTS) || !broker_start()) {
 		g_test_skip("needs dbus-daemon, and no mptcpd running");
 		return;
 	}
@@ -299,7 +252,7 @@ static void test_frozen(void)
 	g_assert_cmpint(g_get_monotonic_time() - begin, <, 5 * G_USEC_PER_SEC);
 	mptcpctl_free(ctl);
 	sd_bus_close_unref(frozen);
-	stop_broker();
+	broker_stop();
 }
 
 static void client_subscribes_and_leaves(struct scene *scene)
@@ -476,7 +429,7 @@ static void run(gconstpointer data)
 {
 	struct scene *scene;
 
-	if (g_file_test("/run/mptcpd/control", G_FILE_TEST_EXISTS) || !start_broker()) {
+	if (g_file_test("/run/mptcpd/control", G_FILE_TEST_EXISTS) || !broker_start()) {
 		g_test_skip("needs dbus-daemon, and no mptcpd running");
 		return;
 	}
@@ -484,7 +437,7 @@ static void run(gconstpointer data)
 	scene_connect(scene, 1);
 	scene_run(scene, *(void (*const *)(struct scene *))data);
 	scene_free(scene);
-	stop_broker();
+	broker_stop();
 }
 
 int main(int argc, char **argv)

@@ -106,7 +106,8 @@ static void test_start_says_why(struct scene *scene, gconstpointer unused)
 				blanks, blanks, blanks);
 
 	refuse(scene, "[policy:p]\nplugin = echo\nbool = yes\nnumber = 6\n",
-	       "%s:4: plugin 'echo': value '6' of 'number' is 6, expected anything else\\x1b[31m\n");
+	       "%s:4: plugin 'echo': value '6' of 'number' is 6, expected anything "
+	       "else\\x1b[31m\n");
 	refuse(scene, "[policy:p]\nplugin = echo\nnumber = 5\n", expected);
 	g_assert_cmpstr(getenv(FIXTURE_STARTS), ==, getenv(FIXTURE_STOPS));
 }

@@ -5,8 +5,7 @@
  * no command of the engine closes the last subflow that carries a connection; when nothing changes,
  * the commands stop; and with no connection left, the table is what is planned.
  *
- *	test-history             some hundred seeds
- *	HISTORY_SEEDS=10000      so many
+ *	HISTORY_SEEDS=10000      so many seeds, else some hundred
  *	HISTORY_SEED=N           this one, telling every step
  */
 #include <errno.h>
@@ -15,6 +14,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "chance.h"
 #include "fake-kernel.h"
 #include "fake-policy.h"
 
@@ -27,7 +27,6 @@ struct world {
 	struct fake_kernel *fake;
 	struct kernel_ops ops;
 	struct engine *engine;
-	GRand *random;
 	uint64_t now;
 	uint32_t next_token;
 	struct event_endpoint kept[UINT8_MAX]; /* what on_host told last */
@@ -38,11 +37,6 @@ struct world {
 
 static struct world *world;
 static const struct mptcpd_plugin *the_plugin;
-
-static uint32_t dice(uint32_t sides)
-{
-	return (uint32_t)g_rand_int_range(world->random, 0, (gint32)sides);
-}
 
 static void tell(const char *what, uint32_t a, uint32_t b)
 {
@@ -153,7 +147,7 @@ static void start_engine(void)
 		.clock = fake_clock,
 		.clock_data = world->fake,
 		.observer = {.on_host = on_host},
-		.seed = g_rand_int(world->random),
+		.seed = dice(INT32_MAX),
 	});
 	engine_set_host(world->engine, &host);
 }
@@ -465,7 +459,6 @@ static void run_seed(uint32_t seed, bool tells)
 	struct world here = {
 		.fake = fake_new(),
 		.ops = fake_ops,
-		.random = g_rand_new_with_seed(seed),
 		.now = 1000,
 		.next_token = 1,
 		.tells = tells,
@@ -491,23 +484,12 @@ static void run_seed(uint32_t seed, bool tells)
 	all_end();
 	engine_free(here.engine);
 	fake_free(here.fake);
-	g_rand_free(here.random);
 }
 
 static void does_no_harm(void)
 {
-	const char *seed = g_getenv("HISTORY_SEED"), *seeds = g_getenv("HISTORY_SEEDS");
-	uint32_t n = seeds ? (uint32_t)atoi(seeds) : 300;
-
 	the_plugin = fake_rules.endpoints.plugin;
-	if (seed) {
-		run_seed((uint32_t)atoi(seed), true);
-		return;
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		g_test_message("HISTORY_SEED=%u", i);
-		run_seed(i, false);
-	}
+	chance_run("HISTORY", 300, run_seed);
 }
 
 int main(int argc, char **argv)
