@@ -148,7 +148,7 @@ static void read_ports(struct reading *reading)
 	const char *cursor = reading->text, *word;
 	struct mptcpd_ports *ports;
 
-	if (!check_count(reading, n))
+	if (!check_count(reading, n) || n == 0)
 		return;
 	ports = l_new(struct mptcpd_ports, n);
 	reading->value.items = (struct mptcpd_list){ports, n, sizeof(*ports)};
@@ -185,7 +185,7 @@ static void read_words(struct reading *reading)
 	const char *cursor = reading->text, *word, **words;
 	char *at;
 
-	if (!check_count(reading, n))
+	if (!check_count(reading, n) || n == 0)
 		return;
 	words = l_malloc(n * sizeof(*words) + strlen(reading->text) + n + 1);
 	at = (char *)(words + n);
