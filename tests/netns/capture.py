@@ -56,13 +56,18 @@ def _in_namespace(name, function):
     return results[0]
 
 
-def _open():
-    sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
-    code = b"".join(struct.pack("HBBI", *line) for line in FILTER)
+def attach(sock, lines):
+    """Let the socket see only what this filter takes."""
+    code = b"".join(struct.pack("HBBI", *line) for line in lines)
     buffer = ctypes.create_string_buffer(code)
     sock.setsockopt(
-        socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(FILTER), ctypes.addressof(buffer))
+        socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(lines), ctypes.addressof(buffer))
     )
+
+
+def _open():
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+    attach(sock, FILTER)
     try:
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
     except OSError:

@@ -7,15 +7,33 @@ import struct
 import time
 
 import tap
-from capture import MP_JOIN, _in_namespace, _options
+from capture import MP_JOIN, _in_namespace, _options, attach
 
 JOIN_P50_MS, JOIN_MAX_MS = 2, 50
 SO_TIMESTAMPNS = 35
 ETH_P_ALL = 3
 
 
-def _open():
+def _only(port):
+    """A filter, as in capture.py: IPv4 from or to this port."""
+    return [
+        (0x30, 0, 0, 0),     # ldb [0]
+        (0x54, 0, 0, 0xF0),  # and #0xf0
+        (0x15, 0, 6, 0x40),  # jeq #0x40: IPv4, else drop
+        (0xB1, 0, 0, 0),     # ldxb 4*([0]&0xf)
+        (0x48, 0, 0, 0),     # ldh [x]: source port
+        (0x15, 2, 0, port),  # jeq: take
+        (0x48, 0, 0, 2),     # ldh [x + 2]: destination port
+        (0x15, 0, 1, port),  # jeq: take, else drop
+        (0x06, 0, 0, 0xFFFF),
+        (0x06, 0, 0, 0),
+    ]
+
+
+def _open(port):
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+    if port:
+        attach(sock, _only(port))
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     sock.setblocking(False)
@@ -56,8 +74,9 @@ def judge_joins(joins, when, late_without=None):
 class Latency:
     """The packets of a host's links (None: of our own), with the kernel's timestamps."""
 
-    def __init__(self, host=None):
-        self.socket = _in_namespace(host.name, _open) if host else _open()
+    def __init__(self, host=None, port=None):
+        """`port`: of the server, where other traffic would fill the buffer."""
+        self.socket = _in_namespace(host.name, lambda: _open(port)) if host else _open(port)
 
     def _packets(self):
         while True:
