@@ -44,10 +44,17 @@ static void log_nothing(int priority, const char *file, const char *line, const 
 
 /* ---- the client ---- */
 
-static void on_left(void *data)
+static int cannot_serve(int error)
+{
+	return fail("the private mptcpd cannot answer: ", strerror(-error), EXIT_FAILURE);
+}
+
+static void on_left(void *data, int error)
 {
 	struct private_daemon *private = data;
 
+	if (error < 0)
+	private->status = cannot_serve(error);
 	loop_quit(&private->daemon->loop);
 }
 
@@ -93,12 +100,16 @@ static void open_door(struct private_daemon *private)
 		.refresh = refresh,
 		.error_text = error_text,
 	};
+	int r;
 
 	loop_clear_timer(&private->late);
 	/* A command about no connection changes nothing, and is refused all the same. */
 	private->door.may_change = kernel_ops.probe(daemon->kernel, 0) != -EPERM;
-	if (bus_new(&setup, &daemon->bus) < 0)
+	r = bus_new(&setup, &daemon->bus);
+	if (r < 0) {
+		private->status = cannot_serve(r);
 		loop_quit(&daemon->loop);
+	}
 }
 
 /* ---- what the kernel tells ---- */
@@ -208,8 +219,10 @@ int private_run(struct daemon *daemon, bool monitors)
 	daemon->config = l_new(struct config, 1);
 	daemon->guard = &daemon->own_guard;
 	private.status = start(&private, monitors);
-	if (private.status == EXIT_SUCCESS && loop_run(&daemon->loop) < 0)
-	private.status = EXIT_FAILURE;
+	if (private.status == EXIT_SUCCESS)
+		r = loop_run(&daemon->loop);
+	if (r < 0)
+	private.status = fail("epoll: ", strerror(-r), EXIT_FAILURE);
 	bus_free(daemon->bus);
 	daemon->bus = NULL;
 	engine_free(daemon->engine);

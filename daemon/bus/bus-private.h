@@ -121,6 +121,7 @@ struct bus {
 	int64_t spent_least_ns; /* by a user who had work to be done */
 	uint64_t n_served;
 	struct loop_timer measure_end; /* who waits for measurements waits no longer */
+	int open_error; /* -errno: the last peer that could not be served */
 	bool measuring, answering; /* they wait; a held call is being answered */
 	/* Changes: the i-th one of all is at i % BUS_RING. NULL while nobody monitors. */
 	struct remembered *ring;

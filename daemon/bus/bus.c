@@ -45,7 +45,7 @@ static void bury(struct bus *bus)
 		let_go(peer);
 	}
 	if (bus->setup.private && !bus->peers)
-		bus->setup.private->left(bus->setup.data);
+		bus->setup.private->left(bus->setup.data, bus->open_error);
 }
 
 static void run_task(void *data)

@@ -51,8 +51,8 @@ struct bus_private {
 	bool may_change; /* false: the kernel would refuse whatever it is asked */
 	/* Why the connections are not known; NULL: they are. */
 	const char *(*untold)(void *data);
-	/* The client has hung up. */
-	void (*left)(void *data);
+	/* The client has hung up: 0, or could not be served: -errno. */
+	void (*left)(void *data, int error);
 };
 
 /* Pointers must stay valid as long as the bus, unless said otherwise. Callbacks may be NULL. */

@@ -138,7 +138,9 @@ static void process(struct peer *peer)
 	int r = peer->sd ? 0 : open_sd(peer);
 
 	peer->writable = false;
-	if (r >= 0)
+	if (r < 0)
+		peer->bus->open_error = r;
+	else
 		r = sd_bus_process(peer->sd, NULL);
 	if (r == 0 && !is_sending(peer))
 		r = intake_feed(&peer->intake, loop_now_ms());

@@ -212,6 +212,19 @@ def missing():
         tap.true("ended before it answered" in done.stderr, done.stderr)
 
 
+@tap.test("/private/says-why-it-cannot-answer")
+def starved():
+    """Wherever it runs out of descriptors, mptcpctl answers or names the reason."""
+    with Network(note=tap.note) as net:
+        codes = set()
+        for limit in range(8, 33):
+            done = net.client.run("prlimit", f"--nofile={limit}", MPTCPCTL, "limits", check=False)
+            codes.add(done.returncode)
+            tap.true(done.returncode == 0 or "Too many open files" in done.stderr,
+                     f"{limit} descriptors: exit {done.returncode} ({done.stderr.strip()})")
+        tap.equal(codes, {0, 1}, "some are too few, and some enough")
+
+
 @tap.test("/private/never-in-place-of-a-socket-that-was-named")
 def named():
     with Network(note=tap.note) as net:

@@ -323,7 +323,7 @@ static const char *untold(void *data)
 	return private.untold;
 }
 
-static void on_left(void *data)
+static void on_left(void *data, int error)
 {
 	private.has_left = true;
 }
