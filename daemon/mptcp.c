@@ -100,8 +100,8 @@ static void tell_rp_filter(const struct interface *interface, bus_warning_func e
 		 "rp_filter is strict on %s: packets of subflows that are not on the best route "
 		 "back "
 		 "are dropped",
-		 interface->name);
-	snprintf(remedy, sizeof(remedy), "rp-filter = loose in [interface:%s]", interface->name);
+		 interface->is.name);
+	snprintf(remedy, sizeof(remedy), "rp-filter = loose in [interface:%s]", interface->is.name);
 	each(each_data, "rp-filter", text, remedy);
 }
 

@@ -157,20 +157,20 @@ static bool is_changed(const struct rpfilter *rpfilter, const char *interface)
 static bool loosen(struct rpfilter *rpfilter, const struct interface *interface)
 {
 	struct changed *changed;
-	int before = sysctl_rp_filter(interface->name), r;
+	int before = sysctl_rp_filter(interface->is.name), r;
 
 	/* LOOSE already: the kernel's message about it is on its way. */
 	if (before < 0 || before == LOOSE || rpfilter->n_changed == CHANGED_MAX)
 		return false;
-	if (!is_changed(rpfilter, interface->name)) {
+	if (!is_changed(rpfilter, interface->is.name)) {
 		changed = &rpfilter->changed[rpfilter->n_changed++];
-		memcpy(changed->interface, interface->name, sizeof(changed->interface));
+		memcpy(changed->interface, interface->is.name, sizeof(changed->interface));
 		changed->before = before;
 		write_down(rpfilter);
 	}
-	r = sysctl_set_rp_filter(interface->name, LOOSE);
+	r = sysctl_set_rp_filter(interface->is.name, LOOSE);
 	if (r < 0)
-		l_warn("net.ipv4.conf.%s.rp_filter cannot be loosened: %s", interface->name,
+		l_warn("net.ipv4.conf.%s.rp_filter cannot be loosened: %s", interface->is.name,
 		       strerror(-r));
 	return r == 0;
 }
@@ -178,7 +178,7 @@ static bool loosen(struct rpfilter *rpfilter, const struct interface *interface)
 static bool has_ipv4(const struct interface *interface)
 {
 	for (const struct local *local = interface->locals; local; local = local->next)
-		if (local->addr.family == AF_INET && local->usability == USABLE)
+		if (local->is.addr.family == AF_INET && local->usability == USABLE)
 			return true;
 	return false;
 }
@@ -190,18 +190,18 @@ static bool is_in_use(const struct interface *interface)
 
 static bool look_at(struct rpfilter *rpfilter, const struct interface *interface)
 {
-	if (!interface->rp_filter_strict || !is_in_use(interface))
+	if (!interface->is.rp_filter_strict || !is_in_use(interface))
 		return false;
 	if (interface->rule && interface->rule->rp_filter_loose)
 		return loosen(rpfilter, interface);
-	if (l_uintset_contains(rpfilter->told, interface->ifindex))
+	if (l_uintset_contains(rpfilter->told, interface->is.ifindex))
 		return false;
 	/* Indexes past the set's end are told again; that many interfaces are rare. */
-	l_uintset_put(rpfilter->told, interface->ifindex);
+	l_uintset_put(rpfilter->told, interface->is.ifindex);
 	l_warn("%s: rp_filter is strict, so the kernel drops packets of subflows that are not on "
 	       "the "
 	       "best route back; 'rp-filter = loose' in [interface:%s] changes it",
-	       interface->name, interface->name);
+	       interface->is.name, interface->is.name);
 	return false;
 }
 
@@ -217,7 +217,7 @@ static bool put_back_unwanted(struct rpfilter *rpfilter, const struct model *mod
 		if (interface->rule && interface->rule->rp_filter_loose)
 			continue;
 		for (size_t i = rpfilter->n_changed; i-- > 0;) {
-			if (strcmp(rpfilter->changed[i].interface, interface->name) != 0)
+			if (strcmp(rpfilter->changed[i].interface, interface->is.name) != 0)
 				continue;
 			put_back(&rpfilter->changed[i]);
 			rpfilter->changed[i] = rpfilter->changed[--rpfilter->n_changed];
@@ -241,7 +241,7 @@ static size_t count_in_use(const struct model *model)
 
 bool rpfilter_harms(const struct model *model, const struct interface *interface)
 {
-	return interface->rp_filter_strict && is_in_use(interface) && count_in_use(model) > 1;
+	return interface->is.rp_filter_strict && is_in_use(interface) && count_in_use(model) > 1;
 }
 
 bool rpfilter_update(struct rpfilter *rpfilter, const struct model *model)

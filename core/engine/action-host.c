@@ -37,11 +37,9 @@ int engine_endpoint_change(struct engine *engine, const struct event_endpoint *e
 
 	if (!seen)
 		return -ENOENT;
-	closes = (seen->flags ^ endpoint->flags) & MPTCPD_FLAG_FULLMESH;
-	is = (struct event_endpoint){.addr = seen->addr,
-				     .flags = endpoint->flags,
-				     .ifindex = seen->ifindex,
-				     .id = seen->id};
+	closes = (seen->is.flags ^ endpoint->flags) & MPTCPD_FLAG_FULLMESH;
+	is = seen->is;
+	is.flags = endpoint->flags;
 	r = engine_command(engine, NULL, "SET_FLAGS",
 			   engine->ops->endpoint_flags(engine->kernel, &is));
 	if (r == 0 && closes)
@@ -62,7 +60,7 @@ int engine_endpoint_delete(struct engine *engine, const struct event_endpoint *e
 
 	if (!seen)
 		return -ENOENT;
-	is = (struct event_endpoint){.addr = seen->addr, .id = seen->id};
+	is = (struct event_endpoint){.addr = seen->is.addr, .id = seen->is.id};
 	r = engine_command(engine, NULL, "DEL_ADDR",
 			   engine->ops->endpoint_delete(engine->kernel, &is));
 	if (r == 0)
@@ -84,8 +82,8 @@ int engine_endpoint_flush(struct engine *engine, uint64_t now_ms)
 			       engine->ops->endpoint_flush(engine->kernel));
 
 	while (r == 0 && engine->model.endpoints) {
-		struct event_endpoint is = {.addr = engine->model.endpoints->addr,
-					    .id = engine->model.endpoints->id};
+		struct event_endpoint is = {.addr = engine->model.endpoints->is.addr,
+					    .id = engine->model.endpoints->is.id};
 
 		learn_gone(engine, &is, now_ms);
 	}

@@ -101,14 +101,14 @@ int engine_subflow_add(struct engine *engine, uint32_t token, const struct subfl
 			: engine_find_link(engine, &request->local, &request->remote, 0);
 	if (!local)
 		return -EADDRNOTAVAIL;
-	subflow = find_or_add(&engine->model, connection, request, local->interface->ifindex);
+	subflow = find_or_add(&engine->model, connection, request, local->interface->is.ifindex);
 	if (!subflow)
 		return -ENOSPC;
 	before = *subflow;
 	subflow->local = request->local;
 	subflow->remote = request->remote;
 	subflow->want.port = request->local.port;
-	subflow->ifindex = local->interface->ifindex;
+	subflow->ifindex = local->interface->is.ifindex;
 	subflow->want.fixed_id = request->fixed_id || request->local_id != 0;
 	if (subflow->want.fixed_id)
 		subflow->is.local_id = request->local_id;

@@ -79,7 +79,7 @@ static void want_initial(struct engine *engine, struct connection *connection, u
 	const struct local *local = model_find_local(&engine->model, &initial, 0);
 
 	if (connection->side == MPTCPD_SIDE_SERVER && connection->local_removed && local)
-		want(connection, &initial, local->interface->ifindex, WANTED_BY_INITIAL, now_ms);
+		want(connection, &initial, local->interface->is.ifindex, WANTED_BY_INITIAL, now_ms);
 }
 
 static void match(struct engine *engine, struct connection *connection, uint64_t now_ms)
@@ -113,9 +113,9 @@ static bool is_reachable(const struct engine *engine, const struct announced *an
 	const struct interface *interface =
 		local ? local->interface : model_find_interface(&engine->model, announced->ifindex);
 
-	if (local ? local->tentative : announced->is.local)
+	if (local ? local->is.tentative : announced->is.local)
 		return false;
-	return !interface || (interface->up && interface->carrier);
+	return !interface || (interface->is.up && interface->is.carrier);
 }
 
 /* Is the peer to know it now? */

@@ -46,15 +46,15 @@ void ask_find_policy(struct engine *engine, struct connection *connection)
 		return;
 	local = engine_find_link(engine, &connection->local, &connection->remote,
 				 initial_ifindex(connection));
-	connection->ifindex = local ? local->interface->ifindex : initial_ifindex(connection);
-	connection->temporary |= local && local->temporary;
+	connection->ifindex = local ? local->interface->is.ifindex : initial_ifindex(connection);
+	connection->temporary |= local && local->is.temporary;
 	connection->policy_known = true;
 	for (size_t i = 0; i < connection->n_subflows; i++)
 		connection->subflows[i].want.dropped = false; /* by another policy */
 	if (!is_kept_apart(local))
 		connection->policy = rules_for_connection(engine->rules, connection->side,
 							  &connection->local, &connection->remote,
-							  local ? local->interface->name : "");
+							  local ? local->interface->is.name : "");
 	connection->set_aside =
 		connection->policy && is_set_aside(engine, connection->policy, connection->token);
 	if (connection->set_aside)

@@ -21,7 +21,7 @@ static bool is_lost(const struct engine *engine, const struct subflow *subflow)
 {
 	const struct local *local = find_local(engine, subflow);
 
-	return !local || !local->interface->up || !local->interface->carrier;
+	return !local || !local->interface->is.up || !local->interface->is.carrier;
 }
 
 static bool is_covered(const struct plan *plan, const struct subflow *subflow)
@@ -230,8 +230,8 @@ static bool is_alive_elsewhere(const struct model *model, const struct subflow *
 	const struct local *other = NULL;
 
 	while ((other = model_next_local(model, &lost->local, other)))
-		if (other->interface->ifindex != lost->ifindex && other->interface->up &&
-		    other->interface->carrier)
+		if (other->interface->is.ifindex != lost->ifindex && other->interface->is.up &&
+		    other->interface->is.carrier)
 			return true;
 	return false;
 }

@@ -101,13 +101,13 @@ static void explain_absent(struct engine *engine, const struct owned *owned,
 void engine_explain_endpoint(struct engine *engine, const struct endpoint *seen, uint64_t now_ms,
 			     struct explain_endpoint *endpoint)
 {
-	const struct owned *owned = owned_find(&engine->endpoints, &seen->addr);
+	const struct owned *owned = owned_find(&engine->endpoints, &seen->is.addr);
 
 	*endpoint = (struct explain_endpoint){
-		.is = {.addr = seen->addr,
-		       .flags = seen->flags,
-		       .ifindex = seen->ifindex,
-		       .id = seen->id},
+		.is = {.addr = seen->is.addr,
+		       .flags = seen->is.flags,
+		       .ifindex = seen->is.ifindex,
+		       .id = seen->is.id},
 		.ours = seen->ours,
 		.state = ENDPOINT_PRESENT,
 	};

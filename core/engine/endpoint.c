@@ -142,7 +142,7 @@ static bool is_foreign(const struct engine *engine, const struct owned *owned)
 {
 	const struct endpoint *there = owned_find_seen(&engine->model, &owned->want.addr);
 
-	return there && !owned->present && !(there->flags & MPTCPD_FLAG_IMPLICIT);
+	return there && !owned->present && !(there->is.flags & MPTCPD_FLAG_IMPLICIT);
 }
 
 static size_t count_foreign(const struct engine *engine)

@@ -67,11 +67,11 @@ static void explain_error(const struct engine *engine, const struct connection *
 			 usability_text(choose_for(connection, local)));
 	else if (subflow->is.state == SUBFLOW_ABSENT && subflow->try.no_route)
 		snprintf(path->error, sizeof(path->error), "no route to the peer from %s",
-			 local->interface->name);
-	else if (subflow->is.state != SUBFLOW_ESTABLISHED && local->addr.family == AF_INET &&
-		 local->interface->rp_filter_strict)
+			 local->interface->is.name);
+	else if (subflow->is.state != SUBFLOW_ESTABLISHED && local->is.addr.family == AF_INET &&
+		 local->interface->is.rp_filter_strict)
 		append(path->error, sizeof(path->error), "; rp_filter is strict on ",
-		       local->interface->name);
+		       local->interface->is.name);
 }
 
 /* Under the kernel's path manager: what becomes of the endpoint it began on. */
@@ -130,20 +130,20 @@ static void explain_doubles(const struct engine *engine, const struct connection
 	for (; endpoint; endpoint = endpoint->next) {
 		const struct local *local = NULL;
 
-		while ((local = model_next_local(model, &endpoint->addr, local))) {
+		while ((local = model_next_local(model, &endpoint->is.addr, local))) {
 			const struct interface *there = model_endpoint_elsewhere(model, local);
 			struct explain_path path = {
-				.local = local->addr,
+				.local = local->is.addr,
 				.remote = connection->remote,
 				.state = EXPLAIN_UNWANTED,
 			};
 
 			if (!there || local->usability != USABLE ||
-			    local->addr.family != connection->remote.family)
+			    local->is.addr.family != connection->remote.family)
 				continue;
 			snprintf(path.interface, sizeof(path.interface), "%s",
-				 local->interface->name);
-			snprintf(path.error, sizeof(path.error), SAME_ADDRESS_TEXT, there->name);
+				 local->interface->is.name);
+			snprintf(path.error, sizeof(path.error), SAME_ADDRESS_TEXT, there->is.name);
 			on_path(data, &path);
 		}
 	}
@@ -163,8 +163,8 @@ static bool has_record(const struct connection *connection, const struct local *
 		       const struct mptcpd_addr *remote)
 {
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (connection->subflows[i].ifindex == local->interface->ifindex &&
-		    addr_equal_host(&connection->subflows[i].local, &local->addr) &&
+		if (connection->subflows[i].ifindex == local->interface->is.ifindex &&
+		    addr_equal_host(&connection->subflows[i].local, &local->is.addr) &&
 		    addr_equal(&connection->subflows[i].remote, remote))
 			return true;
 	return false;
@@ -174,12 +174,12 @@ static void explain_pair(struct explaining *it, const struct local *local,
 			 const struct mptcpd_addr *remote)
 {
 	struct engine *engine = it->engine;
-	struct explain_path path = {.local = local->addr,
+	struct explain_path path = {.local = local->is.addr,
 				    .remote = *remote,
 				    .state = EXPLAIN_WAITING};
 	char mark[32] = "";
 
-	if (remote->family != local->addr.family || has_record(it->connection, local, remote) ||
+	if (remote->family != local->is.addr.family || has_record(it->connection, local, remote) ||
 	    it->n_left == 0)
 		return;
 	it->n_left--;
@@ -187,7 +187,7 @@ static void explain_pair(struct explaining *it, const struct local *local,
 		return;
 	if (engine->routes.mark)
 		snprintf(mark, sizeof(mark), " with mark 0x%x", engine->routes.mark);
-	snprintf(path.interface, sizeof(path.interface), "%s", local->interface->name);
+	snprintf(path.interface, sizeof(path.interface), "%s", local->interface->is.name);
 	snprintf(path.error, sizeof(path.error), "no route to the peer from %s%s", path.interface,
 		 mark);
 	it->on_path(it->data, &path);

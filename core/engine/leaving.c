@@ -18,13 +18,13 @@ static enum leaving why_unplanned(struct engine *engine, const struct owned *own
 	if (!engine->rules->endpoints.plugin ||
 	    (interface && interface->usability == UNUSABLE_CONFIGURED))
 		return LEAVING_CONFIG;
-	if (!interface || !interface->up)
+	if (!interface || !interface->is.up)
 		return LEAVING_LINK;
-	if (!interface->carrier)
+	if (!interface->is.carrier)
 		return LEAVING_CARRIER;
 	if (!local || local->usability == UNUSABLE_TENTATIVE)
 		return LEAVING_ADDRESS;
-	if (local->deprecated || local->temporary)
+	if (local->is.deprecated || local->is.temporary)
 		return LEAVING_OUTDATED;
 	if (local->usability != USABLE || route_exists(&engine->routes, local, &world))
 		return LEAVING_CONFIG;

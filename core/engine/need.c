@@ -55,8 +55,8 @@ static const struct local *find_carrier(struct engine *engine, const struct subf
 	const struct local *local =
 		model_find_local(&engine->model, &subflow->local, subflow->ifindex);
 
-	return local && subflow->is.state == SUBFLOW_ESTABLISHED && local->interface->up &&
-			       local->interface->carrier &&
+	return local && subflow->is.state == SUBFLOW_ESTABLISHED && local->interface->is.up &&
+			       local->interface->is.carrier &&
 			       route_exists(&engine->routes, local, &subflow->remote)
 		       ? local
 		       : NULL;
@@ -79,7 +79,7 @@ static bool has_other(struct engine *engine, struct connection *connection,
 						    : find_carrier(engine, subflow);
 
 		found |= local != NULL;
-		replaced = local && local->interface->ifindex == owned->is.ifindex;
+		replaced = local && local->interface->is.ifindex == owned->is.ifindex;
 	}
 	engine->routes.mark = 0;
 	*ret_replaced = replaced;

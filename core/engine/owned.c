@@ -55,7 +55,7 @@ struct endpoint *owned_find_seen(const struct model *model, const struct mptcpd_
 {
 	struct endpoint *endpoint = model->endpoints;
 
-	while (endpoint && !addr_equal(&endpoint->addr, addr))
+	while (endpoint && !addr_equal(&endpoint->is.addr, addr))
 		endpoint = endpoint->next;
 	return endpoint;
 }
@@ -63,8 +63,9 @@ struct endpoint *owned_find_seen(const struct model *model, const struct mptcpd_
 /* SET_FLAGS cannot do that: somebody deleted ours and made one of his own in its place. */
 static bool is_made_anew(const struct owned *owned, const struct endpoint *seen)
 {
-	return !owned->unconfirmed && (((seen->flags ^ owned->is.flags) & ~FLAGS_IN_PLACE) != 0 ||
-				       seen->ifindex != owned->is.ifindex);
+	return !owned->unconfirmed &&
+	       (((seen->is.flags ^ owned->is.flags) & ~FLAGS_IN_PLACE) != 0 ||
+		seen->is.ifindex != owned->is.ifindex);
 }
 
 void owned_compare(struct engine *engine, struct owned *owned)
@@ -76,9 +77,9 @@ void owned_compare(struct engine *engine, struct owned *owned)
 
 	if (!owned->present)
 		return;
-	if (!owned->is.id && seen && (seen->flags & MPTCPD_FLAG_IMPLICIT))
+	if (!owned->is.id && seen && (seen->is.flags & MPTCPD_FLAG_IMPLICIT))
 		return; /* replaced, and the model does not know yet */
-	if (!seen || !addr_equal(&seen->addr, &owned->is.addr) || is_made_anew(owned, seen)) {
+	if (!seen || !addr_equal(&seen->is.addr, &owned->is.addr) || is_made_anew(owned, seen)) {
 		owned->present = false;
 		owned->hands_off = !owned->unconfirmed;
 		owned->unconfirmed = false;
@@ -86,12 +87,12 @@ void owned_compare(struct engine *engine, struct owned *owned)
 			seen->ours = false;
 		return;
 	}
-	if (seen->flags != owned->is.flags && !owned->unconfirmed)
+	if (seen->is.flags != owned->is.flags && !owned->unconfirmed)
 		owned->pinned = true;
 	owned->unconfirmed = false;
-	owned->is.id = seen->id;
-	owned->is.flags = seen->flags;
-	owned->is.ifindex = seen->ifindex;
+	owned->is.id = seen->is.id;
+	owned->is.flags = seen->is.flags;
+	owned->is.ifindex = seen->is.ifindex;
 	seen->ours = true;
 }
 

@@ -10,7 +10,7 @@
 
 static bool is_alive(const struct local *local)
 {
-	return local->interface->up && local->interface->carrier;
+	return local->interface->is.up && local->interface->is.carrier;
 }
 
 const struct local *engine_find_link(struct engine *engine, const struct mptcpd_addr *local,
@@ -41,11 +41,11 @@ static void place(struct engine *engine, struct subflow *subflow)
 	if (!subflow_is_seen(subflow) || subflow->is.bound)
 		return;
 	here = engine_find_link(engine, &subflow->local, &subflow->remote, before);
-	if (!here || here->interface->ifindex == before)
+	if (!here || here->interface->is.ifindex == before)
 		return;
 	/* Its address went from there: on the other link it may be good for nothing. */
 	subflow->is.stale |= before && !model_find_local(&engine->model, &subflow->local, before);
-	subflow->ifindex = here->interface->ifindex;
+	subflow->ifindex = here->interface->is.ifindex;
 }
 
 void engine_place(struct engine *engine, struct connection *connection)
@@ -78,5 +78,5 @@ bool engine_can_bind(struct engine *engine, const struct local *local,
 		     const struct mptcpd_addr *remote)
 {
 	return !engine->creates_unbound ||
-	       engine_find_link(engine, &local->addr, remote, 0) == local;
+	       engine_find_link(engine, &local->is.addr, remote, 0) == local;
 }

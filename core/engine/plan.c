@@ -107,7 +107,7 @@ static int add_path(struct mptcpd_plan *base, const struct mptcpd_path *path)
 		r = find_usable(plan, &path->local, path->ifindex, &local);
 	if (r < 0)
 		return refuse(plan, r, &path->local, &path->remote);
-	wanted.ifindex = local->interface->ifindex;
+	wanted.ifindex = local->interface->is.ifindex;
 	if (is_in_plan(plan, &wanted))
 		return -EEXIST;
 	if (plan->n_paths == MPTCPD_PLAN_MAX)
@@ -140,7 +140,7 @@ static int add_announcement(struct mptcpd_plan *base, const struct mptcpd_announ
 	if (r < 0)
 		return refuse(plan, r, &ann->addr, &none);
 	if (local) {
-		wanted.ifindex = local->interface->ifindex;
+		wanted.ifindex = local->interface->is.ifindex;
 		if (!wanted.listen.port)
 			wanted.listen.port =
 				ann->addr.port ? ann->addr.port : plan->connection->local.port;
@@ -265,7 +265,7 @@ static bool is_present(const struct model *model, const struct mptcpd_endpoint *
 {
 	const struct endpoint *there = model_find_endpoint(model, 0, &endpoint->addr);
 
-	return there && there->ifindex == endpoint->ifindex;
+	return there && there->is.ifindex == endpoint->ifindex;
 }
 
 static int add_endpoint(struct mptcpd_plan *base, const struct mptcpd_endpoint *endpoint)

@@ -61,14 +61,14 @@ static bool find_answer(struct route_cache *cache, const struct mptcpd_addr *loc
 /* Behind a bridge, a tunnel or a modem there are no neighbours to hope for. */
 static bool has_neighbours(const struct interface *interface)
 {
-	switch ((enum mptcpd_link_type)interface->type) {
+	switch ((enum mptcpd_link_type)interface->is.type) {
 	case MPTCPD_LINK_ETHERNET:
 	case MPTCPD_LINK_WIFI:
 	case MPTCPD_LINK_BOND:
 	case MPTCPD_LINK_VETH:
 	case MPTCPD_LINK_VLAN:
 	case MPTCPD_LINK_TAP:
-		return !interface->point_to_point;
+		return !interface->is.point_to_point;
 	case MPTCPD_LINK_OTHER:
 	case MPTCPD_LINK_LOOPBACK:
 	case MPTCPD_LINK_WWAN:
@@ -83,11 +83,11 @@ static bool has_neighbours(const struct interface *interface)
 static enum route look_up(struct route_cache *cache, const struct local *local,
 			  const struct mptcpd_addr *remote)
 {
-	uint32_t ifindex = local->interface->ifindex;
+	uint32_t ifindex = local->interface->is.ifindex;
 	struct route_verdict *verdict;
 
-	if (!find_answer(cache, &local->addr, ifindex, remote, &verdict)) {
-		int r = cache->ops->route(cache->kernel, &local->addr, ifindex, remote,
+	if (!find_answer(cache, &local->is.addr, ifindex, remote, &verdict)) {
+		int r = cache->ops->route(cache->kernel, &local->is.addr, ifindex, remote,
 					  cache->mark);
 
 		verdict->verdict = (uint8_t)(r < 0 ? ROUTE_NONE : r);

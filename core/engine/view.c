@@ -24,7 +24,7 @@ static bool is_routable(const struct mptcpd_view *base, const struct mptcpd_loca
 
 	if (!local || choose_for(engine->view.connection, local) != USABLE)
 		return false;
-	return (!remote->family || local->addr.family == remote->family) &&
+	return (!remote->family || local->is.addr.family == remote->family) &&
 	       leads_to(engine, local, remote);
 }
 
@@ -42,18 +42,18 @@ static void add_local(struct engine *engine, const struct local *local)
 	}
 	seen = &engine->locals[list->n++];
 	*seen = (struct mptcpd_local){
-		.addr = local->addr,
-		.ifindex = local->interface->ifindex,
+		.addr = local->is.addr,
+		.ifindex = local->interface->is.ifindex,
 		.flags = local->flags,
-		.prefix = local->prefix,
-		.type = local->interface->type,
-		.deprecated = local->deprecated,
-		.temporary = local->temporary,
+		.prefix = local->is.prefix,
+		.type = local->interface->is.type,
+		.deprecated = local->is.deprecated,
+		.temporary = local->is.temporary,
 		.preferred = choose_is_preferred(local),
-		.secondary = local->secondary,
+		.secondary = local->is.secondary,
 		.announce = local->announce,
 	};
-	memcpy(seen->interface, local->interface->name, sizeof(seen->interface));
+	memcpy(seen->interface, local->interface->is.name, sizeof(seen->interface));
 }
 
 /* Also of links that are not used: what others do tells whether a tap is a tunnel. */
@@ -61,7 +61,7 @@ static bool has_default_route(struct engine *engine, const struct interface *int
 			      uint8_t family)
 {
 	for (const struct local *local = interface->locals; local; local = local->next)
-		if (local->addr.family == family &&
+		if (local->is.addr.family == family &&
 		    (local->usability == USABLE || local->usability == UNUSABLE_TUNNEL ||
 		     local->usability == UNUSABLE_CONFIGURED))
 			return route_is_default(&engine->routes, local);
@@ -80,7 +80,7 @@ static bool has_other_default(const struct engine *engine, const struct interfac
 	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
 		const struct interface *other = table_owner(entry, struct interface);
 
-		if (other != tap && other->type != MPTCPD_LINK_TUNNEL && is_default(other))
+		if (other != tap && other->is.type != MPTCPD_LINK_TUNNEL && is_default(other))
 			return true;
 	}
 	return false;
@@ -114,7 +114,7 @@ static void look_at_routes(struct engine *engine)
 	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
 		struct interface *interface = table_owner(entry, struct interface);
 
-		if (interface->type == MPTCPD_LINK_TAP)
+		if (interface->is.type == MPTCPD_LINK_TAP)
 			judge_tap(engine, interface);
 	}
 }

@@ -40,8 +40,8 @@ void subflow_describe(const struct model *model, const struct connection *connec
 struct local model_changed_local(const struct model *model, const struct change *change)
 {
 	const struct local *now = model_find_local(model, &change->local, change->ifindex);
-	struct local local = {.addr = change->local,
-			      .prefix = change->prefix,
+	struct local local = {.is.addr = change->local,
+			      .is.prefix = change->prefix,
 			      .usability = UNUSABLE_PRESENT};
 
 	if (now && change->type != CHANGE_INTERFACE_ADDRESS_REMOVED)

@@ -11,7 +11,8 @@
 void choose_count(struct model *model, const struct local *local, enum usability before,
 		  enum usability now)
 {
-	size_t *count = local->addr.family == AF_INET ? &model->n_usable_v4 : &model->n_usable_v6;
+	size_t *count =
+		local->is.addr.family == AF_INET ? &model->n_usable_v4 : &model->n_usable_v6;
 
 	*count += (now == USABLE) - (before == USABLE);
 }
@@ -27,22 +28,22 @@ static bool is_lifted(const struct local *local)
  */
 static bool is_candidate(const struct local *local)
 {
-	return local->temporary &&
+	return local->is.temporary &&
 	       (local->judged == USABLE || local->judged == UNUSABLE_DEPRECATED);
 }
 
 static bool same_network(const struct local *a, const struct local *b)
 {
-	return addr_in_prefix(&a->addr, &b->addr, NETWORK_BITS);
+	return addr_in_prefix(&a->is.addr, &b->is.addr, NETWORK_BITS);
 }
 
 /* Does a temporary address of its link hide it? One that is no more preferred, in its network only. */
 static bool is_hidden(const struct local *local)
 {
-	if (!local->interface->prefers_temporary)
+	if (!local->interface->is.prefers_temporary)
 		return false;
 	for (const struct local *other = local->interface->locals; other; other = other->next)
-		if (is_candidate(other) && (!other->deprecated || same_network(other, local)))
+		if (is_candidate(other) && (!other->is.deprecated || same_network(other, local)))
 			return true;
 	return false;
 }
@@ -56,8 +57,8 @@ static bool is_followed(const struct local *local)
 		is_after |= other == local;
 		if (other == local || !is_candidate(other))
 			continue;
-		if (other->deprecated != local->deprecated
-			    ? local->deprecated
+		if (other->is.deprecated != local->is.deprecated
+			    ? local->is.deprecated
 			    : !is_after && same_network(other, local))
 			return true;
 	}
@@ -66,13 +67,13 @@ static bool is_followed(const struct local *local)
 
 static enum usability choose(const struct local *local)
 {
-	if (local->addr.family == AF_INET || is_lifted(local))
+	if (local->is.addr.family == AF_INET || is_lifted(local))
 		return local->judged;
-	if (is_candidate(local) && local->interface->prefers_temporary && !is_followed(local))
+	if (is_candidate(local) && local->interface->is.prefers_temporary && !is_followed(local))
 		return USABLE;
 	if (local->judged != USABLE)
 		return local->judged;
-	if (local->temporary)
+	if (local->is.temporary)
 		return UNUSABLE_TEMPORARY;
 	return is_hidden(local) ? UNUSABLE_STABLE : USABLE;
 }
@@ -96,19 +97,19 @@ bool choose_addresses(struct model *model, const struct interface *interface)
 static bool is_where_it_began(const struct connection *connection, const struct local *local)
 {
 	if (connection->ifindex)
-		return local->interface->ifindex == connection->ifindex;
-	return addr_in_prefix(&local->addr, &connection->local, NETWORK_BITS);
+		return local->interface->is.ifindex == connection->ifindex;
+	return addr_in_prefix(&local->is.addr, &connection->local, NETWORK_BITS);
 }
 
 static bool is_first(const struct connection *connection, const struct local *local)
 {
-	return addr_equal_host(&local->addr, &connection->local);
+	return addr_equal_host(&local->is.addr, &connection->local);
 }
 
 /* May the address that the connection began on still be used? */
 static bool is_first_usable(const struct local *first)
 {
-	return is_candidate(first) ? !first->deprecated || !is_followed(first)
+	return is_candidate(first) ? !first->is.deprecated || !is_followed(first)
 				   : first->judged == USABLE;
 }
 
@@ -122,12 +123,12 @@ static bool has_first(const struct connection *connection, const struct interfac
 
 enum usability choose_for(const struct connection *connection, const struct local *local)
 {
-	if (!connection || local->addr.family != AF_INET6 || is_lifted(local) ||
+	if (!connection || local->is.addr.family != AF_INET6 || is_lifted(local) ||
 	    !is_where_it_began(connection, local))
 		return local->usability;
 	if (is_first(connection, local))
 		return is_first_usable(local) ? USABLE : local->judged;
-	if (!local->temporary)
+	if (!local->is.temporary)
 		return connection->temporary && local->judged == USABLE ? UNUSABLE_STABLE
 									: local->usability;
 	if (!is_candidate(local))
@@ -150,7 +151,7 @@ bool choose_is_special(const struct model *model, const struct connection *conne
 	interface = connection->ifindex ? model_find_interface(model, connection->ifindex) : NULL;
 	for (const struct local *local = interface ? interface->locals : NULL; local;
 	     local = local->next)
-		if (local->temporary)
+		if (local->is.temporary)
 			return true;
 	return false;
 }
@@ -160,10 +161,11 @@ bool choose_is_special(const struct model *model, const struct connection *conne
 /* What speaks against it as a source, the worst in the highest bit: RFC 6724, section 5. */
 static unsigned int flaws(const struct local *local)
 {
-	return (local->deprecated ? 8U : 0) | (addr_is_link_local(&local->addr) ? 4U : 0) |
-	       (addr_is_unique_local(&local->addr) ? 2U : 0) |
-	       (local->secondary || (local->addr.family == AF_INET6 &&
-				     local->temporary != local->interface->prefers_temporary)
+	return (local->is.deprecated ? 8U : 0) | (addr_is_link_local(&local->is.addr) ? 4U : 0) |
+	       (addr_is_unique_local(&local->is.addr) ? 2U : 0) |
+	       (local->is.secondary ||
+				(local->is.addr.family == AF_INET6 &&
+				 local->is.temporary != local->interface->is.prefers_temporary)
 			? 1U
 			: 0);
 }
@@ -175,7 +177,7 @@ bool choose_is_preferred(const struct local *local)
 	for (const struct local *other = local->interface->locals; other; other = other->next) {
 		is_after |= other == local;
 		if (other != local && other->usability == USABLE &&
-		    other->addr.family == local->addr.family &&
+		    other->is.addr.family == local->is.addr.family &&
 		    (flaws(other) < flaws(local) || (flaws(other) == flaws(local) && !is_after)))
 			return false;
 	}

@@ -37,7 +37,7 @@ static void add_initial(struct model *model, struct connection *connection, uint
 	subflow->is.initial = subflow->is.origin_known = true;
 	subflow->is.origin = MPTCPD_ORIGIN_APPLICATION;
 	local = model_sole_local(model, &connection->local);
-	subflow->ifindex = local ? local->interface->ifindex : 0;
+	subflow->ifindex = local ? local->interface->is.ifindex : 0;
 	model_set_subflow_state(model, subflow, SUBFLOW_ESTABLISHED, now_ms);
 }
 

@@ -25,7 +25,7 @@ const char *model_interface_name(const struct model *model, uint32_t ifindex)
 {
 	struct interface *interface = ifindex ? model_find_interface(model, ifindex) : NULL;
 
-	return interface ? interface->name : "";
+	return interface ? interface->is.name : "";
 }
 
 struct local *model_next_local(const struct model *model, const struct mptcpd_addr *addr,
@@ -40,7 +40,7 @@ struct local *model_next_local(const struct model *model, const struct mptcpd_ad
 					   struct local);
 	for (entry = after ? table_next(&after->entry) : table_first(&model->locals); entry;
 	     entry = table_next(entry))
-		if (addr_equal_host(&table_owner(entry, struct local)->addr, &host))
+		if (addr_equal_host(&table_owner(entry, struct local)->is.addr, &host))
 			return table_owner(entry, struct local);
 	return NULL;
 }
@@ -60,13 +60,13 @@ struct local *model_find_local(const struct model *model, const struct mptcpd_ad
 	struct local *local = table_owner(entry, struct local), *found = NULL;
 
 	/* An interface may have thousands, of which hardly any is on another one, too. */
-	if (!local || (ifindex && local->interface->ifindex == ifindex))
+	if (!local || (ifindex && local->interface->is.ifindex == ifindex))
 		return local;
 	if (ifindex) {
 		struct interface *interface = model_find_interface(model, ifindex);
 
 		for (local = interface ? interface->locals : NULL; local; local = local->next)
-			if (addr_equal_host(&local->addr, addr))
+			if (addr_equal_host(&local->is.addr, addr))
 				return local;
 		return NULL;
 	}

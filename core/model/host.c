@@ -39,15 +39,16 @@ const char *usability_text(enum usability usability)
 static bool is_member(const struct model *model, const struct interface *interface)
 {
 	const struct interface *master =
-		interface->master ? model_find_interface(model, interface->master) : NULL;
+		interface->is.master ? model_find_interface(model, interface->is.master) : NULL;
 
-	return master && (master->type == MPTCPD_LINK_BRIDGE || master->type == MPTCPD_LINK_BOND);
+	return master &&
+	       (master->is.type == MPTCPD_LINK_BRIDGE || master->is.type == MPTCPD_LINK_BOND);
 }
 
 static enum usability judge_interface(const struct model *model, const struct interface *interface,
 				      const struct interface_rule *rule)
 {
-	if (interface->type == MPTCPD_LINK_LOOPBACK)
+	if (interface->is.type == MPTCPD_LINK_LOOPBACK)
 		return UNUSABLE_LOOPBACK;
 	if (rule && rule->use == USE_NO)
 		return interface->as_tunnel && rule->by_type && rule->type == MPTCPD_LINK_TUNNEL
@@ -55,25 +56,25 @@ static enum usability judge_interface(const struct model *model, const struct in
 			       : UNUSABLE_CONFIGURED;
 	if (is_member(model, interface) && !(rule && rule->use == USE_YES))
 		return UNUSABLE_MEMBER;
-	if (!interface->up)
+	if (!interface->is.up)
 		return UNUSABLE_DOWN;
-	return interface->carrier ? USABLE : UNUSABLE_CARRIER;
+	return interface->is.carrier ? USABLE : UNUSABLE_CARRIER;
 }
 
 static enum usability judge_address(const struct local *local, const struct interface_rule *rule)
 {
 	uint32_t lifted = rule ? rule->addresses : 0;
 
-	if (local->host_scope || addr_is_any(&local->addr) || addr_is_multicast(&local->addr) ||
-	    addr_is_loopback(&local->addr))
+	if (local->is.host_scope || addr_is_any(&local->is.addr) ||
+	    addr_is_multicast(&local->is.addr) || addr_is_loopback(&local->is.addr))
 		return UNUSABLE_SCOPE;
-	if (local->tentative)
+	if (local->is.tentative)
 		return UNUSABLE_TENTATIVE;
-	if (addr_is_link_local(&local->addr) && !(lifted & ADDRESS_LINK_LOCAL))
+	if (addr_is_link_local(&local->is.addr) && !(lifted & ADDRESS_LINK_LOCAL))
 		return UNUSABLE_LINK_LOCAL;
-	if (addr_is_unique_local(&local->addr) && !(lifted & ADDRESS_UNIQUE_LOCAL))
+	if (addr_is_unique_local(&local->is.addr) && !(lifted & ADDRESS_UNIQUE_LOCAL))
 		return UNUSABLE_UNIQUE_LOCAL;
-	if (local->deprecated && !(lifted & ADDRESS_DEPRECATED))
+	if (local->is.deprecated && !(lifted & ADDRESS_DEPRECATED))
 		return UNUSABLE_DEPRECATED;
 	return USABLE;
 }
@@ -83,8 +84,8 @@ static bool judge_local(struct model *model, struct local *local)
 {
 	const struct interface *interface = local->interface;
 	const struct interface_rule *rule =
-		rules_for_address(model->rules, interface->name, interface->type,
-				  interface->as_tunnel, &local->addr);
+		rules_for_address(model->rules, interface->is.name, interface->is.type,
+				  interface->as_tunnel, &local->is.addr);
 	uint32_t flags_before = local->flags;
 	bool forced_before = local->forced;
 
@@ -103,7 +104,7 @@ static bool judge(struct model *model, struct interface *interface)
 	enum usability before = interface->usability;
 	bool differs = false;
 
-	interface->rule = rules_for_interface(model->rules, interface->name, interface->type,
+	interface->rule = rules_for_interface(model->rules, interface->is.name, interface->is.type,
 					      interface->as_tunnel);
 	interface->usability = judge_interface(model, interface, interface->rule);
 	for (struct local *local = interface->locals; local; local = local->next)
@@ -124,8 +125,8 @@ void host_judge_all(struct model *model)
 
 static void describe_interface(const struct interface *interface, struct change *change)
 {
-	change->ifindex = interface->ifindex;
-	snprintf(change->interface, sizeof(change->interface), "%s", interface->name);
+	change->ifindex = interface->is.ifindex;
+	snprintf(change->interface, sizeof(change->interface), "%s", interface->is.name);
 }
 
 void model_take_for_tunnel(struct model *model, struct interface *interface, bool as_tunnel,
@@ -137,14 +138,13 @@ void model_take_for_tunnel(struct model *model, struct interface *interface, boo
 	describe_interface(interface, ret_change);
 }
 
-static bool has_link_changed(const struct interface *interface, const struct event_link *link)
+static bool is_same_link(const struct event_link *a, const struct event_link *b)
 {
-	return strncmp(interface->name, link->name, sizeof(link->name)) != 0 ||
-	       interface->master != link->master || interface->type != link->type ||
-	       interface->up != link->up || interface->carrier != link->carrier ||
-	       interface->point_to_point != link->point_to_point ||
-	       interface->prefers_temporary != link->prefers_temporary ||
-	       interface->rp_filter_strict != link->rp_filter_strict;
+	return strncmp(a->name, b->name, sizeof(a->name)) == 0 && a->master == b->master &&
+	       a->type == b->type && a->up == b->up && a->carrier == b->carrier &&
+	       a->point_to_point == b->point_to_point &&
+	       a->prefers_temporary == b->prefers_temporary &&
+	       a->rp_filter_strict == b->rp_filter_strict;
 }
 
 static int apply_link(struct model *model, const struct event_link *link, struct change *change)
@@ -158,29 +158,22 @@ static int apply_link(struct model *model, const struct event_link *link, struct
 		interface = calloc(1, sizeof(*interface));
 		if (!interface)
 			abort();
-		interface->ifindex = link->ifindex;
-		table_add(&model->interfaces, &interface->entry, &interface->ifindex,
-			  sizeof(interface->ifindex));
+		interface->is.ifindex = link->ifindex;
+		table_add(&model->interfaces, &interface->entry, &interface->is.ifindex,
+			  sizeof(interface->is.ifindex));
 		change->type = CHANGE_INTERFACE_ADDED;
-	} else if (has_link_changed(interface, link)) {
+	} else if (!is_same_link(&interface->is, link)) {
 		change->type = CHANGE_INTERFACE_CHANGED;
 	}
-	change->returned =
-		!is_new && link->up && link->carrier && !(interface->up && interface->carrier);
+	change->returned = !is_new && link->up && link->carrier &&
+			   !(interface->is.up && interface->is.carrier);
 	interface->seen = model->mark;
-	interface->master = link->master;
-	interface->type = link->type;
-	interface->up = link->up;
-	interface->carrier = link->carrier;
-	interface->point_to_point = link->point_to_point;
-	interface->prefers_temporary = link->prefers_temporary;
-	interface->rp_filter_strict = link->rp_filter_strict;
-	memcpy(interface->name, link->name, sizeof(interface->name));
+	interface->is = *link;
 	describe_interface(interface, change);
 	if (change->type == CHANGE_NONE)
 		return 0;
 	change->host = judge(model, interface);
-	if (interface->type == MPTCPD_LINK_BRIDGE || interface->type == MPTCPD_LINK_BOND) {
+	if (interface->is.type == MPTCPD_LINK_BRIDGE || interface->is.type == MPTCPD_LINK_BOND) {
 		host_judge_all(model); /* its members are judged by it */
 		change->host = true;
 	}
@@ -190,7 +183,7 @@ static int apply_link(struct model *model, const struct event_link *link, struct
 static void free_local(struct model *model, struct local *local)
 {
 	table_remove(&model->locals, &local->entry);
-	if (table_find(&model->locals, &local->addr, sizeof(local->addr)))
+	if (table_find(&model->locals, &local->is.addr, sizeof(local->is.addr)))
 		model->n_double_locals--;
 	choose_count(model, local, local->usability, UNUSABLE_DOWN);
 	free(local);
@@ -222,8 +215,8 @@ static void remove_interface(struct model *model, struct interface *interface,
 static void describe_local(const struct local *local, enum change_type type, struct change *change)
 {
 	change->type = type;
-	change->local = local->addr;
-	change->prefix = local->prefix;
+	change->local = local->is.addr;
+	change->prefix = local->is.prefix;
 	describe_interface(local->interface, change);
 }
 
@@ -234,16 +227,23 @@ static struct local *add_local(struct model *model, struct interface *interface,
 
 	if (!local)
 		abort();
-	local->addr = addr_host(&event->addr);
+	local->is.addr = addr_host(&event->addr);
 	local->interface = interface;
 	local->judged = local->usability = UNUSABLE_DOWN; /* not judged yet */
 	for (end = &interface->locals; *end; end = &(*end)->next)
 		;
 	*end = local;
-	if (table_find(&model->locals, &local->addr, sizeof(local->addr)))
+	if (table_find(&model->locals, &local->is.addr, sizeof(local->is.addr)))
 		model->n_double_locals++;
-	table_add(&model->locals, &local->entry, &local->addr, sizeof(local->addr));
+	table_add(&model->locals, &local->entry, &local->is.addr, sizeof(local->is.addr));
 	return local;
+}
+
+static bool is_same_address(const struct event_local *a, const struct event_local *b)
+{
+	return a->prefix == b->prefix && a->tentative == b->tentative &&
+	       a->temporary == b->temporary && a->deprecated == b->deprecated &&
+	       a->host_scope == b->host_scope && a->secondary == b->secondary;
 }
 
 static int apply_local(struct model *model, const struct event_local *event, bool dumped,
@@ -251,7 +251,6 @@ static int apply_local(struct model *model, const struct event_local *event, boo
 {
 	struct interface *interface = model_find_interface(model, event->ifindex);
 	struct local *local;
-	bool differs;
 
 	if (!event->addr.family || !event->ifindex)
 		return -EINVAL;
@@ -265,18 +264,11 @@ static int apply_local(struct model *model, const struct event_local *event, boo
 		local = add_local(model, interface, event);
 		change->type = CHANGE_INTERFACE_ADDRESS_ADDED;
 	}
-	differs = local->prefix != event->prefix || local->tentative != event->tentative ||
-		  local->temporary != event->temporary || local->deprecated != event->deprecated ||
-		  local->host_scope != event->host_scope || local->secondary != event->secondary;
-	local->prefix = event->prefix;
-	local->tentative = event->tentative;
-	local->temporary = event->temporary;
-	local->deprecated = event->deprecated;
-	local->host_scope = event->host_scope;
-	local->secondary = event->secondary;
-	local->seen = model->mark;
-	if (change->type == CHANGE_NONE && differs)
+	if (change->type == CHANGE_NONE && !is_same_address(&local->is, event))
 		change->type = CHANGE_INTERFACE_ADDRESS_CHANGED;
+	local->is = *event;
+	local->is.addr.port = 0;
+	local->seen = model->mark;
 	if (change->type != CHANGE_NONE)
 		describe_local(local, change->type, change);
 	change->host = judge_local(model, local) || change->type == CHANGE_INTERFACE_ADDRESS_ADDED;
@@ -284,7 +276,7 @@ static int apply_local(struct model *model, const struct event_local *event, boo
 		change->host = true;
 	/* The sysctl that makes the kernel prefer it tells nobody when it changes. */
 	change->resync =
-		local->temporary && change->type == CHANGE_INTERFACE_ADDRESS_ADDED && !dumped;
+		local->is.temporary && change->type == CHANGE_INTERFACE_ADDRESS_ADDED && !dumped;
 	change->snapshot = SNAPSHOT_HOST;
 	return 0;
 }
@@ -310,13 +302,13 @@ static void describe_endpoint(const struct model *model, const struct endpoint *
 			      enum change_type type, struct change *change)
 {
 	change->type = type;
-	change->local = endpoint->addr;
-	change->local_id = endpoint->id;
-	change->flags = endpoint->flags;
+	change->local = endpoint->is.addr;
+	change->local_id = endpoint->is.id;
+	change->flags = endpoint->is.flags;
 	change->ours = endpoint->ours;
-	change->ifindex = endpoint->ifindex;
+	change->ifindex = endpoint->is.ifindex;
 	snprintf(change->interface, sizeof(change->interface), "%s",
-		 model_interface_name(model, endpoint->ifindex));
+		 model_interface_name(model, endpoint->is.ifindex));
 }
 
 static int apply_endpoint(struct model *model, const struct event_endpoint *event,
@@ -326,25 +318,22 @@ static int apply_endpoint(struct model *model, const struct event_endpoint *even
 
 	if (!event->addr.family)
 		return -EINVAL;
-	for (link = &model->endpoints; *link && (*link)->id < event->id; link = &(*link)->next)
+	for (link = &model->endpoints; *link && (*link)->is.id < event->id; link = &(*link)->next)
 		;
 	endpoint = *link;
-	if (!endpoint || endpoint->id != event->id) {
+	if (!endpoint || endpoint->is.id != event->id) {
 		endpoint = calloc(1, sizeof(*endpoint));
 		if (!endpoint)
 			abort();
 		endpoint->next = *link;
 		*link = endpoint;
 		change->type = CHANGE_ENDPOINT_ADDED;
-	} else if (!addr_equal(&endpoint->addr, &event->addr) || endpoint->flags != event->flags ||
-		   endpoint->ifindex != event->ifindex) {
+	} else if (!addr_equal(&endpoint->is.addr, &event->addr) ||
+		   endpoint->is.flags != event->flags || endpoint->is.ifindex != event->ifindex) {
 		change->type = CHANGE_ENDPOINT_CHANGED;
 	}
-	endpoint->ours &= addr_equal(&endpoint->addr, &event->addr);
-	endpoint->addr = event->addr;
-	endpoint->flags = event->flags;
-	endpoint->ifindex = event->ifindex;
-	endpoint->id = event->id;
+	endpoint->ours &= addr_equal(&endpoint->is.addr, &event->addr);
+	endpoint->is = *event;
 	endpoint->seen = model->mark;
 	if (change->type != CHANGE_NONE)
 		describe_endpoint(model, endpoint, change->type, change);
@@ -355,10 +344,10 @@ struct endpoint *model_find_endpoint(const struct model *model, uint8_t id,
 				     const struct mptcpd_addr *addr)
 {
 	for (struct endpoint *endpoint = model->endpoints; endpoint; endpoint = endpoint->next) {
-		if (id && endpoint->id != id)
+		if (id && endpoint->is.id != id)
 			continue;
-		if (addr->family && !(addr->port ? addr_equal(&endpoint->addr, addr)
-						 : addr_equal_host(&endpoint->addr, addr)))
+		if (addr->family && !(addr->port ? addr_equal(&endpoint->is.addr, addr)
+						 : addr_equal_host(&endpoint->is.addr, addr)))
 			continue;
 		return endpoint;
 	}
@@ -369,11 +358,12 @@ const struct interface *model_endpoint_elsewhere(const struct model *model,
 						 const struct local *local)
 {
 	const struct endpoint *endpoint =
-		model->n_double_locals ? model_find_endpoint(model, 0, &local->addr) : NULL;
+		model->n_double_locals ? model_find_endpoint(model, 0, &local->is.addr) : NULL;
 	const struct local *there = NULL;
 
-	if (endpoint && endpoint->ifindex && endpoint->ifindex != local->interface->ifindex)
-		there = model_find_local(model, &local->addr, endpoint->ifindex);
+	if (endpoint && endpoint->is.ifindex &&
+	    endpoint->is.ifindex != local->interface->is.ifindex)
+		there = model_find_local(model, &local->is.addr, endpoint->is.ifindex);
 	return there ? there->interface : NULL;
 }
 
@@ -389,7 +379,7 @@ static void free_endpoint(struct model *model, struct endpoint **link, struct ch
 static void remove_endpoint(struct model *model, uint8_t id, struct change *change)
 {
 	for (struct endpoint **link = &model->endpoints; *link; link = &(*link)->next) {
-		if ((*link)->id != id)
+		if ((*link)->is.id != id)
 			continue;
 		free_endpoint(model, link, change);
 		return;

@@ -40,13 +40,11 @@ const char *usability_text(enum usability usability);
 /* An address of ours. */
 struct local {
 	struct table_entry entry; /* in model.locals, keyed by address and interface */
-	struct mptcpd_addr addr; /* port 0 */
+	struct event_local is; /* addr with port 0 */
 	struct interface *interface;
 	struct local *next; /* of the same interface, in order of arrival */
 	uint32_t flags; /* MPTCPD_FLAG_*, from its rule */
 	uint32_t seen; /* snapshot mark */
-	uint8_t prefix;
-	bool tentative, temporary, deprecated, host_scope, secondary;
 	uint32_t lifted; /* enum address_kind bits of its rule */
 	enum usability judged; /* by itself, whatever other addresses its link has */
 	enum usability usability; /* beside them: choose.c */
@@ -57,17 +55,13 @@ struct local {
 
 struct interface {
 	struct table_entry entry; /* in model.interfaces, keyed by ifindex */
-	uint32_t ifindex, master;
+	struct event_link is;
 	uint32_t seen;
 	struct local *locals; /* owned */
 	const struct interface_rule *rule; /* NULL: none matches */
-	uint8_t type; /* enum mptcpd_link_type */
-	bool up, carrier, point_to_point, rp_filter_strict;
-	bool prefers_temporary; /* as a source of connections, to the stable addresses */
 	bool route_v4, route_v6; /* a default route leads out of it, as far as asked */
 	bool as_tunnel; /* a tap that has one beside another link: what rules say of tunnels holds */
 	enum usability usability; /* of the interface as a whole */
-	char name[MPTCPD_IFNAME_SIZE];
 };
 
 enum subflow_state {
@@ -214,10 +208,8 @@ struct connection {
 /* An endpoint of the kernel's path manager. */
 struct endpoint {
 	struct endpoint *next;
-	struct mptcpd_addr addr;
-	uint32_t flags, ifindex;
+	struct event_endpoint is;
 	uint32_t seen;
-	uint8_t id;
 	bool ours;
 };
 

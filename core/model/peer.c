@@ -14,10 +14,10 @@
 /* Does this network's broadcast address, as the kernel makes it, stand in `addr`? */
 static bool is_broadcast(const struct local *local, const struct mptcpd_addr *addr)
 {
-	if (local->addr.family != AF_INET || local->prefix == 0 || local->prefix > 30 ||
-	    !addr_in_prefix(addr, &local->addr, local->prefix))
+	if (local->is.addr.family != AF_INET || local->is.prefix == 0 || local->is.prefix > 30 ||
+	    !addr_in_prefix(addr, &local->is.addr, local->is.prefix))
 		return false;
-	for (unsigned int bit = local->prefix; bit < 32; bit++)
+	for (unsigned int bit = local->is.prefix; bit < 32; bit++)
 		if (!(addr->ip[bit / 8] & 0x80 >> bit % 8))
 			return false;
 	return true;

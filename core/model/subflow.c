@@ -96,7 +96,7 @@ static void set_interface(const struct model *model, struct subflow *subflow, ui
 		subflow->ifindex = ifindex;
 	} else if (!subflow->ifindex) {
 		local = model_sole_local(model, &subflow->local);
-		subflow->ifindex = local ? local->interface->ifindex : 0;
+		subflow->ifindex = local ? local->interface->is.ifindex : 0;
 	}
 }
 

@@ -260,10 +260,8 @@ static int change_endpoint(sd_bus_message *m, struct bus *bus, sd_bus_error *err
 	found = model_find_endpoint(model, endpoint.id, &endpoint.addr);
 	if (!found)
 		return answer(m, bus, -ENOENT, "no such endpoint", error);
-	endpoint = (struct event_endpoint){.addr = found->addr,
-					   .flags = (found->flags | set) & ~clear,
-					   .ifindex = found->ifindex,
-					   .id = found->id};
+	endpoint = found->is;
+	endpoint.flags = (endpoint.flags | set) & ~clear;
 	r = engine_endpoint_change(bus->setup.engine, &endpoint, loop_now_ms());
 	return answer(m, bus, r, "no such endpoint", error);
 }

@@ -189,9 +189,10 @@ static void append_addresses(struct writer *writer, const struct bus *bus,
 		if (usability == USABLE && model->path_manager == PATH_MANAGER_KERNEL)
 			elsewhere = model_endpoint_elsewhere(model, local);
 		if (elsewhere)
-			snprintf(reason, sizeof(reason), SAME_ADDRESS_TEXT, elsewhere->name);
-		writer_append(writer, WIRE_INTERFACE_ADDRESS, addr_format_host(&local->addr, text),
-			      local->prefix, !*reason, reason, 0);
+			snprintf(reason, sizeof(reason), SAME_ADDRESS_TEXT, elsewhere->is.name);
+		writer_append(writer, WIRE_INTERFACE_ADDRESS,
+			      addr_format_host(&local->is.addr, text), local->is.prefix, !*reason,
+			      reason, 0);
 	}
 	writer_close(writer);
 }
@@ -203,17 +204,17 @@ void bus_append_interface(struct writer *writer, const struct bus *bus,
 	const struct interface_rule *rule = interface->rule;
 
 	writer_open(writer, 'r', WIRE_IN_INTERFACE);
-	bus_append_text(writer, interface->name);
-	writer_append(writer, "ubb", interface->ifindex, interface->carrier,
+	bus_append_text(writer, interface->is.name);
+	writer_append(writer, "ubb", interface->is.ifindex, interface->is.carrier,
 		      interface->usability == USABLE);
 	append_flags(writer, rule && rule->has_flags ? rule->flags : model->rules->endpoint_flags);
 	append_addresses(writer, bus, interface);
 	writer_append(writer, "bb", interface->route_v4, interface->route_v6);
 	writer_open(writer, 'a', "{sv}");
-	writer_extra(writer, "up", "b", interface->up);
-	writer_extra(writer, "type", "s", link_type_name(interface->type));
+	writer_extra(writer, "up", "b", interface->is.up);
+	writer_extra(writer, "type", "s", link_type_name(interface->is.type));
 	writer_extra(writer, "reason", "s", usability_text(interface->usability));
-	writer_extra(writer, "rp-filter-strict", "b", interface->rp_filter_strict);
+	writer_extra(writer, "rp-filter-strict", "b", interface->is.rp_filter_strict);
 	writer_close(writer);
 	writer_close(writer);
 }

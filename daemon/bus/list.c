@@ -96,7 +96,7 @@ static size_t next_interfaces(const struct model *model, uint64_t cursor, size_t
 	size_t n = 0;
 
 	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry)) {
-		uint32_t index = ((const struct interface *)entry)->ifindex;
+		uint32_t index = ((const struct interface *)entry)->is.ifindex;
 		size_t i;
 
 		if (index <= cursor || (n > max && index > ret_indexes[max]))

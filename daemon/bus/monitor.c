@@ -91,7 +91,7 @@ static void append_endpoint(struct writer *writer, const struct bus *bus,
 						   .id = change->local_id},
 					    .ours = change->ours};
 
-	while (seen && seen->id != change->local_id)
+	while (seen && seen->is.id != change->local_id)
 		seen = seen->next;
 	if (seen && change->type != CHANGE_ENDPOINT_REMOVED)
 		engine_explain_endpoint(bus->setup.engine, seen, loop_now_ms(), &endpoint);

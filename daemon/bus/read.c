@@ -89,9 +89,9 @@ int bus_read_interface(sd_bus_message *m, const struct bus *bus, uint32_t *ret_i
 	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry)) {
 		const struct interface *interface = (const struct interface *)entry;
 
-		if (strcmp(interface->name, name) != 0)
+		if (strcmp(interface->is.name, name) != 0)
 			continue;
-		*ret_ifindex = interface->ifindex;
+		*ret_ifindex = interface->is.ifindex;
 		return 0;
 	}
 	return sd_bus_error_setf(error, WIRE_ERROR_NOT_FOUND, "no interface \"%s\"", name);
