@@ -40,7 +40,7 @@
 #include <mptcpd/view.h>
 
 /* Raised when a structure changes otherwise; a plugin built for another one is refused. */
-#define MPTCPD_PLUGIN_ABI 2
+#define MPTCPD_PLUGIN_ABI 3
 
 /* The symbol looked up in the shared object. */
 #define MPTCPD_PLUGIN_SYMBOL "mptcpd_plugin"

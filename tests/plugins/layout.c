@@ -32,7 +32,7 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 }
 
 MPTCPD_PLUGIN_EXPORT const struct plugin mptcpd_plugin = {
-	.abi = 2,
+	.abi = 3,
 	.size = offsetof(struct plugin, behind),
 	.name = LAYOUT_NAME,
 	.summary = "for tests",

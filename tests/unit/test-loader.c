@@ -286,7 +286,7 @@ static void test_not_ours(struct scene *scene, gconstpointer unused)
 	static const struct {
 		const char *name, *expected;
 	} cases[] = {
-		{"wrong-abi", "built for plugin ABI 1, this mptcpd has 2: it has to be built again "
+		{"wrong-abi", "built for plugin ABI 2, this mptcpd has 3: it has to be built again "
 			      "with its <mptcpd/plugin.h>"},
 		{"needy", "needs what this mptcpd has not (needs 0x4)"},
 		{"bad-choice", "its setting 'choice' has no proper default or help"},
