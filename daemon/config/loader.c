@@ -11,7 +11,7 @@
 #include "setting.h"
 
 /* Up to the last member of the first version of this ABI: what is never missing. */
-#define SIZE_MIN (offsetof(struct mptcpd_plugin, plan_paths) + sizeof(void (*)(void)))
+#define SIZE_MIN (offsetof(struct mptcpd_plugin, reserved) + sizeof(uint32_t))
 /* All that a plugin may need. */
 #define NEEDS (MPTCPD_NEED_MEASURES | MPTCPD_NEED_OWNER)
 /* The most bytes of a summary. */
@@ -104,7 +104,9 @@ static char *copy_plugin(const void *symbol, struct mptcpd_plugin *ret_plugin)
 				       abi, MPTCPD_PLUGIN_ABI);
 	memcpy(&size, (const char *)symbol + offsetof(struct mptcpd_plugin, size), sizeof(size));
 	if (size < SIZE_MIN)
-		return l_strdup_printf("struct mptcpd_plugin of %u bytes, expected at least %zu",
+		return l_strdup_printf("struct mptcpd_plugin of %u bytes, expected at least %zu: "
+				       "it has to be built again with mptcpd's "
+				       "<mptcpd/plugin.h>",
 				       size, SIZE_MIN);
 	memset(ret_plugin, 0, sizeof(*ret_plugin));
 	memcpy(ret_plugin, symbol, size < sizeof(*ret_plugin) ? size : sizeof(*ret_plugin));

@@ -40,7 +40,7 @@
 #include <mptcpd/view.h>
 
 /* Raised when a structure changes otherwise; a plugin built for another one is refused. */
-#define MPTCPD_PLUGIN_ABI 3
+#define MPTCPD_PLUGIN_ABI 2
 
 /* The symbol looked up in the shared object. */
 #define MPTCPD_PLUGIN_SYMBOL "mptcpd_plugin"
@@ -300,9 +300,8 @@ struct mptcpd_plugin {
 	/* The subflows and announcements this connection should have. */
 	void (*plan_paths)(void *data, const struct mptcpd_view *view,
 			   const struct mptcpd_connection *connection, struct mptcpd_plan *plan);
-	/* The first version of this ABI ended here. */
 	uint32_t needs; /* enum mptcpd_need bits */
-	uint32_t reserved; /* 0 */
+	uint32_t reserved; /* 0; the first version of this ABI ends here */
 };
 
 #endif

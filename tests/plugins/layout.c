@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Plugins that were built with an earlier or a later <mptcpd/plugin.h> of the same ABI: their
- * struct mptcpd_plugin is written down here, shorter or longer than it is today.
+ * Plugins that were built with another <mptcpd/plugin.h> than today's: their struct mptcpd_plugin is
+ * written down here, of before this ABI was what it is, of its first version, or longer than today.
  */
 #include <mptcpd/plugin.h>
 
@@ -16,8 +16,10 @@ struct plugin {
 			       struct mptcpd_plan *plan);
 	void (*plan_paths)(void *data, const struct mptcpd_view *view,
 			   const struct mptcpd_connection *connection, struct mptcpd_plan *plan);
-#ifndef LAYOUT_EARLIER
+#if LAYOUT > 0
 	uint32_t needs, reserved;
+#endif
+#if LAYOUT > 1
 	void (*plan_what_nobody_thought_of)(void);
 #endif
 	char behind[64]; /* belongs to somebody else */
@@ -32,13 +34,15 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 }
 
 MPTCPD_PLUGIN_EXPORT const struct plugin mptcpd_plugin = {
-	.abi = 3,
+	.abi = 2,
 	.size = offsetof(struct plugin, behind),
 	.name = LAYOUT_NAME,
 	.summary = "for tests",
 	.plan_paths = plan_paths,
-#ifndef LAYOUT_EARLIER
+#if LAYOUT > 0
 	.needs = MPTCPD_NEED_MEASURES,
+#endif
+#if LAYOUT > 1
 	.plan_what_nobody_thought_of = (void (*)(void))8,
 #endif
 	.behind = "\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377",

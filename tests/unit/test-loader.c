@@ -286,7 +286,7 @@ static void test_not_ours(struct scene *scene, gconstpointer unused)
 	static const struct {
 		const char *name, *expected;
 	} cases[] = {
-		{"wrong-abi", "built for plugin ABI 2, this mptcpd has 3: it has to be built again "
+		{"wrong-abi", "built for plugin ABI 1, this mptcpd has 2: it has to be built again "
 			      "with its <mptcpd/plugin.h>"},
 		{"needy", "needs what this mptcpd has not (needs 0x4)"},
 		{"bad-choice", "its setting 'choice' has no proper default or help"},
@@ -307,14 +307,23 @@ static void test_not_ours(struct scene *scene, gconstpointer unused)
 	}
 }
 
+/* One of a few bytes, and one of before this ABI was what it is, though its number is the same. */
 static void test_short(struct scene *scene, gconstpointer unused)
 {
-	g_autofree char *expected =
-		g_strdup_printf("struct mptcpd_plugin of 16 bytes, expected at least %zu",
-				offsetof(struct mptcpd_plugin, needs));
+	static const struct {
+		const char *name;
+		size_t size;
+	} cases[] = {{"short", 16}, {"before", offsetof(struct mptcpd_plugin, needs)}};
 
-	install(scene, "short", "short", 0644);
-	refuse(scene, "short", -ENOEXEC, expected);
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *expected = g_strdup_printf(
+			"struct mptcpd_plugin of %zu bytes, expected at least %zu: it has to be "
+			"built again with mptcpd's <mptcpd/plugin.h>",
+			cases[i].size, sizeof(struct mptcpd_plugin));
+
+		install(scene, cases[i].name, cases[i].name, 0644);
+		refuse(scene, cases[i].name, -ENOEXEC, expected);
+	}
 }
 
 static void test_undefined(struct scene *scene, gconstpointer unused)
@@ -341,15 +350,14 @@ static void test_hard_link(struct scene *scene, gconstpointer unused)
 	loader_unload(plugin);
 }
 
-/* What the structure of the plugin has not, is nothing; what is behind it, nobody looks at. */
-static void test_earlier(struct scene *scene, gconstpointer unused)
+/* What is behind the structure of the plugin, nobody looks at. */
+static void test_first(struct scene *scene, gconstpointer unused)
 {
 	const struct mptcpd_plugin *plugin;
 
-	install(scene, "earlier", "earlier", 0644);
-	plugin = load(scene, "earlier");
-	g_assert_cmpuint(plugin->size, <, sizeof(*plugin));
-	g_assert_cmpuint(plugin->needs, ==, 0);
+	install(scene, "first", "first", 0644);
+	plugin = load(scene, "first");
+	g_assert_cmpuint(plugin->needs, ==, MPTCPD_NEED_MEASURES);
 	g_assert_nonnull(plugin->plan_paths);
 	loader_unload(plugin);
 }
@@ -389,7 +397,7 @@ int main(int argc, char **argv)
 	ADD("what-is-no-object-is-refused", test_not_elf);
 	ADD("what-is-not-for-us-is-refused", test_not_ours);
 	ADD("short-structure-is-refused", test_short);
-	ADD("structure-of-an-earlier-version-is-taken", test_earlier);
+	ADD("structure-of-the-first-version-is-taken", test_first);
 	ADD("structure-of-a-later-version-is-taken", test_later);
 	ADD("unresolved-symbol-is-refused", test_undefined);
 	ADD("one-file-under-two-names-is-refused", test_hard_link);
