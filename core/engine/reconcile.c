@@ -4,8 +4,9 @@
 #include "choose.h"
 #include "engine-private.h"
 #include "failure.h"
+#include "subflow.h"
 
-/* So many failures of pairs that no plan wants now are remembered. */
+/* So many pairs that no plan wants now are remembered, for what failed or a person said of them. */
 #define REMEMBERED_MAX 64
 /* So many SYNs to addresses that no plan wants any more may be under way before another one. */
 #define ABANDONED_MAX 32
@@ -49,18 +50,19 @@ static bool is_failure(const struct engine *engine, const struct connection *con
 	       is_remote(connection, &subflow->remote);
 }
 
-/* Wishes that nobody has any more. */
+/* Wishes that nobody has any more, but for what a plan or a person is to find there again. */
 static void forget_unwanted(const struct engine *engine, struct connection *connection)
 {
-	size_t n_failures = 0;
+	size_t n_kept = 0;
 
 	for (size_t i = connection->n_subflows; i-- > 0;) {
 		struct subflow *subflow = &connection->subflows[i];
 
 		if (!is_wish(subflow) || subflow->want.by != WANTED_BY_NONE)
 			continue;
-		if (is_failure(engine, connection, subflow) && n_failures < REMEMBERED_MAX)
-			n_failures++;
+		if ((subflow_is_pinned(subflow) || is_failure(engine, connection, subflow)) &&
+		    n_kept < REMEMBERED_MAX)
+			n_kept++;
 		else
 			connection_remove_subflow(connection, subflow);
 	}

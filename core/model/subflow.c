@@ -210,6 +210,11 @@ static bool has_failed(const struct connection *connection, const struct subflow
 	       subflow->is.origin_known;
 }
 
+bool subflow_is_pinned(const struct subflow *subflow)
+{
+	return subflow->want.pinned && subflow->is.origin == MPTCPD_ORIGIN_POLICY;
+}
+
 /* The subflow is no more in the kernel: forget it, or keep it as a wish that failed. */
 static void close_subflow(struct model *model, struct connection *connection,
 			  struct subflow *subflow, const struct event_subflow *event,
@@ -222,7 +227,7 @@ static void close_subflow(struct model *model, struct connection *connection,
 	if (has_died(connection, subflow, event))
 		subflow->want.by = WANTED_BY_ENDPOINT;
 	keep = subflow->want.by != WANTED_BY_NONE || subflow->want.banned ||
-	       has_failed(connection, subflow);
+	       subflow_is_pinned(subflow) || has_failed(connection, subflow);
 
 	/* Its last port and ids are what people want to read. */
 	if (event->local.port)

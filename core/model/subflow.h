@@ -22,4 +22,7 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 bool subflow_sweep(struct model *model, struct connection *connection, uint64_t now_ms,
 		   struct change *change);
 
+/* A policy's path whose priority a person set: that holds when it is made again. */
+bool subflow_is_pinned(const struct subflow *subflow);
+
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <glib.h>
 
+#include "addr.h"
 #include "engine-scene.h"
 
 /* ---- plans ---- */
@@ -239,6 +240,31 @@ static void keeps_the_admins_backup(struct scene *scene, gconstpointer data)
 	g_assert_cmpuint(scene->fake->counts[FAKE_BACKUP], ==, 1);
 }
 
+/* What a person said of a path holds when its link was away meanwhile. */
+static void keeps_it_over_a_flap(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = scene_meshed(scene);
+	struct mptcpd_addr local = fake_addr("10.0.2.1"), remote = fake_addr("10.9.0.1");
+
+	g_assert_cmpint(engine_subflow_change(scene->engine, SCENE_TOKEN, &local, &remote, true,
+					      scene->now_ms),
+			==, 0);
+	for (size_t i = 0; i < 2; i++) {
+		fake_link(scene->fake, 2, "eth2", false, false);
+		scene_later(scene, 3000);
+		g_assert_cmpuint(fake_count_subflows(fake), ==, 2);
+		fake_link(scene->fake, 2, "eth2", true, true);
+		scene_later(scene, 3000);
+		fake_answer(scene->fake, 0);
+		scene_later(scene, 3000);
+		g_assert_cmpuint(fake_count_subflows(fake), ==, 3);
+		for (size_t j = 0; j < FAKE_SUBFLOWS; j++)
+			if (fake->subflows[j].used)
+				g_assert_cmpint(fake->subflows[j].backup, ==,
+						addr_equal_host(&fake->subflows[j].local, &local));
+	}
+}
+
 /* ---- explain ---- */
 
 struct explained {
@@ -294,6 +320,7 @@ int main(int argc, char **argv)
 	ADD("admin/does-not-remake-what-is-deleted", does_not_remake_what_the_admin_deletes);
 	ADD("admin/does-not-remake-before-the-event", does_not_remake_before_the_event);
 	ADD("admin/keeps-backup", keeps_the_admins_backup);
+	ADD("backup/set-by-a-person-holds-over-a-link-that-was-away", keeps_it_over_a_flap);
 	ADD("explain/says-why", explains);
 	return g_test_run();
 }
