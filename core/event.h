@@ -40,9 +40,9 @@ enum event_type {
 	/* an event socket overflowed: a snapshot of its kind is due */
 	EVENT_LOST,
 	/*
-	 * What an earlier life of the daemon knew and the kernel cannot tell: fed before the first
-	 * snapshot, a connection first and its parts after it. Believed once a snapshot shows the
-	 * same connection.
+	 * Facts that an earlier life of the daemon knew and the kernel cannot tell: fed before the
+	 * first snapshot, a connection first and its parts after it. Believed once a snapshot shows
+	 * the same connection.
 	 */
 	EVENT_SAVED_CONNECTION,
 	EVENT_SAVED_PEER, /* as ADDRESS_ANNOUNCED */

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What the kernel says at one time. */
+/* The counters as the kernel says them at one time. */
 struct blackhole_facts {
 	uint64_t found; /* MPTcpExt Blackhole: connections that showed one */
 	uint64_t accepted; /* MPCapableSYNACKRX: connections of ours that got MPTCP */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What kernel.c and command.c share. */
+/* Declarations that kernel.c and command.c share. */
 #ifndef KERNEL_KERNEL_PRIVATE_H
 #define KERNEL_KERNEL_PRIVATE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of the engine share. For them alone. */
+/* Declarations that the files of the engine share, and nobody else. */
 #ifndef CORE_ENGINE_PRIVATE_H
 #define CORE_ENGINE_PRIVATE_H
 
@@ -115,7 +115,7 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 
 /* ---- close.c ---- */
 
-/* What there is, for the decision about what may go. */
+/* How a connection is carried, for the decision about what may go. */
 struct verdict {
 	bool carried; /* something carries the connection */
 	bool carried_on; /* so does something that is to stay */
@@ -123,11 +123,14 @@ struct verdict {
 };
 
 /*
- * What the plan drops is not what serves it from now on: a path of the same pair is made beside it.
- * It goes once another one carries the connection. Before engine_match_plan().
+ * A subflow that the plan drops does not serve the plan any more: a path of the same pair is made
+ * beside it, and it goes once another one carries the connection. Before engine_match_plan().
  */
 void engine_mark_drops(struct engine *engine, struct connection *connection);
-/* What is forbidden or stale, and which wishes have no route. Refuses drops that would end the connection. */
+/*
+ * Mark subflows that are forbidden or stale, and wishes without a route. Refuses drops that would
+ * end the connection.
+ */
 struct verdict engine_judge(struct engine *engine, struct connection *connection);
 /* False: the connection is not ours any more, or gone. */
 bool engine_close_unwanted(struct engine *engine, struct connection *connection,
@@ -170,7 +173,7 @@ void ids_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms);
 
 /* ---- backoff.c ---- */
 
-/* What failed is not tried more often than this, however often the host changes. */
+/* A path that failed is not tried more often than this, however often the host changes. */
 #define RETRY_MIN_MS 1000
 
 /* How long to wait after one more failure: first_ms at first, doubling up to most_ms. */
@@ -193,7 +196,10 @@ int command_set_backup(struct engine *engine, struct connection *connection,
 /* Was it made a backup, as SUBFLOW_CREATE was asked to? Sets what is true. */
 void command_look_at_backup(struct engine *engine, const struct connection *connection,
 			    struct subflow *subflow);
-/* Have the peer forget the address. -errno, or 1: the kernel has forgotten the id, and says nothing. */
+/*
+ * Have the peer forget the address. -errno, or 1: the kernel has forgotten the id, and says
+ * nothing.
+ */
 int command_withdraw(struct engine *engine, const struct connection *connection, uint8_t id);
 /* Ask the kernel, unless known, who commands the connection. False: it is gone, and freed. */
 bool command_probe(struct engine *engine, struct connection *connection);
@@ -322,8 +328,8 @@ void engine_restore_limits(struct engine *engine);
 /* ---- announce.c ---- */
 
 /*
- * What an earlier life announced, of which there is no record but the kernel's. Clears ids_unknown
- * if it could be asked. Returns whether the kernel told.
+ * Learn what an earlier life announced and no record but the kernel's tells. Clears ids_unknown if
+ * the kernel could be asked. Returns whether it told.
  */
 bool engine_learn_announced(struct engine *engine, struct connection *connection);
 /* Hold a listening socket for it on this address of ours, which has a port; and let it go. */
@@ -339,8 +345,8 @@ void engine_unlisten(struct engine *engine, struct announced *announced);
 int engine_take_back(struct engine *engine, struct connection *connection,
 		     const struct subflow *closing, bool by_hand);
 /*
- * It was taken back on purpose. What a plan wants announced stays known, so that no plan announces
- * it again; an administrator may.
+ * Note that the address was taken back on purpose. One that a plan wants announced stays known, so
+ * that no plan announces it again; a person may.
  */
 void engine_ban_announced(struct engine *engine, struct connection *connection,
 			  struct announced *announced);

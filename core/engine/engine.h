@@ -38,11 +38,7 @@ struct notice {
 	struct mptcpd_addr local, remote;
 };
 
-/*
- * Observers must only remember: they are called between an event and its command. on_change sees
- * every change but CHANGE_NONE.
- */
-/* What we changed on the host and must put back, or know again after a crash. */
+/* Our changes of the host, to be put back, or known again after a crash. */
 struct engine_host {
 	/* Ours, made or about to be made; with these flags beside the kernel's: */
 #define ENGINE_ENDPOINT_HELD 0x80000000U /* a person deleted it, and it stays so */
@@ -53,6 +49,10 @@ struct engine_host {
 	struct event_limits limits_before, limits_set;
 };
 
+/*
+ * Observers must only remember: they are called between an event and its command. on_change sees
+ * every change but CHANGE_NONE.
+ */
 struct engine_observer {
 	void (*on_change)(void *data, const struct change *change);
 	void (*on_notice)(void *data, const struct notice *notice);
@@ -80,14 +80,14 @@ struct engine_setup {
 	struct guard *guard;
 	uint64_t seed; /* of the jitter in back-off */
 	/*
-	 * How long work takes, in nanoseconds: a settle ends when its share is used up. NULL: when all
-	 * is done.
+	 * How long work takes, in nanoseconds: a settle ends when its share is used up. NULL: when
+	 * all is done.
 	 */
 	uint64_t (*clock)(void *data);
 	void *clock_data;
 	/*
-	 * Only look: engine_settle() sends no command that changes anything. What an administrator does
-	 * by hand is done once, and nothing is kept up or done again for it.
+	 * Only look: engine_settle() sends no command that changes anything. What an administrator
+	 * does by hand is done once, and nothing is kept up or done again for it.
 	 */
 	bool passive;
 };
@@ -100,7 +100,9 @@ struct engine_counters {
 struct engine *engine_new(const struct engine_setup *setup);
 void engine_free(struct engine *engine);
 
-/* What on_host told last, before an end without engine_leave(). Before the first event. */
+/*
+ * The host as on_host told it last, before an end without engine_leave(). Before the first event.
+ */
 void engine_set_host(struct engine *engine, const struct engine_host *host);
 /*
  * Put the host back as it was: the limits, and our endpoints but for those that open connections
@@ -133,13 +135,13 @@ size_t engine_count_policy(const struct engine *engine, const struct policy *pol
 bool engine_look_at(struct engine *engine, uint32_t token);
 /*
  * Have subflows measured. True: what the model has is fresh, or cannot be had fresher; fresh is a
- * quarter of a second, or twenty times as long as it takes. False: a snapshot of connections is asked
- * for in the next settle, and its RESYNCED or SNAPSHOT_FAILED says that it is done.
+ * quarter of a second, or twenty times as long as it takes. False: a snapshot of connections is
+ * asked for in the next settle, and its RESYNCED or SNAPSHOT_FAILED says that it is done.
  */
 bool engine_measure(struct engine *engine, uint64_t now_ms);
 
 /*
- * What an administrator does by hand. 0 or -errno, with the kernel's words in error_text():
+ * Actions of a person. 0 or -errno, with the kernel's words in error_text():
  * -ESRCH no such connection, -ENOENT no such subflow, -EPERM not under the userspace path
  * manager, -EOPNOTSUPP fallen back to TCP, -EADDRNOTAVAIL not our address, and the kernel's own.
  * A subflow so added stays wanted until deleted; one so deleted is not made again by policy.
@@ -171,7 +173,9 @@ int engine_endpoint_change(struct engine *engine, const struct event_endpoint *e
 			   uint64_t now_ms);
 int engine_endpoint_delete(struct engine *engine, const struct event_endpoint *endpoint,
 			   uint64_t now_ms);
-/* No endpoint: connections that began on the address lose it and what began on it (DEL_ADDR id 0). */
+/*
+ * No endpoint: connections that began on the address lose it and what began on it (DEL_ADDR id 0).
+ */
 int engine_endpoint_delete_initial(struct engine *engine, const struct mptcpd_addr *addr);
 /* In one command, FLUSH_ADDRS. */
 int engine_endpoint_flush(struct engine *engine, uint64_t now_ms);

@@ -15,9 +15,13 @@
 #define GUARD_ASIDES 64
 /* So many connections on which a plugin died, and it is set aside for all. */
 #define GUARD_CONNECTIONS 3
-/* So often killed in a young call of a plugin, without coming to rest between, and it is no chance. */
+/*
+ * So often killed in a young call of a plugin, without coming to rest between, and it is no chance.
+ */
 #define GUARD_DOUBTS 3
-/* A call that was ended from outside when it was so old hung: no plugin needs a thousandth of it. */
+/*
+ * A call that was ended from outside when it was so old hung: no plugin needs a thousandth of it.
+ */
 #define GUARD_HUNG_MS 1000
 
 enum guard_function {
@@ -90,9 +94,10 @@ enum guard_verdict {
 };
 
 /*
- * What an earlier process left behind, once: was it the plugin's fault that it died? What caught a
- * signal of the process's own says so. Where another process ended it, or nothing was caught, a call
- * that took long hung; that a young one was ended is chance, unless it happens GUARD_DOUBTS times.
+ * Judge what an earlier process left behind, once: was it the plugin's fault that it died? A signal
+ * of its own, which a handler caught, says so. Where another process ended it, or nothing was
+ * caught, a call that took long hung; that a young one was ended is chance, unless it happens
+ * GUARD_DOUBTS times.
  */
 enum guard_verdict guard_judge(struct guard *guard, uint64_t now_ms, struct guard_aside *ret_aside);
 /* All plugins were called and returned: what was doubtful was chance. */

@@ -7,7 +7,7 @@
 
 struct engine;
 
-/* What SET_FLAGS changes in place; the rest needs a new endpoint. */
+/* Flags that SET_FLAGS changes in place; the others need a new endpoint. */
 #define FLAGS_IN_PLACE (MPTCPD_FLAG_BACKUP | MPTCPD_FLAG_FULLMESH)
 
 /* NULL: none with that address and port. */
@@ -21,8 +21,8 @@ void owned_choose_ids(struct engine *engine);
 /* Compare with what the kernel has: others may have changed, deleted or replaced it. */
 void owned_compare(struct engine *engine, struct owned *owned);
 /*
- * What the model knows may be half a minute old, and the kernel's commands overwrite what they meet:
- * is it still as it was? If not, or if nobody can say, all are looked at anew.
+ * Is the endpoint still as the model has it? The model may be half a minute old, and the kernel's
+ * commands overwrite what they meet. If it is not, or if nobody can say, all are looked at anew.
  */
 bool owned_is_so(struct engine *engine, const struct owned *owned);
 /* The kernel's endpoint with that address and port, whoever made it. NULL: none. */

@@ -64,7 +64,7 @@ void plan_init(struct plan *plan, const struct model *model, const struct connec
 /* Report this entry of that plugin as one that was not accepted. */
 void plan_refuse(struct plan *plan, uint8_t plugin, int error, const struct mptcpd_addr *local,
 		 const struct mptcpd_addr *remote);
-/* What forbids this pair, NULL: nothing does. ifindex: of the local address, 0 unknown. */
+/* The entry that forbids this pair, NULL: none does. ifindex: of the local address, 0 unknown. */
 const struct plan_forbidden *plan_forbids(const struct plan *plan, const struct mptcpd_addr *local,
 					  const struct mptcpd_addr *remote, uint32_t ifindex);
 

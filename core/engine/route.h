@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which local address can reach which remote one, and by which link, as the kernel's routing
- * tables say: asked once and remembered until routes, rules or addresses change. Bounded: a full set forgets.
+ * Routes: which local address can reach which remote one, and by which link, as the kernel's
+ * routing tables say. Asked once and remembered until routes, rules or addresses change. Bounded: a
+ * full set forgets.
  */
 #ifndef CORE_ROUTE_H
 #define CORE_ROUTE_H

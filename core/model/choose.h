@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which of the addresses of one link are used. IPv6 makes addresses by itself, temporary ones to
+ * The choice among the addresses of one link. IPv6 makes addresses by itself, temporary ones to
  * hide the stable ones from peers; of both kinds the one is used that the kernel itself would take
- * for a new connection, unless the rules lift that. A connection keeps to what it began on: peers of
- * a temporary address are not shown the stable ones of its link.
+ * for a new connection, unless the rules lift that. A connection keeps to what it began on: peers
+ * of a temporary address are not shown the stable ones of its link.
  */
 #ifndef CORE_CHOOSE_H
 #define CORE_CHOOSE_H

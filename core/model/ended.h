@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What ended while a dump of connections runs: a record that was made before may still come, and is
- * not to bring it back.
+ * Connections and subflows that ended while a dump of connections runs: a record that was made
+ * before may still come, and is not to bring them back.
  */
 #ifndef CORE_ENDED_H
 #define CORE_ENDED_H

@@ -7,7 +7,7 @@
 
 /* A connection that is in no table yet. */
 struct connection *connection_new(uint32_t token);
-/* It counts from now on, as the youngest of all. */
+/* Put the connection into the model, as the youngest of all. */
 void connection_enter(struct model *model, struct connection *connection);
 /* Both, with room for the usual subflows. */
 struct connection *connection_add(struct model *model, uint32_t token);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What we know: connections with their subflows and the peer's addresses; interfaces with their
- * addresses; endpoints and limits. The model applies events and says what changed, and does
- * nothing else: it issues no command, knows no plan, no clock and no log.
+ * The model of all that is known: connections with their subflows and the peer's addresses;
+ * interfaces with their addresses; endpoints and limits. The model applies events and says what
+ * changed, and does nothing else: it issues no command, knows no plan, no clock and no log.
  *
  * Pointers into the model are valid until the next model_apply() or model_sweep().
  */
@@ -14,7 +14,7 @@
 #include "rules.h"
 #include "table.h"
 
-/* What stands between an address and its use. */
+/* Why an address is not used. */
 enum usability {
 	USABLE,
 	UNUSABLE_DOWN, /* the interface is down */
@@ -161,7 +161,9 @@ struct announced {
 	} try;
 };
 
-/* What every record of a dump looks at comes first, so that a sweep over very many is quick. */
+/*
+ * Members that every record of a dump looks at come first, so that a sweep over very many is quick.
+ */
 struct connection {
 	struct table_entry entry; /* in model.connections, keyed by token, in order of arrival */
 	uint32_t token;
@@ -243,7 +245,7 @@ enum change_type {
 	CHANGE_SNAPSHOT_FAILED, /* error tells why */
 };
 
-/* What one event changed, in values that stay true after the thing itself is gone. */
+/* The change that one event made, in values that stay true after the thing itself is gone. */
 struct change {
 	enum change_type type;
 	uint32_t token;
@@ -297,7 +299,9 @@ struct model {
 	} snapshot[SNAPSHOT_KINDS];
 	struct connection
 		*sweep_next; /* where the sweep of connections goes on; NULL: at its end */
-	/* Called before a connection is forgotten, for whoever keeps pointers to it. May be NULL. */
+	/*
+	 * Called before a connection is forgotten, for whoever keeps pointers to it. May be NULL.
+	 */
 	void (*on_forget)(void *data, struct connection *connection);
 	void *on_forget_data;
 	uint64_t n_subflows; /* established ones, for status */
@@ -325,7 +329,9 @@ bool model_is_sweeping(const struct model *model);
 void model_take_for_tunnel(struct model *model, struct interface *interface, bool as_tunnel,
 			   struct change *ret_change);
 
-/* New rules: look again which interfaces and addresses count. Policies are the engine's to renew. */
+/*
+ * New rules: look again which interfaces and addresses count. Policies are the engine's to renew.
+ */
 void model_set_rules(struct model *model, const struct rules *rules);
 
 /* NULL: no such thing. */

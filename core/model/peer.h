@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the peer says of its own addresses. It is not believed: an address that can be none of its
- * own is kept, so that it is told once, but no policy sees it.
+ * Addresses that the peer announces as its own. It is not believed: an address that can be none of
+ * its own is kept, so that it is told once, but no policy sees it.
  *
  * The address of the initial subflow has id 0 and is known without an announcement: whether it was
  * withdrawn is connection.remote_removed and nothing else. All other ids are in connection.peers.

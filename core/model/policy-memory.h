@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the plugins of a policy keep for each connection: bytes that belong to that policy alone. */
+/*
+ * Memory that the plugins of a policy have for each connection: bytes that belong to that policy
+ * alone.
+ */
 #ifndef CORE_POLICY_MEMORY_H
 #define CORE_POLICY_MEMORY_H
 
@@ -12,8 +15,8 @@ struct policy_memory {
 };
 
 /*
- * Which policy lays out the memory, and how: memory of another one, or of the same with other
- * plugins, is not read.
+ * A number for the policy that lays out the memory, and how it does: memory of another one, or of
+ * the same with other plugins, is not read.
  */
 uint64_t policy_memory_layout(const struct policy *policy);
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What events and dump records say of one subflow. subflow_apply_* return and promise as
+ * Events and dump records of one subflow, applied. subflow_apply_* return and promise as
  * model_apply(), and are for connection.c alone.
  */
 #ifndef CORE_SUBFLOW_H

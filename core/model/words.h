@@ -8,7 +8,7 @@
 const char *side_name(enum mptcpd_side side);
 const char *path_manager_name(enum path_manager path_manager);
 const char *connection_state_name(enum mptcpd_connection_state state);
-/* What was never asked for is "pending", too. */
+/* "pending" is also the word for a subflow that was never asked for. */
 const char *subflow_state_name(enum subflow_state state);
 const char *origin_name(enum mptcpd_origin origin);
 /* What a snapshot is of: "connections", "host", "endpoints"; NULL: no kind. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is saved, as bytes: of one connection, and of the host. Pure. Bytes are for the same
+ * Records as bytes: of one connection, and of the host. Pure. Bytes are for the same
  * machine and boot only, and decoding trusts none of them.
  */
 #ifndef STATE_RECORD_H
@@ -21,7 +21,7 @@ struct state_host {
 	struct event_endpoint endpoints[RECORD_ENDPOINTS_MAX]; /* that we made */
 };
 
-/* What a snapshot of this connection would not tell. Returns the size. */
+/* Encode what a snapshot of this connection would not tell. Returns the size. */
 size_t record_encode(const struct connection *connection, uint8_t bytes[static RECORD_MAX]);
 /*
  * The EVENT_SAVED_* of one record, after all of it was checked; on_event may be NULL for the check

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the kernel cannot tell after a restart, kept in the file `state` of the runtime directory:
- * of each connection what EVENT_SAVED_* carry, and of the host what it was before us. It is right
- * at every moment, so that a daemon that is killed loses nothing.
+ * Facts that the kernel cannot tell after a restart, kept in the file `state` of the runtime
+ * directory: of each connection what EVENT_SAVED_* carry, and of the host what it was before us. It
+ * is right at every moment, so that a daemon that is killed loses nothing.
  *
  * The file is of one boot and one network namespace; anything else in its place is dropped.
  */
