@@ -101,13 +101,19 @@ bool addr_is_reserved(const struct mptcpd_addr *addr)
 	return memcmp(addr->ip, zero, sizeof(zero)) == 0;
 }
 
-static int parse_host(const char *text, struct mptcpd_addr *ret_addr)
+/* The first `length` bytes of the text. */
+static int parse_host(const char *text, size_t length, struct mptcpd_addr *ret_addr)
 {
+	char host[ADDR_TEXT_SIZE];
 	uint8_t ip[16];
 
-	if (inet_pton(AF_INET, text, ip) == 1)
+	if (length >= sizeof(host))
+		return -EINVAL;
+	memcpy(host, text, length);
+	host[length] = '\0';
+	if (inet_pton(AF_INET, host, ip) == 1)
 		*ret_addr = addr_v4(ip, 0);
-	else if (inet_pton(AF_INET6, text, ip) == 1)
+	else if (inet_pton(AF_INET6, host, ip) == 1)
 		*ret_addr = addr_v6(ip, 0);
 	else
 		return -EINVAL;
@@ -126,7 +132,6 @@ static int parse_number(const char *text, unsigned long max, unsigned long *ret_
 
 int addr_parse(const char *text, struct mptcpd_addr *ret_addr)
 {
-	char host[ADDR_TEXT_SIZE];
 	const char *port = NULL;
 	struct mptcpd_addr addr;
 	unsigned long number;
@@ -146,11 +151,7 @@ int addr_parse(const char *text, struct mptcpd_addr *ret_addr)
 		length = has_port ? (size_t)(colon - text) : strlen(text);
 		port = has_port ? colon + 1 : NULL;
 	}
-	if (length >= sizeof(host))
-		return -EINVAL;
-	memcpy(host, text, length);
-	host[length] = '\0';
-	if (parse_host(host, &addr) < 0)
+	if (parse_host(text, length, &addr) < 0)
 		return -EINVAL;
 	if (port) {
 		if (parse_number(port, UINT16_MAX, &number) < 0 || number == 0)
@@ -166,14 +167,9 @@ int addr_parse_prefix(const char *text, struct mptcpd_addr *ret_addr, uint8_t *r
 	const char *slash = strchr(text, '/');
 	size_t length = slash ? (size_t)(slash - text) : strlen(text);
 	struct mptcpd_addr addr;
-	char host[ADDR_TEXT_SIZE];
 	unsigned long prefix, max;
 
-	if (length >= sizeof(host))
-		return -EINVAL;
-	memcpy(host, text, length);
-	host[length] = '\0';
-	if (parse_host(host, &addr) < 0)
+	if (parse_host(text, length, &addr) < 0)
 		return -EINVAL;
 	max = addr.family == AF_INET ? 32 : 128;
 	prefix = max;
