@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Addresses: compare, classify, read and write. */
+/* Addresses: make, read and write. */
 #include "addr.h"
 
 #include <arpa/inet.h>
@@ -37,68 +37,13 @@ struct mptcpd_addr addr_host(const struct mptcpd_addr *addr)
 	return host;
 }
 
-bool addr_equal_host(const struct mptcpd_addr *a, const struct mptcpd_addr *b)
-{
-	return a->family == b->family && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
-}
-
-bool addr_equal(const struct mptcpd_addr *a, const struct mptcpd_addr *b)
-{
-	return a->port == b->port && addr_equal_host(a, b);
-}
-
-bool addr_in_prefix(const struct mptcpd_addr *addr, const struct mptcpd_addr *net, uint8_t prefix)
-{
-	size_t bytes = prefix / 8;
-	uint8_t mask = (uint8_t)(0xff00 >> (prefix % 8));
-
-	if (addr->family != net->family || prefix > (addr->family == AF_INET ? 32 : 128))
-		return false;
-	if (memcmp(addr->ip, net->ip, bytes) != 0)
-		return false;
-	return prefix % 8 == 0 || ((addr->ip[bytes] ^ net->ip[bytes]) & mask) == 0;
-}
-
-bool addr_is_any(const struct mptcpd_addr *addr)
-{
-	static const uint8_t zero[16];
-
-	return memcmp(addr->ip, zero, sizeof(zero)) == 0;
-}
-
-bool addr_is_loopback(const struct mptcpd_addr *addr)
-{
-	static const uint8_t one[16] = {[15] = 1};
-
-	if (addr->family == AF_INET)
-		return addr->ip[0] == 127;
-	return memcmp(addr->ip, one, sizeof(one)) == 0;
-}
-
-bool addr_is_link_local(const struct mptcpd_addr *addr)
-{
-	if (addr->family == AF_INET)
-		return addr->ip[0] == 169 && addr->ip[1] == 254;
-	return addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
-}
-
-bool addr_is_unique_local(const struct mptcpd_addr *addr)
-{
-	return addr->family == AF_INET6 && (addr->ip[0] & 0xfe) == 0xfc;
-}
-
-bool addr_is_multicast(const struct mptcpd_addr *addr)
-{
-	return addr->family == AF_INET ? addr->ip[0] >= 224 : addr->ip[0] == 0xff;
-}
-
 bool addr_is_reserved(const struct mptcpd_addr *addr)
 {
 	static const uint8_t zero[12];
 
 	if (addr->family == AF_INET)
 		return addr->ip[0] == 0 || addr->ip[0] >= 240;
-	return memcmp(addr->ip, zero, sizeof(zero)) == 0;
+	return addr->family == AF_INET6 && memcmp(addr->ip, zero, sizeof(zero)) == 0;
 }
 
 /* The first `length` bytes of the text. */
@@ -159,24 +104,6 @@ int addr_parse(const char *text, struct mptcpd_addr *ret_addr)
 		addr.port = (uint16_t)number;
 	}
 	*ret_addr = addr;
-	return 0;
-}
-
-int addr_parse_prefix(const char *text, struct mptcpd_addr *ret_addr, uint8_t *ret_prefix)
-{
-	const char *slash = strchr(text, '/');
-	size_t length = slash ? (size_t)(slash - text) : strlen(text);
-	struct mptcpd_addr addr;
-	unsigned long prefix, max;
-
-	if (parse_host(text, length, &addr) < 0)
-		return -EINVAL;
-	max = addr.family == AF_INET ? 32 : 128;
-	prefix = max;
-	if (slash && parse_number(slash + 1, max, &prefix) < 0)
-		return -EINVAL;
-	*ret_addr = addr;
-	*ret_prefix = (uint8_t)prefix;
 	return 0;
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Addresses: compare, classify, read and write. Pure; knows nothing of interfaces or sockets.
+ * Addresses: make, read and write. Pure; knows nothing of interfaces or sockets. What plugins ask of
+ * addresses as well (kinds, prefixes) is in <mptcpd/addr.h>.
  */
 #ifndef BASE_ADDR_H
 #define BASE_ADDR_H
 
-#include <mptcpd/types.h>
+#include <mptcpd/addr.h>
 
 /* "[ffff:…:ffff]:65535" and its NUL, with room. */
 #define ADDR_TEXT_SIZE 64
@@ -17,16 +18,16 @@ struct mptcpd_addr addr_v6(const void *ip6, uint16_t port);
 struct mptcpd_addr addr_host(const struct mptcpd_addr *addr);
 
 /* With the port, and without. */
-bool addr_equal(const struct mptcpd_addr *a, const struct mptcpd_addr *b);
-bool addr_equal_host(const struct mptcpd_addr *a, const struct mptcpd_addr *b);
-/* Are the first `prefix` bits the same (and the family)? */
-bool addr_in_prefix(const struct mptcpd_addr *addr, const struct mptcpd_addr *net, uint8_t prefix);
+static inline bool addr_equal(const struct mptcpd_addr *a, const struct mptcpd_addr *b)
+{
+	return mptcpd_addr_equal(a, b);
+}
 
-bool addr_is_any(const struct mptcpd_addr *addr);
-bool addr_is_loopback(const struct mptcpd_addr *addr);
-bool addr_is_link_local(const struct mptcpd_addr *addr);
-bool addr_is_unique_local(const struct mptcpd_addr *addr); /* fc00::/7 */
-bool addr_is_multicast(const struct mptcpd_addr *addr);
+static inline bool addr_equal_host(const struct mptcpd_addr *a, const struct mptcpd_addr *b)
+{
+	return mptcpd_addr_equal_host(a, b);
+}
+
 /* 0.0.0.0/8, 240.0.0.0/4 with the broadcast address; ::/96, which once held IPv4 addresses */
 bool addr_is_reserved(const struct mptcpd_addr *addr);
 
@@ -35,8 +36,6 @@ bool addr_is_reserved(const struct mptcpd_addr *addr);
  * port is 0; a port of 0 is refused.
  */
 int addr_parse(const char *text, struct mptcpd_addr *ret_addr);
-/* Read "10.0.0.0/8" or "fd00::/8"; a bare address is a prefix of full length. 0 or -EINVAL. */
-int addr_parse_prefix(const char *text, struct mptcpd_addr *ret_addr, uint8_t *ret_prefix);
 /* Write it without its port, and with it (":port" only if there is one). Returns `text`. */
 const char *addr_format_host(const struct mptcpd_addr *addr, char text[static ADDR_TEXT_SIZE]);
 const char *addr_format(const struct mptcpd_addr *addr, char text[static ADDR_TEXT_SIZE]);

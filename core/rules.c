@@ -38,7 +38,7 @@ static const struct interface_rule *find(const struct rules *rules, const char *
 		bool matches;
 
 		if (rule->net.family)
-			matches = addr && addr_in_prefix(addr, &rule->net, rule->prefix);
+			matches = addr && mptcpd_addr_in_prefix(addr, &rule->net, rule->prefix);
 		else if (rule->by_type)
 			matches = rule->type == type ||
 				  (as_tunnel && rule->type == MPTCPD_LINK_TUNNEL);
@@ -76,10 +76,10 @@ static bool policy_matches(const struct policy *policy, enum mptcpd_side side,
 	if (policy->match.side != MPTCPD_SIDE_UNKNOWN && policy->match.side != side)
 		return false;
 	if (policy->match.local.family &&
-	    !addr_in_prefix(local, &policy->match.local, policy->match.local_prefix))
+	    !mptcpd_addr_in_prefix(local, &policy->match.local, policy->match.local_prefix))
 		return false;
 	if (policy->match.remote.family &&
-	    !addr_in_prefix(remote, &policy->match.remote, policy->match.remote_prefix))
+	    !mptcpd_addr_in_prefix(remote, &policy->match.remote, policy->match.remote_prefix))
 		return false;
 	if (!port_matches(local->port, policy->match.local_port_min, policy->match.local_port_max))
 		return false;

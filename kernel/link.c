@@ -204,7 +204,8 @@ static int route_beyond(struct socket *socket, struct ways *ways, const struct m
 		const struct way *way = &ways->list[i];
 
 		if ((way->ifindex && way->ifindex != ifindex) ||
-		    (way->prefix && addr_in_prefix(local, &way->net, way->prefix) && !way->gateway))
+		    (way->prefix && mptcpd_addr_in_prefix(local, &way->net, way->prefix) &&
+		     !way->gateway))
 			continue;
 		for (int far = 1; far >= 0; far--) {
 			struct mptcpd_addr probe = way_probe(way, far);

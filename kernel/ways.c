@@ -28,13 +28,13 @@ static uint8_t bits(const struct mptcpd_addr *addr)
  */
 static bool leads_beyond(const struct codec_route *route)
 {
-	if (route->type != RTN_UNICAST || !route->net.family || addr_is_link_local(&route->net) ||
-	    addr_is_multicast(&route->net))
+	if (route->type != RTN_UNICAST || !route->net.family ||
+	    mptcpd_addr_is_link_local(&route->net) || mptcpd_addr_is_multicast(&route->net))
 		return false;
 	return route->gateway ||
 	       (route->protocol != RTPROT_KERNEL && route->protocol != RTPROT_RA &&
 		!(route->source.family &&
-		  addr_in_prefix(&route->source, &route->net, route->prefix)));
+		  mptcpd_addr_in_prefix(&route->source, &route->net, route->prefix)));
 }
 
 void ways_add(struct ways *ways, const struct codec_route *route)

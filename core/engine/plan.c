@@ -75,8 +75,8 @@ static bool is_in_plan(const struct plan *plan, const struct mptcpd_path *path)
 /* Can somebody be there? */
 static bool is_target(const struct mptcpd_addr *addr)
 {
-	return addr->family && mptcpd_addr_is_proper(addr) && !addr_is_any(addr) &&
-	       !addr_is_multicast(addr);
+	return addr->family && mptcpd_addr_is_proper(addr) && !mptcpd_addr_is_any(addr) &&
+	       !mptcpd_addr_is_multicast(addr);
 }
 
 static int check_path(const struct plan *plan, const struct mptcpd_path *path)
@@ -121,7 +121,7 @@ static int check_announcement(const struct plan *plan, const struct mptcpd_annou
 {
 	if (!IS_RESERVED_ZERO(ann))
 		return -EOPNOTSUPP;
-	if (!plan->connection || !is_target(&ann->addr) || addr_is_loopback(&ann->addr) ||
+	if (!plan->connection || !is_target(&ann->addr) || mptcpd_addr_is_loopback(&ann->addr) ||
 	    !mptcpd_addr_is_proper(&ann->listen))
 		return -EINVAL;
 	return ann->listen.family && ann->listen.family != ann->addr.family ? -EAFNOSUPPORT : 0;
@@ -251,8 +251,8 @@ static int check_endpoint(const struct plan *plan, const struct mptcpd_endpoint 
 {
 	if (!IS_RESERVED_ZERO(endpoint))
 		return -EOPNOTSUPP;
-	if (plan->connection || !is_target(&endpoint->addr) || addr_is_loopback(&endpoint->addr) ||
-	    !are_endpoint_flags(endpoint))
+	if (plan->connection || !is_target(&endpoint->addr) ||
+	    mptcpd_addr_is_loopback(&endpoint->addr) || !are_endpoint_flags(endpoint))
 		return -EINVAL;
 	/* An address that is only announced may be that of a NAT in front of us. */
 	if (endpoint->flags != MPTCPD_FLAG_SIGNAL && !is_usable(plan, &endpoint->addr))
@@ -336,9 +336,10 @@ const struct plan_forbidden *plan_forbids(const struct plan *plan, const struct 
 
 		if (f->ifindex && f->ifindex != ifindex)
 			continue;
-		if (f->local.family && !addr_in_prefix(local, &f->local, f->local_prefix))
+		if (f->local.family && !mptcpd_addr_in_prefix(local, &f->local, f->local_prefix))
 			continue;
-		if (f->remote.family && !addr_in_prefix(remote, &f->remote, f->remote_prefix))
+		if (f->remote.family &&
+		    !mptcpd_addr_in_prefix(remote, &f->remote, f->remote_prefix))
 			continue;
 		if (f->local.port && f->local.port != local->port)
 			continue;

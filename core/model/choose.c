@@ -34,7 +34,7 @@ static bool is_candidate(const struct local *local)
 
 static bool same_network(const struct local *a, const struct local *b)
 {
-	return addr_in_prefix(&a->is.addr, &b->is.addr, NETWORK_BITS);
+	return mptcpd_addr_in_prefix(&a->is.addr, &b->is.addr, NETWORK_BITS);
 }
 
 /* Does a temporary address of its link hide it? One that is no more preferred, in its network only. */
@@ -98,7 +98,7 @@ static bool is_where_it_began(const struct connection *connection, const struct 
 {
 	if (connection->ifindex)
 		return local->interface->is.ifindex == connection->ifindex;
-	return addr_in_prefix(&local->is.addr, &connection->local, NETWORK_BITS);
+	return mptcpd_addr_in_prefix(&local->is.addr, &connection->local, NETWORK_BITS);
 }
 
 static bool is_first(const struct connection *connection, const struct local *local)
@@ -161,8 +161,9 @@ bool choose_is_special(const struct model *model, const struct connection *conne
 /* What speaks against it as a source, the worst in the highest bit: RFC 6724, section 5. */
 static unsigned int flaws(const struct local *local)
 {
-	return (local->is.deprecated ? 8U : 0) | (addr_is_link_local(&local->is.addr) ? 4U : 0) |
-	       (addr_is_unique_local(&local->is.addr) ? 2U : 0) |
+	return (local->is.deprecated ? 8U : 0) |
+	       (mptcpd_addr_is_link_local(&local->is.addr) ? 4U : 0) |
+	       (mptcpd_addr_is_unique_local(&local->is.addr) ? 2U : 0) |
 	       (local->is.secondary ||
 				(local->is.addr.family == AF_INET6 &&
 				 local->is.temporary != local->interface->is.prefers_temporary)

@@ -65,14 +65,14 @@ static enum usability judge_address(const struct local *local, const struct inte
 {
 	uint32_t lifted = rule ? rule->addresses : 0;
 
-	if (local->is.host_scope || addr_is_any(&local->is.addr) ||
-	    addr_is_multicast(&local->is.addr) || addr_is_loopback(&local->is.addr))
+	if (local->is.host_scope || mptcpd_addr_is_any(&local->is.addr) ||
+	    mptcpd_addr_is_multicast(&local->is.addr) || mptcpd_addr_is_loopback(&local->is.addr))
 		return UNUSABLE_SCOPE;
 	if (local->is.tentative)
 		return UNUSABLE_TENTATIVE;
-	if (addr_is_link_local(&local->is.addr) && !(lifted & ADDRESS_LINK_LOCAL))
+	if (mptcpd_addr_is_link_local(&local->is.addr) && !(lifted & ADDRESS_LINK_LOCAL))
 		return UNUSABLE_LINK_LOCAL;
-	if (addr_is_unique_local(&local->is.addr) && !(lifted & ADDRESS_UNIQUE_LOCAL))
+	if (mptcpd_addr_is_unique_local(&local->is.addr) && !(lifted & ADDRESS_UNIQUE_LOCAL))
 		return UNUSABLE_UNIQUE_LOCAL;
 	if (local->is.deprecated && !(lifted & ADDRESS_DEPRECATED))
 		return UNUSABLE_DEPRECATED;

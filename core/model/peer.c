@@ -15,7 +15,7 @@
 static bool is_broadcast(const struct local *local, const struct mptcpd_addr *addr)
 {
 	if (local->is.addr.family != AF_INET || local->is.prefix == 0 || local->is.prefix > 30 ||
-	    !addr_in_prefix(addr, &local->is.addr, local->is.prefix))
+	    !mptcpd_addr_in_prefix(addr, &local->is.addr, local->is.prefix))
 		return false;
 	for (unsigned int bit = local->is.prefix; bit < 32; bit++)
 		if (!(addr->ip[bit / 8] & 0x80 >> bit % 8))
@@ -37,15 +37,15 @@ const char *peer_refusal(const struct model *model, const struct connection *con
 {
 	if (addr_equal_host(addr, &connection->remote))
 		return NULL; /* we speak to it already */
-	if (addr_is_any(addr))
+	if (mptcpd_addr_is_any(addr))
 		return "the unspecified address";
-	if (addr_is_loopback(addr))
+	if (mptcpd_addr_is_loopback(addr))
 		return "a loopback address";
-	if (addr_is_link_local(addr))
+	if (mptcpd_addr_is_link_local(addr))
 		return "a link-local address";
 	if (addr_is_reserved(addr))
 		return "a reserved address";
-	if (addr_is_multicast(addr))
+	if (mptcpd_addr_is_multicast(addr))
 		return "a multicast address";
 	if (is_broadcast_here(model, addr))
 		return "a broadcast address";

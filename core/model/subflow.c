@@ -36,7 +36,7 @@ static int match_score(const struct subflow *subflow, const struct event_subflow
 	/* Ends of subflows in SYN_SENT come without the remote port, or without addresses. */
 	if (local_host && same_port && remote_host && event->remote.port == 0)
 		return 3;
-	if (addr_is_any(&event->local) && subflow->is.local_id == event->local_id &&
+	if (mptcpd_addr_is_any(&event->local) && subflow->is.local_id == event->local_id &&
 	    (same_port || (subflow->local.port == 0 && subflow->is.state == SUBFLOW_PENDING)))
 		return 2;
 	return 0;
@@ -264,7 +264,7 @@ static void close_unknown(struct model *model, struct connection *connection,
 {
 	struct subflow unmade = {.want.by = WANTED_BY_NONE};
 
-	if (!event->remote.family || addr_is_any(&event->local))
+	if (!event->remote.family || mptcpd_addr_is_any(&event->local))
 		return;
 	see_subflow(model, &unmade, event);
 	unmade.try.error = event->error;

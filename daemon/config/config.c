@@ -162,7 +162,7 @@ static void read_interface_match(struct faults *faults, const struct ini_group *
 		return;
 	}
 	/* a name with a slash does not exist, and one that reads as an address is none */
-	if (addr_parse_prefix(match, &rule->net, &rule->prefix) == 0)
+	if (mptcpd_addr_parse_prefix(match, &rule->net, &rule->prefix) == 0)
 		return;
 	if (strchr(match, '/'))
 		faults_add(faults, group->where,

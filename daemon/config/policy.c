@@ -28,7 +28,7 @@ static void read_interface(struct faults *faults, const struct ini_key *line, vo
 static void read_prefix(struct faults *faults, const struct ini_key *line, struct mptcpd_addr *net,
 			uint8_t *prefix)
 {
-	if (addr_parse_prefix(line->value, net, prefix) < 0)
+	if (mptcpd_addr_parse_prefix(line->value, net, prefix) < 0)
 		faults_add(faults, line->where,
 			   "bad prefix '%s' of '%s', expected one like 10.8.0.0/16 or fd00::/8",
 			   line->value, line->name);

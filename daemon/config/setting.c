@@ -96,8 +96,8 @@ static void read_address(struct reading *reading)
 
 static void read_prefix(struct reading *reading)
 {
-	if (*reading->text &&
-	    addr_parse_prefix(reading->text, &reading->value.addr, &reading->value.prefix) < 0)
+	if (*reading->text && mptcpd_addr_parse_prefix(reading->text, &reading->value.addr,
+						       &reading->value.prefix) < 0)
 		reading->expected = l_strdup("a prefix like 10.8.0.0/16 or fd00::/8");
 }
 

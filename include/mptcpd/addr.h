@@ -3,8 +3,9 @@
  * Addresses for policies: compare, classify, read. All functions are inline and pure; they allocate
  * nothing, keep nothing, and need no library but libc. Their arguments are never NULL.
  *
- * "Family" is AF_INET, AF_INET6, or 0 for no address. IPv4-mapped IPv6 addresses are IPv4 addresses
- * here, see struct mptcpd_addr.
+ * "Family" is AF_INET, AF_INET6, or 0 for no address. What is no address is of no kind and lies in no
+ * network, whatever its bytes: no question about it is answered by what an earlier value left there.
+ * IPv4-mapped IPv6 addresses are IPv4 addresses here, see struct mptcpd_addr, and so are prefixes.
  */
 #ifndef MPTCPD_ADDR_H
 #define MPTCPD_ADDR_H
@@ -49,7 +50,7 @@ static inline bool mptcpd_addr_in_prefix(const struct mptcpd_addr *addr,
 	return prefix % 8 == 0 || ((addr->ip[bytes] ^ net->ip[bytes]) & mask) == 0;
 }
 
-/* 0.0.0.0 or ::, or no address at all. */
+/* 0.0.0.0 or ::, or no address whose bytes are all zero. */
 static inline bool mptcpd_addr_is_any(const struct mptcpd_addr *addr)
 {
 	static const uint8_t zero[16] = {0};
@@ -126,8 +127,9 @@ static inline bool mptcpd_addr_is_proper(const struct mptcpd_addr *addr)
 }
 
 /*
- * Read "10.0.0.0/8" or "fd00::/8"; a bare address is a prefix of full length. The port is 0, and
- * bits behind the prefix stay as they are. Returns 0, or -EINVAL and leaves the outputs alone.
+ * Read "10.0.0.0/8" or "fd00::/8"; a bare address is a prefix of full length. The length of an
+ * IPv4-mapped prefix counts bits of the IPv4 address ("::ffff:10.0.0.0/8"). The port is 0, and bits
+ * behind the prefix stay as they are. Returns 0, or -EINVAL and leaves the outputs alone.
  */
 static inline int mptcpd_addr_parse_prefix(const char *text, struct mptcpd_addr *ret_addr,
 					   uint8_t *ret_prefix)

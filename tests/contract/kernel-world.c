@@ -115,7 +115,7 @@ static union sockaddrs sockaddr_of(const struct mptcpd_addr *addr, bool wide)
 	name.v6.sin6_port = htons(addr->port);
 	if (addr->family == AF_INET6) {
 		memcpy(&name.v6.sin6_addr, addr->ip, sizeof(name.v6.sin6_addr));
-	} else if (!addr_is_any(addr)) {
+	} else if (!mptcpd_addr_is_any(addr)) {
 		memset(&name.v6.sin6_addr.s6_addr[10], 0xff, 2);
 		memcpy(&name.v6.sin6_addr.s6_addr[12], addr->ip, 4);
 	}

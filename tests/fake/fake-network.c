@@ -140,7 +140,7 @@ static bool is_neighbour(const struct fake_kernel *fake, uint32_t ifindex,
 {
 	for (size_t i = 0; i < FAKE_LOCALS; i++)
 		if (fake->locals[i].ifindex == ifindex &&
-		    addr_in_prefix(remote, &fake->locals[i].addr, fake->locals[i].prefix))
+		    mptcpd_addr_in_prefix(remote, &fake->locals[i].addr, fake->locals[i].prefix))
 			return true;
 	return false;
 }
@@ -220,10 +220,11 @@ int fake_check_listen(struct fake_kernel *fake, const struct mptcpd_addr *addr)
 		const struct mptcpd_addr *taken = &fake->listeners[i].addr;
 
 		if (taken->port == addr->port && taken->family == addr->family &&
-		    (addr_is_any(taken) || addr_is_any(addr) || addr_equal_host(taken, addr)))
+		    (mptcpd_addr_is_any(taken) || mptcpd_addr_is_any(addr) ||
+		     addr_equal_host(taken, addr)))
 			return -EADDRINUSE;
 	}
-	return addr_is_any(addr) || fake_find_local(fake, 0, addr) ? 0 : -EADDRNOTAVAIL;
+	return mptcpd_addr_is_any(addr) || fake_find_local(fake, 0, addr) ? 0 : -EADDRNOTAVAIL;
 }
 
 static int open_listener(struct fake_kernel *fake, const struct mptcpd_addr *addr,

@@ -67,21 +67,22 @@ static void prefixes(void)
 		uint8_t prefix;
 
 		g_test_message("%s in %s", cases[i].addr, cases[i].net);
-		g_assert_cmpint(addr_parse_prefix(cases[i].net, &net, &prefix), ==, 0);
+		g_assert_cmpint(mptcpd_addr_parse_prefix(cases[i].net, &net, &prefix), ==, 0);
 		g_assert_cmpint(addr_parse(cases[i].addr, &addr), ==, 0);
-		g_assert_cmpint(addr_in_prefix(&addr, &net, prefix), ==, cases[i].in);
+		g_assert_cmpint(mptcpd_addr_in_prefix(&addr, &net, prefix), ==, cases[i].in);
 	}
 }
 
 static void refuses_what_is_no_prefix(void)
 {
 	static const char *const texts[] = {"10.0.0.0/33", "::/129", "10.0.0.0/",
-					    "10.0.0.0/-1", "/8",     "10.0.0.0/8/8"};
+					    "10.0.0.0/-1", "/8",     "10.0.0.0/8/8",
+					    "::/0008"};
 	struct mptcpd_addr net;
 	uint8_t prefix;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
-		g_assert_cmpint(addr_parse_prefix(texts[i], &net, &prefix), <, 0);
+		g_assert_cmpint(mptcpd_addr_parse_prefix(texts[i], &net, &prefix), <, 0);
 }
 
 static void kinds(void)
@@ -111,12 +112,47 @@ static void kinds(void)
 
 		g_test_message("%s", cases[i].text);
 		g_assert_cmpint(addr_parse(cases[i].text, &addr), ==, 0);
-		g_assert_cmpint(addr_is_loopback(&addr), ==, cases[i].loopback);
-		g_assert_cmpint(addr_is_link_local(&addr), ==, cases[i].link_local);
-		g_assert_cmpint(addr_is_unique_local(&addr), ==, cases[i].unique_local);
-		g_assert_cmpint(addr_is_multicast(&addr), ==, cases[i].multicast);
-		g_assert_cmpint(addr_is_any(&addr), ==, cases[i].any);
+		g_assert_cmpint(mptcpd_addr_is_loopback(&addr), ==, cases[i].loopback);
+		g_assert_cmpint(mptcpd_addr_is_link_local(&addr), ==, cases[i].link_local);
+		g_assert_cmpint(mptcpd_addr_is_unique_local(&addr), ==, cases[i].unique_local);
+		g_assert_cmpint(mptcpd_addr_is_multicast(&addr), ==, cases[i].multicast);
+		g_assert_cmpint(mptcpd_addr_is_any(&addr), ==, cases[i].any);
 	}
+}
+
+/* What is no address is of no kind and in no network, whatever stands in its bytes. */
+static void no_address_has_no_kind(void)
+{
+	static const char *const texts[] = {"127.0.0.1", "::1",	      "169.254.1.1", "fe80::1",
+					    "fd00::1",	 "224.0.0.1", "ff02::1",     "10.0.0.1"};
+	static const uint8_t families[] = {0, AF_UNIX};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(texts) * G_N_ELEMENTS(families); i++) {
+		struct mptcpd_addr addr;
+
+		g_assert_cmpint(addr_parse(texts[i / 2], &addr), ==, 0);
+		addr.family = families[i % 2];
+		g_test_message("%s as family %u", texts[i / 2], addr.family);
+		g_assert_false(mptcpd_addr_is_loopback(&addr));
+		g_assert_false(mptcpd_addr_is_link_local(&addr));
+		g_assert_false(mptcpd_addr_is_unique_local(&addr));
+		g_assert_false(mptcpd_addr_is_multicast(&addr));
+		g_assert_false(addr_is_reserved(&addr));
+		g_assert_false(mptcpd_addr_in_prefix(&addr, &addr, 8));
+	}
+}
+
+static void mapped_prefix_is_ipv4(void)
+{
+	struct mptcpd_addr net;
+	uint8_t prefix;
+
+	g_assert_cmpint(mptcpd_addr_parse_prefix("::ffff:10.0.0.0/8", &net, &prefix), ==, 0);
+	g_assert_cmpint(net.family, ==, AF_INET);
+	g_assert_cmpint(prefix, ==, 8);
+	g_assert_cmpint(mptcpd_addr_parse_prefix("::ffff:10.0.0.0", &net, &prefix), ==, 0);
+	g_assert_cmpint(prefix, ==, 32);
+	g_assert_cmpint(mptcpd_addr_parse_prefix("::ffff:10.0.0.0/104", &net, &prefix), <, 0);
 }
 
 int main(int argc, char **argv)
@@ -127,6 +163,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/addr/mapped-is-ipv4", mapped_is_ipv4);
 	g_test_add_func("/addr/prefix/contains", prefixes);
 	g_test_add_func("/addr/prefix/refuses-what-is-none", refuses_what_is_no_prefix);
+	g_test_add_func("/addr/prefix/of-a-mapped-address-counts-as-ipv4", mapped_prefix_is_ipv4);
 	g_test_add_func("/addr/kinds", kinds);
+	g_test_add_func("/addr/kinds/no-address-is-of-none", no_address_has_no_kind);
 	return g_test_run();
 }

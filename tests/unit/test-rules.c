@@ -26,7 +26,7 @@ static struct interface_rule by_prefix(const char *text)
 {
 	struct interface_rule rule = {0};
 
-	g_assert_cmpint(addr_parse_prefix(text, &rule.net, &rule.prefix), ==, 0);
+	g_assert_cmpint(mptcpd_addr_parse_prefix(text, &rule.net, &rule.prefix), ==, 0);
 	return rule;
 }
 
@@ -102,17 +102,17 @@ static void test_policy_addresses(void)
 {
 	struct policy policy = {0};
 
-	addr_parse_prefix("10.0.1.0/24", &policy.match.local, &policy.match.local_prefix);
+	mptcpd_addr_parse_prefix("10.0.1.0/24", &policy.match.local, &policy.match.local_prefix);
 	g_assert_true(matches(&policy));
-	addr_parse_prefix("192.0.2.0/31", &policy.match.remote, &policy.match.remote_prefix);
+	mptcpd_addr_parse_prefix("192.0.2.0/31", &policy.match.remote, &policy.match.remote_prefix);
 	g_assert_true(matches(&policy));
-	addr_parse_prefix("192.0.2.0/32", &policy.match.remote, &policy.match.remote_prefix);
+	mptcpd_addr_parse_prefix("192.0.2.0/32", &policy.match.remote, &policy.match.remote_prefix);
 	g_assert_false(matches(&policy));
-	addr_parse_prefix("::/0", &policy.match.remote, &policy.match.remote_prefix);
+	mptcpd_addr_parse_prefix("::/0", &policy.match.remote, &policy.match.remote_prefix);
 	g_assert_false(matches(&policy));
-	addr_parse_prefix("0.0.0.0/0", &policy.match.remote, &policy.match.remote_prefix);
+	mptcpd_addr_parse_prefix("0.0.0.0/0", &policy.match.remote, &policy.match.remote_prefix);
 	g_assert_true(matches(&policy));
-	addr_parse_prefix("10.0.2.0/24", &policy.match.local, &policy.match.local_prefix);
+	mptcpd_addr_parse_prefix("10.0.2.0/24", &policy.match.local, &policy.match.local_prefix);
 	g_assert_false(matches(&policy));
 }
 
@@ -155,7 +155,7 @@ static void test_policy_unknown(void)
 	g_assert_null(rules_for_connection(&rules, MPTCPD_SIDE_CLIENT, &local, &remote, ""));
 	policy.match.interface = NULL;
 	g_assert_nonnull(rules_for_connection(&rules, MPTCPD_SIDE_CLIENT, &local, &remote, ""));
-	addr_parse_prefix("0.0.0.0/0", &policy.match.local, &policy.match.local_prefix);
+	mptcpd_addr_parse_prefix("0.0.0.0/0", &policy.match.local, &policy.match.local_prefix);
 	g_assert_null(rules_for_connection(&rules, MPTCPD_SIDE_CLIENT, &none, &remote, ""));
 	policy.match.local.family = 0;
 	policy.match.side = MPTCPD_SIDE_CLIENT;

@@ -13,7 +13,7 @@ static struct codec_route route(const char *net, bool gateway, uint8_t protocol)
 				    .protocol = protocol,
 				    .gateway = gateway};
 
-	g_assert_cmpint(addr_parse_prefix(net, &route.net, &route.prefix), ==, 0);
+	g_assert_cmpint(mptcpd_addr_parse_prefix(net, &route.net, &route.prefix), ==, 0);
 	return route;
 }
 
@@ -78,7 +78,7 @@ static void assert_ends(const char *net, const char *near, const char *far)
 	char text[ADDR_TEXT_SIZE];
 	struct mptcpd_addr probe;
 
-	g_assert_cmpint(addr_parse_prefix(net, &way.net, &way.prefix), ==, 0);
+	g_assert_cmpint(mptcpd_addr_parse_prefix(net, &way.net, &way.prefix), ==, 0);
 	probe = way_probe(&way, false);
 	g_assert_cmpstr(addr_format_host(&probe, text), ==, near);
 	probe = way_probe(&way, true);
