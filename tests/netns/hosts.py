@@ -334,8 +334,12 @@ class Storm(Traffic):
 
     program = STORM
 
-    def end_all(self, how):
-        """`abort` or `close` all its connections."""
-        self.child.stdin.write(f"{how}\n")
+    def say(self, order):
+        """A line of storm.c's, and what it answers."""
+        self.child.stdin.write(f"{order}\n")
         self.child.stdin.flush()
         return self.read()
+
+    def end_all(self, how):
+        """`abort` or `close` all its connections."""
+        return self.say(how)

@@ -17,6 +17,7 @@
  *
  *	open N     open N more connections and keep them
  *	knock N    the same without waiting for the greeting, for the deaf
+ *	greet      exchange a byte on all that are open, which is what a knock leaves out
  *	short N    open and close N connections, one after the other
  *	abort      drop all that are open (MP_FASTCLOSE)
  *	close      close all that are open
@@ -139,15 +140,33 @@ enum order { ORDER_OPEN, ORDER_KNOCK, ORDER_SHORT, N_ORDERS };
 
 static const char *const orders[N_ORDERS] = {"open", "knock", "short"};
 
+static bool greet(int fd)
+{
+	char greeting;
+
+	return send(fd, "?", 1, MSG_NOSIGNAL) == 1 && recv(fd, &greeting, 1, 0) == 1;
+}
+
+static void greet_all(void)
+{
+	size_t n = 0, n_failed = 0;
+
+	for (size_t fd = 0; fd < n_fds; fd++) {
+		if (is_open[fd] && greet((int)fd))
+			n++;
+		else if (is_open[fd])
+			n_failed++;
+	}
+	printf("{\"greeted\":%zu,\"failed\":%zu}\n", n, n_failed);
+}
+
 /* A connection, or -1. */
 static int connect_one(const struct address *address, bool wait_for_greeting)
 {
 	int fd = new_socket(address, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
-	char greeting;
 
 	if (connect(fd, (const struct sockaddr *)&address->storage, address->size) == 0 &&
-	    (!wait_for_greeting ||
-	     (send(fd, "?", 1, MSG_NOSIGNAL) == 1 && recv(fd, &greeting, 1, 0) == 1)))
+	    (!wait_for_greeting || greet(fd)))
 		return fd;
 	close(fd);
 	return -1;
@@ -194,9 +213,14 @@ static bool obey(const struct address *address, const char *line)
 			return true;
 		}
 	}
-	if (n_words != 1 || (strcmp(word, "abort") != 0 && strcmp(word, "close") != 0))
+	if (n_words != 1)
 		return false;
-	obey_end(word);
+	if (strcmp(word, "greet") == 0)
+		greet_all();
+	else if (strcmp(word, "abort") == 0 || strcmp(word, "close") == 0)
+		obey_end(word);
+	else
+		return false;
 	return true;
 }
 
@@ -207,7 +231,9 @@ static int client(const struct address *address)
 	puts("{}");
 	while (fgets(line, sizeof(line), stdin)) {
 		if (!obey(address, line)) {
-			fprintf(stderr, "storm: expected open|knock|short N, abort or close: %s",
+			fprintf(stderr,
+				"storm: expected open|knock|short N, greet, abort or close: "
+				"%s",
 				line);
 			return 2;
 		}

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What mptcpd does for a connection, counted and not timed: every instruction, and what it touched.
+
+The real daemon runs under `valgrind --tool=lackey`, which writes down each instruction, each access
+to memory and each system call, in their order. Connections live one step at a time, so that the
+same events come together however slow that is. Say what you mean by instructions, cache lines,
+system calls and allocations of a part of such a trace; times mean nothing here.
+"""
+
+import bisect
+import collections
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import time
+
+from daemon import FULLMESH, Daemon
+from hosts import BUILD, Network, Storm, wait_until
+
+LACKEY = ("valgrind", "--tool=lackey", "--trace-mem=yes", "--trace-syscalls=yes")
+WAITS = {"epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll"}
+SENDS = {"sendto", "sendmsg", "sendmmsg"}
+CLOCKS = {"clock_gettime", "gettimeofday", "time"}  # no system calls but under valgrind
+ALLOCATORS = {"malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc", "memalign"}
+LINE, PAGE = 64, 4096
+NETLINK_GENERIC = "16"
+IS_ASLEEP = re.compile(rb"\) sys_e?p?poll\w* \([^\n]*\) --> \[async\] \.\.\. *\n*$")
+CALL = re.compile(r"SYSCALL\[[^]]*\]\(\d+\) (?:sys_)?(\w+) ?\( ?(\d*)")
+
+
+class Code:
+    """Which function is at an address of a process."""
+
+    def __init__(self, pid):
+        self.objects = []  # (begin, end, what it is), by address
+        bases = {}
+        for line in pathlib.Path(f"/proc/{pid}/maps").read_text("utf-8").splitlines():
+            words = line.split(maxsplit=5)
+            begin, end = (int(word, 16) for word in words[0].split("-"))
+            path = words[5] if len(words) > 5 else ""
+            name = pathlib.Path(path.removesuffix(" (deleted)").replace("memfd:", "")).name
+            if int(words[2], 16) == 0:
+                bases.setdefault(path, (name, begin))
+            kind = "code" if "x" in words[1] else "data"
+            self.objects.append((begin, end, f"{name} {kind}" if name else "heap and other memory"))
+        self.symbols = sorted(symbol for path, (name, base) in bases.items() if path
+                              for symbol in self._symbols(path, name, base))
+        self.allocators = {at for at, _end, name in self.symbols if name in ALLOCATORS}
+
+    @staticmethod
+    def _symbols(path, name, base):
+        file = BUILD / f"plugins/{name}.so" if path.startswith("/memfd:") else pathlib.Path(path)
+        for option in ([], ["-D"]):
+            listed = subprocess.run(["nm", "-S", "--defined-only", *option, file], text=True,
+                                    check=False, capture_output=True).stdout if file.exists() else ""
+            for line in listed.splitlines():
+                words = line.split()
+                if len(words) == 4 and words[2] in "tTwWi":
+                    at = base + int(words[0], 16)
+                    yield at, at + int(words[1], 16), words[3].split("@")[0]
+            if listed:
+                return
+
+    def function(self, at):
+        i = bisect.bisect(self.symbols, (at, float("inf"), "")) - 1
+        _begin, end, name = self.symbols[i]
+        return f"{name if at < end else 'without a name'} ({self.place(at).removesuffix(' code')})"
+
+    def place(self, at):
+        """What that memory is."""
+        if at >= 0x1FF0000000 - (64 << 20):
+            return "stack"  # where valgrind has it
+        i = bisect.bisect(self.objects, (at, float("inf"), "")) - 1
+        begin, end, name = self.objects[i]
+        return name if begin <= at < end else "heap and other memory"
+
+
+class Part:
+    """A part of a trace."""
+
+    def __init__(self, lines):
+        self.lines = lines
+        self.calls = []  # (system call, its first argument, where in `lines`)
+        for i, line in enumerate(lines):
+            if line.startswith("SYSCALL"):
+                call = CALL.match(line)
+                if call and call[1] not in CLOCKS:
+                    self.calls.append((call[1], call[2], i))
+
+    def system_calls(self):
+        return collections.Counter(name for name, *_ in self.calls)
+
+    def instructions(self):
+        """How often the instruction at each address ran; one that repeats itself (rep) ran once."""
+        found, last = collections.Counter(), None
+        for line in self.lines:
+            if line.startswith("I"):
+                found[line] += line != last
+                last = line
+        return collections.Counter({int(line[3:].partition(",")[0], 16): count
+                                    for line, count in found.items()})
+
+    def touched(self, unit):
+        """The numbers of the cache lines, or pages, of what was read, written and executed."""
+        found = set()
+        for access in {line[3:] for line in self.lines if line[:2] in ("I ", " L", " S", " M")}:
+            at, _, size = access.partition(",")
+            begin = int(at, 16)
+            found.update(range(begin // unit, (begin + int(size) - 1) // unit + 1))
+        return found
+
+    def until_send(self, descriptors):
+        """From the first wake-up to the first command to one of these; None without a command."""
+        for name, first, i in self.calls:
+            if name in SENDS and first in descriptors:
+                return Part(self.lines[:i])
+        return None
+
+
+class Worker:
+    """mptcpd under lackey on the client of a network."""
+
+    def __init__(self, net, config=FULLMESH):
+        self.trace = net.directory / "trace"
+        self.daemon = Daemon(net.client, config, prefix=(*LACKEY, f"--log-file={self.trace}"),
+                             wait=False, verbose=False)
+        self.at = 0
+        self.rest()
+        self.code = Code(self.daemon.child.pid)
+        self.commands = self._commands(net.client)
+
+    def _commands(self, host):
+        """The descriptors of its generic netlink sockets."""
+        listed = [row.split() for row in host.run("cat", "/proc/net/netlink").stdout.splitlines()]
+        sockets = {f"socket:[{row[-1]}]" for row in listed if row[1] == NETLINK_GENERIC}
+        directory = f"/proc/{self.daemon.child.pid}/fd"
+        return {fd for fd in os.listdir(directory) if os.readlink(f"{directory}/{fd}") in sockets}
+
+    def _size(self):
+        return self.trace.stat().st_size if self.trace.exists() else 0
+
+    def _is_asleep(self):
+        with open(self.trace, "rb") as file:
+            file.seek(max(0, self._size() - 200))
+            return bool(IS_ASLEEP.search(file.read()))
+
+    def rest(self):
+        """Wait until it did something and sleeps again; what it did since the last time."""
+        last, since = self.at, time.monotonic()
+
+        def is_resting():
+            nonlocal last, since
+            size = self._size()
+            if size != last or size == self.at or not self._is_asleep():
+                last, since = size, time.monotonic()
+            return time.monotonic() > since + 0.1
+
+        wait_until(is_resting, 60, "mptcpd rests under lackey", self._size)
+        with open(self.trace, encoding="ascii", errors="replace") as file:
+            file.seek(self.at)
+            text = file.read(last - self.at)
+        self.at = last
+        return Part(text.splitlines())
+
+
+STEPS = ("created", "established", "closed")
+
+
+def lives(n, links=2, warm=5):
+    """(Code, descriptors for commands, [{step: Part} of each of n connections, one after another])
+
+    `created` is what follows the handshake, `established` what follows the server's first data up
+    to the end of the joins, one for each link but the first.
+    """
+    with Network(links=links) as net:
+        Storm(net.server, "server", "0.0.0.0", 5000)
+        worker = Worker(net)
+        storm = Storm(net.client, "client", "10.0.1.2", 5000)
+        found = []
+        for _ in range(warm + n):
+            parts = {}
+            for step, order in zip(STEPS, ("knock 1", "greet", "close")):
+                storm.say(order)
+                parts[step] = worker.rest()
+            found.append(parts)
+        return worker.code, worker.commands, found[warm:]
+
+
+def mean_calls(parts):
+    """{system call: how many a life}"""
+    total = sum((part.system_calls() for life in parts for part in life.values()),
+                collections.Counter())
+    return {name: count / len(parts) for name, count in total.most_common()}
+
+
+def mean_instructions(code, parts):
+    """{function: instructions a life}, those with most first"""
+    total = sum((part.instructions() for life in parts for part in life.values()),
+                collections.Counter())
+    found = collections.Counter()
+    for at, count in total.items():
+        found[code.function(at)] += count / len(parts)
+    return dict(found.most_common())
+
+
+def ways(parts, descriptors):
+    """Of each connection with a command, the part from wake-up to the first."""
+    found = [life["established"].until_send(descriptors) for life in parts]
+    return [way for way in found if way]
+
+
+def allocations(code, part):
+    counts = part.instructions()
+    return sum(counts[at] for at in code.allocators)
+
+
+def median(values):
+    return statistics.median(list(values))
