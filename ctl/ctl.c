@@ -32,6 +32,13 @@ int ctl_fail(const char *format, ...)
 	return EXIT_FAILED;
 }
 
+int ctl_unwritten(int error)
+{
+	if (error != EPIPE)
+		ctl_fail("cannot write: %s", error ? strerror(error) : "some of it is lost");
+	return EXIT_FAILED;
+}
+
 int ctl_result(struct ctl *ctl, int r)
 {
 	const char *words = mptcpctl_error(ctl->client);

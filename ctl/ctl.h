@@ -57,6 +57,8 @@ bool ctl_is_socket_named(const struct ctl *ctl);
 int ctl_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Say why it did not work, on stderr. Returns EXIT_FAILED. */
 int ctl_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Say why stdout could not be written, unless its reader has gone (EPIPE). Returns EXIT_FAILED. */
+int ctl_unwritten(int error);
 /* The exit code for the result of a libmptcpctl function; explains it on stderr. */
 int ctl_result(struct ctl *ctl, int r);
 /* Read "f1aceb40" or "0xf1aceb40". 0, or -EINVAL. */

@@ -48,8 +48,7 @@ static int spawn(struct ctl *ctl, const char *program, int fd, bool monitors)
 	r = posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
 	/* Whoever reads our output waits for nobody but us. */
 	if (r == 0)
-		r = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY,
-						     0);
+		r = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/", O_PATH, 0);
 	if (r == 0)
 		r = posix_spawn(&ctl->lone, program, &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);

@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lone.h"
 #include "print.h"
+#include "standard.h"
 
 #define ARGS_MAX 64
 
@@ -111,16 +113,15 @@ static int run(struct options *options, const struct verb *verb, int n_words)
 	return code;
 }
 
-/* Writing may have failed: the reader has gone, which is its right, or the disk is full. */
+/* Nothing written is no failure, nor is stdout that was closed then. A reader may go at any time. */
 static int close_stdout(int code)
 {
 	bool failed = ferror(stdout);
+	bool unwritten = __fpending(stdout) > 0;
 
-	if ((fclose(stdout) == 0 && !failed) || code != EXIT_DONE)
-		return code;
-	if (errno != EPIPE && errno != EBADF)
-		ctl_fail("cannot write: %s", strerror(errno));
-	return EXIT_FAILED;
+	errno = 0;
+	failed |= fclose(stdout) != 0 && (unwritten || errno != EBADF);
+	return failed && code == EXIT_DONE ? ctl_unwritten(errno) : code;
 }
 
 int main(int argc, char **argv)
@@ -129,6 +130,7 @@ int main(int argc, char **argv)
 	const struct verb *verb;
 	int n_words = 0, code;
 
+	standard_fill();
 	signal(SIGPIPE, SIG_IGN);
 	code = parse_options(argc, argv, &options);
 	if (code != EXIT_DONE)

@@ -19,7 +19,10 @@ static int on_event(void *data, const struct mptcpctl_event *event)
 	} else {
 		text_event(ctl, event);
 	}
-	return fflush(stdout) == 0 ? 0 : -EPIPE;
+	if (fflush(stdout) == 0)
+		return 0;
+	ctl_unwritten(errno);
+	return -EPIPE;
 }
 
 /*

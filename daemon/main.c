@@ -10,6 +10,7 @@
 
 #include "daemon.h"
 #include "log.h"
+#include "standard.h"
 #include "trial.h"
 
 /* systemd says by device and inode whether stderr is its journal. */
@@ -75,7 +76,7 @@ int main(int argc, char **argv)
 		.config_setup.plugin_directory = MPTCPD_PLUGIN_DIR,
 		.runtime_directory = "/run/mptcpd",
 	};
-	const char *private = NULL;
+	const char *private_for = NULL;
 	bool check = false;
 	int option;
 
@@ -94,8 +95,7 @@ int main(int argc, char **argv)
 			check = true;
 			break;
 		case 'P':
-			private
-			= optarg;
+			private_for = optarg;
 			break;
 		case 'v':
 			daemon.verbose = true;
@@ -116,9 +116,10 @@ int main(int argc, char **argv)
 			argv[optind]);
 		return EXIT_USAGE;
 	}
+	standard_fill();
 	signal(SIGPIPE, SIG_IGN);
-	if (private)
-		return private_run(&daemon, strcmp(private, "monitor") == 0);
+	if (private_for)
+		return private_run(&daemon, strcmp(private_for, "monitor") == 0);
 	if (check)
 		return check_config(&daemon.config_setup);
 	daemon.journal = is_stderr_the_journal();

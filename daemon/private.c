@@ -6,6 +6,7 @@
  * bus, no sysctl, no plugin, no log.
  */
 #include "daemon.h"
+#include "standard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -169,8 +170,10 @@ static int take_client(int *ret_fd)
 		return -ENOTSOCK;
 	closefrom(STDERR_FILENO + 1);
 	fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || !freopen("/dev/null", "r", stdin))
+	if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
+	close(STDIN_FILENO);
+	standard_fill();
 	*ret_fd = fd;
 	return 0;
 }

@@ -355,6 +355,29 @@ def withdraw_under_a_policy():
         tap.equal((path["forbidden-by"], path["next-try-ms"]), ("admin", None), f"{path}")
 
 
+@with_and_without("output/what-cannot-be-written-is-told")
+def unwritable(mode):
+    with Scene(mode, "kernel") as scene:
+        def run(words, where):
+            done = scene.client.run("sh", "-c", f'exec "$@" {where}', "sh", MPTCPCTL,
+                                    *scene.socket, *words.split(), check=False)
+            return done.returncode, done.stderr.removeprefix("mptcpctl: cannot write: ")
+
+        closed, full = "Bad file descriptor\n", "No space left on device\n"
+        for where, why in ((">&-", closed), ("<&- >&-", closed), (">/dev/full", full)):
+            # Done, and without a word of its own.
+            tap.equal(run("endpoint add 10.0.1.1 id 5 signal", where), (0, ""), f"add {where}")
+            tap.equal(run("endpoint delete id 5", where), (0, ""), f"delete {where}")
+            for words in ("--version", "--help", "limits", "--json connection", "monitor"):
+                tap.equal(run(words, where), (1, why), f"{words} {where}")
+            scene.ctl("endpoint", "add", "10.0.1.1", "id", "5")
+            tap.equal(run("endpoint flush", where), (1, why), f"flush {where}")
+            tap.equal(scene.json("endpoint"), {"endpoints": []}, "flushed all the same")
+        # Without a place for messages the exit status still says it.
+        tap.equal(run("endpoint delete id 77", "2>&-"), (1, ""), "a failure")
+        tap.equal(run("endpoint", "<&- 2>&-"), (0, ""), "a listing")
+
+
 EVIL = os.fsdecode(b"e\xff\x1b[2J\xc2\x9b\x7f")
 
 

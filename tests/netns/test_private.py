@@ -118,6 +118,17 @@ def leaves_nothing():
         tap.equal(traces(net.client), before, "monitor")
 
 
+@tap.test("/private/needs-no-device-files")
+def no_devices():
+    with Network(note=tap.note) as net:
+        bare = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh")
+        done = net.client.run(*bare, MPTCPCTL, "--json", "endpoint", check=False)
+        tap.equal((done.returncode, done.stdout, done.stderr), (0, '{"endpoints":[]}\n', ""), "it")
+        done = net.client.run(*bare, "env", "MPTCPD=/no/mptcpd", MPTCPCTL, "limits", check=False)
+        tap.equal(done.returncode, 3, "exit of one without a program")
+        tap.true("cannot run /no/mptcpd: No such file" in done.stderr, done.stderr)
+
+
 @tap.test("/private/dies-with-its-client")
 def dies():
     with Network(note=tap.note) as net:
