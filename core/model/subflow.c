@@ -212,7 +212,8 @@ static bool has_failed(const struct connection *connection, const struct subflow
 
 bool subflow_is_pinned(const struct subflow *subflow)
 {
-	return subflow->want.pinned && subflow->is.origin == MPTCPD_ORIGIN_POLICY;
+	return subflow->want.pinned && (subflow->is.origin == MPTCPD_ORIGIN_POLICY ||
+					subflow->is.origin == MPTCPD_ORIGIN_APPLICATION);
 }
 
 /* The subflow is no more in the kernel: forget it, or keep it as a wish that failed. */

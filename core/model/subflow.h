@@ -22,7 +22,7 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 bool subflow_sweep(struct model *model, struct connection *connection, uint64_t now_ms,
 		   struct change *change);
 
-/* A policy's path whose priority a person set: that holds when it is made again. */
+/* A path whose priority a person set, and that a policy may make again: then it holds. */
 bool subflow_is_pinned(const struct subflow *subflow);
 
 #endif

@@ -319,6 +319,33 @@ def stays_deleted():
         tap.equal(sorted(scene.joined(token)), ["10.0.1.1", "10.0.3.1"], "subflows")
 
 
+@tap.test("/hand/subflow/changed-to-backup-is-one-again-after-a-link-flap")
+def stays_backup():
+    with Scene("daemon", "userspace", FULLMESH) as scene:
+        token = scene.connect()
+
+        def backups():
+            subflows = scene.json("connection", token)["connections"][0]["subflows"]
+            return {s["local"]["address"]: s["backup"] for s in subflows
+                    if s["state"] == "established"}
+
+        wait_until(lambda: len(backups()) == 3, 3, "a subflow of each address", backups)
+        for by_hand, link in (("backup", 3), ("nobackup", 3), ("backup", 1)):
+            address = f"10.0.{link}.1"
+            scene.ctl("subflow", "change", token, address, "10.0.1.2:5000", by_hand)
+            wait_until(lambda: backups()[address] == (by_hand == "backup"), 3, "changed", backups)
+            scene.net.down(link)
+            wait_until(lambda: address not in backups(), 3, "closed with its link", backups)
+            before = scene.server.nstat()
+            scene.net.up(link, scene.client)
+            wait_until(lambda: address in backups(), 3, "joined again", backups)
+            wait_until(lambda: backups()[address] == (by_hand == "backup"), 1,
+                       f"{by_hand} of link{link}", backups)
+            if by_hand == "backup" and tap.kernel_before(6, 12):
+                # Such a kernel tells it after the join.
+                wait_until(lambda: scene.server.nstat()["MPPrioRx"] > before["MPPrioRx"], 3, "MP_PRIO")
+
+
 @tap.test("/hand/frozen/words-within-five-seconds")
 def frozen():
     with Scene("daemon", "kernel") as scene:

@@ -240,28 +240,34 @@ static void keeps_the_admins_backup(struct scene *scene, gconstpointer data)
 	g_assert_cmpuint(scene->fake->counts[FAKE_BACKUP], ==, 1);
 }
 
-/* What a person said of a path holds when its link was away meanwhile. */
+/* What a person said of a path, the initial one too, holds when its link was away meanwhile. */
 static void keeps_it_over_a_flap(struct scene *scene, gconstpointer data)
 {
+	static const char *const locals[] = {"10.0.2.1", "10.0.1.1"}, *const links[] = {"eth2",
+											"eth1"};
 	struct fake_connection *fake = scene_meshed(scene);
-	struct mptcpd_addr local = fake_addr("10.0.2.1"), remote = fake_addr("10.9.0.1");
+	struct mptcpd_addr remote = fake_addr("10.9.0.1");
 
-	g_assert_cmpint(engine_subflow_change(scene->engine, SCENE_TOKEN, &local, &remote, true,
-					      scene->now_ms),
-			==, 0);
-	for (size_t i = 0; i < 2; i++) {
-		fake_link(scene->fake, 2, "eth2", false, false);
+	for (size_t i = 0; i < 4; i++) {
+		struct mptcpd_addr local = fake_addr(locals[i % 2]);
+		uint32_t link = 2 - i % 2;
+
+		if (i < 2)
+			g_assert_cmpint(engine_subflow_change(scene->engine, SCENE_TOKEN, &local,
+							      &remote, true, scene->now_ms),
+					==, 0);
+		fake_link(scene->fake, link, links[i % 2], false, false);
 		scene_later(scene, 3000);
 		g_assert_cmpuint(fake_count_subflows(fake), ==, 2);
-		fake_link(scene->fake, 2, "eth2", true, true);
+		fake_link(scene->fake, link, links[i % 2], true, true);
 		scene_later(scene, 3000);
 		fake_answer(scene->fake, 0);
 		scene_later(scene, 3000);
 		g_assert_cmpuint(fake_count_subflows(fake), ==, 3);
 		for (size_t j = 0; j < FAKE_SUBFLOWS; j++)
-			if (fake->subflows[j].used)
-				g_assert_cmpint(fake->subflows[j].backup, ==,
-						addr_equal_host(&fake->subflows[j].local, &local));
+			if (fake->subflows[j].used &&
+			    addr_equal_host(&fake->subflows[j].local, &local))
+				g_assert_true(fake->subflows[j].backup);
 	}
 }
 
