@@ -25,28 +25,38 @@ COUNTS = not tap.kernel_before(6, 5)  # the kernel, the bytes of a connection
 PUBLIC, HOME = "203.0.113.9", "10.0.2.2"  # one stands for the other
 
 
-class Scene:
-    """A client whose policy is a witness, and one connection."""
-
-    def __init__(self, stack="witness"):
-        self.stack = stack
+class Pair:
+    """Two hosts, a connection between them, and mptcpd on one of them."""
 
     def __enter__(self):
-        net = self.net = Network(links=2, note=tap.note).__enter__()
+        self.net = Network(links=2, note=tap.note).__enter__()
         try:
-            self.file = net.client.directory / "seen"
-            self.daemon = Daemon(net.client, self.config(self.stack))
-            net.on_failure.append(lambda: "mptcpd's log:\n" + self.daemon.text()[-4000:])
-            net.on_failure.append(lambda: "seen:\n" + self.text()[-2000:])
-            Traffic(net.server, "server", "::", 5000)
-            self.traffic = Traffic(net.client, "client", "10.0.1.2", 5000, 1)
+            host, config, listen = self.prepare(self.net)
+            self.daemon = Daemon(host, config)
+            self.net.on_failure.append(lambda: "mptcpd's log:\n" + self.daemon.text()[-4000:])
+            Traffic(self.net.server, "server", listen, 5000)
+            self.traffic = Traffic(self.net.client, "client", "10.0.1.2", 5000, 1)
         except BaseException:
-            net.__exit__(*sys.exc_info())
+            self.net.__exit__(*sys.exc_info())
             raise
         return self
 
     def __exit__(self, *exception):
         return self.net.__exit__(*exception)
+
+    def restart(self, config):
+        """mptcpd dies, and another one comes after it."""
+        tap.equal(self.daemon.end(signal.SIGKILL), -signal.SIGKILL, "exit code")
+        self.daemon = Daemon(self.daemon.host, config, runtime=self.daemon.runtime)
+
+
+class Scene(Pair):
+    """The client's policy is a witness."""
+
+    def prepare(self, net):
+        self.file = net.client.directory / "seen"
+        net.on_failure.append(lambda: "seen:\n" + self.text()[-2000:])
+        return net.client, self.config("witness"), "::"
 
     def config(self, stack):
         return POLICY.format(stack=stack, file=self.file)
@@ -66,11 +76,6 @@ class Scene:
             return next((seen for seen in self.seen()[before:] if predicate(seen)), None)
 
         return wait_until(found, 5, what, lambda: self.seen()[-2:])
-
-    def restart(self):
-        tap.equal(self.daemon.end(signal.SIGKILL), -signal.SIGKILL, "exit code")
-        self.daemon = Daemon(self.net.client, self.config(self.stack),
-                             runtime=self.daemon.runtime)
 
 
 @tap.test("/plugin/measures/of-a-real-connection")
@@ -109,7 +114,7 @@ def over_restarts():
         tap.true(0 < before["begin"] <= before["now"], "its age")
         tap.equal((before["uid"], before["mark"]), (0, 0), "owner")
         for _ in range(2):
-            scene.restart()
+            scene.restart(scene.config("witness"))
             after = scene.next(counted, "bytes")
             tap.equal(after["begin"], before["begin"], "when it began")
             tap.true(after["sent"] >= before["sent"], f"bytes: {before} {after}")
@@ -131,30 +136,18 @@ def reload_memory():
         tap.at_most(after["asked"], 3, "of another stack")
 
 
-class Behind:
+class Behind(Pair):
     """A server behind 1:1 NAT, whose application listens on its first address alone."""
 
     def __init__(self, listen=""):
         self.config = (POLICY.format(stack="witness", file="/dev/null") +
                        f"announce = {PUBLIC}\n" + (listen and f"listen-at = {listen}\n"))
 
-    def __enter__(self):
-        net = self.net = Network(links=2, note=tap.note).__enter__()
-        try:
-            net.server.run(sys.executable, NAT, PUBLIC, HOME)
-            net.client.ip(f"route add {PUBLIC} via {HOME} dev link2",
-                          "mptcp limits set subflow 4 add_addr_accepted 4")
-            self.daemon = Daemon(net.server, self.config)
-            net.on_failure.append(lambda: "mptcpd's log:\n" + self.daemon.text()[-4000:])
-            Traffic(net.server, "server", "10.0.1.2", 5000)
-            self.traffic = Traffic(net.client, "client", "10.0.1.2", 5000, 1)
-        except BaseException:
-            net.__exit__(*sys.exc_info())
-            raise
-        return self
-
-    def __exit__(self, *exception):
-        return self.net.__exit__(*exception)
+    def prepare(self, net):
+        net.server.run(sys.executable, NAT, PUBLIC, HOME)
+        net.client.ip(f"route add {PUBLIC} via {HOME} dev link2",
+                      "mptcp limits set subflow 4 add_addr_accepted 4")
+        return net.server, self.config, "10.0.1.2"
 
     def await_joined(self, count):
         """So many subflows end at the server's second address."""
@@ -170,9 +163,7 @@ def behind_nat():
                  f"{scene.net.client.subflows()}")
         announced = scene.daemon.connections()[0]["announced"]
         tap.equal([a["address"] for a in announced], [PUBLIC], "announced")
-        # mptcpd dies: who comes after it listens there as well
-        scene.daemon.end(signal.SIGKILL)
-        scene.daemon = Daemon(scene.net.server, scene.config, runtime=scene.daemon.runtime)
+        scene.restart(scene.config)  # the next one listens there as well
         Traffic(scene.net.client, "client", "10.0.1.2", 5000, 1)
         scene.await_joined(2)
         done = scene.traffic.transfer("upload", 1 << 20)

@@ -24,6 +24,7 @@ from rawbus import CONTROL, INTERACTIVE, NO_REPLY, SYSTEM, RawBus, text
 
 MIB = 1 << 20
 CLIENTS = 20  # more than there are places for one user
+UNHEARD = 50000  # calls that nobody waits for, before it is "ready"
 kept = []
 
 
@@ -73,6 +74,22 @@ def half_open():
     return result
 
 
+def in_processes(work):
+    """Two processes that do this until they are told to end."""
+    children = []
+    for _ in range(2):
+        children.append(os.fork())
+        if children[-1] == 0:
+            work()
+
+    def result():
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+    return result
+
+
 def visit():
     while True:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
@@ -83,18 +100,7 @@ def visit():
 
 def visits():
     """Two processes that come and go as fast as they can."""
-    children = []
-    for _ in range(2):
-        children.append(os.fork())
-        if children[-1] == 0:
-            visit()
-
-    def result():
-        for child in children:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-
-    return result
+    return in_processes(visit)
 
 
 def huge():
@@ -263,22 +269,19 @@ def bus_changes():
 
 def bus_unheard():
     """Calls over the system bus whose answers nobody wants, as many as the broker takes."""
-    children = []
-    for _ in range(2):
-        children.append(os.fork())
-        if children[-1] == 0:
-            bus = system()
-            calls = bus.make("GetConfig", flags=NO_REPLY) * 500
-            bus.socket.settimeout(None)
-            while True:
-                bus.socket.sendall(calls)
-    time.sleep(2)
+    done, tell = os.pipe()
 
-    def result():
-        for child in children:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+    def call():
+        bus = system()
+        calls = bus.make("GetConfig", flags=NO_REPLY) * 500
+        bus.socket.settimeout(None)
+        while True:
+            bus.socket.sendall(calls)
+            os.write(tell, b".")
 
+    result = in_processes(call)
+    for _ in range(UNHEARD // 500):
+        os.read(done, 1)
     return result
 
 
