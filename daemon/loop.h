@@ -81,8 +81,9 @@ void loop_unwatch(struct loop_source *source);
 void loop_set_timer(struct loop *loop, struct loop_timer *timer, uint64_t due_ms);
 void loop_clear_timer(struct loop_timer *timer);
 
-/* Run it after all that waits already, or `now`, that is before it. Once, if it waits already. */
+/* Run it once, after all that waits already. Does nothing where it waits itself. */
 void loop_put_off(struct loop *loop, struct loop_task *task);
+/* The same, before all that waits. */
 void loop_put_first(struct loop *loop, struct loop_task *task);
 void loop_drop_task(struct loop_task *task);
 

@@ -21,8 +21,9 @@ void pending_done(struct pending *pending);
 void pending_outdate(struct pending *pending);
 /*
  * The local port of the subflow between `local` (its port does not count) and `remote`, by the link
- * `ifindex` if it is bound to one (0: by any), which is told once. `diag` is a socket for requests on NETLINK_SOCK_DIAG. 0; -ESRCH: there is none;
- * -EAGAIN: it may be too young for the last dump, and the next one is not due yet; or -errno.
+ * `ifindex` if it is bound to one (0: by any). It is told once. `diag` is a socket for requests on
+ * NETLINK_SOCK_DIAG. 0; -ESRCH: there is none; -EAGAIN: it may be too young for the last dump, and
+ * the next one is not due yet; or -errno.
  */
 int pending_find_port(struct pending *pending, struct socket *diag, uint32_t token,
 		      const struct mptcpd_addr *local, const struct mptcpd_addr *remote,

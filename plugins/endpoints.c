@@ -193,11 +193,6 @@ static int start(const struct mptcpd_start *start, void **data)
 	return 0;
 }
 
-static void stop(void *data)
-{
-	free(data);
-}
-
 MPTCPD_PLUGIN_EXPORT const struct mptcpd_plugin mptcpd_plugin = {
 	.abi = MPTCPD_PLUGIN_ABI,
 	.size = sizeof(struct mptcpd_plugin),
@@ -206,6 +201,6 @@ MPTCPD_PLUGIN_EXPORT const struct mptcpd_plugin mptcpd_plugin = {
 	.settings = settings,
 	.n_settings = N_SETTINGS,
 	.start = start,
-	.stop = stop,
+	.stop = free,
 	.plan_endpoints = plan_endpoints,
 };

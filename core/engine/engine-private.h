@@ -307,9 +307,9 @@ bool need_is_known(const struct engine *engine);
 bool need_find(struct engine *engine, struct owned *owned);
 /* How many do. */
 size_t need_count(struct engine *engine, const struct owned *owned);
-/* Is what is lost so often back at once that it does not count yet, where it is used? */
-/* Of those causes that are often over at once? */
+/* Is this one of the causes that are often over at once? */
 bool need_may_be_held(enum leaving leaving);
+/* Is it leaving for one of them, and not long enough yet to go while a connection uses it? */
 bool need_is_held(const struct engine *engine, const struct owned *owned);
 /* Would deleting an endpoint with this address close any subflow? */
 bool need_is_used(const struct engine *engine, const struct mptcpd_addr *addr);

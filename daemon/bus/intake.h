@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The bytes that come in on a D-Bus connection, before sd-bus sees them. sd-bus takes what a header claims:
- * up to 128 MiB a message, descriptors too, and waits for the last byte as long as one likes. So we
- * read in front of it: whole messages of bounded size reach it, through a socket pair, and no
- * descriptor is ever received.
+ * The bytes that come in on a D-Bus connection, before sd-bus sees them. sd-bus takes what a header
+ * claims: up to 128 MiB a message, descriptors too, and waits for the last byte as long as one
+ * likes. So we read in front of it: whole messages of bounded size reach it, through a socket pair,
+ * and no descriptor is ever received.
  */
 #ifndef DAEMON_BUS_INTAKE_H
 #define DAEMON_BUS_INTAKE_H

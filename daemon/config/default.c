@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Values that hold where no file says otherwise. Each line is a key of a group, as a file would have it;
+ * Values that hold where no file says otherwise. Each line is a key of a group, as a file has it;
  * the interfaces in the order in which they are asked.
  */
 #include <string.h>

@@ -59,8 +59,8 @@ void ini_add(struct ini *ini, const char *file, const char *text, size_t size,
 	     struct faults *report);
 
 /*
- * Add a value that holds unless a file says otherwise, after all files. A group with a name counts as a whole:
- * nothing is added to one that a file has. New groups come last.
+ * Add a value that holds unless a file says otherwise, after all files. A group with a name counts
+ * as a whole: nothing is added to one that a file has. New groups come last.
  */
 void ini_add_default(struct ini *ini, const char *kind, const char *name, const char *key,
 		     const char *value);

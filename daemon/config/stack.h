@@ -30,7 +30,8 @@ struct stack_setup {
 
 /*
  * Load, configure and start them, but for those that are set aside: a stand-in is in their place.
- * Returns their number, 0 if anything was reported, now or before: then none is left started. The array is to be freed by stack_stop().
+ * Returns their number, 0 if anything was reported, now or before: then none is left started. The
+ * array is to be freed by stack_stop().
  */
 size_t stack_start(const struct stack_setup *setup, struct policy_plugin **ret_plugins,
 		   struct faults *report);

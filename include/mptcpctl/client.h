@@ -27,8 +27,9 @@
  *
  * Ownership. What a callback is given, strings included, is valid until that callback returns;
  * copy what you keep. A callback returns 0 to go on; another value stops the listing, and is what
- * the listing returns. It must not use the handle it is called for. Later versions append members to the structures below and may add events:
- * do not allocate or copy the structures as a whole, and ignore events you do not know.
+ * the listing returns. It must not use the handle it is called for. Later versions append members to
+ * the structures below and may add events: do not allocate or copy the structures as a whole, and
+ * ignore events you do not know.
  *
  * Units. Ports are in host order; times are microseconds (_us) or milliseconds (_ms). A string
  * that does not apply is NULL; an address that does not apply has `address` NULL.

@@ -30,6 +30,17 @@ static int join(struct scene *scene, uint32_t token, const char *local, const ch
 	return world_ops->subflow_create(world_kernel(scene->world), token, &request);
 }
 
+/* One from the second address, by id 7, to this one of the peer's, by that id. */
+static struct event_subflow expect_join(struct scene *scene, uint32_t token, const char *remote,
+					uint8_t remote_id)
+{
+	g_autofree char *told =
+		g_strdup_printf("subflow 10.2.0.1:* > %s ids 7/%u on vb", remote, remote_id);
+
+	g_assert_cmpint(join(scene, token, "10.2.0.1", remote, 7), ==, 0);
+	return expect(scene, token, told).subflow;
+}
+
 /* The kernel's list: one line "id address [signal]" each, in order of ids. */
 static void expect_own(struct scene *scene, uint32_t token, const char *text)
 {
@@ -78,14 +89,12 @@ static void announced_id_is_that_of_joins(struct scene *scene, gconstpointer dat
 		return;
 	world_peer_announces(scene->world, token, 5, "10.2.0.2");
 	expect(scene, token, "announced 5 10.2.0.2:4711");
-	g_assert_cmpint(join(scene, token, "10.2.0.1", "10.2.0.2:4711", 7), ==, 0);
-	expect(scene, token, "subflow 10.2.0.1:* > 10.2.0.2:4711 ids 7/5 on vb");
+	expect_join(scene, token, "10.2.0.2:4711", 5);
 	world_peer_withdraws(scene->world, token, 5);
 	expect(scene, token, "removed 5");
 	expect(scene, token, "subflow-closed 10.2.0.1:* > 10.2.0.2:4711 ids 7/5 on vb");
 	/* To the initial address it is 0. */
-	g_assert_cmpint(join(scene, token, "10.2.0.1", "10.1.0.2:4711", 7), ==, 0);
-	expect(scene, token, "subflow 10.2.0.1:* > 10.1.0.2:4711 ids 7/0 on vb");
+	expect_join(scene, token, "10.1.0.2:4711", 0);
 }
 
 static void initial_one_stays_0(struct scene *scene, gconstpointer data)
@@ -94,15 +103,13 @@ static void initial_one_stays_0(struct scene *scene, gconstpointer data)
 
 	if (tells_no_ids())
 		return;
-	g_assert_cmpint(join(scene, token, "10.2.0.1", "10.2.0.2:4711", 7), ==, 0);
-	expect(scene, token, "subflow 10.2.0.1:* > 10.2.0.2:4711 ids 7/1 on vb");
+	expect_join(scene, token, "10.2.0.2:4711", 1);
 	world_peer_withdraws(scene->world, token, 0);
 	expect(scene, token, "removed 0");
 	expect(scene, token, "subflow-closed 10.1.0.1:* > 10.1.0.2:4711 ids 0/0");
 	world_peer_announces(scene->world, token, 4, "10.1.0.2");
 	expect(scene, token, "announced 4 10.1.0.2:4711");
-	g_assert_cmpint(join(scene, token, "10.2.0.1", "10.1.0.2:4711", 7), ==, 0);
-	expect(scene, token, "subflow 10.2.0.1:* > 10.1.0.2:4711 ids 7/0 on vb");
+	expect_join(scene, token, "10.1.0.2:4711", 0);
 }
 
 static void announced_and_withdrawn(struct scene *scene, gconstpointer data)
@@ -147,16 +154,14 @@ static void joins_are_remembered(struct scene *scene, gconstpointer data)
 	if (tells_no_ids())
 		return;
 	expect_own(scene, token, "");
-	g_assert_cmpint(join(scene, token, "10.2.0.1", "10.2.0.2:4711", 7), ==, 0);
-	subflow = expect(scene, token, "subflow 10.2.0.1:* > 10.2.0.2:4711 ids 7/1 on vb").subflow;
+	subflow = expect_join(scene, token, "10.2.0.2:4711", 1);
 	expect_own(scene, token, "7 10.2.0.1\n");
 	/* One that failed at once is forgotten, and an announcement of the address with it. */
 	g_assert_cmpint(announce(scene, token, "10.2.0.77", 20), ==, 0);
 	g_assert_cmpint(join(scene, token, "10.2.0.77", "10.2.0.2:4711", 20), ==, -EADDRNOTAVAIL);
 	expect_own(scene, token, "7 10.2.0.1\n");
 	/* As is one that was destroyed; a second one from there stays without. */
-	g_assert_cmpint(join(scene, token, "10.2.0.1", "10.1.0.2:4711", 7), ==, 0);
-	expect(scene, token, "subflow 10.2.0.1:* > 10.1.0.2:4711 ids 7/0 on vb");
+	expect_join(scene, token, "10.1.0.2:4711", 0);
 	g_assert_cmpint(world_ops->subflow_destroy(world_kernel(scene->world), token,
 						   &subflow.local, &subflow.remote, subflow.ifindex,
 						   false),

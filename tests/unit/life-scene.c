@@ -91,20 +91,26 @@ void life_connect_one(struct world *world, uint32_t token, enum mptcpd_side side
 	life_later(world, 0);
 }
 
-/* And a second subflow over eth2, as the kernel's path manager makes it. */
-void life_connect_two(struct world *world, uint32_t token, enum mptcpd_side side)
+void life_join(struct world *world, uint32_t token, const char *local, const char *remote)
 {
-	life_connect_one(world, token, side);
-	fake_find(world->fake, token)->subflows[1] = (struct fake_subflow){
+	struct fake_connection *fake = fake_find(world->fake, token);
+
+	fake->subflows[1] = (struct fake_subflow){
 		.used = true,
 		.syn_sent = true,
-		.ours = side == MPTCPD_SIDE_CLIENT,
-		.local = fake_addr("10.0.2.1:777"),
-		.remote = fake_addr("10.9.0.1:80"),
+		.ours = fake->side == MPTCPD_SIDE_CLIENT,
+		.local = fake_addr(local),
+		.remote = fake_addr(remote),
 		.local_id = 5,
 	};
 	fake_answer(world->fake, 0);
 	life_later(world, 0);
+}
+
+void life_connect_two(struct world *world, uint32_t token, enum mptcpd_side side)
+{
+	life_connect_one(world, token, side);
+	life_join(world, token, "10.0.2.1:777", "10.9.0.1:80");
 }
 
 bool life_is_there(struct world *world, const char *address)

@@ -33,6 +33,8 @@ void life_reload(struct world *world);
 /* An established connection from 10.0.1.1; and with a second subflow over eth2. */
 void life_connect_one(struct world *world, uint32_t token, enum mptcpd_side side);
 void life_connect_two(struct world *world, uint32_t token, enum mptcpd_side side);
+/* A second subflow, as the kernel's path manager makes it. */
+void life_join(struct world *world, uint32_t token, const char *local, const char *remote);
 
 bool life_is_there(struct world *world, const char *address);
 struct explain_endpoint life_explain(struct world *world, const char *address);

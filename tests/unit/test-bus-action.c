@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bus-client.h"
 #include "addr.h"
 #include "bus-private.h"
 #include "bus-scene.h"
@@ -23,15 +24,6 @@ static void set_up(struct scene **scene, gconstpointer data)
 static void tear_down(struct scene **scene, gconstpointer data)
 {
 	scene_free(*scene);
-}
-
-static struct mptcpctl *connect_client(struct scene *scene)
-{
-	struct mptcpctl *ctl;
-
-	g_assert_cmpint(mptcpctl_new(&ctl), ==, 0);
-	g_assert_cmpint(mptcpctl_connect(ctl, scene->socket), ==, 0);
-	return ctl;
 }
 
 static void expect_words(const struct mptcpctl *ctl, const char *words)
@@ -51,7 +43,7 @@ static void expect_addr(const struct mptcpd_addr *addr, const char *text)
 
 static void client_announces(struct scene *scene)
 {
-	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl *ctl = client_new(scene->socket);
 	const struct mptcpctl_addr addr = {"192.0.2.7", 4000}, bad = {"192.0.2", 0};
 
 	g_assert_cmpint(mptcpctl_announce(ctl, 1, &addr, 9, "eth2"), ==, 0);
@@ -77,7 +69,7 @@ static void client_announces(struct scene *scene)
 
 static void client_asks_for_what_is_not_ours(struct scene *scene)
 {
-	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl *ctl = client_new(scene->socket);
 	struct mptcpctl_subflow_request request = {.local = {"10.7.7.7", 0},
 						   .remote = {"10.9.0.1", 80}};
 
@@ -103,7 +95,7 @@ static void test_announce(struct scene **scene, gconstpointer data)
 
 static void client_adds_endpoint(struct scene *scene)
 {
-	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl *ctl = client_new(scene->socket);
 	const char *flags[] = {"signal", "backup", NULL}, *unknown[] = {"fulmesh", NULL};
 	struct mptcpctl_endpoint_request request = {.addr = {"2001:db8::1", 80},
 						    .interface = "eth1",
@@ -135,7 +127,7 @@ static void test_endpoint_add(struct scene **scene, gconstpointer data)
 
 static void client_changes_endpoint(struct scene *scene)
 {
-	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl *ctl = client_new(scene->socket);
 	const char *fullmesh[] = {"fullmesh", NULL}, *backup[] = {"backup", NULL};
 	const struct mptcpctl_addr right = {"10.0.0.1", 0}, wrong = {"10.0.0.2", 0};
 
@@ -184,7 +176,7 @@ static int expect_limits(void *data, const struct mptcpctl_limits *limits)
 
 static void client_flushes(struct scene *scene)
 {
-	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl *ctl = client_new(scene->socket);
 	struct mptcpctl_limits limits = {UINT32_MAX, 7}, now = {2, 7};
 	unsigned int n = 0;
 
@@ -213,7 +205,7 @@ static void test_flush(struct scene **scene, gconstpointer data)
 
 static void client_fails_first(struct scene *scene)
 {
-	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl *ctl = client_new(scene->socket);
 	const struct mptcpctl_subflow_request foreign = {.local = {.address = "192.0.2.9"},
 							 .remote = {"10.9.0.1", 80}};
 	struct mptcpctl_endpoint_request request = {.addr = {"10.0.0.3", 0}};
@@ -248,7 +240,7 @@ static int on_checked(void *data, bool good, const char *text)
 
 static void client_looks_at_config(struct scene *scene)
 {
-	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl *ctl = client_new(scene->socket);
 	GString *text = g_string_new("");
 
 	g_assert_cmpint(mptcpctl_list_config(ctl, on_config, text), ==, 0);
@@ -285,7 +277,7 @@ static void client_is_refused(struct scene *scene)
 		g_test_skip("needs root to be somebody else");
 		return;
 	}
-	ctl = connect_client(scene);
+	ctl = client_new(scene->socket);
 	g_assert_cmpint(mptcpctl_announce(ctl, 1, &addr, 9, NULL), ==, -EACCES);
 	g_assert_cmpint(mptcpctl_withdraw(ctl, 1, 9), ==, -EACCES);
 	g_assert_cmpint(mptcpctl_endpoint_add(ctl, &request), ==, -EACCES);

@@ -49,7 +49,10 @@ static size_t count_served(struct mptcpctl **ctls, size_t n_ctls)
 	return n;
 }
 
-/* A client of this user, 0: of who runs the test. NULL if it is not let in, told when it connects or when it asks. */
+/*
+ * A client of this user, 0: of who runs the test. NULL if it is not let in, told when it connects or
+ * when it asks.
+ */
 static struct mptcpctl *connect_as(struct scene *scene, uid_t uid)
 {
 	struct mptcpctl *ctl;

@@ -3,6 +3,7 @@
 #include <mptcpctl/client.h>
 #include <string.h>
 
+#include "bus-client.h"
 #include "addr.h"
 #include "bus-private.h"
 #include "bus-scene.h"
@@ -102,18 +103,9 @@ static int count_unmeasured(void *data, const struct mptcpctl_connection *connec
 	return 0;
 }
 
-static struct mptcpctl *connect_client(struct scene *scene)
-{
-	struct mptcpctl *ctl;
-
-	g_assert_cmpint(mptcpctl_new(&ctl), ==, 0);
-	g_assert_cmpint(mptcpctl_connect(ctl, scene->socket), ==, 0);
-	return ctl;
-}
-
 static void client_lists_often(struct scene *scene)
 {
-	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl *ctl = client_new(scene->socket);
 	unsigned int before = scene->n_snapshots, n = 0;
 	uint64_t begin_ms = loop_now_ms();
 
@@ -136,7 +128,7 @@ static void test_once(struct scene **scene, gconstpointer data)
 
 static void client_waits(struct scene *scene)
 {
-	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl *ctl = client_new(scene->socket);
 	unsigned int n = 0;
 
 	g_assert_cmpint(mptcpctl_list_connections(ctl, count_unmeasured, &n), ==, 0);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bus-client.h"
 #include "bus-private.h"
 #include "bus-scene.h"
 
@@ -82,8 +83,7 @@ static int on_event(void *data, const struct mptcpctl_event *event)
 static void start(struct tally *tally, struct scene *scene)
 {
 	tally->subflows = g_hash_table_new(NULL, NULL);
-	g_assert_cmpint(mptcpctl_new(&tally->ctl), ==, 0);
-	g_assert_cmpint(mptcpctl_connect(tally->ctl, scene->socket), ==, 0);
+	tally->ctl = client_new(scene->socket);
 	g_assert_cmpint(mptcpctl_monitor(tally->ctl, on_event, tally), ==, 0);
 }
 

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bus-client.h"
 #include "broker.h"
 #include "bus-private.h"
 #include "bus-scene.h"
@@ -50,8 +51,7 @@ static void client(struct scene *scene)
 	struct mptcpctl *ctl;
 
 	wait_for_name(scene);
-	g_assert_cmpint(mptcpctl_new(&ctl), ==, 0);
-	g_assert_cmpint(mptcpctl_connect(ctl, NULL), ==, 0);
+	ctl = client_new(NULL);
 	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &request), ==, 0);
 	g_assert_cmpint(mptcpctl_subflow_add(ctl, 9, &request), ==, -ENOENT);
 	g_assert_cmpuint(scene->n_created, ==, 1);
@@ -82,8 +82,7 @@ static void client_is_refused(struct scene *scene)
 		g_test_skip("needs root to be somebody else");
 		return;
 	}
-	g_assert_cmpint(mptcpctl_new(&ctl), ==, 0);
-	g_assert_cmpint(mptcpctl_connect(ctl, NULL), ==, 0);
+	ctl = client_new(NULL);
 	g_assert_cmpint(mptcpctl_reload(ctl), ==, -EACCES);
 	g_assert_cmpuint(scene->n_reloads, ==, 0);
 	mptcpctl_free(ctl);
@@ -183,8 +182,7 @@ static void client_asks_polkit(struct scene *scene)
 		g_test_skip("needs root to be somebody else");
 		return;
 	}
-	g_assert_cmpint(mptcpctl_new(&ctl), ==, 0);
-	g_assert_cmpint(mptcpctl_connect(ctl, NULL), ==, 0);
+	ctl = client_new(NULL);
 	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &request), ==, 0);
 	g_assert_cmpuint(scene->n_created, ==, 1);
 	g_assert_true(polkit.interactive);

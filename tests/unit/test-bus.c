@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bus-client.h"
 #include "bus-private.h"
 #include "bus-scene.h"
 
@@ -27,15 +28,6 @@ static void set_up(struct scene **scene, gconstpointer data)
 static void tear_down(struct scene **scene, gconstpointer data)
 {
 	scene_free(*scene);
-}
-
-static struct mptcpctl *connect_client(struct scene *scene)
-{
-	struct mptcpctl *ctl;
-
-	g_assert_cmpint(mptcpctl_new(&ctl), ==, 0);
-	g_assert_cmpint(mptcpctl_connect(ctl, scene->socket), ==, 0);
-	return ctl;
 }
 
 /* Of this thread alone. False: we may not. */
@@ -57,7 +49,7 @@ static int count_status(void *data, const struct mptcpctl_status *status)
 
 static void client_is_served(struct scene *scene)
 {
-	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl *ctl = client_new(scene->socket);
 	unsigned int n = 0;
 
 	g_assert_cmpint(mptcpctl_get_status(ctl, count_status, &n), ==, 0);
@@ -117,7 +109,7 @@ static int stop_at_five(void *data, const struct mptcpctl_connection *connection
 
 static void client_lists_many(struct scene *scene)
 {
-	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl *ctl = client_new(scene->socket);
 	uint32_t last = 0;
 
 	g_assert_cmpint(mptcpctl_list_connections(ctl, expect_next_token, &last), ==, 0);
@@ -222,7 +214,7 @@ static int expect_first(void *data, const struct mptcpctl_connection *connection
 
 static void client_lists_one(struct scene *scene)
 {
-	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl *ctl = client_new(scene->socket);
 	unsigned int n = 0;
 
 	g_assert_cmpint(mptcpctl_get_connection(ctl, 1, expect_first, &n), ==, 0);
@@ -257,7 +249,7 @@ static int expect_interface(void *data, const struct mptcpctl_interface *interfa
 
 static void client_lists_interfaces(struct scene *scene)
 {
-	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl *ctl = client_new(scene->socket);
 	unsigned int n = 0;
 
 	g_assert_cmpint(mptcpctl_list_interfaces(ctl, expect_interface, &n), ==, 0);
@@ -281,7 +273,7 @@ static const struct mptcpctl_subflow_request request = {
 
 static void client_changes(struct scene *scene)
 {
-	struct mptcpctl *ctl = connect_client(scene);
+	struct mptcpctl *ctl = client_new(scene->socket);
 	struct mptcpctl_subflow_request bad = request;
 
 	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &request), ==, 0);
@@ -326,7 +318,7 @@ static void client_is_refused(struct scene *scene)
 		g_test_skip("needs root to be somebody else");
 		return;
 	}
-	ctl = connect_client(scene);
+	ctl = client_new(scene->socket);
 	g_assert_cmpint(mptcpctl_get_status(ctl, count_status, &n), ==, 0);
 	g_assert_cmpuint(n, ==, 1);
 	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &request), ==, -EACCES);

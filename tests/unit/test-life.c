@@ -5,6 +5,21 @@
 #include <errno.h>
 #include <string.h>
 
+static void expect_flags(struct world *world, const char *address, uint32_t flags)
+{
+	g_assert_cmpuint(fake_find_endpoint(world->fake, address)->flags, ==, flags);
+}
+
+/* What was just lost counts after HOLD, and not before. */
+static void expect_held(struct world *world, const char *address)
+{
+	life_later(world, 50);
+	life_later(world, HOLD - 200);
+	g_assert_true(life_is_there(world, address));
+	life_later(world, 200);
+	g_assert_false(life_is_there(world, address));
+}
+
 /* ---- one link ---- */
 
 static void blink_costs_no_command(struct world *world, gconstpointer data)
@@ -59,13 +74,11 @@ static void is_backup_where_not_configured(struct world *world, gconstpointer da
 	life_connect_one(world, 71, MPTCPD_SIDE_SERVER);
 	fake_link(world->fake, 1, "never1", true, true);
 	life_later(world, 50);
-	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
-			 MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
+	expect_flags(world, "10.0.1.1", MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
 	g_assert_cmpstr(life_explain(world, "10.0.1.1").reason, ==, "policy");
 	fake_link(world->fake, 1, "eth1", true, true);
 	life_later(world, 50);
-	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
-			 MPTCPD_FLAG_SUBFLOW);
+	expect_flags(world, "10.0.1.1", MPTCPD_FLAG_SUBFLOW);
 	g_assert_cmpuint(world->fake->counts[FAKE_ENDPOINT_DELETE], ==, 0);
 }
 
@@ -74,19 +87,15 @@ static void other_flags_wait(struct world *world, gconstpointer data)
 	life_connect_one(world, 71, MPTCPD_SIDE_CLIENT);
 	fake_rules.endpoint_flags = MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_FULLMESH;
 	life_reload(world);
-	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
-			 MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
-	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.2.1")->flags, ==,
-			 MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_FULLMESH);
+	expect_flags(world, "10.0.1.1", MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
+	expect_flags(world, "10.0.2.1", MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_FULLMESH);
 	fake_rules.endpoint_flags = MPTCPD_FLAG_SIGNAL;
 	life_reload(world);
-	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
-			 MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
+	expect_flags(world, "10.0.1.1", MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
 	fake_close(world->fake, 71, false);
 	life_later(world, 0);
 	life_later(world, 200);
-	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
-			 MPTCPD_FLAG_SIGNAL);
+	expect_flags(world, "10.0.1.1", MPTCPD_FLAG_SIGNAL);
 }
 
 static void other_manager_keeps_both(struct world *world, gconstpointer data)
@@ -99,8 +108,7 @@ static void other_manager_keeps_both(struct world *world, gconstpointer data)
 		     world->now);
 	life_later(world, 100 * HOLD);
 	g_assert_cmpuint(fake_count_subflows(fake_find(world->fake, 71)), ==, 2);
-	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
-			 MPTCPD_FLAG_SUBFLOW);
+	expect_flags(world, "10.0.1.1", MPTCPD_FLAG_SUBFLOW);
 	fake_close(world->fake, 71, false);
 	life_later(world, 0);
 	life_later(world, 200);
@@ -124,11 +132,7 @@ static void client_holds_a_route(struct world *world, gconstpointer data)
 {
 	life_connect_two(world, 71, MPTCPD_SIDE_CLIENT);
 	fake_route(world->fake, 1, false);
-	life_later(world, 50);
-	life_later(world, HOLD - 200);
-	g_assert_true(life_is_there(world, "10.0.1.1"));
-	life_later(world, 200);
-	g_assert_false(life_is_there(world, "10.0.1.1"));
+	expect_held(world, "10.0.1.1");
 }
 
 static void never_both(struct world *world, gconstpointer data)
@@ -162,11 +166,7 @@ static void holds_a_route_that_follows_its_cable(struct world *world, gconstpoin
 	fake_route(world->fake, 1, false);
 	fake_link(world->fake, 2, "eth2", true, true);
 	fake_link(world->fake, 1, "eth1", true, true);
-	life_later(world, 50);
-	life_later(world, HOLD - 200);
-	g_assert_true(life_is_there(world, "10.0.1.1"));
-	life_later(world, 200);
-	g_assert_false(life_is_there(world, "10.0.1.1"));
+	expect_held(world, "10.0.1.1");
 }
 
 /* The other's route goes in the moment in which the hold ends, and among many such changes. */
@@ -193,11 +193,7 @@ static void server_waits_for_the_address(struct world *world, gconstpointer data
 	life_later(world, 2 * HOLD);
 	g_assert_true(life_is_there(world, "10.0.1.1"));
 	fake_address_gone(world->fake, 1, "10.0.1.1");
-	life_later(world, 50);
-	life_later(world, HOLD - 200);
-	g_assert_true(life_is_there(world, "10.0.1.1"));
-	life_later(world, 200);
-	g_assert_false(life_is_there(world, "10.0.1.1"));
+	expect_held(world, "10.0.1.1");
 	g_assert_cmpuint(fake_count_subflows(fake_find(world->fake, 71)), ==, 1);
 }
 
@@ -217,15 +213,7 @@ static void c_flag_is_not_made_again(struct world *world, gconstpointer data)
 		->deny_join_id0 = true;
 	fake_establish(world->fake, 71);
 	life_later(world, 0);
-	fake_find(world->fake, 71)->subflows[1] =
-		(struct fake_subflow){.used = true,
-				      .syn_sent = true,
-				      .ours = true,
-				      .local = fake_addr("10.0.2.1:777"),
-				      .remote = fake_addr("10.9.0.2:80"),
-				      .local_id = 5};
-	fake_answer(world->fake, 0);
-	life_later(world, 0);
+	life_join(world, 71, "10.0.2.1:777", "10.9.0.2:80");
 	fake_link(world->fake, 1, "eth1", true, false);
 	life_later(world, 2 * HOLD);
 	g_assert_true(life_is_there(world, "10.0.1.1"));
@@ -239,15 +227,7 @@ static void renumbered_goes_when_the_new_is_joined(struct world *world, gconstpo
 	life_later(world, 50);
 	g_assert_true(life_is_there(world, "10.0.1.77"));
 	g_assert_true(life_is_there(world, "10.0.1.1"));
-	fake_find(world->fake, 71)->subflows[1] =
-		(struct fake_subflow){.used = true,
-				      .syn_sent = true,
-				      .ours = true,
-				      .local = fake_addr("10.0.1.77:777"),
-				      .remote = fake_addr("10.9.0.1:80"),
-				      .local_id = 5};
-	fake_answer(world->fake, 0);
-	life_later(world, 0);
+	life_join(world, 71, "10.0.1.77:777", "10.9.0.1:80");
 	life_later(world, 100);
 	g_assert_false(life_is_there(world, "10.0.1.1"));
 	g_assert_cmpuint(fake_count_subflows(fake_find(world->fake, 71)), ==, 1);
@@ -354,8 +334,7 @@ static void flags_set_by_hand_outlive_a_blink(struct world *world, gconstpointer
 	life_later(world, 50);
 	fake_route(world->fake, 1, true);
 	life_later(world, 50);
-	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
-			 MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
+	expect_flags(world, "10.0.1.1", MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
 }
 
 int main(int argc, char **argv)
