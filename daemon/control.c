@@ -29,6 +29,8 @@ static int take_config(struct daemon *daemon, char **ret_text)
 	}
 	log_lines(config->warnings, false);
 	guard_retain(daemon->guard, NULL, 0);
+	if (daemon->bus)
+		bus_keep_names(daemon->bus);
 	engine_set_rules(daemon->engine, &config->rules, loop_now_ms());
 	daemon->config = config;
 	daemon->host_changed = true;

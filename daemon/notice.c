@@ -141,8 +141,9 @@ static void describe(enum change_type type, char *text, size_t size)
 			*text = ' ';
 }
 
-void notice_log_change(const struct change *change)
+void notice_log_change(const struct model *model, const struct change *change)
 {
+	const char *interface = model_changed_interface(model, change);
 	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE], token[16] = "", what[40];
 
 	if (change->token)
@@ -152,6 +153,6 @@ void notice_log_change(const struct change *change)
 	       change->local.family ? addr_format(&change->local, local) : "",
 	       change->remote.family ? " to " : "",
 	       change->remote.family ? addr_format(&change->remote, remote) : "",
-	       change->interface[0] ? " dev " : "", change->interface, change->error ? ": " : "",
+	       *interface ? " dev " : "", interface, change->error ? ": " : "",
 	       change->error ? strerror(change->error) : "", change->backup ? " backup" : "");
 }

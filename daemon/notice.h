@@ -8,6 +8,6 @@
 /* Remember it, or log it if its kind was not logged in the last minute. */
 void notice_log(const struct notice *notice, uint64_t now_ms);
 /* Log the change in a line, for those who asked to see all. */
-void notice_log_change(const struct change *change);
+void notice_log_change(const struct model *model, const struct change *change);
 
 #endif

@@ -73,7 +73,7 @@ static void on_change(void *data, const struct change *change)
 		change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_CONNECTIONS;
 	daemon->host_changed |= change->host;
 	if (daemon->verbose)
-		notice_log_change(change);
+		notice_log_change(engine_model(daemon->engine), change);
 	if (daemon->bus)
 		bus_on_change(daemon->bus, change);
 }

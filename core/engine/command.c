@@ -107,7 +107,7 @@ int command_set_backup(struct engine *engine, struct connection *connection,
 		struct change change = {.type = CHANGE_SUBFLOW_PRIORITY};
 
 		subflow->is.backup = backup;
-		subflow_describe(&engine->model, connection, subflow, &change);
+		subflow_describe(connection, subflow, &change);
 		engine_tell(engine, &change);
 	}
 	return r;

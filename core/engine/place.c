@@ -70,7 +70,7 @@ void engine_place_change(struct engine *engine, struct connection *connection,
 		    !addr_equal(&subflow->local, &change->local) ||
 		    !addr_equal(&subflow->remote, &change->remote))
 			continue;
-		subflow_describe(&engine->model, connection, subflow, change);
+		subflow_describe(connection, subflow, change);
 	}
 }
 

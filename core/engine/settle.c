@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The engine's order of work: what is looked at after which fact, when, and for how long. */
-#include <stdio.h>
-
 #include "change.h"
 #include "engine-private.h"
 
@@ -141,9 +139,7 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		engine_place_change(engine, connection, change);
 	if (connection) {
 		ask_find_policy(engine, connection);
-		if (connection->policy && !change->policy[0])
-			snprintf(change->policy, sizeof(change->policy), "%s",
-				 connection->policy->name);
+		change->policy = connection->policy;
 		engine_mark_dirty(engine, connection);
 	}
 	if (connection && connection->adopted && !connection->saved_slot &&

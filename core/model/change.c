@@ -2,8 +2,6 @@
 /* What a change is about, in values. */
 #include "change.h"
 
-#include <stdio.h>
-
 #include "entry.h"
 
 void connection_describe(const struct connection *connection, struct change *change)
@@ -14,12 +12,11 @@ void connection_describe(const struct connection *connection, struct change *cha
 	change->local = connection->local;
 	change->remote = connection->remote;
 	change->deny_join_id0 = connection->deny_join_id0;
-	if (connection->policy)
-		snprintf(change->policy, sizeof(change->policy), "%s", connection->policy->name);
+	change->policy = connection->policy;
 }
 
-void subflow_describe(const struct model *model, const struct connection *connection,
-		      const struct subflow *subflow, struct change *change)
+void subflow_describe(const struct connection *connection, const struct subflow *subflow,
+		      struct change *change)
 {
 	connection_describe(connection, change);
 	change->local = subflow->local;
@@ -33,8 +30,6 @@ void subflow_describe(const struct model *model, const struct connection *connec
 	change->error = subflow->try.error;
 	change->has_reset = subflow->try.has_reset;
 	change->reset_reason = subflow->try.reset_reason;
-	snprintf(change->interface, sizeof(change->interface), "%s",
-		 model_interface_name(model, subflow->ifindex));
 }
 
 struct local model_changed_local(const struct model *model, const struct change *change)
@@ -48,4 +43,9 @@ struct local model_changed_local(const struct model *model, const struct change 
 		local = *now;
 	local.next = NULL;
 	return local;
+}
+
+const char *model_changed_interface(const struct model *model, const struct change *change)
+{
+	return change->interface[0] ? change->interface : model_interface_name(model, change->ifindex);
 }

@@ -6,7 +6,7 @@
 #include "model.h"
 
 void connection_describe(const struct connection *connection, struct change *change);
-void subflow_describe(const struct model *model, const struct connection *connection,
-		      const struct subflow *subflow, struct change *change);
+void subflow_describe(const struct connection *connection, const struct subflow *subflow,
+		      struct change *change);
 
 #endif

@@ -254,10 +254,10 @@ struct change {
 	struct mptcpd_addr local, remote;
 	uint8_t local_id, remote_id; /* also the id of a peer's address and of an endpoint */
 	uint32_t ifindex;
+	char interface[MPTCPD_IFNAME_SIZE]; /* its name, in changes of the host */
 	uint32_t flags; /* of an endpoint */
 	uint8_t prefix; /* of an address of ours */
 	bool ours; /* an endpoint of ours */
-	char interface[MPTCPD_IFNAME_SIZE];
 	bool initial, backup, peer_backup, deny_join_id0;
 	bool unmade; /* a subflow that ended without ever having been established */
 	bool unbound; /* one that the kernel did not bind, though it was asked to */
@@ -272,7 +272,7 @@ struct change {
 	bool returned; /* an interface that was down or without carrier works again */
 	bool after_loss; /* RESYNCED: because events were lost, and not by routine */
 	const char *refused; /* why an announced address is not used, in words; NULL: it may be */
-	char policy[32]; /* of the connection, cut */
+	const struct policy *policy; /* of the connection, as long as the rules are; or NULL */
 };
 
 struct model {
@@ -368,6 +368,8 @@ const struct interface *model_endpoint_elsewhere(const struct model *model,
 struct local model_changed_local(const struct model *model, const struct change *change);
 /* The interface's name, or "" for none or unknown. */
 const char *model_interface_name(const struct model *model, uint32_t ifindex);
+/* That of the interface a change is about, as long as the model knows it. */
+const char *model_changed_interface(const struct model *model, const struct change *change);
 
 /* Note that the subflow got into this state now, by an event or by a command of ours. */
 void model_set_subflow_state(struct model *model, struct subflow *subflow, enum subflow_state state,

@@ -189,7 +189,7 @@ int subflow_apply_established(struct model *model, struct connection *connection
 				subflow->is.state == SUBFLOW_CLOSING ? SUBFLOW_CLOSING
 								     : SUBFLOW_ESTABLISHED,
 				now_ms);
-	subflow_describe(model, connection, subflow, change);
+	subflow_describe(connection, subflow, change);
 	return 0;
 }
 
@@ -242,7 +242,7 @@ static void close_subflow(struct model *model, struct connection *connection,
 	change->unmade = subflow->is.state == SUBFLOW_PENDING;
 	if (change->unmade && !keep && event->error)
 		failure_note(connection, event, subflow->ifindex);
-	subflow_describe(model, connection, subflow, change);
+	subflow_describe(connection, subflow, change);
 	subflow->try.failed = subflow->is.state != SUBFLOW_CLOSING;
 	if (lived)
 		subflow->try.attempts = 0;
@@ -272,7 +272,7 @@ static void close_unknown(struct model *model, struct connection *connection,
 	unmade.try.has_reset = event->has_reset;
 	unmade.try.reset_reason = event->reset_reason;
 	change->type = CHANGE_SUBFLOW_CLOSED;
-	subflow_describe(model, connection, &unmade, change);
+	subflow_describe(connection, &unmade, change);
 	change->unmade = true;
 	if (event->error)
 		failure_note(connection, event, unmade.ifindex);
@@ -303,7 +303,7 @@ int subflow_apply_priority(struct model *model, struct connection *connection,
 		change->type = CHANGE_SUBFLOW_PRIORITY;
 	subflow->is.peer_backup = event->peer_backup;
 	subflow->is.touched = model->mark;
-	subflow_describe(model, connection, subflow, change);
+	subflow_describe(connection, subflow, change);
 	return 0;
 }
 
@@ -374,7 +374,7 @@ out:
 	    change->type == CHANGE_CONNECTION_UPDATED) {
 		connection_describe(connection, change);
 	} else if (change->type == CHANGE_SUBFLOW_ESTABLISHED) {
-		subflow_describe(model, connection, subflow, change);
+		subflow_describe(connection, subflow, change);
 	}
 	return 0;
 }

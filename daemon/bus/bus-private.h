@@ -97,7 +97,13 @@ struct peer {
 
 struct remembered {
 	struct change change;
+	const char *policy; /* its name, of the rules or of bus->names; NULL: none */
 	uint64_t time_us; /* wall clock */
+};
+
+struct bus_name {
+	struct bus_name *next;
+	char text[];
 };
 
 struct bus_guest {
@@ -125,7 +131,10 @@ struct bus {
 	bool measuring, answering; /* they wait; a held call is being answered */
 	/* Changes: the i-th one of all is at i % BUS_RING. NULL while nobody monitors. */
 	struct remembered *ring;
+	struct bus_name *names; /* owned: of policies that are gone, and the ring has still */
 	uint64_t n_changes;
+	uint64_t n_ticked; /* … of which so many were to be told at the last tick */
+	struct loop_timer tick; /* until those who monitor are told */
 	size_t n_subscribed;
 	size_t n_waiters; /* for the configuration */
 	uint64_t errors_before; /* failed commands, before the action that runs now */

@@ -57,13 +57,6 @@ static void run_task(void *data)
 		bus_kick(bus);
 }
 
-void bus_flush(struct bus *bus)
-{
-	for (const struct peer *peer = bus->peers; peer; peer = peer->next)
-		if (monitor_has_news(peer))
-			bus_kick(bus);
-}
-
 /* ---- the private socket ---- */
 
 /* Takes over `fd`. A failure is the client's: it sees its connection closed. */
@@ -202,11 +195,11 @@ void bus_free(struct bus *bus)
 	loop_clear_timer(&bus->system_again);
 	loop_clear_timer(&bus->pause);
 	loop_clear_timer(&bus->measure_end);
+	loop_clear_timer(&bus->tick);
 	loop_unwatch(&bus->listen);
 	if (bus->listen.fd >= 0) {
 		close(bus->listen.fd);
 		unlink(bus->socket_path);
 	}
-	free(bus->ring);
 	l_free(bus);
 }

@@ -103,7 +103,9 @@ void bus_free(struct bus *bus);
 
 /* For struct engine_observer: only remembers the change, and that only if somebody monitors. */
 void bus_on_change(struct bus *bus, const struct change *change);
-/* Tell those who monitor, a bounded slice now and the rest from the loop. After engine_settle(). */
+/* Those who monitor are told from the loop, in a moment. After engine_settle(). */
 void bus_flush(struct bus *bus);
+/* The rules are about to go: keeps what it remembers of them. */
+void bus_keep_names(struct bus *bus);
 
 #endif

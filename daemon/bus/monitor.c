@@ -2,7 +2,9 @@
 /*
  * Changes for those who monitor. on_change comes between an MPTCP event and the command it causes,
  * so it only copies into a ring, which all readers share; each of them takes signals from it when
- * it has its turn and has read those before. Who falls behind by the whole ring is told so.
+ * it has its turn and has read those before. Turns begin at a tick, once the events that belong
+ * together are over: to write one signal takes longer than all of them. Who falls behind by the whole
+ * ring is told so.
  *
  * "State, then changes" is exact because a listing is answered only after its reader was told all
  * changes, so on one D-Bus connection the listing and the signals come in the order of the model.
@@ -11,7 +13,7 @@
  */
 #include "bus-private.h"
 
-#include <stdio.h>
+#include <ell/ell.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +23,8 @@
 
 /* Signals told one reader before others have their turn. */
 #define SLICE 8
+/* The longest that a change waits until it is told, where nobody else has to wait. */
+#define TICK_MS 10
 
 /* Changes that are not in this table are not told. */
 static const struct event_kind kinds[] = {
@@ -44,6 +48,47 @@ static bool ends_measuring(const struct bus *bus, const struct change *change)
 		 !engine_model(bus->setup.engine)->snapshot[SNAPSHOT_CONNECTIONS].brief));
 }
 
+/* What is not told yet may have to do with a link that is gone by then: give it the name. */
+static void name_interface(struct bus *bus, const struct change *removed)
+{
+	uint64_t i = bus->n_changes;
+
+	for (const struct peer *peer = bus->peers; peer; peer = peer->next)
+		if (peer->subscribed && peer->told < i)
+			i = peer->told;
+	if (bus->n_changes - i > BUS_RING)
+		i = bus->n_changes - BUS_RING;
+	for (; i < bus->n_changes; i++) {
+		struct change *change = &bus->ring[i % BUS_RING].change;
+
+		if (change->ifindex == removed->ifindex && !change->interface[0])
+			memcpy(change->interface, removed->interface, sizeof(change->interface));
+	}
+}
+
+/* The name as one that stays. */
+static const char *keep_name(struct bus *bus, const char *text)
+{
+	struct bus_name *name = bus->names;
+
+	while (name && strcmp(name->text, text) != 0)
+		name = name->next;
+	if (!name) {
+		name = l_malloc(sizeof(*name) + strlen(text) + 1);
+		name->next = bus->names;
+		strcpy(name->text, text);
+		bus->names = name;
+	}
+	return name->text;
+}
+
+void bus_keep_names(struct bus *bus)
+{
+	for (size_t i = 0; bus->ring && i < BUS_RING; i++)
+		if (bus->ring[i].policy)
+			bus->ring[i].policy = keep_name(bus, bus->ring[i].policy);
+}
+
 void bus_on_change(struct bus *bus, const struct change *change)
 {
 	if (bus->measuring && ends_measuring(bus, change)) {
@@ -54,8 +99,29 @@ void bus_on_change(struct bus *bus, const struct change *change)
 		return;
 	if (change->type == CHANGE_RESYNCED && !change->after_loss)
 		return; /* routine */
+	if (change->type == CHANGE_INTERFACE_REMOVED)
+		name_interface(bus, change);
 	bus->ring[bus->n_changes++ % BUS_RING] =
-		(struct remembered){.change = *change, .time_us = clock_real_us()};
+		(struct remembered){.change = *change,
+				    .policy = change->policy ? change->policy->name : NULL,
+				    .time_us = clock_real_us()};
+}
+
+static void on_tick(void *data)
+{
+	struct bus *bus = data;
+
+	bus->n_ticked = bus->n_changes;
+	bus_kick(bus);
+}
+
+void bus_flush(struct bus *bus)
+{
+	if (!bus->ring || bus->n_ticked == bus->n_changes || bus->tick.loop)
+		return;
+	bus->tick.on_due = on_tick;
+	bus->tick.data = bus;
+	loop_set_timer(bus->setup.loop, &bus->tick, loop_now_ms() + TICK_MS);
 }
 
 /* ---- telling ---- */
@@ -138,10 +204,10 @@ static void append_event(struct writer *writer, const struct bus *bus,
 	bus_append_addr(writer, &change->remote);
 	writer_append(writer, "yybb", change->local_id, change->remote_id, change->backup,
 		      change->peer_backup);
-	bus_append_text(writer, change->interface);
+	bus_append_text(writer, model_changed_interface(engine_model(bus->setup.engine), change));
 	writer_append(writer, "sb", subflow_error_text(&ended, error, sizeof(error)),
 		      change->deny_join_id0);
-	bus_append_text(writer, change->policy);
+	bus_append_text(writer, remembered->policy ? remembered->policy : "");
 	append_extras(writer, bus, change);
 }
 
@@ -219,6 +285,7 @@ void monitor_start(struct peer *peer)
 void monitor_forget(struct peer *peer)
 {
 	struct bus *bus = peer->bus;
+	struct bus_name *name;
 
 	if (!peer->subscribed)
 		return;
@@ -227,4 +294,8 @@ void monitor_forget(struct peer *peer)
 		return;
 	free(bus->ring);
 	bus->ring = NULL;
+	while ((name = bus->names)) {
+		bus->names = name->next;
+		l_free(name);
+	}
 }

@@ -11,7 +11,7 @@
 #include "clock.h"
 
 /* Pieces of work until the loop turns: as long as an event may have to wait for them. */
-#define SLICE_NS 250000
+#define SLICE_NS 50000
 /* Users without rights get this part of the time, */
 #define PART 8
 /* and so much at once, having been quiet. */

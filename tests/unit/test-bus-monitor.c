@@ -19,6 +19,7 @@ struct tally {
 	struct mptcpctl *ctl;
 	GHashTable *subflows; /* token -> how many joined subflows, for each live connection */
 	unsigned int n_events, n_synchronized, n_lost, n_interfaces, n_endpoints;
+	char joined[64]; /* the interface and the policy of the last join */
 };
 
 static void set_up(struct scene **scene, gconstpointer data)
@@ -48,6 +49,8 @@ static void add_up_connection(struct tally *tally, const struct mptcpctl_event *
 	} else if (event->type == MPTCPCTL_SUBFLOW_ESTABLISHED) {
 		g_assert_cmpuint(n, ==, 0);
 		g_hash_table_insert(tally->subflows, key, GUINT_TO_POINTER(n + 1));
+		g_snprintf(tally->joined, sizeof(tally->joined), "%s %s", event->interface,
+			   event->policy);
 	} else if (event->type == MPTCPCTL_SUBFLOW_CLOSED) {
 		g_assert_cmpuint(n, ==, 1);
 		g_assert_nonnull(event->error);
@@ -295,6 +298,65 @@ static void test_nobody(struct scene **scene, gconstpointer data)
 	scene_run(*scene, client_leaves);
 }
 
+/* ---- between events ---- */
+
+/* Changes that come between an event and its command: nothing is begun that takes time. */
+static void connect_in_silence(struct scene *scene, uint32_t token)
+{
+	while (scene->loop.tasks)
+		g_assert_cmpint(loop_turn(&scene->loop), ==, 0);
+	scene_connect(scene, token);
+	scene_settle(scene);
+	g_assert_null(scene->loop.tasks);
+	g_assert_nonnull(scene->bus->tick.loop);
+}
+
+static void client_waits(struct scene *scene)
+{
+	struct tally tally = {0};
+
+	start(&tally, scene);
+	read_up_to_mark(&tally, scene, 1);
+	scene_do(scene, connect_in_silence, 2);
+	while (!g_hash_table_contains(tally.subflows, GUINT_TO_POINTER(2)))
+		step(&tally);
+	stop(&tally);
+}
+
+static void test_tick(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_waits);
+}
+
+/* The link and the rules go before the join was told. */
+static void join_and_lose(struct scene *scene, uint32_t token)
+{
+	scene_join(scene, token);
+	bus_keep_names(scene->bus);
+	g_assert_nonnull(scene->bus->names);
+	engine_event(scene->engine, &(struct event){.type = EVENT_LINK_GONE, .link.ifindex = 2},
+		     scene->now_ms);
+	scene_settle(scene);
+}
+
+static void client_learns_names(struct scene *scene)
+{
+	struct tally tally = {0};
+
+	start(&tally, scene);
+	read_up_to_mark(&tally, scene, 1);
+	scene_do(scene, join_and_lose, 1);
+	while (!tally.joined[0])
+		step(&tally);
+	g_assert_cmpstr(tally.joined, ==, "eth2 web");
+	stop(&tally);
+}
+
+static void test_names(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_learns_names);
+}
+
 #define ADD(path, test) g_test_add(path, struct scene *, NULL, set_up, test, tear_down)
 
 int main(int argc, char **argv)
@@ -304,5 +366,7 @@ int main(int argc, char **argv)
 	ADD("/bus/monitor/overflow-tells-lost-and-the-state-anew", test_overflow);
 	ADD("/bus/monitor/slow-reader-is-bounded-and-recovers", test_slow);
 	ADD("/bus/monitor/nothing-is-remembered-for-nobody", test_nobody);
+	ADD("/bus/monitor/nothing-is-written-among-events", test_tick);
+	ADD("/bus/monitor/names-are-those-of-the-moment", test_names);
 	return g_test_run();
 }
