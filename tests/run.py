@@ -18,7 +18,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-KERNEL_SUITES = {"netns", "service", "vm"}
+KERNEL_SUITES = {"netns", "service", "vm", "cost"}
 BUILT_ONCE = {"layers"}  # says nothing new about a build with sanitizers
 AT_ONCE = max(2, os.cpu_count())  # so many tests, of those that may run beside others
 CI = os.environ.get("CI", "") not in ("", "0", "false")

@@ -3,8 +3,8 @@
 
 The real daemon runs under `valgrind --tool=lackey`, which writes down each instruction, each access
 to memory and each system call, in their order. Connections live one step at a time, so that the
-same events come together however slow that is. Say what you mean by instructions, cache lines,
-system calls and allocations of a part of such a trace; times mean nothing here.
+same events come together however slow that is. Where only the sum is wanted, callgrind counts, and
+strace where nothing is to hold the daemon up.
 """
 
 import bisect
@@ -12,14 +12,16 @@ import collections
 import os
 import pathlib
 import re
+import signal
 import statistics
 import subprocess
 import time
 
-from daemon import FULLMESH, Daemon
+from daemon import FULLMESH, MPTCPCTL, Daemon
 from hosts import BUILD, Network, Storm, wait_until
 
-LACKEY = ("valgrind", "--tool=lackey", "--trace-mem=yes", "--trace-syscalls=yes")
+LACKEY = ("--tool=lackey", "--trace-mem=yes")
+CALLGRIND = ("--tool=callgrind", "--instr-atstart=no")
 WAITS = {"epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll"}
 SENDS = {"sendto", "sendmsg", "sendmmsg"}
 CLOCKS = {"clock_gettime", "gettimeofday", "time"}  # no system calls but under valgrind
@@ -120,12 +122,15 @@ class Part:
 
 
 class Worker:
-    """mptcpd under lackey on the client of a network."""
+    """mptcpd under a tool of valgrind on the client of a network."""
 
-    def __init__(self, net, config=FULLMESH):
+    def __init__(self, net, tool=LACKEY, config=FULLMESH):
         self.trace = net.directory / "trace"
-        self.daemon = Daemon(net.client, config, prefix=(*LACKEY, f"--log-file={self.trace}"),
-                             wait=False, verbose=False)
+        self.sums = net.directory / "sums"
+        files = f"--log-file={self.trace}", f"--callgrind-out-file={self.sums}"
+        self.daemon = Daemon(
+            net.client, config, wait=False, verbose=False,
+            prefix=("valgrind", *tool, "--trace-syscalls=yes", *files[:2 if tool == CALLGRIND else 1]))
         self.at = 0
         self.rest()
         self.code = Code(self.daemon.child.pid)
@@ -157,35 +162,112 @@ class Worker:
                 last, since = size, time.monotonic()
             return time.monotonic() > since + 0.1
 
-        wait_until(is_resting, 60, "mptcpd rests under lackey", self._size)
+        wait_until(is_resting, 60, "mptcpd rests under valgrind", self._size)
         with open(self.trace, encoding="ascii", errors="replace") as file:
             file.seek(self.at)
             text = file.read(last - self.at)
         self.at = last
         return Part(text.splitlines())
 
+    def live(self, storm):
+        """One connection from its beginning to its end: {step: Part}.
 
-STEPS = ("created", "established", "closed")
+        `created` is what follows the handshake, `established` what follows the server's first data
+        up to the end of the joins, one for each link but the first.
+        """
+        parts = {}
+        for step, order in STEPS.items():
+            storm.say(order)
+            parts[step] = self.rest()
+        return parts
+
+    def tell(self, *order):
+        """An order to callgrind."""
+        subprocess.run(["vgdb", f"--pid={self.daemon.child.pid}", *order], check=True,
+                       capture_output=True)
+
+    def sum(self, number):
+        """The instructions up to the dump of this number, from the one before it."""
+        text = pathlib.Path(f"{self.sums}.{number}").read_text("ascii")
+        return int(re.search(r"^totals: (\d+)", text, re.M)[1])
 
 
-def lives(n, links=2, warm=5):
+STEPS = {"created": "knock 1", "established": "greet", "closed": "close"}  # of storm.c
+
+
+def lives(n, links=2, warm=5, monitors=0):
     """(Code, descriptors for commands, [{step: Part} of each of n connections, one after another])
 
-    `created` is what follows the handshake, `established` what follows the server's first data up
-    to the end of the joins, one for each link but the first.
+    With monitors, the lives of n more follow while so many read.
     """
     with Network(links=links) as net:
         Storm(net.server, "server", "0.0.0.0", 5000)
         worker = Worker(net)
         storm = Storm(net.client, "client", "10.0.1.2", 5000)
-        found = []
-        for _ in range(warm + n):
-            parts = {}
-            for step, order in zip(STEPS, ("knock 1", "greet", "close")):
-                storm.say(order)
-                parts[step] = worker.rest()
-            found.append(parts)
-        return worker.code, worker.commands, found[warm:]
+        found = [worker.live(storm) for _ in range(warm + n)][warm:]
+        for _ in range(monitors):
+            net.client.start(MPTCPCTL, "--socket", worker.daemon.runtime / "control", "monitor",
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            worker.rest()
+        if monitors:
+            found += [worker.live(storm) for _ in range(1 + n)][1:]
+        return worker.code, worker.commands, found
+
+
+def instructions_beside(standing, n, warm=3):
+    """Instructions of a life, by callgrind, while so many other connections stand by."""
+    with Network(links=2) as net:
+        for host in (net.client, net.server):
+            host.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
+        net.client.sysctl("net.mptcp.path_manager", "userspace")
+        Storm(net.server, "server", "0.0.0.0", 5000)
+        Storm(net.client, "client", "10.0.1.2", 5000).say(f"open {standing}")
+        worker = Worker(net, CALLGRIND)
+        joins = net.client.nstat()["MPJoinSynAckRx"]
+        if joins != standing:
+            raise AssertionError(f"{joins} joins of {standing}")
+        storm = Storm(net.client, "client", "10.0.1.2", 5000)
+        for _ in range(warm):
+            worker.live(storm)
+        worker.tell("instrumentation", "on")
+        worker.tell("dump")
+        for _ in range(n):
+            worker.live(storm)
+            worker.tell("dump")
+        return median(worker.sum(2 + i) for i in range(n))
+
+
+def traced(n, links, live):
+    """{system call: how many a connection} at the real speed, of `live(net, storm, n)`."""
+    with Network(links=links) as net:
+        Storm(net.server, "server", "0.0.0.0", 5000)
+        daemon = Daemon(net.client, verbose=False)
+        storm = Storm(net.client, "client", "10.0.1.2", 5000)
+        path = net.directory / "counts"
+        tracer = net.client.start("strace", "-c", "-f", "-o", path, "-p", daemon.child.pid,
+                                  stderr=subprocess.PIPE)
+        tracer.stderr.readline()  # "attached"
+        live(net, storm, n)
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait()
+        rows = [line.split() for line in path.read_text("ascii").splitlines()]
+        return {row[-1]: int(row[3]) / n for row in rows
+                if len(row) > 4 and row[3].isdigit() and row[-1] != "total"}
+
+
+def one_by_one(net, storm, n):
+    for i in range(n):
+        storm.say("open 1")
+        wait_until(lambda i=i: net.client.nstat()["MPJoinSynAckRx"] > i, 5, "a join")
+        storm.say("close")
+        wait_until(lambda: not net.client.connections(), 5, "its end")
+
+
+def at_once(net, storm, n):
+    storm.say(f"open {n}")
+    wait_until(lambda: net.client.nstat()["MPJoinSynAckRx"] >= n, 20, "all joins")
+    storm.say("close")
+    wait_until(lambda: not net.client.connections(), 20, "no connection is left")
 
 
 def mean_calls(parts):

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a connection costs mptcpd, in counts, which are the same however busy the machine is.
+
+`./dev count` says where they come from. A bound is what was reached and a little room for another
+compiler or library; one that has to grow needs a reason in the commit.
+"""
+
+import functools
+import pathlib
+import shutil
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import sandbox
+import tap
+import work
+from work import LINE, median
+
+# Of a connection with one join, from its beginning to its end.
+LIFE_INSTRUCTIONS = 36_000
+LIFE_CALLS = 18  # each event comes alone
+LIFE_CALLS_AT_SPEED = 17  # what comes within microseconds comes together
+LIFE_ALLOCATIONS = 4
+# From the wake-up that brings ESTABLISHED to the command for the join.
+WAY_INSTRUCTIONS = 11_000
+WAY_LINES = 850
+# So much more work may be there for one event among 10,000 connections than among 100.
+GROWTH = 1.2
+
+N, MONITORS = 6, 2
+
+
+def needs(*programs):
+    for program in programs:
+        if not shutil.which(program):
+            raise tap.Skip(f"{program} is not installed")
+
+
+@functools.cache
+def watched():
+    """(Code, descriptors for commands, lives nobody watches, lives that monitors watch)"""
+    needs("valgrind", "nm")
+    code, commands, lives = work.lives(N, monitors=MONITORS)
+    return code, commands, lives[:N], lives[N:]
+
+
+@tap.test("/cost/life/instructions-system-calls-and-allocations", 120)
+def life():
+    code, _, lives, _ = watched()
+    instructions = sum(work.mean_instructions(code, lives).values())
+    calls = sum(work.mean_calls(lives).values())
+    allocations = median(sum(work.allocations(code, part) for part in one.values())
+                         for one in lives)
+    tap.note(f"{instructions:.0f} instructions, {calls:.1f} system calls, {allocations} allocations")
+    tap.at_most(instructions, LIFE_INSTRUCTIONS, "instructions a connection")
+    tap.at_most(calls, LIFE_CALLS, "system calls a connection")
+    tap.at_most(allocations, LIFE_ALLOCATIONS, "allocations a connection")
+
+
+@tap.test("/cost/command/little-is-done-and-touched-before-it-and-nothing-allocated")
+def command():
+    code, commands, lives, _ = watched()
+    ways = work.ways(lives, commands)
+    tap.equal(len(ways), N, "connections with a command")
+    instructions = median(way.instructions().total() for way in ways)
+    lines = median(len(way.touched(LINE)) for way in ways)
+    tap.note(f"{instructions:.0f} instructions, {lines:.0f} cache lines")
+    tap.at_most(instructions, WAY_INSTRUCTIONS, "instructions from wake-up to command")
+    tap.at_most(lines, WAY_LINES, "cache lines from wake-up to command")
+    tap.equal([work.allocations(code, way) for way in ways], [0] * N, "allocations")
+
+
+@tap.test("/cost/command/monitors-add-nothing-before-it")
+def monitors():
+    _, commands, alone, lives = watched()
+    ways = work.ways(lives, commands)
+    tap.equal(len(ways), N, "connections with a command")
+    without, beside = (median(way.instructions().total() for way in of)
+                       for of in (work.ways(alone, commands), ways))
+    tap.note(f"{without:.0f} instructions alone, {beside:.0f} beside {MONITORS} monitors")
+    tap.at_most(beside, without + 100, "instructions from wake-up to command")
+
+
+@tap.test("/cost/life/system-calls-at-the-real-speed")
+def at_speed():
+    needs("strace")
+    calls = work.traced(60, 2, work.one_by_one)
+    tap.note(", ".join(f"{name} {count:.2f}" for name, count in calls.items()))
+    tap.at_most(sum(calls.values()), LIFE_CALLS_AT_SPEED, "system calls a connection")
+
+
+@tap.test("/cost/complexity/as-much-work-among-ten-thousand-connections-as-among-a-hundred", 120)
+def complexity():
+    needs("valgrind", "vgdb")
+    few, many = (work.instructions_beside(standing, N) for standing in (100, 10_000))
+    tap.note(f"{few:.0f} instructions among 100, {many:.0f} among 10,000")
+    tap.at_most(many, GROWTH * few, "instructions of a life among 10,000 connections")
+
+
+if __name__ == "__main__":
+    sandbox.run(tap.main)
