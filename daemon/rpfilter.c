@@ -175,17 +175,12 @@ static bool loosen(struct rpfilter *rpfilter, const struct interface *interface)
 	return r == 0;
 }
 
-static bool has_ipv4(const struct interface *interface)
+static bool is_in_use(const struct interface *interface)
 {
 	for (const struct local *local = interface->locals; local; local = local->next)
 		if (local->is.addr.family == AF_INET && local->usability == USABLE)
 			return true;
 	return false;
-}
-
-static bool is_in_use(const struct interface *interface)
-{
-	return interface->usability == USABLE && has_ipv4(interface);
 }
 
 static bool look_at(struct rpfilter *rpfilter, const struct interface *interface)
@@ -199,8 +194,7 @@ static bool look_at(struct rpfilter *rpfilter, const struct interface *interface
 	/* Indexes past the set's end are told again; that many interfaces are rare. */
 	l_uintset_put(rpfilter->told, interface->is.ifindex);
 	l_warn("%s: rp_filter is strict, so the kernel drops packets of subflows that are not on "
-	       "the "
-	       "best route back; 'rp-filter = loose' in [interface:%s] changes it",
+	       "the best route back; 'rp-filter = loose' in [interface:%s] changes it",
 	       interface->is.name, interface->is.name);
 	return false;
 }

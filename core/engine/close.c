@@ -172,7 +172,7 @@ static bool is_eligible(struct engine *engine, const struct subflow *subflow)
 {
 	const struct local *local = find_local(engine, subflow);
 
-	return local && local->interface->usability == USABLE &&
+	return local && !usability_is_of_link(local->judged) &&
 	       (local->flags & MPTCPD_FLAG_SUBFLOW);
 }
 

@@ -16,7 +16,7 @@ static enum leaving why_unplanned(struct engine *engine, const struct owned *own
 	    engine->rules->path_manager == PATH_MANAGER_USERSPACE)
 		return LEAVING_PATH_MANAGER;
 	if (!engine->rules->endpoints.plugin ||
-	    (interface && interface->usability == UNUSABLE_CONFIGURED))
+	    (interface && (local ? local->usability : interface->usability) == UNUSABLE_CONFIGURED))
 		return LEAVING_CONFIG;
 	if (!interface || !interface->is.up)
 		return LEAVING_LINK;

@@ -113,6 +113,14 @@ static bool judge(struct model *model, struct interface *interface)
 	return differs || before != interface->usability;
 }
 
+enum usability interface_usability(const struct interface *interface)
+{
+	for (const struct local *local = interface->locals; local; local = local->next)
+		if (local->usability == USABLE)
+			return USABLE;
+	return interface->usability;
+}
+
 void host_judge_all(struct model *model)
 {
 	struct table_entry *entry;

@@ -14,7 +14,7 @@
 #include "rules.h"
 #include "table.h"
 
-/* Why an address is not used. */
+/* Why an address is not used: first for its link, then for itself. */
 enum usability {
 	USABLE,
 	UNUSABLE_DOWN, /* the interface is down */
@@ -33,6 +33,12 @@ enum usability {
 	UNUSABLE_ROUTED, /* endpoints only: no route leads out from it */
 	UNUSABLE_PRESENT, /* it was removed */
 };
+
+/* Is it a reason of the link as a whole, or of the group that decides for it? */
+static inline bool usability_is_of_link(enum usability usability)
+{
+	return usability != USABLE && usability <= UNUSABLE_MEMBER;
+}
 
 /* In words for people, "" for USABLE. */
 const char *usability_text(enum usability usability);
@@ -61,8 +67,11 @@ struct interface {
 	const struct interface_rule *rule; /* NULL: none matches */
 	bool route_v4, route_v6; /* a default route leads out of it, as far as asked */
 	bool as_tunnel; /* a tap that has one beside another link: what rules say of tunnels holds */
-	enum usability usability; /* of the interface as a whole */
+	enum usability usability; /* as a whole: groups for a prefix decide for their addresses */
 };
+
+/* The interface's own, or USABLE where a group of an address's own lifts that. */
+enum usability interface_usability(const struct interface *interface);
 
 enum subflow_state {
 	SUBFLOW_ABSENT, /* not in the kernel: never asked for yet, or it failed */

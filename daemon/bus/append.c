@@ -164,14 +164,11 @@ static void append_flags(struct writer *writer, uint32_t flags)
 static enum usability judge(const struct bus *bus, const struct local *local)
 {
 	const struct model *model = engine_model(bus->setup.engine);
-	const struct interface *interface = local->interface;
 
-	if (local->usability != USABLE || bus->setup.private)
-		return local->usability;
-	if (interface->usability != USABLE)
-		return interface->usability;
-	return model->path_manager == PATH_MANAGER_KERNEL && !local->leads_out ? UNUSABLE_ROUTED
-									       : USABLE;
+	return local->usability == USABLE && !bus->setup.private &&
+			       model->path_manager == PATH_MANAGER_KERNEL && !local->leads_out
+		       ? UNUSABLE_ROUTED
+		       : local->usability;
 }
 
 static void append_addresses(struct writer *writer, const struct bus *bus,
@@ -202,18 +199,19 @@ void bus_append_interface(struct writer *writer, const struct bus *bus,
 {
 	const struct model *model = engine_model(bus->setup.engine);
 	const struct interface_rule *rule = interface->rule;
+	enum usability usability = interface_usability(interface);
 
 	writer_open(writer, 'r', WIRE_IN_INTERFACE);
 	bus_append_text(writer, interface->is.name);
 	writer_append(writer, "ubb", interface->is.ifindex, interface->is.carrier,
-		      interface->usability == USABLE);
+		      usability == USABLE);
 	append_flags(writer, rule && rule->has_flags ? rule->flags : model->rules->endpoint_flags);
 	append_addresses(writer, bus, interface);
 	writer_append(writer, "bb", interface->route_v4, interface->route_v6);
 	writer_open(writer, 'a', "{sv}");
 	writer_extra(writer, "up", "b", interface->is.up);
 	writer_extra(writer, "type", "s", link_type_name(interface->is.type));
-	writer_extra(writer, "reason", "s", usability_text(interface->usability));
+	writer_extra(writer, "reason", "s", usability_text(usability));
 	writer_extra(writer, "rp-filter-strict", "b", interface->is.rp_filter_strict);
 	writer_close(writer);
 	writer_close(writer);

@@ -411,6 +411,33 @@ def config_first():
         tap.true(not (daemon.runtime / "control").exists(), "no control socket")
 
 
+@tap.test("/main/config/a-group-for-a-prefix-decides-for-its-addresses")
+def prefix_group():
+    group = "[interface:10.0.2.0/24]\nuse = {}\n[interface:link2]\nuse = no\n"
+    with Scene(config=FULLMESH + group.format("yes")) as scene:
+        def link2():
+            link, = (i for i in scene.daemon.json("interface")["interfaces"]
+                     if i["name"] == "link2")
+            return link["use"], {a["address"]: a["reason"] for a in link["addresses"]
+                                 if not a["address"].startswith("fe80")}
+
+        scene.connect("10.0.1.2")
+        scene.await_paths(EACH_ONCE, 2)
+        tap.equal(link2(), (True, {"10.0.2.1": None, "2001:db8:2::1": "use = no"}), "what is told")
+        scene.daemon.config.write_text(FULLMESH + group.format("no"))
+        scene.daemon.ctl("reload")
+        scene.await_paths({1: 1, 2: 0, 3: 1}, 2)
+        tap.equal(link2(), (False, {"10.0.2.1": "use = no", "2001:db8:2::1": "use = no"}),
+                  "what is told then")
+        # and the other way round
+        for use, count in (("yes", 1), ("no", 0)):
+            config = FULLMESH + f"[interface:10.0.2.0/24]\nuse = {use}\n"
+            scene.daemon.config.write_text(config)
+            scene.daemon.ctl("reload")
+            scene.await_paths({1: 1, 2: count, 3: 1}, 2)
+        tap.equal(link2(), (True, {"10.0.2.1": "use = no", "2001:db8:2::1": None}), "at last")
+
+
 @tap.test("/main/host/mptcp-switched-off-is-one-clear-line")
 def switched_off():
     with Network(note=tap.note) as net:

@@ -56,6 +56,28 @@ static void use_yes_lifts_the_route(struct scene *scene, gconstpointer data)
 	g_assert_false(local(scene, 2)->leads_out);
 }
 
+/* A group for a prefix decides for its addresses alone, whatever holds for the interface. */
+static void a_prefix_lifts_what_holds_for_the_link(struct scene *scene, gconstpointer data)
+{
+	struct interface_rule two[] = {
+		{.net = fake_addr("10.0.2.0"), .prefix = 24, .use = USE_YES},
+		{.match = name_eth2, .use = USE_NO},
+	};
+	struct rules rules = fake_rules;
+
+	rules.interfaces = two;
+	rules.n_interfaces = 2;
+	engine_set_rules(scene->engine, &rules, scene->now_ms);
+	scene_later(scene, 50);
+	g_assert_cmpint(local(scene, 2)->usability, ==, USABLE);
+	g_assert_cmpint(interface_usability(local(scene, 2)->interface), ==, USABLE);
+	scene_client(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 2);
+	two[0].use = USE_NO;
+	engine_set_rules(scene->engine, &rules, scene->now_ms);
+	g_assert_cmpint(interface_usability(local(scene, 2)->interface), ==, UNUSABLE_CONFIGURED);
+}
+
 static void a_site_is_no_default_route(struct scene *scene, gconstpointer data)
 {
 	fake_site(scene->fake, 2);
@@ -222,6 +244,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	ADD("use-yes-lifts-the-route-out", use_yes_lifts_the_route);
+	ADD("a-prefix-lifts-what-holds-for-the-link", a_prefix_lifts_what_holds_for_the_link);
 	ADD("a-site-is-a-way-out-and-no-default-route", a_site_is_no_default_route);
 	ADD("tap/alone-is-a-link", a_tap_alone_is_a_link);
 	ADD("tap/beside-another-is-a-tunnel", a_tap_beside_another_is_a_tunnel);
