@@ -13,8 +13,9 @@
 
 #include "checksum.h"
 
-/* The file grows by so many at once. */
-#define STEP 8192
+/* The file grows by so many at once, a page; when it is large, by a part of itself. */
+#define STEP (4096 / SLOT_SIZE)
+#define STEP_PART 32
 /* A file with more is none of ours: a gigabyte. */
 #define SLOTS_MAX (8u << 20)
 
@@ -120,25 +121,50 @@ void slots_close(struct slots *slots)
 	close(slots->fd);
 }
 
-static int grow(struct slots *slots)
+static size_t size_of(const struct slots *slots, uint32_t n_slots)
 {
-	size_t start = slots->header_size + (size_t)slots->n_slots * SLOT_SIZE;
-	size_t size = start + (size_t)STEP * SLOT_SIZE;
-	void *map;
-	int r;
+	return slots->header_size + (size_t)n_slots * SLOT_SIZE;
+}
 
-	if (slots->n_slots + STEP > SLOTS_MAX)
-		return -EFBIG;
-	r = allocate(slots->fd, start, (size_t)STEP * SLOT_SIZE);
-	if (r < 0)
-		return r;
-	map = mremap(slots->map, slots->map_size, size, MREMAP_MAYMOVE);
+static int remap(struct slots *slots, uint32_t n_slots)
+{
+	size_t size = size_of(slots, n_slots);
+	void *map = mremap(slots->map, slots->map_size, size, MREMAP_MAYMOVE);
+
 	if (map == MAP_FAILED)
 		return -errno;
 	slots->map = map;
 	slots->map_size = size;
-	slots->n_slots += STEP;
+	slots->n_slots = n_slots;
 	return 0;
+}
+
+/* Whole pages of them, at least so many. */
+static uint32_t round_up(uint32_t n_slots)
+{
+	return (n_slots + STEP - 1) / STEP * STEP;
+}
+
+static int grow(struct slots *slots)
+{
+	uint32_t n = round_up(slots->n_slots + slots->n_slots / STEP_PART + 1);
+	size_t start = size_of(slots, slots->n_slots);
+	int r;
+
+	if (n > SLOTS_MAX)
+		return -EFBIG;
+	r = allocate(slots->fd, start, size_of(slots, n) - start);
+	return r < 0 ? r : remap(slots, n);
+}
+
+/* What another life needed and nobody does now. */
+static void shrink(struct slots *slots)
+{
+	uint32_t n = round_up(slots->fresh);
+
+	if (n < slots->n_slots && remap(slots, n) == 0 &&
+	    ftruncate(slots->fd, (off_t)slots->map_size) < 0)
+		return; /* the room is lost, and nothing else */
 }
 
 /* ---- taking and giving back ---- */
@@ -365,6 +391,7 @@ size_t slots_load(struct slots *slots,
 		mark_used(slots, found[i].slot, used);
 	}
 	free_unused(slots, used);
+	shrink(slots);
 	for (size_t i = 0; i < n; i++) {
 		if (!used[found[i].slot])
 			continue;
