@@ -2,8 +2,7 @@
 /*
  * The one hash table of the core: entries are embedded in what they find, keep their order of
  * arrival, and are keyed by up to 24 bytes that live in the entry's owner. uthash underneath,
- * wrapped here once: it starts large enough that growing never stalls the loop for long, and
- * running out of memory aborts.
+ * wrapped here once: growing never stalls the loop for long, and running out of memory aborts.
  */
 #ifndef CORE_TABLE_H
 #define CORE_TABLE_H

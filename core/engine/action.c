@@ -196,8 +196,8 @@ int engine_announce(struct engine *engine, uint32_t token, const struct mptcpd_a
 		return r;
 	if (id == 0 || !addr->family)
 		return -EINVAL;
-	for (size_t i = 0; i < connection->n_announced; i++) {
-		struct announced *other = &connection->announced[i];
+	for (size_t i = 0; i < connection->more->n_announced; i++) {
+		struct announced *other = &connection->more->announced[i];
 
 		if (other->id == id || addr_equal(&other->addr, addr)) {
 			if (other->id != id || !addr_equal(&other->addr, addr))
@@ -260,9 +260,9 @@ int engine_withdraw(struct engine *engine, uint32_t token, uint8_t id, uint64_t 
 			   engine->ops->withdraw(engine->kernel, token, id));
 	if (r < 0)
 		return r == -EINVAL ? -ENOENT : r;
-	for (size_t i = connection->n_announced; i-- > 0;)
-		if (connection->announced[i].id == id)
-			engine_ban_announced(engine, connection, &connection->announced[i]);
+	for (size_t i = connection->more->n_announced; i-- > 0;)
+		if (connection->more->announced[i].id == id)
+			engine_ban_announced(engine, connection, &connection->more->announced[i]);
 	ban_subflows(connection, id);
 	engine_mark_dirty(engine, connection);
 	engine_settled(engine, connection);

@@ -13,9 +13,9 @@
 
 static struct announced *find(const struct connection *connection, const struct mptcpd_addr *addr)
 {
-	for (size_t i = 0; i < connection->n_announced; i++)
-		if (addr_equal(&connection->announced[i].addr, addr))
-			return &connection->announced[i];
+	for (size_t i = 0; i < connection->more->n_announced; i++)
+		if (addr_equal(&connection->more->announced[i].addr, addr))
+			return &connection->more->announced[i];
 	return NULL;
 }
 
@@ -84,8 +84,8 @@ static void want_initial(struct engine *engine, struct connection *connection, u
 
 static void match(struct engine *engine, struct connection *connection, uint64_t now_ms)
 {
-	for (size_t i = 0; i < connection->n_announced; i++) {
-		struct announced *announced = &connection->announced[i];
+	for (size_t i = 0; i < connection->more->n_announced; i++) {
+		struct announced *announced = &connection->more->announced[i];
 
 		if (announced->want.by != WANTED_BY_ADMIN &&
 		    announced->want.by != WANTED_BY_SOMEBODY)
@@ -188,8 +188,8 @@ uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *conn
 	uint64_t next = UINT64_MAX;
 
 	match(engine, connection, now_ms);
-	for (size_t i = connection->n_announced; i-- > 0;) {
-		struct announced *announced = &connection->announced[i];
+	for (size_t i = connection->more->n_announced; i-- > 0;) {
+		struct announced *announced = &connection->more->announced[i];
 		int r = 0;
 
 		/* An address that the kernel has forgotten is announced once more, to be taken back then. */
@@ -250,8 +250,8 @@ static bool is_used_beside(const struct connection *connection, const struct ann
 int engine_take_back(struct engine *engine, struct connection *connection,
 		     const struct subflow *closing, bool by_hand)
 {
-	for (size_t i = connection->n_announced; i-- > 0;) {
-		struct announced *announced = &connection->announced[i];
+	for (size_t i = connection->more->n_announced; i-- > 0;) {
+		struct announced *announced = &connection->more->announced[i];
 		int r;
 
 		if (!announced->is.sent || !is_at(closing, announced) ||
@@ -275,8 +275,8 @@ static uint64_t repeat(struct connection *connection, uint64_t now_ms)
 {
 	uint64_t next = UINT64_MAX;
 
-	for (size_t i = 0; i < connection->n_announced; i++) {
-		struct announced *announced = &connection->announced[i];
+	for (size_t i = 0; i < connection->more->n_announced; i++) {
+		struct announced *announced = &connection->more->announced[i];
 		bool is_initial = addr_equal_host(&announced->addr, &connection->local) &&
 				  !announced->addr.port;
 
@@ -296,8 +296,8 @@ static uint64_t announce_wanted(struct engine *engine, struct connection *connec
 {
 	uint64_t next = UINT64_MAX;
 
-	for (size_t i = 0; i < connection->n_announced; i++) {
-		struct announced *announced = &connection->announced[i];
+	for (size_t i = 0; i < connection->more->n_announced; i++) {
+		struct announced *announced = &connection->more->announced[i];
 		int r;
 
 		if (announced->is.sent ||

@@ -89,6 +89,15 @@ void ask_tell_refusals(struct engine *engine, const struct connection *connectio
 	}
 }
 
+/* Whatever a plugin asks for: never a tight loop. */
+static void set_ask(struct connection *connection, uint64_t ask_ms, uint64_t now_ms)
+{
+	if (ask_ms < now_ms + ASK_MIN_MS)
+		ask_ms = now_ms + ASK_MIN_MS;
+	if (ask_ms != connection->more->ask_ms)
+		connection_more(connection)->ask_ms = ask_ms;
+}
+
 void ask_paths(struct engine *engine, struct connection *connection)
 {
 	const struct policy *policy = connection->policy;
@@ -102,8 +111,8 @@ void ask_paths(struct engine *engine, struct connection *connection)
 		if (!plugin->plugin->plan_paths)
 			continue;
 		engine->plan.plugin = (uint8_t)i;
-		seen.memory = plugin->plugin->memory_size && connection->memory
-				      ? connection->memory->bytes + plugin->memory_offset
+		seen.memory = plugin->plugin->memory_size && connection->more->memory
+				      ? connection->more->memory->bytes + plugin->memory_offset
 				      : NULL;
 		guard_enter(engine->guard, GUARD_PLAN_PATHS, plugin->id, connection->token,
 			    engine->view.base.now_ms);
@@ -112,10 +121,7 @@ void ask_paths(struct engine *engine, struct connection *connection)
 		guard_leave(engine->guard);
 	}
 	engine_view_addresses(engine, NULL);
-	connection->ask_ms = engine->plan.ask_ms;
-	/* Whatever a plugin asks for: never a tight loop. */
-	if (connection->ask_ms < engine->view.base.now_ms + ASK_MIN_MS)
-		connection->ask_ms = engine->view.base.now_ms + ASK_MIN_MS;
+	set_ask(connection, engine->plan.ask_ms, engine->view.base.now_ms);
 }
 
 static void call_plugin(struct engine *engine, const struct policy_plugin *plugin)

@@ -52,6 +52,6 @@ void backoff_path(struct engine *engine, struct subflow *subflow, uint64_t now_m
 
 void backoff_ask(struct connection *connection, uint64_t now_ms)
 {
-	if (connection->ask_ms > now_ms + RETRY_MIN_MS)
-		connection->ask_ms = now_ms + RETRY_MIN_MS;
+	if (connection->more->ask_ms > now_ms + RETRY_MIN_MS)
+		connection_more(connection)->ask_ms = now_ms + RETRY_MIN_MS;
 }

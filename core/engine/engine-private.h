@@ -4,6 +4,7 @@
 #define CORE_ENGINE_PRIVATE_H
 
 #include "deadline.h"
+#include "dirty.h"
 #include "endpoint.h"
 #include "engine.h"
 #include "plan.h"
@@ -33,7 +34,7 @@ struct engine {
 	void *clock_data;
 
 	/* what to look at */
-	struct connection *dirty_first, *dirty_last; /* touched by an event: first */
+	struct dirty dirty; /* touched by an event: first */
 	struct connection
 		*walk; /* next in the walk over all after a change of the host; NULL: done */
 	bool passive; /* as of struct engine_setup */
@@ -61,6 +62,7 @@ struct engine {
 	uint64_t measuring_ms; /* when the full snapshot began that is under way, or the last one */
 	uint64_t measured_ms; /* … when the last complete one did, */
 	uint64_t measure_took_ms; /* and how long it took */
+	uint64_t read_ms; /* when somebody asked for measurements, 0: nobody ever did */
 	uint64_t sweep_due_ms; /* next look for what ended without an event */
 
 	/* scratch, so that planning allocates nothing */
@@ -76,7 +78,6 @@ struct engine {
 
 /* Look at it in the next settle, before all others. */
 void engine_mark_dirty(struct engine *engine, struct connection *connection);
-void engine_unmark_dirty(struct engine *engine, struct connection *connection);
 /* Look at all connections. A walk under way ends first, or the last would never have their turn. */
 void engine_start_walk(struct engine *engine);
 /* A command of ours changed the kernel: the model and the observer learn it, nothing is marked. */

@@ -14,31 +14,7 @@
 
 void engine_mark_dirty(struct engine *engine, struct connection *connection)
 {
-	if (connection->dirty)
-		return;
-	connection->dirty = true;
-	connection->dirty_next = NULL;
-	connection->dirty_prev = engine->dirty_last;
-	if (engine->dirty_last)
-		engine->dirty_last->dirty_next = connection;
-	else
-		engine->dirty_first = connection;
-	engine->dirty_last = connection;
-}
-
-void engine_unmark_dirty(struct engine *engine, struct connection *connection)
-{
-	if (!connection->dirty)
-		return;
-	connection->dirty = false;
-	if (connection->dirty_prev)
-		connection->dirty_prev->dirty_next = connection->dirty_next;
-	else
-		engine->dirty_first = connection->dirty_next;
-	if (connection->dirty_next)
-		connection->dirty_next->dirty_prev = connection->dirty_prev;
-	else
-		engine->dirty_last = connection->dirty_prev;
+	dirty_add(&engine->dirty, connection);
 }
 
 static void on_forget(void *data, struct connection *connection)
@@ -46,12 +22,11 @@ static void on_forget(void *data, struct connection *connection)
 	struct engine *engine = data;
 
 	engine_count(engine, connection->policy, -1);
-	engine_unmark_dirty(engine, connection);
 	deadlines_set(&engine->deadlines, connection, UINT64_MAX);
-	for (size_t i = 0; i < connection->n_announced; i++)
-		if (connection->announced[i].is.listening)
+	for (size_t i = 0; i < connection->more->n_announced; i++)
+		if (connection->more->announced[i].is.listening)
 			engine->ops->unlisten(engine->kernel,
-					      &connection->announced[i].want.listen);
+					      &connection->more->announced[i].want.listen);
 	if (engine->walk == connection)
 		engine->walk = connection_next(connection);
 	if (engine->observer.on_forget)
@@ -103,6 +78,7 @@ void engine_free(struct engine *engine)
 	engine->observer = (struct engine_observer){0}; /* that we end does not end a connection */
 	model_done(&engine->model);
 	deadlines_done(&engine->deadlines);
+	dirty_done(&engine->dirty);
 	free(engine->n_by_policy);
 	free(engine->locals);
 	free(engine);

@@ -208,8 +208,8 @@ static void explain_routeless(struct explaining *it)
 				continue;
 			if (!connection->deny_join_id0 && !connection->remote_removed)
 				explain_pair(it, local, &connection->remote);
-			for (size_t i = 0; i < connection->n_peers; i++)
-				explain_pair(it, local, &connection->peers[i].addr);
+			for (size_t i = 0; i < connection->more->n_peers; i++)
+				explain_pair(it, local, &connection->more->peers[i].addr);
 		}
 	}
 }
@@ -223,8 +223,8 @@ static void explain_failures(const struct connection *connection, const struct m
 
 	if (path_manager == PATH_MANAGER_UNKNOWN)
 		path_manager = model->path_manager; /* most likely */
-	for (size_t i = 0; i < connection->n_failures; i++) {
-		const struct failure *failure = &connection->failures[i];
+	for (size_t i = 0; i < connection->more->n_failures; i++) {
+		const struct failure *failure = &connection->more->failures[i];
 		const struct subflow_tries ended = {.error = failure->error,
 						    .has_reset = failure->has_reset,
 						    .reset_reason = failure->reset_reason};

@@ -8,8 +8,8 @@ static bool is_id_free(const struct connection *connection, uint8_t id)
 	for (size_t i = 0; i < connection->n_subflows; i++)
 		if (connection->subflows[i].is.local_id == id)
 			return false;
-	for (size_t i = 0; i < connection->n_announced; i++)
-		if (connection->announced[i].id == id)
+	for (size_t i = 0; i < connection->more->n_announced; i++)
+		if (connection->more->announced[i].id == id)
 			return false;
 	return true;
 }
@@ -54,9 +54,9 @@ static uint8_t find_id(const struct connection *connection, const struct mptcpd_
 
 uint8_t ids_local(const struct connection *connection, const struct mptcpd_addr *local)
 {
-	for (size_t i = 0; i < connection->n_announced; i++)
-		if (addr_equal(&connection->announced[i].addr, local))
-			return connection->announced[i].id;
+	for (size_t i = 0; i < connection->more->n_announced; i++)
+		if (addr_equal(&connection->more->announced[i].addr, local))
+			return connection->more->announced[i].id;
 	return is_initial(connection, local) ? 0 : find_id(connection, local);
 }
 
@@ -69,9 +69,9 @@ uint8_t ids_announced(const struct connection *connection, const struct mptcpd_a
 
 uint8_t ids_remote(const struct connection *connection, const struct mptcpd_addr *remote)
 {
-	for (size_t i = 0; i < connection->n_peers; i++)
-		if (addr_equal(&connection->peers[i].addr, remote))
-			return connection->peers[i].id;
+	for (size_t i = 0; i < connection->more->n_peers; i++)
+		if (addr_equal(&connection->more->peers[i].addr, remote))
+			return connection->more->peers[i].id;
 	return 0;
 }
 
@@ -113,8 +113,8 @@ bool ids_correct(struct engine *engine, struct connection *connection,
 	id = n > 0 ? choose_id(connection, known, n, addr, refused) : refused;
 	if (id == refused)
 		return false;
-	for (size_t i = 0; i < connection->n_announced; i++) {
-		struct announced *announced = &connection->announced[i];
+	for (size_t i = 0; i < connection->more->n_announced; i++) {
+		struct announced *announced = &connection->more->announced[i];
 
 		if (!announced->is.sent && addr_equal(&announced->addr, addr))
 			announced->id = id;
@@ -131,8 +131,8 @@ bool ids_correct(struct engine *engine, struct connection *connection,
 
 void ids_forgotten(struct connection *connection, const struct mptcpd_addr *addr, uint64_t now_ms)
 {
-	for (size_t i = 0; i < connection->n_announced; i++) {
-		struct announced *announced = &connection->announced[i];
+	for (size_t i = 0; i < connection->more->n_announced; i++) {
+		struct announced *announced = &connection->more->announced[i];
 
 		if (announced->is.sent && addr_equal_host(&announced->addr, addr)) {
 			announced->is.sent = false;
@@ -145,8 +145,8 @@ void ids_forgotten(struct connection *connection, const struct mptcpd_addr *addr
 void ids_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms)
 {
 	connection->local_removed |= id == 0;
-	for (size_t i = 0; i < connection->n_announced; i++) {
-		struct announced *announced = &connection->announced[i];
+	for (size_t i = 0; i < connection->more->n_announced; i++) {
+		struct announced *announced = &connection->more->announced[i];
 
 		if (announced->id != id)
 			continue;

@@ -9,6 +9,8 @@
 
 /* Measuring for those who ask takes a twentieth of the time, at most. */
 #define MEASURE_PART 20
+/* Measurements are kept for readers so long after the last one asked, until the next snapshot. */
+#define READER_MS 60000
 
 void engine_count(struct engine *engine, const struct policy *policy, int more)
 {
@@ -30,16 +32,39 @@ size_t engine_count_policy(const struct engine *engine, const struct policy *pol
 	return engine->n_by_policy[policy - engine->counted];
 }
 
+static bool is_needed(const struct engine *engine, enum mptcpd_need need)
+{
+	for (size_t i = 0; i < engine->rules->n_policies; i++)
+		if (engine->rules->policies[i].needs & (uint32_t)need)
+			return true;
+	return false;
+}
+
+static bool has_reader(const struct engine *engine, uint64_t now_ms)
+{
+	return engine->passive || (engine->read_ms && now_ms - engine->read_ms < READER_MS);
+}
+
 void engine_see_begin(struct engine *engine, const struct event *event, uint64_t now_ms)
 {
-	if (event->type == EVENT_SNAPSHOT_BEGIN && event->snapshot == SNAPSHOT_CONNECTIONS &&
-	    !event->brief)
+	struct model *model = &engine->model;
+
+	if (event->type != EVENT_SNAPSHOT_BEGIN || event->snapshot != SNAPSHOT_CONNECTIONS)
+		return;
+	if (engine->generation == 1) /* it is not known yet */
+		engine->marks_matter = engine->ops->marks_matter(engine->kernel) > 0;
+	model->keeps_owners = engine->marks_matter || is_needed(engine, MPTCPD_NEED_OWNER);
+	model->keeps_measures =
+		has_reader(engine, now_ms) || is_needed(engine, MPTCPD_NEED_MEASURES);
+	if (!model->keeps_measures)
+		engine->measured_ms = 0;
+	if (!event->brief)
 		engine->measuring_ms = now_ms;
 }
 
 void engine_measured(struct engine *engine, uint64_t now_ms)
 {
-	engine->measured_ms = engine->measuring_ms;
+	engine->measured_ms = engine->model.keeps_measures ? engine->measuring_ms : 0;
 	engine->measure_took_ms = now_ms - engine->measuring_ms;
 }
 
@@ -48,7 +73,8 @@ bool engine_knows(const struct engine *engine, enum snapshot_kind kind)
 	return engine->resync[kind].known;
 }
 
-bool engine_measure(struct engine *engine, uint64_t now_ms)
+/* True: there are some, as fresh as there can be; false: they are asked for. */
+static bool measure(struct engine *engine, uint64_t now_ms)
 {
 	uint64_t fresh_ms = engine->measure_took_ms * MEASURE_PART;
 
@@ -56,16 +82,22 @@ bool engine_measure(struct engine *engine, uint64_t now_ms)
 		fresh_ms = RESYNC_INTERVAL_MS;
 	if (!engine->resync[SNAPSHOT_CONNECTIONS].known ||
 	    engine->resync[SNAPSHOT_CONNECTIONS].n_failed ||
-	    now_ms - engine->measured_ms < fresh_ms)
+	    (engine->measured_ms && now_ms - engine->measured_ms < fresh_ms))
 		return true;
 	engine->resync[SNAPSHOT_CONNECTIONS].wanted = true;
 	return false;
 }
 
+bool engine_measure(struct engine *engine, uint64_t now_ms)
+{
+	engine->read_ms = now_ms;
+	return measure(engine, now_ms);
+}
+
 bool engine_await_measures(struct engine *engine, struct connection *connection, uint64_t now_ms)
 {
-	if (connection->ask_ms > now_ms || !engine_needs(connection, MPTCPD_NEED_MEASURES) ||
-	    connection->path_manager == PATH_MANAGER_KERNEL || engine_measure(engine, now_ms))
+	if (connection->more->ask_ms > now_ms || !engine_needs(connection, MPTCPD_NEED_MEASURES) ||
+	    connection->path_manager == PATH_MANAGER_KERNEL || measure(engine, now_ms))
 		return false;
 	connection->planned = 0; /* the walk after the snapshot comes to it */
 	deadlines_set(&engine->deadlines, connection, now_ms + RESYNC_INTERVAL_MS);

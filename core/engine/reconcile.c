@@ -33,8 +33,8 @@ static bool is_remote(const struct connection *connection, const struct mptcpd_a
 {
 	if (addr_equal(addr, &connection->remote))
 		return !connection->remote_removed;
-	for (size_t i = 0; i < connection->n_peers; i++)
-		if (addr_equal(addr, &connection->peers[i].addr))
+	for (size_t i = 0; i < connection->more->n_peers; i++)
+		if (addr_equal(addr, &connection->more->peers[i].addr))
 			return true;
 	return false;
 }
@@ -79,8 +79,8 @@ static bool is_too_many(struct connection *connection, struct subflow *subflow, 
 	for (size_t i = 0; i < connection->n_subflows; i++)
 		n += connection->subflows[i].is.state == SUBFLOW_PENDING &&
 		     connection->subflows[i].want.by == WANTED_BY_NONE;
-	if (now_ms - connection->tries_since_ms >= TRIES_INTERVAL_MS) {
-		connection->tries_since_ms = now_ms;
+	if (now_ms - time_full(connection->tries_since_ms, now_ms) >= TRIES_INTERVAL_MS) {
+		connection->tries_since_ms = (uint32_t)now_ms;
 		connection->n_tries = 0;
 	}
 	if (n < ABANDONED_MAX && connection->n_tries < TRIES_MAX) {
@@ -150,7 +150,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static uint64_t next_due(const struct connection *connection)
 {
-	uint64_t due = connection->ask_ms;
+	uint64_t due = connection->more->ask_ms;
 
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		const struct subflow *subflow = &connection->subflows[i];

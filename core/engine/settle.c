@@ -275,22 +275,23 @@ static bool settle_dirty(struct engine *engine, uint64_t now_ms)
 {
 	struct connection *connection;
 
-	while ((connection = engine->dirty_first)) {
-		if (!is_time_left(engine))
-			return false;
-		engine_unmark_dirty(engine, connection);
+	while (is_time_left(engine)) {
+		connection = dirty_take(&engine->dirty, &engine->model);
+		if (!connection)
+			return true;
 		settle_one(engine, connection, now_ms);
 	}
-	return true;
+	return engine->dirty.n == 0;
 }
 
 static bool settle_deadlines(struct engine *engine, uint64_t now_ms)
 {
 	struct connection *connection;
 
-	while ((connection = deadlines_first(&engine->deadlines)) && connection->due_ms <= now_ms) {
+	while (deadlines_next(&engine->deadlines) <= now_ms) {
 		if (!is_time_left(engine))
 			return false;
+		connection = deadlines_first(&engine->deadlines);
 		if (engine_await_measures(engine, connection, now_ms))
 			continue;
 		deadlines_set(&engine->deadlines, connection, UINT64_MAX);
@@ -369,13 +370,12 @@ static uint64_t next_snapshot(const struct engine *engine)
 
 static uint64_t next_deadline(const struct engine *engine)
 {
-	const struct connection *first = deadlines_first(&engine->deadlines);
-	uint64_t next = next_snapshot(engine);
+	uint64_t first = deadlines_next(&engine->deadlines), next = next_snapshot(engine);
 
 	if (!engine->host_dirty && engine->endpoints.due_ms < next)
 		next = engine->endpoints.due_ms;
-	if (first && first->due_ms < next)
-		next = first->due_ms;
+	if (first < next)
+		next = first;
 	if (engine->host_dirty && engine->host_due_ms < next)
 		next = engine->host_due_ms;
 	return next;
@@ -397,7 +397,7 @@ uint64_t engine_settle(struct engine *engine, uint64_t now_ms)
 	settle_endpoints(engine, now_ms);
 	done = settle_dirty(engine, now_ms) && settle_sweep(engine, now_ms) &&
 	       settle_deadlines(engine, now_ms) && settle_walk(engine, now_ms) &&
-	       !engine->dirty_first &&
+	       engine->dirty.n == 0 &&
 	       !(engine->endpoints.dirty && engine->resync[SNAPSHOT_ENDPOINTS].known &&
 		 !engine->host_dirty);
 	return done ? next_deadline(engine) : now_ms;

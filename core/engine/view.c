@@ -181,9 +181,9 @@ static struct mptcpd_list show_peers(struct engine *engine, const struct connect
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < connection->n_peers; i++)
-		if (!peer_refusal(&engine->model, connection, &connection->peers[i].addr))
-			engine->peers[n++] = connection->peers[i];
+	for (size_t i = 0; i < connection->more->n_peers; i++)
+		if (!peer_refusal(&engine->model, connection, &connection->more->peers[i].addr))
+			engine->peers[n++] = connection->more->peers[i];
 	return (struct mptcpd_list){engine->peers, n, sizeof(engine->peers[0])};
 }
 
@@ -232,9 +232,7 @@ static struct mptcpd_list show_subflows(struct engine *engine, const struct conn
 			.peer_backup = subflow->is.peer_backup,
 			.instance = subflow->want.instance,
 			.since_ms = subflow->is.since_ms,
-			.measure = is_measured && subflow->is.measure.taken_ms
-					   ? &subflow->is.measure
-					   : NULL,
+			.measure = is_measured ? connection_measure(connection, subflow) : NULL,
 		};
 	}
 	return (struct mptcpd_list){engine->seen, n, sizeof(engine->seen[0])};
@@ -243,15 +241,20 @@ static struct mptcpd_list show_subflows(struct engine *engine, const struct conn
 /* It costs a request a connection, once. */
 static bool know_owner(struct engine *engine, struct connection *connection)
 {
-	if (!connection->has_owner &&
-	    engine->ops->owner(engine->kernel, connection->token, &connection->owner) == 0)
-		connection->has_owner = true;
-	return connection->has_owner;
+	struct mptcpd_owner owner;
+
+	if (!connection->more->has_owner &&
+	    engine->ops->owner(engine->kernel, connection->token, &owner) == 0) {
+		connection_more(connection)->owner = owner;
+		connection_more(connection)->has_owner = true;
+	}
+	return connection->more->has_owner;
 }
 
 uint32_t engine_mark(struct engine *engine, struct connection *connection)
 {
-	return engine->marks_matter && know_owner(engine, connection) ? connection->owner.mark : 0;
+	return engine->marks_matter && know_owner(engine, connection) ? connection->more->owner.mark
+								      : 0;
 }
 
 struct mptcpd_connection engine_view_connection(struct engine *engine,
@@ -277,7 +280,9 @@ struct mptcpd_connection engine_view_connection(struct engine *engine,
 		.begin_ms = connection->begin_ms,
 		.bytes_sent = connection->bytes_sent,
 		.bytes_received = connection->bytes_received,
-		.counted_ms = connection->counted_ms,
-		.owner = has_owner ? &connection->owner : NULL,
+		.counted_ms = connection->counted_ms
+				      ? time_full(connection->counted_ms, engine->view.base.now_ms)
+				      : 0,
+		.owner = has_owner ? &connection->more->owner : NULL,
 	};
 }

@@ -7,6 +7,7 @@
 #include "change.h"
 #include "ended.h"
 #include "entry.h"
+#include "measure.h"
 #include "peer.h"
 #include "saved.h"
 #include "subflow.h"
@@ -83,6 +84,20 @@ static int apply_created(struct model *model, struct connection *connection,
 
 /* ---- snapshot records ---- */
 
+/* Who was asked for it once is to know it as it is now; of others only if somebody wants it. */
+static void learn_owner(const struct model *model, struct connection *connection,
+			const struct mptcpd_owner *owner, struct change *change)
+{
+	const struct connection_more *more = connection->more;
+
+	if (!model->keeps_owners && !more->has_owner)
+		return;
+	if (more->has_owner && more->owner.mark != owner->mark && change->type == CHANGE_NONE)
+		change->type = CHANGE_CONNECTION_UPDATED;
+	connection_more(connection)->owner = *owner;
+	connection_more(connection)->has_owner = true;
+}
+
 static int apply_snapshot_connection(struct model *model, struct connection *connection,
 				     const struct event *event, uint64_t now_ms,
 				     struct change *change)
@@ -104,14 +119,11 @@ static int apply_snapshot_connection(struct model *model, struct connection *con
 	learn(connection, &event->connection);
 	if (connection->fallback != event->connection.fallback && change->type == CHANGE_NONE)
 		change->type = CHANGE_CONNECTION_UPDATED;
-	if (connection->has_owner && connection->owner.mark != event->connection.owner.mark &&
-	    change->type == CHANGE_NONE)
-		change->type = CHANGE_CONNECTION_UPDATED;
-	connection->owner = event->connection.owner;
-	connection->has_owner = true;
+	learn_owner(model, connection, &event->connection.owner, change);
 	connection->bytes_sent = event->connection.bytes_sent;
 	connection->bytes_received = event->connection.bytes_received;
-	connection->counted_ms = now_ms;
+	connection->counted_ms = (uint32_t)now_ms;
+	measure_settle(model, connection);
 	connection->fallback = event->connection.fallback;
 	if (event->connection.closing)
 		connection->state = MPTCPD_CONNECTION_CLOSING;

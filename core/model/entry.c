@@ -3,8 +3,12 @@
 #include "entry.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "addr.h"
+#include "measure.h"
+#include "more.h"
+
 /*
  * Room for the usual connection, so that the way from event to command allocates nothing: a subflow
  * from each usable address of a family, within these bounds.
@@ -107,15 +111,25 @@ static uint8_t first_room(const struct model *model)
 	return room > ROOM_FIRST_MAX ? ROOM_FIRST_MAX : (uint8_t)room;
 }
 
-struct connection *connection_new(uint32_t token)
+/* In one piece with the connection: where its subflows are until there are more than usual. */
+static struct subflow *first_subflows(struct connection *connection)
 {
-	struct connection *connection = calloc(1, sizeof(*connection));
+	return (struct subflow *)(connection + 1);
+}
+
+struct connection *connection_new(const struct model *model, uint32_t token)
+{
+	uint8_t room = first_room(model);
+	struct connection *connection =
+		calloc(1, sizeof(*connection) + room * sizeof(*connection->subflows));
 
 	if (!connection)
 		abort();
 	connection->token = token;
-	connection->due_ms = connection->ask_ms = UINT64_MAX;
 	connection->bytes_sent = connection->bytes_received = MPTCPD_BYTES_UNKNOWN;
+	connection->subflows = first_subflows(connection);
+	connection->room_subflows = room;
+	more_init(connection);
 	return connection;
 }
 
@@ -130,12 +144,8 @@ void connection_enter(struct model *model, struct connection *connection)
 
 struct connection *connection_add(struct model *model, uint32_t token)
 {
-	struct connection *connection = connection_new(token);
+	struct connection *connection = connection_new(model, token);
 
-	connection->room_subflows = first_room(model);
-	connection->subflows = calloc(connection->room_subflows, sizeof(*connection->subflows));
-	if (!connection->subflows)
-		abort();
 	connection_enter(model, connection);
 	return connection;
 }
@@ -145,11 +155,9 @@ void connection_free(struct model *model, struct table *table, struct connection
 	if (model->on_forget)
 		model->on_forget(model->on_forget_data, connection);
 	table_remove(table, &connection->entry);
-	free(connection->subflows);
-	free(connection->peers);
-	free(connection->announced);
-	free(connection->failures);
-	free(connection->memory);
+	if (connection->subflows != first_subflows(connection))
+		free(connection->subflows);
+	more_done(connection);
 	free(connection);
 }
 
@@ -168,17 +176,30 @@ bool connection_is_ipv4_only(const struct connection *connection)
 
 /* ---- what a connection has ---- */
 
-static void *grow(void *array, uint8_t *room, size_t size)
+/* Room for another one. NULL for `array`: there is none, or it is not on the heap. */
+static void *grow(void *array, size_t *room, size_t size)
 {
-	size_t more = *room ? (size_t)*room * 2 : ROOM_FIRST_MIN;
-
-	if (more > ROOM_MAX)
-		more = ROOM_MAX;
-	array = realloc(array, more * size);
+	*room = *room ? *room * 2 : ROOM_FIRST_MIN;
+	if (*room > ROOM_MAX)
+		*room = ROOM_MAX;
+	array = realloc(array, *room * size);
 	if (!array)
 		abort();
-	*room = (uint8_t)more;
 	return array;
+}
+
+static void grow_subflows(struct connection *connection)
+{
+	struct subflow *first = first_subflows(connection);
+	bool is_first = connection->subflows == first;
+	size_t room = connection->room_subflows;
+
+	connection->subflows =
+		grow(is_first ? NULL : connection->subflows, &room, sizeof(*connection->subflows));
+	if (is_first)
+		memcpy(connection->subflows, first,
+		       connection->n_subflows * sizeof(*connection->subflows));
+	connection->room_subflows = (uint8_t)room;
 }
 
 struct subflow *connection_add_subflow(struct connection *connection)
@@ -188,50 +209,65 @@ struct subflow *connection_add_subflow(struct connection *connection)
 	if (connection->n_subflows == ROOM_MAX)
 		return NULL;
 	if (connection->n_subflows == connection->room_subflows)
-		connection->subflows = grow(connection->subflows, &connection->room_subflows,
-					    sizeof(*connection->subflows));
+		grow_subflows(connection);
 	subflow = &connection->subflows[connection->n_subflows++];
 	*subflow = (struct subflow){.want.by = WANTED_BY_NONE};
+	measure_forget(connection, subflow);
 	return subflow;
 }
 
 void connection_remove_subflow(struct connection *connection, struct subflow *subflow)
 {
-	*subflow = connection->subflows[--connection->n_subflows];
+	struct subflow *last = &connection->subflows[connection->n_subflows - 1];
+
+	measure_move(connection, subflow, last);
+	*subflow = *last;
+	connection->n_subflows--;
 }
 
 struct announced *connection_add_announced(struct connection *connection)
 {
+	struct connection_more *more = connection_more(connection);
+	size_t room = more->room_announced;
 	struct announced *announced;
 
-	if (connection->n_announced == ROOM_MAX)
+	if (more->n_announced == ROOM_MAX)
 		return NULL;
-	if (connection->n_announced == connection->room_announced)
-		connection->announced = grow(connection->announced, &connection->room_announced,
-					     sizeof(*connection->announced));
-	announced = &connection->announced[connection->n_announced++];
+	if (more->n_announced == room) {
+		more->announced = grow(more->announced, &room, sizeof(*more->announced));
+		more->room_announced = (uint8_t)room;
+	}
+	announced = &more->announced[more->n_announced++];
 	*announced = (struct announced){.want.by = WANTED_BY_NONE};
 	return announced;
 }
 
 void connection_remove_announced(struct connection *connection, struct announced *announced)
 {
-	*announced = connection->announced[--connection->n_announced];
+	struct connection_more *more = connection_more(connection);
+
+	*announced = more->announced[--more->n_announced];
 }
 
 struct mptcpd_peer_address *connection_add_peer(struct connection *connection)
 {
-	if (connection->n_peers == ROOM_MAX)
+	struct connection_more *more = connection_more(connection);
+	size_t room = more->room_peers;
+
+	if (more->n_peers == ROOM_MAX)
 		return NULL;
-	if (connection->n_peers == connection->room_peers)
-		connection->peers = grow(connection->peers, &connection->room_peers,
-					 sizeof(*connection->peers));
-	return &connection->peers[connection->n_peers++];
+	if (more->n_peers == room) {
+		more->peers = grow(more->peers, &room, sizeof(*more->peers));
+		more->room_peers = (uint8_t)room;
+	}
+	return &more->peers[more->n_peers++];
 }
 
 void connection_remove_peer(struct connection *connection, struct mptcpd_peer_address *peer)
 {
-	*peer = connection->peers[--connection->n_peers];
+	struct connection_more *more = connection_more(connection);
+
+	*peer = more->peers[--more->n_peers];
 }
 
 bool subflow_is_seen(const struct subflow *subflow)
@@ -253,7 +289,7 @@ void model_set_subflow_state(struct model *model, struct subflow *subflow, enum 
 {
 	bool was = subflow->is.state == SUBFLOW_ESTABLISHED;
 
-	subflow->is.touched = model->mark;
+	subflow->touched = model->mark;
 	if (subflow->is.state != state)
 		subflow->is.since_ms = now_ms;
 	subflow->is.state = state;

@@ -5,11 +5,11 @@
 
 #include "model.h"
 
-/* A connection that is in no table yet. */
-struct connection *connection_new(uint32_t token);
+/* A connection that is in no table yet, with room for the usual subflows. */
+struct connection *connection_new(const struct model *model, uint32_t token);
 /* Put the connection into the model, as the youngest of all. */
 void connection_enter(struct model *model, struct connection *connection);
-/* Both, with room for the usual subflows. */
+/* Both. */
 struct connection *connection_add(struct model *model, uint32_t token);
 /* Take it out of this table and free it, after on_forget was told. */
 void connection_free(struct model *model, struct table *table, struct connection *connection);

@@ -19,29 +19,28 @@ bool tries_refused(const struct subflow_tries *tries)
 static struct failure *find(const struct connection *connection, const struct mptcpd_addr *local,
 			    const struct mptcpd_addr *remote)
 {
-	for (size_t i = 0; i < connection->n_failures; i++)
-		if (addr_equal_host(&connection->failures[i].local, local) &&
-		    addr_equal(&connection->failures[i].remote, remote))
-			return &connection->failures[i];
+	for (size_t i = 0; i < connection->more->n_failures; i++)
+		if (addr_equal_host(&connection->more->failures[i].local, local) &&
+		    addr_equal(&connection->more->failures[i].remote, remote))
+			return &connection->more->failures[i];
 	return NULL;
 }
 
-static void drop(struct connection *connection, size_t i)
+static void drop(struct connection_more *more, size_t i)
 {
-	memmove(&connection->failures[i], &connection->failures[i + 1],
-		(--connection->n_failures - i) * sizeof(*connection->failures));
+	memmove(&more->failures[i], &more->failures[i + 1],
+		(--more->n_failures - i) * sizeof(*more->failures));
 }
 
 /* At the end; the oldest makes room. */
-static struct failure *add(struct connection *connection)
+static struct failure *add(struct connection_more *more)
 {
-	if (connection->n_failures == FAILURES_MAX)
-		drop(connection, 0);
-	connection->failures = realloc(connection->failures, (connection->n_failures + 1u) *
-								     sizeof(*connection->failures));
-	if (!connection->failures)
+	if (more->n_failures == FAILURES_MAX)
+		drop(more, 0);
+	more->failures = realloc(more->failures, (more->n_failures + 1u) * sizeof(*more->failures));
+	if (!more->failures)
 		abort();
-	return &connection->failures[connection->n_failures++];
+	return &more->failures[more->n_failures++];
 }
 
 void failure_note(struct connection *connection, const struct event_subflow *event,
@@ -51,7 +50,7 @@ void failure_note(struct connection *connection, const struct event_subflow *eve
 	uint8_t attempts = failure ? failure->attempts : 0;
 
 	if (!failure)
-		failure = add(connection);
+		failure = add(connection_more(connection));
 	*failure = (struct failure){
 		.local = addr_host(&event->local),
 		.remote = event->remote,
@@ -69,5 +68,5 @@ void failure_forget(struct connection *connection, const struct mptcpd_addr *loc
 	struct failure *failure = find(connection, local, remote);
 
 	if (failure)
-		drop(connection, (size_t)(failure - connection->failures));
+		drop(connection_more(connection), (size_t)(failure - connection->more->failures));
 }

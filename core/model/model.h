@@ -91,21 +91,34 @@ enum subflow_state {
 
 struct policy_memory;
 
+/*
+ * A time in milliseconds since the machine started, in as many bits as 139 years need: there are
+ * very many connections, and other facts of theirs take the rest of the word.
+ */
+#define TIME_BITS 42
+#define TIME_MAX ((UINT64_C(1) << TIME_BITS) - 1)
+/* The time not long before `now_ms`, at most 49 days, of which the low bits were kept. */
+static inline uint64_t time_full(uint32_t low, uint64_t now_ms)
+{
+	return now_ms - (uint32_t)((uint32_t)now_ms - low);
+}
+
+/* Of a number for each connection there ever was, likewise: a trillion. */
+#define SERIAL_BITS 40
+
 /* How the kernel has it, or had it last. */
 struct subflow_seen {
-	uint64_t since_ms; /* when it got into its state */
-	uint32_t touched; /* mark of the last event or snapshot record that named it */
-	uint8_t local_id,
-		remote_id; /* local_id: the kernel may know the address by it even later */
-	enum subflow_state state : 3;
-	enum mptcpd_origin origin : 3;
+	uint64_t since_ms : TIME_BITS; /* when it got into its state */
+	enum subflow_state state : 2;
+	enum mptcpd_origin origin : 2;
 	bool origin_known : 1; /* false: adopted, so that only a plan can tell whose it is */
 	bool initial : 1, mapped : 1, backup : 1, peer_backup : 1;
 	bool bound : 1; /* to ifindex, and to nothing else by routing */
 	bool backup_asked : 1; /* with SUBFLOW_CREATE, and nobody looked whether it got it */
 	bool stale : 1; /* its address or link was gone meanwhile: to be replaced */
-	struct mptcpd_measure measure; /* of the last snapshot that showed it; taken_ms 0: none */
-};
+	uint8_t local_id,
+		remote_id; /* local_id: the kernel may know the address by it even later */
+} __attribute__((packed));
 
 /* Who wants what of it. */
 struct subflow_wish {
@@ -124,15 +137,15 @@ struct subflow_wish {
 
 /* How the attempts went to have what is wanted. */
 struct subflow_tries {
-	uint64_t due_ms; /* ABSENT: the next one */
-	uint8_t attempts; /* failures in a row */
-	uint8_t error; /* errno of the last failure, 0: none */
-	uint8_t reset_reason; /* of MP_TCPRST, when has_reset */
+	uint64_t due_ms : TIME_BITS; /* ABSENT: the next one */
 	bool has_reset : 1;
 	bool turned_away : 1; /* the peer closed it soon after it had accepted it, for no reason it gave */
 	bool failed : 1; /* it ended and the engine has not set its next try yet */
 	bool no_route : 1; /* wanted, but no route leads there now */
-};
+	uint8_t attempts; /* failures in a row */
+	uint8_t error; /* errno of the last failure, 0: none */
+	uint8_t reset_reason; /* of MP_TCPRST, when has_reset */
+} __attribute__((packed));
 
 /*
  * A path of a connection: what there is, and what is wanted. One of them may be nothing: `is` an
@@ -142,8 +155,9 @@ struct subflow {
 	struct mptcpd_addr local, remote; /* local.port: as seen, or 0 */
 	/* Bound to, or to be; of an unbound one, where it was found last. 0: not known. */
 	uint32_t ifindex;
-	struct subflow_seen is;
+	uint32_t touched; /* mark of the last event or snapshot record that named it */
 	struct subflow_wish want;
+	struct subflow_seen is;
 	struct subflow_tries try;
 };
 
@@ -170,50 +184,62 @@ struct announced {
 	} try;
 };
 
-/*
- * Members that every record of a dump looks at come first, so that a sweep over very many is quick.
- */
-struct connection {
-	struct table_entry entry; /* in model.connections, keyed by token, in order of arrival */
-	uint32_t token;
-	uint32_t touched; /* as of subflow */
-	enum mptcpd_side side : 2;
-	enum mptcpd_connection_state state : 3;
-	enum path_manager path_manager : 3;
-	bool fallback : 1, deny_join_id0 : 1, remote_removed : 1, mapped : 1;
-	bool dirty : 1; /* in the engine's list */
-	bool policy_known : 1;
-	bool adopted : 1; /* found by a snapshot: its subflows may not be known until a full one ended */
-	bool local_removed : 1; /* the peer was told to forget our initial address, id 0 */
-	bool has_owner : 1; /* the kernel was asked for it, or a snapshot told it */
-	bool ids_unknown : 1; /* older than this life of ours, which has no record of it */
-	bool set_aside : 1; /* its policy is: nothing is made for it, and nothing closed */
-	bool temporary : 1; /* it began on a temporary address, which hides the stable ones there */
-	uint8_t n_subflows, room_subflows;
-	uint8_t n_peers, room_peers;
-	uint8_t n_announced, room_announced;
-	uint8_t n_failures, n_tries;
-	struct mptcpd_addr local, remote; /* of the initial subflow */
-	uint32_t ifindex; /* the link it began on, 0: not known */
-	uint32_t heap_index; /* the engine's: place in the deadline heap, 0: none */
-	uint32_t planned; /* the engine's: generation of host facts planned with */
-	uint32_t saved_slot; /* the observer's: where it is saved, 0: nowhere */
-	uint64_t serial; /* grows with each new connection: the cursor of listings */
-	struct subflow *subflows; /* owned, n_subflows of room_subflows */
+/* What few connections have. */
+struct connection_more {
 	struct mptcpd_peer_address *peers; /* owned; ids from 1 up, as remote_removed is of id 0 */
 	struct announced *announced; /* owned */
 	struct failure *failures; /* owned, n_failures of them: see failure.h */
 	struct policy_memory
 		*memory; /* owned: of the policy's plugins, or until policy_known saved */
-	const struct policy *policy; /* NULL: not looked for yet, or none matches */
-	struct connection *dirty_prev, *dirty_next; /* the engine's list */
-	uint64_t due_ms; /* the engine's next look, or UINT64_MAX */
-	uint64_t begin_ms; /* 0: it was there before it was first seen */
-	uint64_t bytes_sent, bytes_received; /* as of counted_ms; MPTCPD_BYTES_UNKNOWN */
-	uint64_t counted_ms;
-	struct mptcpd_owner owner; /* once has_owner */
-	uint64_t tries_since_ms; /* the engine's: n_tries of SYNs were asked for since */
+	/* owned: of the last snapshot, of the first n_measures subflows; taken_ms 0: none */
+	struct mptcpd_measure *measures;
 	uint64_t ask_ms; /* when a plugin asked to be asked, or UINT64_MAX */
+	struct mptcpd_owner owner; /* once has_owner */
+	uint8_t n_peers, room_peers;
+	uint8_t n_announced, room_announced;
+	uint8_t n_failures;
+	uint8_t n_measures;
+	bool has_owner; /* the kernel was asked for it, and a snapshot may have told it since */
+};
+
+/*
+ * Members that every record of a dump looks at come first, so that a sweep over very many is quick.
+ * There may be a hundred thousand: tests/unit/test-memory.c says what one may take.
+ */
+struct connection {
+	struct table_entry entry; /* in model.connections, keyed by token, in order of arrival */
+	uint32_t token;
+	uint32_t touched; /* as of subflow */
+	uint64_t begin_ms : TIME_BITS; /* 0: it was there before it was first seen */
+	enum mptcpd_side side : 2;
+	enum mptcpd_connection_state state : 2;
+	enum path_manager path_manager : 2;
+	bool fallback : 1, deny_join_id0 : 1, remote_removed : 1, mapped : 1;
+	bool dirty : 1; /* in the engine's queue */
+	bool policy_known : 1;
+	bool adopted : 1; /* found by a snapshot: its subflows may not be known until a full one ended */
+	bool local_removed : 1; /* the peer was told to forget our initial address, id 0 */
+	bool ids_unknown : 1; /* older than this life of ours, which has no record of it */
+	bool set_aside : 1; /* its policy is: nothing is made for it, and nothing closed */
+	bool temporary : 1; /* it began on a temporary address, which hides the stable ones there */
+	struct subflow *subflows; /* owned, n_subflows of room_subflows */
+	/* Grows with each new connection: the cursor of listings. */
+	uint64_t serial : SERIAL_BITS;
+	uint64_t n_subflows : 8, room_subflows : 8;
+	uint64_t n_tries : 8; /* the engine's: of SYNs asked for since tries_since_ms */
+	uint32_t tries_since_ms; /* for time_full(), as the next */
+	uint32_t counted_ms; /* when the bytes were, half a minute ago or less; 0: not yet */
+	uint64_t bytes_sent, bytes_received; /* MPTCPD_BYTES_UNKNOWN */
+	struct mptcpd_addr local, remote; /* of the initial subflow */
+	uint32_t ifindex; /* the link it began on, 0: not known */
+	uint32_t heap_index; /* the engine's: place in the deadline heap, 0: none */
+	uint32_t planned; /* the engine's: generation of host facts planned with */
+	uint32_t saved_slot; /* the observer's: where it is saved, 0: nowhere */
+	const struct policy *policy; /* NULL: not looked for yet, or none matches */
+	union {
+		const struct connection_more *more; /* never NULL: all that have none share one */
+		struct connection_more *own_more; /* for connection_more() alone */
+	};
 };
 
 /* An endpoint of the kernel's path manager. */
@@ -313,6 +339,8 @@ struct model {
 	 */
 	void (*on_forget)(void *data, struct connection *connection);
 	void *on_forget_data;
+	/* Set by the engine: does anybody want to know what snapshots tell of these? */
+	bool keeps_measures, keeps_owners;
 	uint64_t n_subflows; /* established ones, for status */
 };
 
@@ -387,6 +415,11 @@ void model_set_subflow_state(struct model *model, struct subflow *subflow, enum 
 void model_close_connection(struct model *model, struct connection *connection,
 			    struct change *ret_change);
 
+/* To set what few connections have. */
+struct connection_more *connection_more(struct connection *connection);
+/* What the last snapshot measured of it. NULL: nothing, or it is not kept (keeps_measures). */
+const struct mptcpd_measure *connection_measure(const struct connection *connection,
+						const struct subflow *subflow);
 /* For the engine: room for a new record, at the end. NULL: the connection has 255 already. */
 struct subflow *connection_add_subflow(struct connection *connection);
 void connection_remove_subflow(struct connection *connection, struct subflow *subflow);

@@ -58,9 +58,9 @@ const char *peer_refusal(const struct model *model, const struct connection *con
 
 static struct mptcpd_peer_address *find(struct connection *connection, uint8_t id)
 {
-	for (size_t i = 0; i < connection->n_peers; i++)
-		if (connection->peers[i].id == id)
-			return &connection->peers[i];
+	for (size_t i = 0; i < connection->more->n_peers; i++)
+		if (connection->more->peers[i].id == id)
+			return &connection->more->peers[i];
 	return NULL;
 }
 
@@ -134,9 +134,9 @@ int peer_apply_announced(struct model *model, struct connection *connection,
 static void forget_initial(struct connection *connection)
 {
 	connection->remote_removed = true;
-	for (size_t i = connection->n_peers; i-- > 0;)
-		if (addr_equal(&connection->peers[i].addr, &connection->remote))
-			connection_remove_peer(connection, &connection->peers[i]);
+	for (size_t i = connection->more->n_peers; i-- > 0;)
+		if (addr_equal(&connection->more->peers[i].addr, &connection->remote))
+			connection_remove_peer(connection, &connection->more->peers[i]);
 }
 
 int peer_apply_removed(struct model *model, struct connection *connection,

@@ -47,10 +47,12 @@ void policy_memory_take(struct connection *connection)
 	const struct policy *policy = connection->policy;
 	uint64_t layout = policy && policy->memory_size ? policy_memory_layout(policy) : 0;
 
-	if (layout && is_of(connection->memory, layout, policy->memory_size))
+	if (layout && is_of(connection->more->memory, layout, policy->memory_size))
 		return;
-	free(connection->memory);
-	connection->memory = layout ? make(layout, policy->memory_size) : NULL;
+	free(connection->more->memory);
+	if (layout || connection->more->memory)
+		connection_more(connection)->memory =
+			layout ? make(layout, policy->memory_size) : NULL;
 }
 
 int policy_memory_apply(struct connection *connection, const struct event_saved_memory *event)
@@ -58,10 +60,10 @@ int policy_memory_apply(struct connection *connection, const struct event_saved_
 	if (event->size == 0 || event->size > MEMORY_MAX || event->n > sizeof(event->bytes) ||
 	    event->offset > event->size || event->n > event->size - event->offset)
 		return -EINVAL;
-	if (!connection->memory)
-		connection->memory = make(event->layout, event->size);
-	if (!is_of(connection->memory, event->layout, event->size))
+	if (!connection->more->memory)
+		connection_more(connection)->memory = make(event->layout, event->size);
+	if (!is_of(connection->more->memory, event->layout, event->size))
 		return -EINVAL;
-	memcpy(connection->memory->bytes + event->offset, event->bytes, event->n);
+	memcpy(connection->more->memory->bytes + event->offset, event->bytes, event->n);
 	return 0;
 }

@@ -37,7 +37,7 @@ static int apply_connection(struct model *model, uint32_t token,
 	if (!event->local.family || !event->remote.family || event->side > MPTCPD_SIDE_SERVER ||
 	    model_find_connection(model, token) || saved_find(model, token))
 		return -EINVAL;
-	connection = connection_new(token);
+	connection = connection_new(model, token);
 	connection->saved_slot = event->slot;
 	connection->local = event->local;
 	connection->remote = event->remote;
@@ -47,7 +47,7 @@ static int apply_connection(struct model *model, uint32_t token,
 	connection->mapped = event->mapped;
 	connection->local_removed = event->local_removed;
 	connection->temporary = event->temporary;
-	connection->begin_ms = event->begin_ms;
+	connection->begin_ms = event->begin_ms <= TIME_MAX ? event->begin_ms : 0;
 	put(model, connection);
 	return 0;
 }
@@ -70,7 +70,7 @@ static int apply_subflow(struct connection *connection, const struct event_saved
 		.is = {.state = event->seen ? SUBFLOW_PENDING : SUBFLOW_ABSENT,
 		       .local_id = event->local_id,
 		       .remote_id = event->remote_id,
-		       .origin = event->origin & 7,
+		       .origin = event->origin & 3,
 		       .origin_known = event->origin_known,
 		       .initial = event->initial,
 		       .mapped = event->mapped,
@@ -182,13 +182,11 @@ bool saved_meet(struct model *model, const struct event *event, struct change *c
 /* The subflows of a connection that is shown wait on, by its token. */
 static void keep_subflows(struct model *model, struct connection *shown)
 {
-	struct connection *waiting = connection_new(shown->token);
+	struct connection *waiting = connection_new(model, shown->token);
 
-	waiting->subflows = shown->subflows;
-	waiting->n_subflows = shown->n_subflows;
-	waiting->room_subflows = shown->room_subflows;
-	shown->subflows = NULL;
-	shown->n_subflows = shown->room_subflows = 0;
+	for (size_t i = 0; i < shown->n_subflows; i++)
+		*connection_add_subflow(waiting) = shown->subflows[i];
+	shown->n_subflows = 0;
 	put(model, waiting);
 }
 

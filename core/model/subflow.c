@@ -9,6 +9,7 @@
 #include "ended.h"
 #include "entry.h"
 #include "failure.h"
+#include "measure.h"
 #include "saved.h"
 
 /* A subflow that lived this long had no lasting trouble: its back-off starts anew. */
@@ -105,8 +106,8 @@ static bool is_ours_by_port(const struct connection *connection, const struct ev
 {
 	if (event->remote.port == connection->remote.port)
 		return true;
-	for (size_t i = 0; i < connection->n_peers; i++)
-		if (connection->peers[i].addr.port == event->remote.port)
+	for (size_t i = 0; i < connection->more->n_peers; i++)
+		if (connection->more->peers[i].addr.port == event->remote.port)
 			return true;
 	return false;
 }
@@ -181,7 +182,7 @@ int subflow_apply_established(struct model *model, struct connection *connection
 	change->unbound =
 		subflow->is.state == SUBFLOW_PENDING && subflow->is.bound && !event->ifindex;
 	if (!subflow_is_seen(subflow))
-		subflow->is.measure = (struct mptcpd_measure){0}; /* of one that was before */
+		measure_forget(connection, subflow); /* of one that was before */
 	see_subflow(model, subflow, event);
 	subflow->try.error = 0;
 	subflow->try.has_reset = subflow->try.turned_away = subflow->try.failed = false;
@@ -286,7 +287,7 @@ int subflow_apply_closed(struct model *model, struct connection *connection,
 	if (subflow && subflow_is_seen(subflow))
 		close_subflow(model, connection, subflow, event, now_ms, change);
 	else if (subflow)
-		subflow->is.touched = model->mark;
+		subflow->touched = model->mark;
 	else
 		close_unknown(model, connection, event, change);
 	return 0;
@@ -302,7 +303,7 @@ int subflow_apply_priority(struct model *model, struct connection *connection,
 	if (subflow->is.peer_backup != event->peer_backup)
 		change->type = CHANGE_SUBFLOW_PRIORITY;
 	subflow->is.peer_backup = event->peer_backup;
-	subflow->is.touched = model->mark;
+	subflow->touched = model->mark;
 	subflow_describe(connection, subflow, change);
 	return 0;
 }
@@ -339,8 +340,8 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 		return -EINVAL;
 	learn_from_subflow(connection, event, change);
 	if (subflow && subflow_is_seen(subflow))
-		subflow->is.measure = event->measure;
-	if (subflow && subflow->is.touched >= mark)
+		measure_note(model, connection, subflow, &event->measure);
+	if (subflow && subflow->touched >= mark)
 		goto out; /* events told newer things */
 	/* A closed subflow says good-bye for minutes if nobody answers: nothing to remember. */
 	if (state == SUBFLOW_CLOSING && !(subflow && subflow_is_seen(subflow)))
@@ -355,7 +356,7 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 		subflow->is.origin = (event->initial	   ? MPTCPD_ORIGIN_APPLICATION
 				      : event->joined_here ? MPTCPD_ORIGIN_POLICY
 							   : MPTCPD_ORIGIN_PEER) &
-				     7;
+				     3;
 		subflow->is.origin_known = event->initial || !event->joined_here;
 	}
 	if (state == SUBFLOW_ESTABLISHED &&
@@ -364,7 +365,7 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 	else if (subflow->is.state != state || subflow->is.backup != event->backup)
 		change->type = CHANGE_CONNECTION_UPDATED; /* worth a look, but no event */
 	see_subflow(model, subflow, event);
-	subflow->is.measure = event->measure;
+	measure_note(model, connection, subflow, &event->measure);
 	subflow->is.backup = event->backup;
 	model_set_subflow_state(model, subflow, state, now_ms);
 out:
@@ -382,7 +383,7 @@ out:
 /* A seen subflow that the finished snapshot did not show. */
 static bool is_stale(const struct subflow *subflow, uint32_t mark)
 {
-	return subflow_is_seen(subflow) && subflow->is.touched < mark;
+	return subflow_is_seen(subflow) && subflow->touched < mark;
 }
 
 bool subflow_sweep(struct model *model, struct connection *connection, uint64_t now_ms,

@@ -63,7 +63,7 @@ void bus_append_addr(struct writer *writer, const struct mptcpd_addr *addr)
 
 static void append_measure(struct writer *writer, const struct mptcpd_measure *measure)
 {
-	if (!measure->taken_ms)
+	if (!measure)
 		return;
 	writer_extra(writer, "rtt-us", "u", measure->rtt_us);
 	writer_extra(writer, "bytes-sent", "t", measure->bytes_sent);
@@ -80,7 +80,7 @@ static const char *subflow_origin(const struct bus *bus, const struct subflow *s
 }
 
 static void append_subflow(struct writer *writer, const struct bus *bus,
-			   const struct subflow *subflow)
+			   const struct connection *connection, const struct subflow *subflow)
 {
 	const struct model *model = engine_model(bus->setup.engine);
 	char error[128];
@@ -94,7 +94,7 @@ static void append_subflow(struct writer *writer, const struct bus *bus,
 		      subflow->is.backup, subflow->is.peer_backup, subflow_origin(bus, subflow),
 		      subflow_error_text(&subflow->try, error, sizeof(error)));
 	writer_open(writer, 'a', "{sv}");
-	append_measure(writer, &subflow->is.measure);
+	append_measure(writer, connection_measure(connection, subflow));
 	writer_close(writer);
 	writer_close(writer);
 }
@@ -112,17 +112,18 @@ static void append_lists(struct writer *writer, const struct bus *bus,
 	writer_open(writer, 'a', WIRE_SUBFLOW);
 	for (size_t i = 0; i < connection->n_subflows; i++)
 		if (subflow_is_seen(&connection->subflows[i]))
-			append_subflow(writer, bus, &connection->subflows[i]);
+			append_subflow(writer, bus, connection, &connection->subflows[i]);
 	writer_close(writer);
 	writer_open(writer, 'a', WIRE_ADDRESS);
-	for (size_t i = 0; i < connection->n_announced; i++)
-		if (connection->announced[i].is.sent)
-			append_addr_id(writer, &connection->announced[i].addr,
-				       connection->announced[i].id);
+	for (size_t i = 0; i < connection->more->n_announced; i++)
+		if (connection->more->announced[i].is.sent)
+			append_addr_id(writer, &connection->more->announced[i].addr,
+				       connection->more->announced[i].id);
 	writer_close(writer);
 	writer_open(writer, 'a', WIRE_ADDRESS);
-	for (size_t i = 0; i < connection->n_peers; i++)
-		append_addr_id(writer, &connection->peers[i].addr, connection->peers[i].id);
+	for (size_t i = 0; i < connection->more->n_peers; i++)
+		append_addr_id(writer, &connection->more->peers[i].addr,
+			       connection->more->peers[i].id);
 	writer_close(writer);
 }
 
@@ -145,7 +146,7 @@ void bus_append_connection(struct writer *writer, const struct bus *bus,
 	if (!announced_known)
 		writer_extra(writer, "announced-unknown", "b", true);
 	/* No kernel tells what its peers announced before. */
-	if (private && connection->n_peers == 0)
+	if (private && connection->more->n_peers == 0)
 		writer_extra(writer, "peer-addresses-unknown", "b", true);
 	writer_close(writer);
 	writer_close(writer);

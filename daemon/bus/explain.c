@@ -174,8 +174,8 @@ static void append_announcements(struct writer *writer, const struct connection 
 	char text[ADDR_TEXT_SIZE];
 
 	writer_open(writer, 'a', WIRE_ANNOUNCEMENT);
-	for (size_t i = 0; i < connection->n_announced; i++) {
-		const struct announced *announced = &connection->announced[i];
+	for (size_t i = 0; i < connection->more->n_announced; i++) {
+		const struct announced *announced = &connection->more->announced[i];
 
 		if (!announced->want.banned)
 			writer_append(writer, WIRE_ANNOUNCEMENT,

@@ -45,8 +45,8 @@ static uint64_t append_connections(struct writer *writer, const struct bus *bus,
 		bus_append_connection(writer, bus, connection);
 		last = connection->serial;
 		n++;
-		n_records +=
-			1u + connection->n_subflows + connection->n_peers + connection->n_announced;
+		n_records += 1u + connection->n_subflows + connection->more->n_peers +
+			     connection->more->n_announced;
 	}
 	writer_close(writer);
 	return connection ? last : 0;

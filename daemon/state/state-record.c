@@ -68,17 +68,18 @@ enum {
 static void put_connection(struct writer *writer, const struct connection *connection)
 {
 	uint8_t *start = begin_part(writer, PART_CONNECTION);
+	uint64_t begin_ms = connection->begin_ms;
 
 	put_u8(writer, connection->side | (connection->deny_join_id0 ? DENY_JOIN_ID0 : 0) |
 			       (connection->remote_removed ? REMOTE_REMOVED : 0) |
 			       (connection->mapped ? MAPPED : 0) |
 			       (connection->local_removed ? LOCAL_REMOVED : 0) |
 			       (connection->temporary ? TEMPORARY : 0) |
-			       (connection->begin_ms ? HAS_BEGIN : 0));
+			       (begin_ms ? HAS_BEGIN : 0));
 	put_addr(writer, &connection->local);
 	put_addr(writer, &connection->remote);
-	if (connection->begin_ms)
-		put(writer, &connection->begin_ms, sizeof(connection->begin_ms));
+	if (begin_ms)
+		put(writer, &begin_ms, sizeof(begin_ms));
 	end_part(writer, start);
 }
 
@@ -108,11 +109,11 @@ static void take_connection(struct reader *reader, const struct teller *teller, 
 
 static void put_peers(struct writer *writer, const struct connection *connection)
 {
-	for (size_t i = 0; i < connection->n_peers; i++) {
+	for (size_t i = 0; i < connection->more->n_peers; i++) {
 		uint8_t *start = begin_part(writer, PART_PEER);
 
-		put_u8(writer, connection->peers[i].id);
-		put_addr(writer, &connection->peers[i].addr);
+		put_u8(writer, connection->more->peers[i].id);
+		put_addr(writer, &connection->more->peers[i].addr);
 		end_part(writer, start);
 	}
 }
@@ -225,8 +226,8 @@ enum {
 
 static void put_announced(struct writer *writer, const struct connection *connection)
 {
-	for (size_t i = 0; i < connection->n_announced; i++) {
-		const struct announced *announced = &connection->announced[i];
+	for (size_t i = 0; i < connection->more->n_announced; i++) {
+		const struct announced *announced = &connection->more->announced[i];
 		uint8_t *start = begin_part(writer, PART_ANNOUNCED);
 		bool listening = announced->want.listen.family;
 		bool elsewhere =
@@ -276,7 +277,7 @@ static void take_announced(struct reader *reader, const struct teller *teller)
 
 static void put_memory(struct writer *writer, const struct connection *connection)
 {
-	const struct policy_memory *memory = connection->memory;
+	const struct policy_memory *memory = connection->more->memory;
 	uint8_t *start;
 
 	if (!memory || memory->size > (size_t)(writer->end - writer->at) - MEMORY_HEAD)

@@ -30,16 +30,17 @@ char *model_text(const struct connection *c)
 
 	for (size_t i = 0; i < c->n_subflows; i++)
 		g_ptr_array_add(lines, subflow_text(&c->subflows[i]));
-	for (size_t i = 0; i < c->n_peers; i++)
-		g_ptr_array_add(lines, g_strdup_printf("peer %u %s", c->peers[i].id,
-						       addr_format(&c->peers[i].addr, text)));
-	for (size_t i = 0; i < c->n_announced; i++)
-		g_ptr_array_add(lines, g_strdup_printf("announced %u %s sent%d admin%d listening%d",
-						       c->announced[i].id,
-						       addr_format(&c->announced[i].addr, text),
-						       c->announced[i].is.sent,
-						       c->announced[i].want.by == WANTED_BY_ADMIN,
-						       c->announced[i].is.listening));
+	for (size_t i = 0; i < c->more->n_peers; i++)
+		g_ptr_array_add(lines, g_strdup_printf("peer %u %s", c->more->peers[i].id,
+						       addr_format(&c->more->peers[i].addr, text)));
+	for (size_t i = 0; i < c->more->n_announced; i++)
+		g_ptr_array_add(lines,
+				g_strdup_printf("announced %u %s sent%d admin%d listening%d",
+						c->more->announced[i].id,
+						addr_format(&c->more->announced[i].addr, text),
+						c->more->announced[i].is.sent,
+						c->more->announced[i].want.by == WANTED_BY_ADMIN,
+						c->more->announced[i].is.listening));
 	g_ptr_array_add(lines, g_strdup_printf("side%d state%d deny%d removed%d", c->side, c->state,
 					       c->deny_join_id0, c->remote_removed));
 	g_ptr_array_sort(lines, compare);

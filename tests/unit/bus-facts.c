@@ -93,10 +93,13 @@ void scene_join(struct scene *scene, uint32_t token)
 	feed(scene, &event);
 }
 
+/* Somebody has asked, and a snapshot is under way. */
 void scene_measure(struct scene *scene, uint32_t token)
 {
 	struct event event = subflow_event(token);
 
+	engine_measure(scene->engine, scene->now_ms);
+	feed(scene, &(struct event){.type = EVENT_SNAPSHOT_BEGIN});
 	event.type = EVENT_SNAPSHOT_SUBFLOW;
 	event.subflow.measure = (struct mptcpd_measure){.taken_ms = scene->now_ms,
 							.rtt_us = 12345,

@@ -123,9 +123,9 @@ static bool is_listed(const struct fake_connection *fake, size_t id, uint32_t fl
 static bool is_mystery(const struct fake_connection *fake, const struct connection *connection,
 		       size_t id)
 {
-	for (size_t i = 0; i < connection->n_announced; i++)
-		if (connection->announced[i].id == id &&
-		    connection->announced[i].want.by == WANTED_BY_SOMEBODY)
+	for (size_t i = 0; i < connection->more->n_announced; i++)
+		if (connection->more->announced[i].id == id &&
+		    connection->more->announced[i].want.by == WANTED_BY_SOMEBODY)
 			return true;
 	return !is_listed(fake, id, MPTCPD_FLAG_SIGNAL);
 }
@@ -199,8 +199,8 @@ static void check_wanted(const struct fake_connection *fake, const struct connec
 		return;
 	if (!connection->deny_join_id0 && !connection->remote_removed)
 		check_pairs(fake, connection, &connection->remote);
-	for (size_t i = 0; i < connection->n_peers; i++)
-		check_pairs(fake, connection, &connection->peers[i].addr);
+	for (size_t i = 0; i < connection->more->n_peers; i++)
+		check_pairs(fake, connection, &connection->more->peers[i].addr);
 }
 
 static void check_seen(const struct fake_connection *fake, const struct connection *connection)

@@ -88,11 +88,14 @@ void make_example(struct example *example)
 		.temporary = true,
 		.policy = &policy,
 		.policy_known = true,
+		.subflows = example->subflows,
+		.n_subflows = 4,
+		.more = &example->more,
+	};
+	example->more = (struct connection_more){
 		.memory = memory,
 		.peers = example->peers,
 		.n_peers = 2,
-		.subflows = example->subflows,
-		.n_subflows = 4,
 		.announced = example->announced,
 		.n_announced = 2,
 	};

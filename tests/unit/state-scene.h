@@ -23,6 +23,7 @@ struct world {
 
 struct example {
 	struct connection connection;
+	struct connection_more more;
 	struct mptcpd_peer_address peers[2];
 	struct subflow subflows[4];
 	struct announced announced[2];

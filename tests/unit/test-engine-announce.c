@@ -230,7 +230,7 @@ static void withdraws_before_a_close(struct scene *scene, gconstpointer data)
 	scene_later(scene, 10000);
 	g_assert_cmpuint(scene->fake->n_commands, ==, 2);
 	g_assert_false(is_told(fake, id));
-	g_assert_cmpuint(scene_connection(scene)->n_announced, ==, 0);
+	g_assert_cmpuint(scene_connection(scene)->more->n_announced, ==, 0);
 }
 
 static void withdraws_again_what_failed(struct scene *scene, gconstpointer data)
@@ -263,7 +263,7 @@ static void has_nothing_to_withdraw(struct scene *scene, gconstpointer data)
 	memset(fake->addresses, 0, sizeof(fake->addresses));
 	want_no_more(scene);
 	g_assert_cmpint(scene_record(scene, FAKE_WITHDRAW, 0)->result, ==, -EINVAL);
-	g_assert_cmpuint(scene_connection(scene)->n_announced, ==, 0);
+	g_assert_cmpuint(scene_connection(scene)->more->n_announced, ==, 0);
 	scene_later(scene, 10000);
 	g_assert_cmpuint(scene->fake->n_commands, ==, 1);
 	g_assert_cmpuint(scene->n_failures, ==, 0);
@@ -290,7 +290,7 @@ static void withdraws_what_the_kernel_forgot(struct scene *scene, gconstpointer 
 	g_assert_false(is_told(fake, id));
 	scene_later(scene, 10000);
 	g_assert_cmpuint(scene->fake->n_commands, ==, 5);
-	g_assert_cmpuint(scene_connection(scene)->n_announced, ==, 0);
+	g_assert_cmpuint(scene_connection(scene)->more->n_announced, ==, 0);
 }
 
 /* ---- closed on purpose: not told again ---- */
@@ -324,8 +324,9 @@ static void takes_back_what_led_to_the_deleted(struct scene *scene, gconstpointe
 		g_assert_cmpuint(scene->fake->n_commands, ==, n);
 		fake_forget_log(scene->fake);
 		g_assert_cmpint(engine_announce(scene->engine, SCENE_TOKEN, &addr,
-						i ? 9 : scene_connection(scene)->announced[0].id, 2,
-						scene->now_ms),
+						i ? 9
+						  : scene_connection(scene)->more->announced[0].id,
+						2, scene->now_ms),
 				==, 0);
 		fake_policy.announced.family = 0;
 		fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1007");
@@ -342,7 +343,8 @@ static void closes_again_what_a_person_deleted(struct scene *scene, gconstpointe
 	struct fake_connection *fake = serving(scene);
 
 	g_assert_cmpint(engine_announce(scene->engine, SCENE_TOKEN, &addr,
-					scene_connection(scene)->announced[0].id, 2, scene->now_ms),
+					scene_connection(scene)->more->announced[0].id, 2,
+					scene->now_ms),
 			==, 0);
 	fake_policy.announced.family = 0;
 	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1001");
@@ -401,7 +403,7 @@ static void what_a_person_takes_back_stays_so(struct scene *scene, gconstpointer
 {
 	uint8_t id;
 	struct fake_connection *fake = announcing(scene, &id);
-	struct mptcpd_addr addr = scene_connection(scene)->announced[0].addr;
+	struct mptcpd_addr addr = scene_connection(scene)->more->announced[0].addr;
 
 	g_assert_cmpint(engine_withdraw(scene->engine, SCENE_TOKEN, id, scene->now_ms), ==, 0);
 	scene_later(scene, 10000);

@@ -97,6 +97,32 @@ static void costs_others_nothing(struct scene *scene, gconstpointer data)
 	g_assert_null(fake_policy.seen.owner);
 }
 
+static const struct mptcpd_measure *measure_of_first(const struct scene *scene)
+{
+	const struct connection *connection = scene_connection(scene);
+
+	return connection_measure(connection, connection->subflows);
+}
+
+/* They are more than all else that is known of a connection. */
+static void are_kept_while_somebody_reads(struct scene *scene, gconstpointer data)
+{
+	fake_policies[0].needs = 0;
+	scene_later(scene, 30000);
+	g_assert_null(measure_of_first(scene));
+	g_assert_false(engine_measure(scene->engine, scene->now_ms));
+	scene_run(scene);
+	g_assert_true(engine_measure(scene->engine, scene->now_ms));
+	g_assert_cmpuint(measure_of_first(scene)->taken_ms, ==, scene->now_ms);
+	/* they stay over the next sweep, with those who read on, and go with them */
+	scene_later(scene, 30000);
+	g_assert_nonnull(measure_of_first(scene));
+	scene_later(scene, 30000);
+	scene_later(scene, 30000);
+	g_assert_null(measure_of_first(scene));
+	g_assert_false(engine_measure(scene->engine, scene->now_ms));
+}
+
 /* ---- owner, age, bytes ---- */
 
 static void asks_whose_it_is_once(struct scene *scene, gconstpointer data)
@@ -122,6 +148,9 @@ static void knows_its_age(struct scene *scene, gconstpointer data)
 
 static void counts_its_bytes(struct scene *scene, gconstpointer data)
 {
+	fake_close(scene->fake, SCENE_TOKEN, false);
+	scene_later(scene, UINT64_C(5) << 32); /* a machine may run for hundreds of days */
+	scene_meshed(scene);
 	scene_ask(scene);
 	g_assert_cmpuint(fake_policy.seen.bytes_sent, ==, MPTCPD_BYTES_UNKNOWN);
 	fake_find(scene->fake, SCENE_TOKEN)->bytes_sent = 12345;
@@ -144,6 +173,7 @@ int main(int argc, char **argv)
 	ADD_SEEN("measures/a-few-times-a-second-at-most", takes_a_part_of_the_time);
 	ADD_SEEN("measures/failed-dump-holds-nobody-up", asks_without_if_there_are_none);
 	ADD_SEEN("measures/cost-others-nothing", costs_others_nothing);
+	ADD_SEEN("measures/kept-while-somebody-reads", are_kept_while_somebody_reads);
 	ADD_SEEN("owner/is-asked-for-once", asks_whose_it_is_once);
 	ADD_SEEN("age/from-its-beginning-or-unknown", knows_its_age);
 	ADD_SEEN("bytes/as-of-the-last-look", counts_its_bytes);

@@ -135,7 +135,7 @@ static void withdraws_the_initial_as_often_as_told(struct scene *scene, gconstpo
 	}
 	g_assert_cmpuint(scene->n_changes[CHANGE_ADDRESS_REMOVED], ==, 3);
 	g_assert_cmpuint(scene->n_changes[CHANGE_ADDRESS_ANNOUNCED], ==, 3);
-	g_assert_cmpuint(scene_connection(scene)->n_peers, ==, 0);
+	g_assert_cmpuint(scene_connection(scene)->more->n_peers, ==, 0);
 }
 
 /* Its other id is withdrawn as any other. */

@@ -183,15 +183,15 @@ static void learns_what_was_announced(struct scene *scene, gconstpointer data)
 	g_assert_cmpuint(scene->fake->counts[FAKE_IDS], ==, 1);
 	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 0);
 	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 0);
-	g_assert_cmpuint(scene_connection(scene)->n_announced, ==, 2);
+	g_assert_cmpuint(scene_connection(scene)->more->n_announced, ==, 2);
 	/* What a plan wanted once is the policy's; who announced the other one, nobody knows. */
 	fake_policy.announced.family = 0;
 	scene_ask(scene);
 	scene_later(scene, 10000);
 	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 1);
 	g_assert_cmpuint(scene_record(scene, FAKE_WITHDRAW, 0)->id, ==, 8);
-	g_assert_cmpuint(scene_connection(scene)->n_announced, ==, 1);
-	g_assert_cmpuint(scene_connection(scene)->announced[0].id, ==, 9);
+	g_assert_cmpuint(scene_connection(scene)->more->n_announced, ==, 1);
+	g_assert_cmpuint(scene_connection(scene)->more->announced[0].id, ==, 9);
 }
 
 static void learns_the_id_of_a_refused_address(struct scene *scene, gconstpointer data)
@@ -285,7 +285,7 @@ static void announces_by_another_id(struct scene *scene, gconstpointer data)
 	fake_policy.announced = fake_addr("10.0.2.73");
 	scene_ask(scene);
 	wait_long(scene);
-	g_assert_true(scene_connection(scene)->announced[0].is.sent);
+	g_assert_true(scene_connection(scene)->more->announced[0].is.sent);
 }
 
 static void announces_by_the_known_id(struct scene *scene, gconstpointer data)
@@ -326,8 +326,8 @@ static void learns_late_what_was_announced(struct scene *scene, gconstpointer da
 	wait_long(scene);
 	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 0);
 	g_assert_true(addr_equal(&fake->told[8], &fake_policy.announced));
-	g_assert_cmpuint(scene_connection(scene)->n_announced, ==, 1);
-	g_assert_true(scene_connection(scene)->announced[0].is.sent);
+	g_assert_cmpuint(scene_connection(scene)->more->n_announced, ==, 1);
+	g_assert_true(scene_connection(scene)->more->announced[0].is.sent);
 }
 
 /* The kernel has no SYN to destroy any more, and no socket of its port yet. */

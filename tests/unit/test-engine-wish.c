@@ -63,7 +63,7 @@ static void announces(struct scene *scene, gconstpointer data)
 	fake_policy.announced.family = 0;
 	scene_ask(scene);
 	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 1);
-	g_assert_cmpuint(scene_connection(scene)->n_announced, ==, 0);
+	g_assert_cmpuint(scene_connection(scene)->more->n_announced, ==, 0);
 }
 
 static void asks_again_in_time(struct scene *scene, gconstpointer data)

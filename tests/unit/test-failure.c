@@ -42,8 +42,8 @@ static void told_and_bounded(struct scene *scene, gconstpointer data)
 	close_unknown(scene, 29, ETIMEDOUT);
 	connection = scene_connection(scene);
 	g_assert_cmpuint(scene->n_changes[CHANGE_SUBFLOW_CLOSED], ==, 21);
-	g_assert_cmpuint(connection->n_failures, ==, FAILURES_MAX);
-	g_assert_cmpuint(connection->failures[0].remote.port, ==, 22); /* the oldest went */
+	g_assert_cmpuint(connection->more->n_failures, ==, FAILURES_MAX);
+	g_assert_cmpuint(connection->more->failures[0].remote.port, ==, 22); /* the oldest went */
 	engine_explain(scene->engine, SCENE_TOKEN, scene->now_ms, on_path, &path);
 	g_assert_cmpuint(path.attempts, ==, 2);
 	g_assert_cmpstr(path.error, ==, "no answer to the SYN (ETIMEDOUT)");
@@ -64,9 +64,9 @@ static void forgotten_when_established(struct scene *scene, gconstpointer data)
 	scene_meshed(scene);
 	close_unknown(scene, 7, ECONNREFUSED);
 	close_unknown(scene, 8, 0); /* no error: told, and nothing to explain */
-	g_assert_cmpuint(scene_connection(scene)->n_failures, ==, 1);
+	g_assert_cmpuint(scene_connection(scene)->more->n_failures, ==, 1);
 	engine_event(scene->engine, &event, scene->now_ms);
-	g_assert_cmpuint(scene_connection(scene)->n_failures, ==, 0);
+	g_assert_cmpuint(scene_connection(scene)->more->n_failures, ==, 0);
 }
 
 int main(int argc, char **argv)

@@ -363,7 +363,7 @@ static void another_connection(struct world *world, gconstpointer data)
 	fake_find(world->fake, TOKEN)->established = true;
 	restart(world, &fake_rules);
 	run(world);
-	g_assert_cmpuint(connection(world)->n_peers, ==, 0);
+	g_assert_cmpuint(connection(world)->more->n_peers, ==, 0);
 	g_assert_cmpuint(connection(world)->n_subflows, ==, 1);
 	g_assert_cmpint(connection(world)->side, ==, MPTCPD_SIDE_SERVER);
 	g_assert_cmpuint(world->fake->n_commands, ==, 0);
@@ -406,7 +406,7 @@ static void hidden_until_shown(struct world *world, gconstpointer data)
 	g_assert_cmpuint(world->n_changes[CHANGE_ADDRESS_ANNOUNCED], ==, 0);
 	g_assert_cmpuint(world->fake->n_commands, ==, 0);
 	run(world);
-	g_assert_cmpuint(connection(world)->n_peers, ==, 1);
+	g_assert_cmpuint(connection(world)->more->n_peers, ==, 1);
 	g_assert_cmpuint(world->fake->counts[FAKE_CREATE], ==, 3);
 	g_assert_cmpuint(world->fake->n_commands, ==, 3);
 }
@@ -421,7 +421,7 @@ static void created_before_the_snapshot(struct world *world, gconstpointer data)
 	restart(world, &fake_rules);
 	fake_connect(world->fake, TOKEN, MPTCPD_SIDE_CLIENT, "10.0.1.1:1000", SERVER);
 	run(world);
-	g_assert_cmpuint(connection(world)->n_peers, ==, 0);
+	g_assert_cmpuint(connection(world)->more->n_peers, ==, 0);
 	g_assert_cmpuint(world->n_changes[CHANGE_CONNECTION_CREATED], ==, 1);
 	fake_close(world->fake, TOKEN, false);
 	run(world);

@@ -68,10 +68,9 @@ static void the_largest_connection(struct world *world, gconstpointer data)
 	}
 	example.connection.local = example.connection.remote = peers[0].addr;
 	example.connection.subflows = subflows;
-	example.connection.peers = peers;
-	example.connection.announced = announced;
-	example.connection.n_subflows = example.connection.n_peers =
-		example.connection.n_announced = 255;
+	example.more.peers = peers;
+	example.more.announced = announced;
+	example.connection.n_subflows = example.more.n_peers = example.more.n_announced = 255;
 	g_assert_cmpuint(record_encode(&example.connection, bytes), <, RECORD_MAX * 2 / 3);
 	/* memory that does not fit is left out, not the rest */
 	memory->size = RECORD_MAX;

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "measure.h"
+
+#include <stdlib.h>
+
+#include "more.h"
+
+/* NULL: it has no place among those that are kept. */
+static struct mptcpd_measure *find(const struct connection *connection,
+				   const struct subflow *subflow)
+{
+	size_t i = (size_t)(subflow - connection->subflows);
+
+	return i < connection->more->n_measures ? &connection->more->measures[i] : NULL;
+}
+
+const struct mptcpd_measure *connection_measure(const struct connection *connection,
+						const struct subflow *subflow)
+{
+	const struct mptcpd_measure *measure = find(connection, subflow);
+
+	return measure && measure->taken_ms ? measure : NULL;
+}
+
+/* A place for each of its subflows. */
+static void make_room(struct connection *connection)
+{
+	struct connection_more *more = connection_more(connection);
+
+	if (more->n_measures >= connection->n_subflows)
+		return;
+	more->measures = realloc(more->measures, connection->n_subflows * sizeof(*more->measures));
+	if (!more->measures)
+		abort();
+	while (more->n_measures < connection->n_subflows)
+		more->measures[more->n_measures++] = (struct mptcpd_measure){0};
+}
+
+void measure_note(const struct model *model, struct connection *connection,
+		  const struct subflow *subflow, const struct mptcpd_measure *measure)
+{
+	if (!model->keeps_measures)
+		return;
+	make_room(connection);
+	connection->more->measures[subflow - connection->subflows] = *measure;
+}
+
+void measure_forget(struct connection *connection, const struct subflow *subflow)
+{
+	struct mptcpd_measure *measure = find(connection, subflow);
+
+	if (measure)
+		*measure = (struct mptcpd_measure){0};
+}
+
+void measure_move(struct connection *connection, const struct subflow *to,
+		  const struct subflow *from)
+{
+	struct mptcpd_measure *there = find(connection, to), *here = find(connection, from);
+
+	if (there)
+		*there = here ? *here : (struct mptcpd_measure){0};
+}
+
+void measure_settle(const struct model *model, struct connection *connection)
+{
+	if (model->keeps_measures || !connection->more->measures)
+		return;
+	free(connection->more->measures);
+	connection->own_more->measures = NULL;
+	connection->own_more->n_measures = 0;
+	more_shed(connection);
+}
