@@ -289,6 +289,9 @@ static void read_groups(struct config_loader *loader)
 	endpoints = ini_find(&config->ini, "endpoints", NULL);
 	if (endpoints)
 		read_endpoints(loader, endpoints);
+	/* There are no endpoints then, and what is said of them is not said of paths. */
+	if (config->rules.path_manager == PATH_MANAGER_USERSPACE)
+		config->rules.endpoint_flags = MPTCPD_FLAG_SUBFLOW;
 	for (size_t i = 0; i < n; i++) {
 		const struct ini_group *group = &config->ini.groups[i];
 

@@ -49,6 +49,13 @@ static void test_endpoints(struct scene *scene, gconstpointer unused)
 	g_assert_cmpstr(rules->endpoints.plugin->name, ==, "endpoints");
 	g_assert_true(rules->rejoin_eager);
 	g_assert_false(load(scene, "[endpoints]\nrejoin = lazy\n")->rejoin_eager);
+	/* there are none under the userspace path manager: its flags are not for paths */
+	rules = load(scene, "[core]\npath-manager = userspace\n[endpoints]\nflags = signal\n"
+			    "[policy:p]\nplugin = echo\n");
+	g_assert_cmphex(rules->endpoint_flags, ==, MPTCPD_FLAG_SUBFLOW);
+	rules = load(scene, "[endpoints]\nflags = signal\n[core]\npath-manager = unmanaged\n"
+			    "[policy:p]\nplugin = echo\n");
+	g_assert_cmphex(rules->endpoint_flags, ==, MPTCPD_FLAG_SIGNAL);
 	refuse(scene, "[endpoints]\nsubflows = 65\nport = 65536\n",
 	       "%s:2: bad value '65' of 'subflows', expected 0 to 64\n"
 	       "%s:3: bad value '65536' of 'port', expected 0 to 65535\n");
