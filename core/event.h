@@ -81,8 +81,7 @@ struct event_subflow {
 	bool mapped; /* as above; DESTROY needs the family the kernel uses */
 	bool peer_backup; /* BACKUP of an event is the peer's wish */
 	uint8_t error; /* errno of the subflow's end, 0: none */
-	bool has_reset; /* the peer sent MP_TCPRST (RFC 8684 section 3.6) */
-	uint8_t reset_reason;
+	uint8_t reset; /* 1 + the reason of an MP_TCPRST that the peer sent (RFC 8684 section 3.6); or 0 */
 	/* snapshot only */
 	bool backup; /* our own wish */
 	bool syn_sent; /* still waiting for the peer */

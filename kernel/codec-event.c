@@ -67,9 +67,8 @@ static int decode_subflow(const struct nlattr *const *attrs, struct event_subflo
 	if (ret->local.family == 0)
 		return -EBADMSG;
 	ret->peer_backup = backup != 0;
-	ret->has_reset = attrs[MPTCP_ATTR_RESET_REASON];
 	/* Four bits on the wire, RFC 8684 section 3.6. */
-	ret->reset_reason = reason & 0xf;
+	ret->reset = attrs[MPTCP_ATTR_RESET_REASON] ? 1 + (reason & 0xf) : 0;
 	return 0;
 }
 

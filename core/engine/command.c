@@ -29,7 +29,8 @@ int command_create(struct engine *engine, struct connection *connection, struct 
 						       &request));
 	if (r < 0) {
 		subflow->try.error = (uint8_t)-r;
-		subflow->try.has_reset = subflow->try.turned_away = false;
+		subflow->try.reset = 0;
+		subflow->try.turned_away = false;
 		subflow->is.since_ms = now_ms;
 		backoff_path(engine, subflow, now_ms);
 		if (r == -EINVAL)

@@ -59,7 +59,8 @@ static void explain_error(const struct engine *engine, const struct connection *
 	const struct local *local =
 		model_find_local(&engine->model, &subflow->local, subflow->ifindex);
 
-	subflow_error_text(&subflow->try, path->error, sizeof(path->error));
+	subflow_error_text(subflow->try.error, subflow->try.reset, path->error,
+			   sizeof(path->error));
 	if (!local)
 		snprintf(path->error, sizeof(path->error), "the local address is gone");
 	else if (subflow->is.state == SUBFLOW_ABSENT && choose_for(connection, local) != USABLE)
@@ -225,20 +226,18 @@ static void explain_failures(const struct connection *connection, const struct m
 		path_manager = model->path_manager; /* most likely */
 	for (size_t i = 0; i < connection->more->n_failures; i++) {
 		const struct failure *failure = &connection->more->failures[i];
-		const struct subflow_tries ended = {.error = failure->error,
-						    .has_reset = failure->has_reset,
-						    .reset_reason = failure->reset_reason};
 		struct explain_path path = {
 			.local = failure->local,
 			.remote = failure->remote,
 			.wanted_by = path_manager == PATH_MANAGER_KERNEL ? "endpoint" : "admin",
-			.state = tries_refused(&ended) ? EXPLAIN_REFUSED : EXPLAIN_UNWANTED,
+			.state = failure_refuses(failure->error, failure->reset) ? EXPLAIN_REFUSED
+										 : EXPLAIN_UNWANTED,
 			.attempts = failure->attempts,
 		};
 
 		snprintf(path.interface, sizeof(path.interface), "%s",
 			 model_interface_name(model, failure->ifindex));
-		subflow_error_text(&ended, path.error, sizeof(path.error));
+		subflow_error_text(failure->error, failure->reset, path.error, sizeof(path.error));
 		on_path(data, &path);
 	}
 }

@@ -28,8 +28,7 @@ void subflow_describe(const struct connection *connection, const struct subflow 
 	change->backup = subflow->is.backup;
 	change->peer_backup = subflow->is.peer_backup;
 	change->error = subflow->try.error;
-	change->has_reset = subflow->try.has_reset;
-	change->reset_reason = subflow->try.reset_reason;
+	change->reset = subflow->try.reset;
 }
 
 struct local model_changed_local(const struct model *model, const struct change *change)

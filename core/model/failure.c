@@ -10,10 +10,14 @@
 /* A reason of MP_TCPRST, RFC 8684 section 3.6. */
 #define RESET_PROHIBITED 3
 
+bool failure_refuses(uint8_t error, uint8_t reset)
+{
+	return error == ECONNREFUSED || reset == 1 + RESET_PROHIBITED;
+}
+
 bool tries_refused(const struct subflow_tries *tries)
 {
-	return tries->turned_away || tries->error == ECONNREFUSED ||
-	       (tries->has_reset && tries->reset_reason == RESET_PROHIBITED);
+	return tries->turned_away || failure_refuses(tries->error, tries->reset);
 }
 
 static struct failure *find(const struct connection *connection, const struct mptcpd_addr *local,
@@ -57,8 +61,7 @@ void failure_note(struct connection *connection, const struct event_subflow *eve
 		.ifindex = ifindex,
 		.error = event->error,
 		.attempts = attempts < UINT8_MAX ? attempts + 1 : attempts,
-		.has_reset = event->has_reset,
-		.reset_reason = event->reset_reason,
+		.reset = event->reset,
 	};
 }
 

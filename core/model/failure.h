@@ -15,12 +15,12 @@
 struct failure {
 	struct mptcpd_addr local, remote; /* local.port 0 */
 	uint32_t ifindex;
-	uint8_t error, attempts;
-	bool has_reset;
-	uint8_t reset_reason;
+	uint8_t error, reset, attempts;
 };
 
-/* Did the last attempt end in a way that means that the peer wants no such subflow? */
+/* Does a subflow that ended so mean that the peer wants no such subflow? As of an event. */
+bool failure_refuses(uint8_t error, uint8_t reset);
+/* Did the last attempt end in such a way? */
 bool tries_refused(const struct subflow_tries *tries);
 /* A subflow that never was established ended with this event. */
 void failure_note(struct connection *connection, const struct event_subflow *event,

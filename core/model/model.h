@@ -138,13 +138,12 @@ struct subflow_wish {
 /* How the attempts went to have what is wanted. */
 struct subflow_tries {
 	uint64_t due_ms : TIME_BITS; /* ABSENT: the next one */
-	bool has_reset : 1;
 	bool turned_away : 1; /* the peer closed it soon after it had accepted it, for no reason it gave */
 	bool failed : 1; /* it ended and the engine has not set its next try yet */
 	bool no_route : 1; /* wanted, but no route leads there now */
 	uint8_t attempts; /* failures in a row */
 	uint8_t error; /* errno of the last failure, 0: none */
-	uint8_t reset_reason; /* of MP_TCPRST, when has_reset */
+	uint8_t reset; /* as of struct event_subflow */
 } __attribute__((packed));
 
 /*
@@ -297,8 +296,7 @@ struct change {
 	bool unmade; /* a subflow that ended without ever having been established */
 	bool unbound; /* one that the kernel did not bind, though it was asked to */
 	uint8_t error;
-	bool has_reset;
-	uint8_t reset_reason;
+	uint8_t reset; /* as of struct event_subflow */
 	enum snapshot_kind snapshot;
 	/* is more than the named thing touched? */
 	bool established; /* the connection got established along with it */

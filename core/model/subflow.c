@@ -184,8 +184,8 @@ int subflow_apply_established(struct model *model, struct connection *connection
 	if (!subflow_is_seen(subflow))
 		measure_forget(connection, subflow); /* of one that was before */
 	see_subflow(model, subflow, event);
-	subflow->try.error = 0;
-	subflow->try.has_reset = subflow->try.turned_away = subflow->try.failed = false;
+	subflow->try.error = subflow->try.reset = 0;
+	subflow->try.turned_away = subflow->try.failed = false;
 	model_set_subflow_state(model, subflow,
 				subflow->is.state == SUBFLOW_CLOSING ? SUBFLOW_CLOSING
 								     : SUBFLOW_ESTABLISHED,
@@ -235,10 +235,9 @@ static void close_subflow(struct model *model, struct connection *connection,
 	if (event->local.port)
 		subflow->local.port = event->local.port;
 	subflow->try.error = event->error;
-	subflow->try.has_reset = event->has_reset;
-	subflow->try.reset_reason = event->reset_reason;
+	subflow->try.reset = event->reset;
 	subflow->try.turned_away = subflow->is.state == SUBFLOW_ESTABLISHED && !lived &&
-				   event->local.family && !event->error && !event->has_reset;
+				   event->local.family && !event->error && !event->reset;
 	change->type = CHANGE_SUBFLOW_CLOSED;
 	change->unmade = subflow->is.state == SUBFLOW_PENDING;
 	if (change->unmade && !keep && event->error)
@@ -270,8 +269,7 @@ static void close_unknown(struct model *model, struct connection *connection,
 		return;
 	see_subflow(model, &unmade, event);
 	unmade.try.error = event->error;
-	unmade.try.has_reset = event->has_reset;
-	unmade.try.reset_reason = event->reset_reason;
+	unmade.try.reset = event->reset;
 	change->type = CHANGE_SUBFLOW_CLOSED;
 	subflow_describe(connection, &unmade, change);
 	change->unmade = true;

@@ -131,22 +131,22 @@ static const char *const reset_texts[] = {
 	"middlebox interference",
 };
 
-const char *subflow_error_text(const struct subflow_tries *ended, char *text, size_t size)
+const char *subflow_error_text(uint8_t error, uint8_t reset, char *text, size_t size)
 {
 	const char *words = NULL;
 
 	text[0] = '\0';
 	for (size_t i = 0; i < sizeof(error_texts) / sizeof(error_texts[0]); i++)
-		if (ended->error == error_texts[i].error)
+		if (error == error_texts[i].error)
 			words = error_texts[i].text;
-	if (ended->has_reset)
+	if (reset)
 		snprintf(text, size, "reset by the peer: %s",
-			 ended->reset_reason < sizeof(reset_texts) / sizeof(reset_texts[0])
-				 ? reset_texts[ended->reset_reason]
+			 reset <= sizeof(reset_texts) / sizeof(reset_texts[0])
+				 ? reset_texts[reset - 1]
 				 : "unknown reason");
 	else if (words)
-		snprintf(text, size, "%s (%s)", words, strerrorname_np(ended->error));
-	else if (ended->error)
-		snprintf(text, size, "%s", strerrordesc_np(ended->error));
+		snprintf(text, size, "%s (%s)", words, strerrorname_np(error));
+	else if (error)
+		snprintf(text, size, "%s", strerrordesc_np(error));
 	return text;
 }

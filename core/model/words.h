@@ -19,7 +19,7 @@ const char *flag_name(unsigned int bit);
 uint32_t flag_from_name(const char *name);
 /* Why an address is no endpoint; for printf with the name of an interface. */
 #define SAME_ADDRESS_TEXT "same address as on %s, which is the endpoint"
-/* An errno of a subflow in words for people: "refused by the peer (ECONNREFUSED)". "" for 0. */
-const char *subflow_error_text(const struct subflow_tries *ended, char *text, size_t size);
+/* The end of a subflow, as of an event, in words: "refused by the peer (ECONNREFUSED)". "" for 0, 0. */
+const char *subflow_error_text(uint8_t error, uint8_t reset, char *text, size_t size);
 
 #endif

@@ -92,7 +92,8 @@ static void append_subflow(struct writer *writer, const struct bus *bus,
 	bus_append_text(writer, model_interface_name(model, subflow->ifindex));
 	writer_append(writer, "sbbbss", subflow_state_name(subflow->is.state), subflow->is.initial,
 		      subflow->is.backup, subflow->is.peer_backup, subflow_origin(bus, subflow),
-		      subflow_error_text(&subflow->try, error, sizeof(error)));
+		      subflow_error_text(subflow->try.error, subflow->try.reset, error,
+					 sizeof(error)));
 	writer_open(writer, 'a', "{sv}");
 	append_measure(writer, connection_measure(connection, subflow));
 	writer_close(writer);

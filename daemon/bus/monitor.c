@@ -193,9 +193,6 @@ static void append_event(struct writer *writer, const struct bus *bus,
 			 const struct remembered *remembered)
 {
 	const struct change *change = &remembered->change;
-	struct subflow_tries ended = {.error = change->error,
-				      .has_reset = change->has_reset,
-				      .reset_reason = change->reset_reason};
 	char error[128];
 
 	writer_append(writer, "tstus", remembered->time_us, kind_of(change).name, position(change),
@@ -205,7 +202,8 @@ static void append_event(struct writer *writer, const struct bus *bus,
 	writer_append(writer, "yybb", change->local_id, change->remote_id, change->backup,
 		      change->peer_backup);
 	bus_append_text(writer, model_changed_interface(engine_model(bus->setup.engine), change));
-	writer_append(writer, "sb", subflow_error_text(&ended, error, sizeof(error)),
+	writer_append(writer, "sb",
+		      subflow_error_text(change->error, change->reset, error, sizeof(error)),
 		      change->deny_join_id0);
 	bus_append_text(writer, remembered->policy ? remembered->policy : "");
 	append_extras(writer, bus, change);

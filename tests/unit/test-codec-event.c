@@ -150,11 +150,10 @@ static void whole_subflow(void)
 	g_assert_true(event.subflow.peer_backup);
 	g_assert_false(event.subflow.backup);
 	g_assert_cmpuint(event.subflow.error, ==, 111);
-	g_assert_true(event.subflow.has_reset);
-	g_assert_cmpuint(event.subflow.reset_reason, ==, 3);
+	g_assert_cmpuint(event.subflow.reset, ==, 1 + 3);
 	g_assert_cmpint(decode_without(MPTCP_EVENT_SUB_CLOSED, MPTCP_ATTR_RESET_REASON, &event), ==,
 			0);
-	g_assert_false(event.subflow.has_reset);
+	g_assert_cmpuint(event.subflow.reset, ==, 0);
 }
 
 /* The server is told by an attribute of old and a flag of new; absent, 0 or 1. */

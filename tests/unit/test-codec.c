@@ -124,7 +124,7 @@ static void captured_subflow(void)
 	g_assert_cmpint(decode_pm(refused, &event), ==, 0);
 	g_assert_cmpint(event.type, ==, EVENT_SUBFLOW_CLOSED);
 	g_assert_cmpuint(event.subflow.error, ==, ECONNREFUSED);
-	g_assert_false(event.subflow.has_reset);
+	g_assert_cmpuint(event.subflow.reset, ==, 0);
 }
 
 static void captured_addresses_and_listeners(void)
