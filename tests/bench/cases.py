@@ -1,26 +1,32 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What is measured. Each case gives the values of one round with one manager, in one unit."""
+"""What is measured: each function gives the values of one round with one manager, {unit: [values]}.
+
+Joins go to the connection's own port; the client speaks first, as what a server sends right after
+accept() may stay in the kernel for ever; and what counts joins counts until the last was answered.
+"""
 
 import contextlib
 import pathlib
+import signal
 import subprocess
 import sys
 import time
 
+from daemon import MPTCPCTL, stage_plugins
+from hosts import Network, Storm, Timeout, Traffic
+from latency import Latency, delays
+from managers import Loop
+from measure import Counters, Cpu
+
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[1:1] = [str(HERE.parent), str(HERE.parent / "netns")]
-
-from daemon import MPTCPCTL
-from hosts import Network, Storm, Traffic, wait_until
-from latency import Latency
-from managers import SECOND, Kernel, Loop, Mptcpd
-
 PORTS = (5000, 5001, 5002, 5003)
+REPLIES = 6000  # the port of the server whose replies keep the processors busy
+KIB = 1024
 
 
 @contextlib.contextmanager
-def stage(manager, servers=1, delay=0):
-    """Two hosts with two links, servers, and somebody who manages the client's paths."""
+def hosts(servers=1, delay=0):
+    """Two hosts with two links, and servers."""
     network = Network(links=2, note=lambda text: print(text, file=sys.stderr))
     if delay:
         network.wire = lambda i, name: delay_wire(network, i, name, delay)
@@ -28,8 +34,15 @@ def stage(manager, servers=1, delay=0):
         for host in (net.client, net.server):
             host.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
             host.sysctl("net.ipv4.tcp_max_tw_buckets", 0)
-        for port in PORTS[:servers]:
-            Storm(net.server, "server", "0.0.0.0", port)
+        net.servers = [Storm(net.server, "server", "0.0.0.0", port) for port in PORTS[:servers]]
+        net.counters = Counters(net.servers[0].child.pid)
+        yield net
+
+
+@contextlib.contextmanager
+def stage(manager, servers=1, delay=0):
+    """The same, and who manages the client's paths."""
+    with hosts(servers, delay) as net:
         yield net, manager(net)
 
 
@@ -40,148 +53,191 @@ def delay_wire(net, i, name, seconds):
         raise AssertionError("no wire")
 
 
+def until(predicate, seconds, what):
+    """wait_until() with finer steps."""
+    end = time.monotonic() + seconds
+    while not predicate():
+        if time.monotonic() > end:
+            raise Timeout(f"not within {seconds} s: {what}")
+        time.sleep(0.0005)
+
+
 def client(net, port=PORTS[0]):
-    return Storm(net.client, "client", "10.0.1.2", port)
+    storm = Storm(net.client, "client", "10.0.1.2", port)
+    net.counters = Counters(storm.child.pid)
+    return storm
 
 
 def opened(storm, n):
-    storm.order("open", n)
-    result = storm.read()
+    result = storm.say(f"open {n}")
     if result["connected"] != n:
         raise AssertionError(result)
 
 
 def joined(net, n, seconds=60):
     """Until so many joins were answered; when that was."""
-    wait_until(lambda: net.client.nstat().get("MPJoinSynAckRx", 0) >= n, seconds, f"{n} joins",
-               lambda: net.client.nstat().get("MPJoinSynAckRx"))
+    until(lambda: net.counters.joins() >= n, seconds, f"{n} joins")
     return time.monotonic()
 
 
-# ---- from the server's first data to the join's SYN ----
+def ms_since(begin):
+    return 1000 * (time.monotonic() - begin)
 
 
-def readers(net, manager, n):
-    if not isinstance(manager, Mptcpd):
-        return
-    for _ in range(n):
-        net.client.start(MPTCPCTL, "--socket", manager.daemon.runtime / "control", "monitor",
-                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+# ---- from the server's first word to the join's SYN ----
 
 
-def delay(manager, samples, rtt=0, crowd=0, bulk=False, n_readers=0):
-    with stage(manager, delay=rtt / 2) as (net, one):
+def keep_busy(net):
+    """A client and a server for each of two processors: replies, one after the other."""
+    Traffic(net.server, "server", "0.0.0.0", REPLIES)
+    for _ in range(2):
+        Traffic(net.client, "client", "10.0.1.2", REPLIES).order("download", f"{512 * KIB} 1000000")
+
+
+def delay(manager, samples, rtt=0, crowd=0, is_busy=False):
+    """µs, by the timestamps of the client's packets."""
+    with stage(manager, delay=rtt / 2) as (net, _one):
         storm = client(net)
         if crowd:
             opened(storm, crowd)
             joined(net, crowd)
-        readers(net, one, n_readers)
-        if bulk:
-            Traffic(net.server, "server", "0.0.0.0", 6000)
-            for _ in range(2):  # one a core, and more than there is time for
-                Traffic(net.client, "client", "10.0.1.2", 6000).order("download", 8 << 30)
-        latency = Latency(net.client, PORTS[0])
-        return [1000 * ms for ms in latency.sample(lambda: opened(storm, 1), samples)]
+        if is_busy:
+            keep_busy(net)
+        before = net.counters.joins()
+        latency = Latency(net.client, PORTS[0], 64 << 20)
+        result = storm.say(f"spread {samples}")
+        joined(net, before + samples)
+        found = delays(latency.packets())
+        if result["connected"] != samples or len(found) != samples:
+            raise AssertionError(f"{result}, {len(found)} joins of {samples} seen")
+        return {"µs": [1e6 * seconds for seconds in found]}
 
 
 # ---- how many ----
 
 
-def busy():
-    """Seconds of CPU that the machine has spent on anything."""
-    words = pathlib.Path("/proc/stat").read_text("ascii").split()[1:9]
-    return (sum(map(int, words)) - int(words[3]) - int(words[4])) / 100
-
-
 def rate(manager, total, clients):
-    """(connections a second, joins included; µs of CPU each, of all there is)"""
-    with stage(manager, servers=clients) as (net, _one):
+    """Connections a second, joins included, and µs of CPU for each, by who takes them."""
+    with stage(manager, servers=clients) as (net, one):
         storms = [client(net, PORTS[i]) for i in range(clients)]
-        begin, before = time.monotonic(), busy()
+        cpu = Cpu(clients=[storm.child.pid for storm in storms],
+                  servers=[storm.child.pid for storm in net.servers],
+                  manager=[one.pid] if one.pid else [])
+        begin = time.monotonic()
         for storm in storms:
             storm.order("open", total // clients)
         for storm in storms:
             storm.read()
         end = joined(net, total)
-        return total / (end - begin), (busy() - before) * 1e6 / total
+        spent = cpu.spent(total)
+        return {"1/s": [total / (end - begin)],
+                **{f"µs CPU, {who}": [us] for who, us in spent.items()}}
 
 
 # ---- links ----
 
 
-def subflows(net):
-    listed = net.client.run("ss", "-tnHO", "state", "established", "src", SECOND).stdout
-    return len(listed.splitlines())
-
-
 def flap(manager, total):
-    """(ms until all subflows of the second link are gone, ms until all are back)"""
+    """ms until all subflows of a link that went are gone, and until all are back with it.
+
+    And until those of the few connections that carry data are.
+    """
+    carriers = min(10, total)
+    found = {}
     with stage(manager, servers=2) as (net, one):
-        storms = [client(net, port) for port in PORTS[:2]]
-        for storm in storms:
-            opened(storm, (total + 1) // 2)
-        n = (total + 1) // 2 * 2
-        joined(net, n)
-        begin = time.monotonic()
-        one.down()
-        wait_until(lambda: subflows(net) == 0, 60, "all are gone", lambda: subflows(net))
-        gone = time.monotonic() - begin
-        joins = net.client.nstat().get("MPJoinSynAckRx", 0)
-        begin = time.monotonic()
-        one.up()
-        back = joined(net, joins + n) - begin
-        return 1000 * gone, 1000 * back
+        opened(client(net, PORTS[0]), total - carriers)
+        carrying = client(net, PORTS[1])
+        opened(carrying, carriers)
+        joined(net, total)
+
+        def clock(what, n_subflows, act, is_done):
+            carrying.order("carry", n_subflows)
+            carrying.read()  # they do
+            begin = time.monotonic()
+            act()
+            until(is_done, 60, f"all are {what}")
+            found[f"ms {what}"] = [ms_since(begin)]
+            found[f"ms {what}, with data"] = [1000 * (carrying.read()["at-us"] / 1e6 - begin)]
+
+        clock("lost", 1, one.down, lambda: net.counters.established() <= total)
+        n = net.counters.joins() + total
+        clock("back", 2, one.up, lambda: net.counters.joins() >= n)
+        return found
 
 
 # ---- what mptcpd alone does ----
 
 
 def memory(manager, total):
-    """Bytes a connection: (resident and not shared with others, state file included)"""
+    """Bytes of its own a connection, state file included, and MiB resident when idle."""
     with stage(manager, servers=4) as (net, one):
-        empty = one.resident()
+        idle, empty = one.resident()
         for port in PORTS:
             opened(client(net, port), total // 4)
         joined(net, total)
-        full = one.resident()
-        return (full[1] - empty[1]) / total, empty[0] / (1 << 20)
+        _, full = one.resident()
+        return {"bytes": [(full - empty) / total], "MiB idle": [idle / (1 << 20)]}
+
+
+def timed(net, *commands):
+    """ms that these take one after the other, their output in a file."""
+    with open(net.directory / "listing", "w", encoding="utf-8") as file:
+        begin = time.monotonic()
+        for command in commands:
+            subprocess.run(net.client.argv(*command), stdout=file, check=True)
+        return ms_since(begin)
+
+
+def beside_ss(net, ms):
+    """ms, and how much that is beside `ss -Mn` and `ss -tn`, which list the same."""
+    by_ss = timed(net, ("ss", "-Mn"), ("ss", "-tn"))
+    return {"ms": [ms], "ms of ss": [by_ss], "× ss": [ms / by_ss]}
+
+
+def crowd(net, total):
+    for port in PORTS[:2]:
+        opened(client(net, port), total // 2)
 
 
 def listing(manager, total):
-    """(ms of `mptcpctl --json connection`, ms of `ss -Mn` and `ss -tn`)"""
+    """How long `mptcpctl --json connection` takes."""
     with stage(manager, servers=2) as (net, one):
-        for port in PORTS[:2]:
-            opened(client(net, port), total // 2)
+        crowd(net, total)
         joined(net, total)
+        ours = timed(net, (MPTCPCTL, "--socket", one.daemon.runtime / "control", "--json",
+                           "connection"))
+        return beside_ss(net, ours)
 
-        def clock(*commands):
-            begin = time.monotonic()
-            for command in commands:
-                net.client.run(*command)
-            return 1000 * (time.monotonic() - begin)
 
-        ours = clock((MPTCPCTL, "--socket", one.daemon.runtime / "control", "--json",
-                      "connection"))
-        return ours, clock(("ss", "-Mn"), ("ss", "-tn"))
+def knows(one, total):
+    return one.daemon.json("status")["status"]["connections"] >= total
 
 
 def adoption(manager, total):
-    """(ms from the start of mptcpd until it knows all, ms of ss that lists them)"""
-    with stage(Loop, servers=2) as (net, loop):
-        for port in PORTS[:2]:
-            opened(client(net, port), total // 2)
+    """How long it takes from the start of mptcpd until it knows all that is there."""
+    with hosts(servers=2) as net:
+        loop = Loop(net)
+        crowd(net, total)
         joined(net, total)
         loop.child.kill()
         loop.child.wait()
+        stage_plugins(net.client.directory)
         begin = time.monotonic()
         one = manager(net)
-        wait_until(lambda: one.daemon.json("status")["status"]["connections"] >= total, 30,
-                   "all are known")
-        took = 1000 * (time.monotonic() - begin)
+        until(lambda: knows(one, total), 30, "all are known")
+        return beside_ss(net, ms_since(begin))
+
+
+def overflow(manager, total):
+    """How long it takes until all is right after more events than its socket holds."""
+    with stage(manager, servers=2) as (net, one):
+        one.daemon.child.send_signal(signal.SIGSTOP)
+        crowd(net, total)
         begin = time.monotonic()
-        net.client.run("ss", "-Mn")
-        net.client.run("ss", "-tn")
-        return took, 1000 * (time.monotonic() - begin)
-
-
-__all__ = ["Kernel", "Loop", "Mptcpd", "adoption", "delay", "flap", "listing", "memory", "rate"]
+        one.daemon.child.send_signal(signal.SIGCONT)
+        took = 1000 * (joined(net, total) - begin)
+        rows = [row.split() for row in
+                net.client.run("cat", "/proc/net/netlink").stdout.splitlines()[1:]]
+        if not any(int(row[8]) for row in rows):
+            raise AssertionError("no event was lost")
+        return beside_ss(net, took)

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Who makes the second subflow: the kernel's own path manager, a loop that does nothing else, mptcpd."""
+"""Who makes the second subflow: the kernel's own path manager, a loop that does nothing else, mptcpd.
+
+Each is made with a network, and then manages the paths of its client. `pid` is of its process, if
+it has one; `up` and `down` bring the second link and take it.
+"""
 
 import os
 import pathlib
+import re
+import shutil
 import subprocess
-import sys
-
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[1:1] = [str(HERE.parent), str(HERE.parent / "netns")]
 
 import tap
-from daemon import FULLMESH, Daemon
-from hosts import BUILD
+from daemon import FULLMESH, MPTCPCTL, Daemon
+from hosts import BUILD, wait_until
 
 SECOND = "10.0.2.1"
 CONFIG = FULLMESH + "[interface:link*]\nuse = yes\n"  # a tap might be a tunnel
@@ -19,6 +21,7 @@ CONFIG = FULLMESH + "[interface:link*]\nuse = yes\n"  # a tap might be a tunnel
 
 class Kernel:
     name = "kernel"
+    pid = None
 
     def __init__(self, net):
         self.host = net.client
@@ -37,20 +40,30 @@ class Loop:
     name = "loop"
 
     def __init__(self, net):
-        self.host = net.client
-        self.host.sysctl("net.mptcp.path_manager", "userspace")
-        index = self.host.run("ip", "-o", "link", "show", "link2").stdout.split(":")[0]
-        self.child = self.host.start(BUILD / "tests/bench/loop", f"{SECOND}%{index}",
-                                     stdout=subprocess.PIPE)
+        net.client.sysctl("net.mptcp.path_manager", "userspace")
+        index = net.client.run("ip", "-o", "link", "show", "link2").stdout.split(":")[0]
+        self.child = net.client.start(BUILD / "tests/bench/loop", f"{SECOND}%{index}",
+                                      stdout=subprocess.PIPE)
+        self.pid = self.child.pid
         tap.equal(self.child.stdout.readline(), "ready\n", "what the loop says")
 
 
 class Mptcpd:
     name = "mptcpd"
+    n_monitors = 0
 
     def __init__(self, net):
         self.net = net
         self.daemon = Daemon(net.client, CONFIG, verbose=False)
+        self.pid = self.daemon.child.pid
+        for i in range(self.n_monitors):
+            self._monitor(net.directory / f"monitor-{i}")
+
+    def _monitor(self, path):
+        with open(path, "w", encoding="utf-8") as file:
+            self.net.client.start(MPTCPCTL, "--socket", self.daemon.runtime / "control", "--json",
+                                  "monitor", stdout=file, stderr=subprocess.DEVNULL)
+        wait_until(lambda: "synchronized" in path.read_text("utf-8"), 5, "a monitor reads")
 
     def up(self):
         self.net.up(2, self.net.client)
@@ -59,12 +72,49 @@ class Mptcpd:
         self.net.down(2)
 
     def resident(self):
-        """Bytes that are its own, and those of the state file."""
-        rollup = pathlib.Path(f"/proc/{self.daemon.child.pid}/smaps_rollup").read_text("ascii")
-        private = sum(int(line.split()[1]) for line in rollup.splitlines()
-                      if line.startswith(("Private_", "Shared_Dirty")))
-        rss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Rss:"))
-        return rss * 1024, private * 1024, os.stat(self.daemon.runtime / "state").st_blocks * 512
+        """(bytes resident, those of them that are its own, its state file included)"""
+        rollup = pathlib.Path(f"/proc/{self.pid}/smaps_rollup").read_text("ascii")
+        sizes = {name: int(kib) * 1024 for name, kib in re.findall(r"^(\w+): +(\d+) kB", rollup, re.M)}
+        return sizes["Rss"], sum(size for name, size in sizes.items()
+                                 if name.startswith("Private_") and "Hugetlb" not in name)
 
 
-ALL = (Kernel, Loop, Mptcpd)
+class OneMonitor(Mptcpd):
+    name = "1 monitor"
+    n_monitors = 1
+
+
+class TenMonitors(Mptcpd):
+    name = "10 monitors"
+    n_monitors = 10
+
+
+class Older:
+    """mptcpd 0.12, where it is installed: it keeps the endpoints of the kernel's path manager.
+
+    Its own policy for userspace makes no subflow, and a link that comes back it leaves without.
+    """
+
+    name = "mptcpd 0.12"
+    program = shutil.which("mptcpd", path=os.environ["PATH"] + ":/usr/libexec:/usr/sbin")
+
+    @classmethod
+    def is_there(cls):
+        if not cls.program:
+            return False
+        said = subprocess.run([cls.program, "--version"], text=True, capture_output=True, check=False)
+        return "0.12" in said.stdout + said.stderr
+
+    def __init__(self, net):
+        self.net = net
+        net.client.sysctl("net.mptcp.path_manager", "kernel")
+        net.client.ip("mptcp limits set subflow 8 add_addr_accepted 0")
+        self.child = net.client.start(
+            self.program, "--path-manager=addr_adv", "--addr-flags=subflow",
+            *(f"--plugin-dir={path}"
+              for path in pathlib.Path(self.program).parents[1].glob("lib/*/mptcpd")),
+            "--notify-flags=existing,skip_loopback,skip_link_local",
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.pid = self.child.pid
+        wait_until(lambda: SECOND in net.client.run("ip", "mptcp", "endpoint").stdout, 5,
+                   "mptcpd 0.12 has made its endpoints")

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Distributions as SVG: one row a manager, one dot a value, a bar at the median."""
+"""Distributions as SVG: a row for each manager, as high as values are frequent, a bar at the median."""
 
+import collections
 import html
-import statistics
 
-WIDTH, ROW, LEFT, TOP = 720, 44, 120, 48
-COLOURS = {"kernel": "#4878a8", "loop": "#8c8c8c", "mptcpd": "#c05020"}
+WIDTH, ROW, HEAD, FOOT, LEFT, BINS = 720, 40, 34, 26, 120, 150
+COLOURS = {"kernel": "#4878a8", "loop": "#8c8c8c"}
+OURS = "#c05020"
 
 
 def ticks(limit):
@@ -15,26 +16,49 @@ def ticks(limit):
     return [i * step for i in range(int(limit / step) + 1)]
 
 
-def draw(title, unit, rows):
-    """`rows` is {manager: [values]}. What is beyond four medians is drawn at the edge."""
-    limit = 4 * max(statistics.median(values) for values in rows.values()) or 1
-    height = TOP + ROW * len(rows) + 30
+def outline(values, limit, x, base):
+    """A closed path; what is beyond the limit is in the last bin, however much that is."""
+    bins = collections.Counter(min(int(value / limit * BINS), BINS - 1) for value in values)
+    most = max((count for i, count in bins.items() if i < BINS - 1), default=1)
+    points = [f"M{x(0):.1f} {base}"]
+    for i in range(BINS):
+        y = base - (ROW - 8) * min(bins[i] / most, 1)
+        points.append(f"L{x(i / BINS * limit):.1f} {y:.1f}L{x((i + 1) / BINS * limit):.1f} {y:.1f}")
+    return "".join(points) + f"L{x(limit):.1f} {base}Z"
+
+
+def panel(title, unit, sums, top):
+    """The lines of one case, whose upper edge is there, and its height."""
+    rows = {name: one for name, one in sums.items() if "values" in one}
+    limit = 4 * min(one["median"] for one in rows.values()) or 1
+    end = top + HEAD + ROW * len(rows)
 
     def x(value):
         return LEFT + min(value, limit) / limit * (WIDTH - LEFT - 20)
 
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}"'
-           f' font-family="sans-serif" font-size="12">',
-           '<rect width="100%" height="100%" fill="white"/>',
-           f'<text x="10" y="20" font-size="14">{html.escape(title)} ({html.escape(unit)})</text>']
+    yield f'<text x="10" y="{top + 20}" font-size="14">{html.escape(f"{title} ({unit})")}</text>'
     for tick in ticks(limit):
-        out.append(f'<path d="M{x(tick):.1f} {TOP - 10}V{height - 30}" stroke="#ddd"/>'
-                   f'<text x="{x(tick):.1f}" y="{height - 12}" text-anchor="middle">{tick:g}</text>')
-    for i, (name, values) in enumerate(rows.items()):
-        y, colour = TOP + ROW * i + ROW / 2, COLOURS.get(name, "#333")
-        out.append(f'<text x="10" y="{y + 4}">{html.escape(name)}</text>')
-        out += [f'<circle cx="{x(value):.1f}" cy="{y + (n * 7 % 13 - 6):.1f}" r="1.6"'
-                f' fill="{colour}" fill-opacity=".45"/>' for n, value in enumerate(values)]
-        median = statistics.median(values)
-        out.append(f'<path d="M{x(median):.1f} {y - 16}v32" stroke="{colour}" stroke-width="3"/>')
-    return "\n".join(out + ["</svg>"]) + "\n"
+        yield (f'<path d="M{x(tick):.1f} {top + HEAD}V{end}" stroke="#ddd"/><text x="{x(tick):.1f}"'
+               f' y="{end + 14}" text-anchor="middle">{tick:g}</text>')
+    for i, (name, one) in enumerate(rows.items()):
+        base, colour = top + HEAD + ROW * (i + 1), COLOURS.get(name, OURS)
+        yield (f'<text x="10" y="{base - 8}">{html.escape(name)}</text>'
+               f'<path d="{outline(one["values"], limit, x, base)}" fill="{colour}"'
+               f' fill-opacity=".6"/><path d="M{x(one["median"]):.1f} {base}v{8 - ROW}"'
+               f' stroke="{colour}" stroke-width="2"/><path d="M{x(one["p99"]):.1f} {base}v-10"'
+               f' stroke="{colour}" stroke-width="2"/>')
+
+
+def draw(panels):
+    """Of [(title, unit, {manager: {"values", "median", "p99"}})], one below the other.
+
+    The long bar is at the median, the short one at the 99th percentile. What is beyond four times
+    the least median is drawn at the edge.
+    """
+    out, top = [], 0
+    for title, unit, sums in panels:
+        out += panel(title, unit, sums, top)
+        top += HEAD + ROW * sum("values" in one for one in sums.values()) + FOOT
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{top}"'
+                      ' font-family="sans-serif" font-size="12">',
+                      '<rect width="100%" height="100%" fill="white"/>', *out, "</svg>"]) + "\n"

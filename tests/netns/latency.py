@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How long from a server's first data to the MP_JOIN that mptcpd makes the client send."""
+"""How long from a server's first word to the MP_JOIN that mptcpd makes the client send."""
 
+import collections
+import hashlib
 import socket
 import statistics
 import struct
 import time
 
 import tap
-from capture import MP_JOIN, _in_namespace, _options, attach
+from capture import MP_CAPABLE, MP_JOIN, SO_RCVBUFFORCE, _in_namespace, _options, attach
 
 JOIN_P50_MS, JOIN_MAX_MS = 2, 50
 SO_TIMESTAMPNS = 35
@@ -30,25 +32,62 @@ def _only(port):
     ]
 
 
-def _open(port):
+def _open(port, buffer=1 << 20):
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
     if port:
         attach(sock, _only(port))
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, buffer)
+    except OSError:  # not root
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
     sock.setblocking(False)
     return sock
 
 
-def _parse(packet):
-    """(bytes of payload, is it a SYN with MP_JOIN) of an IPv4 packet with TCP, or None."""
+Packet = collections.namedtuple("Packet", "at is_out client is_syn token join")
+
+
+def _parse(at, is_out, packet):
+    """A Packet, or None for what is no TCP over IPv4.
+
+    `client` is the client's (address, port), given that this host is the client; `token` that of
+    the peer, where the handshake shows it, and `join` that of the peer that an MP_JOIN goes to.
+    """
     if len(packet) < 40 or packet[0] >> 4 != 4 or packet[9] != 6:
         return None
     head = (packet[0] & 15) * 4
     tcp = packet[head:]
-    payload = struct.unpack_from("!H", packet, 2)[0] - head - (tcp[12] >> 4) * 4
-    is_join = tcp[13] & 0x12 == 2 and any(o[0] >> 4 == MP_JOIN for o in _options(tcp))
-    return payload, is_join
+    client = (packet[12:16], tcp[0:2]) if is_out else (packet[16:20], tcp[2:4])
+    is_syn, token, join = bool(tcp[13] & 2), None, None
+    for option in _options(tcp):
+        if option[0] >> 4 == MP_JOIN and tcp[13] & 0x12 == 2:
+            join = option[2:6]
+        elif option[0] >> 4 == MP_CAPABLE and len(option) >= 18:
+            token = hashlib.sha256(option[10:18]).digest()[:4]  # of the receiver's key: RFC 8684
+    return Packet(at, is_out, client, is_syn, token, join)
+
+
+def delays(packets):
+    """Seconds from the server's first word to a connection to its first MP_JOIN, of each.
+
+    Its first word is what follows the SYN+ACK, be it data or an acknowledgement: with that the
+    connection is fully established.
+    """
+    opening, heard, found = set(), {}, []
+    clients = {}  # by the token of their peer
+    for packet in packets:
+        if packet.is_out and packet.is_syn and not packet.join:
+            opening.add(packet.client)
+        elif not packet.is_out and not packet.is_syn and packet.client in opening:
+            opening.remove(packet.client)
+            heard[packet.client] = packet.at
+        if packet.is_out and packet.token:
+            clients[packet.token] = packet.client
+        at = heard.pop(clients.get(packet.join), None) if packet.is_out and packet.join else None
+        if at is not None:
+            found.append(packet.at - at)
+    return found
 
 
 def figures(values):
@@ -74,39 +113,34 @@ def judge_joins(joins, when, late_without=None):
 class Latency:
     """The packets of a host's links (None: of our own), with the kernel's timestamps."""
 
-    def __init__(self, host=None, port=None):
+    def __init__(self, host=None, port=None, buffer=1 << 20):
         """`port`: of the server, where other traffic would fill the buffer."""
-        self.socket = _in_namespace(host.name, lambda: _open(port)) if host else _open(port)
+        self.socket = _in_namespace(host.name, lambda: _open(port, buffer)) if host \
+            else _open(port, buffer)
 
-    def _packets(self):
+    def packets(self):
+        """The Packets there are by now."""
         while True:
             try:
                 packet, control, _, (_, _, kind, *_) = self.socket.recvmsg(256, 64)
             except BlockingIOError:
                 return
             seconds, nanoseconds = struct.unpack("qq", control[0][2])
-            parsed = _parse(packet)
+            parsed = _parse(seconds + nanoseconds / 1e9, kind == socket.PACKET_OUTGOING, packet)
             if parsed:
-                yield seconds + nanoseconds / 1e9, kind == socket.PACKET_OUTGOING, *parsed
+                yield parsed
 
     def measure(self, connect, seconds=2):
-        """Seconds from the first data that comes in, by connect(), to the first MP_JOIN.
-
-        A late server's acknowledgement comes before its data, and is as good.
-        """
-        for _ in self._packets():
+        """Seconds from the server's first word, by connect(), to the first MP_JOIN."""
+        for _ in self.packets():
             pass
         connect()
-        data_at = heard_at = None
-        deadline = time.monotonic() + seconds
+        deadline, seen = time.monotonic() + seconds, []
         while time.monotonic() < deadline:
-            for at, is_out, payload, is_join in self._packets():
-                if not is_out:
-                    heard_at = at
-                    if data_at is None and payload > 0:
-                        data_at = at
-                if is_out and is_join and heard_at is not None:
-                    return at - (data_at or heard_at)
+            seen += self.packets()
+            found = delays(seen)
+            if found:
+                return found[0]
             time.sleep(0.0005)
         raise AssertionError(f"no MP_JOIN within {seconds} s")
 

@@ -19,6 +19,9 @@
  *	knock N    the same without waiting for the greeting, for the deaf
  *	greet      exchange a byte on all that are open, which is what a knock leaves out
  *	short N    open and close N connections, one after the other
+ *	spread N   open N more, 2 to 16 ms apart
+ *	carry N    say so once all that are open carry data, and by the monotonic clock when each
+ *	           had N subflows; meanwhile they go on
  *	abort      drop all that are open (MP_FASTCLOSE)
  *	close      close all that are open
  *
@@ -26,6 +29,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/mptcp.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -37,11 +41,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef SOL_MPTCP
+#define SOL_MPTCP 284
+#endif
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
 
 #define BACKLOG 4096
+#define CARRY_TURNS 100 /* 50 ms of data before anything is awaited */
 #define N_EVENTS 256
 
 struct address {
@@ -136,9 +144,9 @@ static void obey_end(const char *word)
 
 /* ---- client ---- */
 
-enum order { ORDER_OPEN, ORDER_KNOCK, ORDER_SHORT, N_ORDERS };
+enum order { ORDER_OPEN, ORDER_KNOCK, ORDER_SHORT, ORDER_SPREAD, N_ORDERS };
 
-static const char *const orders[N_ORDERS] = {"open", "knock", "short"};
+static const char *const orders[N_ORDERS] = {"open", "knock", "short", "spread"};
 
 static bool greet(int fd)
 {
@@ -196,9 +204,50 @@ static void connect_some(const struct address *address, size_t n, enum order ord
 			is_open[fd] = true;
 		else
 			close_both(fd);
+		if (order == ORDER_SPREAD)
+			usleep((useconds_t)(2000 + i % 7 * 2333));
 	}
 	printf("{\"connected\":%zu,\"failed\":%zu,\"elapsed-ms\":%llu}\n", n - n_failed, n_failed,
 	       (unsigned long long)((now_us() - begin_us) / 1000));
+}
+
+/* As many as are in the kernel's list: a counter of MPTCP_INFO follows what was asked for. */
+static size_t count_subflows(int fd)
+{
+	struct mptcp_subflow_data data = {.size_subflow_data = sizeof(data)};
+	socklen_t size = sizeof(data);
+
+	if (getsockopt(fd, SOL_MPTCP, MPTCP_TCPINFO, &data, &size) < 0)
+		fail("MPTCP_TCPINFO");
+	return data.num_subflows;
+}
+
+/* A piece each way; returns whether the connection has so many subflows. */
+static bool carry_on(int fd, size_t n_subflows)
+{
+	char piece[64] = "?";
+
+	while (recv(fd, piece, sizeof(piece), MSG_DONTWAIT) > 0)
+		;
+	(void)send(fd, piece, sizeof(piece), MSG_DONTWAIT | MSG_NOSIGNAL);
+	return count_subflows(fd) == n_subflows;
+}
+
+static void carry(size_t n_subflows)
+{
+	size_t n_wrong = 1;
+
+	for (size_t turn = 0; n_wrong > 0 || turn <= CARRY_TURNS; turn++) {
+		n_wrong = 0;
+		for (size_t fd = 0; fd < n_fds; fd++) {
+			if (is_open[fd] && !carry_on((int)fd, n_subflows))
+				n_wrong++;
+		}
+		if (turn == CARRY_TURNS)
+			puts("{\"carrying\":true}");
+		usleep(500);
+	}
+	printf("{\"at-us\":%llu}\n", (unsigned long long)now_us());
 }
 
 static bool obey(const struct address *address, const char *line)
@@ -213,9 +262,11 @@ static bool obey(const struct address *address, const char *line)
 			return true;
 		}
 	}
-	if (n_words != 1)
+	if (n_words == 2 && strcmp(word, "carry") == 0)
+		carry(n);
+	else if (n_words != 1)
 		return false;
-	if (strcmp(word, "greet") == 0)
+	else if (strcmp(word, "greet") == 0)
 		greet_all();
 	else if (strcmp(word, "abort") == 0 || strcmp(word, "close") == 0)
 		obey_end(word);

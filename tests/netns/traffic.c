@@ -7,9 +7,10 @@
  *
  * The server greets each connection, so that the client's side is fully established at once
  * (RFC 8684 section 3.1). The client opens its connections, says so on stdout, and then obeys
- * stdin: "upload BYTES" and "download BYTES" move that many bytes over each connection. The end of
- * stdin closes everything, for both. What is moved is a pseudo-random stream that the receiver
- * computes too: a byte lost, doubled or changed is seen. Results are one JSON object a line.
+ * stdin: "upload BYTES" and "download BYTES" move that many bytes over each connection; a number
+ * behind that says how often, one after the other. The end of stdin closes everything, for both.
+ * What is moved is a pseudo-random stream that the receiver computes too: a byte lost, doubled or
+ * changed is seen. Results are one JSON object a line.
  *
  * An IPv6 ADDRESS makes an AF_INET6 socket, ::ffff:10.0.0.1 too.
  */
@@ -57,7 +58,8 @@ struct job {
 	int fd;
 	pthread_t thread;
 	struct request request;
-	struct report report;
+	size_t times;
+	struct report report; /* of the last time */
 	int error; /* errno */
 };
 
@@ -283,24 +285,30 @@ static void *run_connect(void *arg)
 	return NULL;
 }
 
+static int request_once(struct job *job)
+{
+	const struct request *request = &job->request;
+	uint64_t words[3] = {request->operation, request->bytes, request->seed};
+	int error = send_words(job->fd, words, 3);
+
+	if (error)
+		return error;
+	if (request->operation == OPERATION_DOWNLOAD)
+		return stream_in(job->fd, request->bytes, request->seed, &job->report);
+	error = stream_out(job->fd, request->bytes, request->seed);
+	if (!error)
+		error = receive_words(job->fd, words, 3);
+	if (!error)
+		job->report = (struct report){words[0], words[1], words[2]};
+	return error;
+}
+
 static void *run_request(void *arg)
 {
 	struct job *job = arg;
-	const struct request *request = &job->request;
-	uint64_t words[3] = {request->operation, request->bytes, request->seed};
 
-	job->error = send_words(job->fd, words, 3);
-	if (job->error)
-		return NULL;
-	if (request->operation == OPERATION_DOWNLOAD) {
-		job->error = stream_in(job->fd, request->bytes, request->seed, &job->report);
-		return NULL;
-	}
-	job->error = stream_out(job->fd, request->bytes, request->seed);
-	if (!job->error)
-		job->error = receive_words(job->fd, words, 3);
-	if (!job->error)
-		job->report = (struct report){words[0], words[1], words[2]};
+	for (size_t i = 0; i < job->times && !job->error; i++)
+		job->error = request_once(job);
 	return NULL;
 }
 
@@ -348,7 +356,7 @@ static void connect_all(struct job *jobs, size_t n, const char *address, const c
 	printf("{\"connected\":%zu,\"mptcp\":%zu}\n", n, n_mptcp);
 }
 
-static void obey(struct job *jobs, size_t n, enum operation operation, uint64_t bytes)
+static void obey(struct job *jobs, size_t n, enum operation operation, uint64_t bytes, size_t times)
 {
 	uint64_t begin_us = now_us(), total = 0, max_gap_us = 0;
 	bool intact = true;
@@ -358,6 +366,7 @@ static void obey(struct job *jobs, size_t n, enum operation operation, uint64_t 
 	for (size_t i = 0; i < n; i++) {
 		jobs[i].report = (struct report){0};
 		jobs[i].request = (struct request){operation, bytes, begin_us * 2 + 2 * i + 1};
+		jobs[i].times = times;
 	}
 	run_all(jobs, n, run_request);
 	for (size_t i = 0; i < n; i++) {
@@ -386,14 +395,16 @@ static int client(const char *address, const char *port, size_t n)
 		fail("calloc");
 	connect_all(jobs, n, address, port);
 	while (fgets(line, sizeof(line), stdin)) {
-		bool ok = sscanf(line, "%15s %" SCNu64, word, &bytes) == 2;
+		size_t times = 1;
+		bool ok = sscanf(line, "%15s %" SCNu64 " %zu", word, &bytes, &times) >= 2;
 
 		if (ok && strcmp(word, "upload") == 0) {
-			obey(jobs, n, OPERATION_UPLOAD, bytes);
+			obey(jobs, n, OPERATION_UPLOAD, bytes, times);
 		} else if (ok && strcmp(word, "download") == 0) {
-			obey(jobs, n, OPERATION_DOWNLOAD, bytes);
+			obey(jobs, n, OPERATION_DOWNLOAD, bytes, times);
 		} else {
-			fprintf(stderr, "traffic: expected \"upload|download BYTES\": %s", line);
+			fprintf(stderr, "traffic: expected \"upload|download BYTES [TIMES]\": %s",
+				line);
 			return 2;
 		}
 	}
