@@ -2,6 +2,7 @@
 /* mptcpctl: see and steer mptcpd. Options, and finding the command. */
 #include "ctl.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -61,7 +62,7 @@ static void print_help(const struct verb *verb)
 	print_line("Usage: mptcpctl [--json|-j] [--socket PATH] %s%s%s", verb->name,
 		   *verb->arguments ? " " : "", verb->arguments);
 	print_end();
-	print_line("%s.", verb->help);
+	print_line("%c%s.", toupper(*verb->help), verb->help + 1);
 	if (!verb->more)
 		return;
 	print_end();

@@ -7,13 +7,13 @@
 #include "word.h"
 
 const struct verb verbs[] = {
-	{"status", "", "is mptcpd well, and how much does it have to do", NULL, ctl_status},
+	{"status", "", "version, counters, plugins, files, and what is wrong", NULL, ctl_status},
 	{"connection", "[TOKEN]", "MPTCP connections with their subflows and addresses",
 	 "TOKEN is hex, as ss prints it, with or without 0x.\n", ctl_connection},
 	{"subflow", "[TOKEN]", "subflows, one a line", NULL, ctl_subflow},
 	{"subflow add", "TOKEN LOCAL[:PORT] REMOTE:PORT [id N] [dev IF] [backup]",
 	 "make a subflow, which no policy removes",
-	 "IPv6 with a port is [ADDRESS]:PORT. \"id\" is the MPTCP id of the local address, "
+	 "IPv6 with a port is [ADDRESS]:PORT. \"id\" is the address id of the local address, "
 	 "\"dev\"\n"
 	 "the interface to leave by; without them mptcpd chooses.\n",
 	 ctl_subflow_add},
@@ -24,14 +24,14 @@ const struct verb verbs[] = {
 	 ctl_subflow_change},
 	{"announce", "TOKEN ADDRESS id N [port N] [dev IF]",
 	 "announce an address to the peer, until it is withdrawn",
-	 "With a port of its own, mptcpd listens there if the address is one of this host.\n",
-	 ctl_announce},
-	{"withdraw", "TOKEN id N", "take an announced address back",
+	 "With a port, mptcpd listens there if the address is one of this host.\n", ctl_announce},
+	{"withdraw", "TOKEN id N", "withdraw an announced address",
 	 "Id 0 is the address that the connection began on.\n", ctl_withdraw},
 	{"endpoint", "[id N]", "endpoints of the kernel's path manager", NULL, ctl_endpoint},
 	{"endpoint add",
 	 "ADDRESS [dev IF] [id N] [port N] [subflow] [signal] [backup] [fullmesh] [laminar]",
-	 "make an endpoint, which no policy touches", NULL, ctl_endpoint_add},
+	 "make an endpoint, which no policy touches",
+	 "It stays when mptcpd ends. A port goes with \"signal\" alone.\n", ctl_endpoint_add},
 	{"endpoint change", "id N|ADDRESS [no]backup|[no]fullmesh…", "change flags of an endpoint",
 	 "Flags that are not named stay as they are. Changing \"fullmesh\" closes every subflow "
 	 "that\nbegan on the endpoint's address, the initial ones of connections too.\n",
@@ -42,29 +42,28 @@ const struct verb verbs[] = {
 	 "address close\nwhat began on it and tell their peers that it is gone.\n",
 	 ctl_endpoint_delete},
 	{"endpoint flush", "", "delete all endpoints",
-	 "In one act. The kernel closes every subflow that began on one of their addresses, the\n"
+	 "All in one act. The kernel closes every subflow that began on one of their addresses, "
+	 "the\n"
 	 "initial ones of connections too; the answer says how many connections have none left.\n",
 	 ctl_endpoint_flush},
 	{"limits", "", "limits of the kernel's path manager", NULL, ctl_limits},
 	{"limits set", "[subflows N] [add_addr_accepted N]",
-	 "how many subflows a connection may have, and peer's addresses it accepts", NULL,
+	 "set how many additional subflows and announced addresses a connection uses", NULL,
 	 ctl_limits_set},
-	{"interface", "", "interfaces, their addresses, and why they are (not) used", NULL,
-	 ctl_interface},
-	{"policy", "", "policies, their matches and settings", NULL, ctl_policy},
-	{"explain", "TOKEN", "what becomes of each path a connection should have", NULL,
-	 ctl_explain},
+	{"interface", "", "interfaces and addresses, and why one is not used", NULL, ctl_interface},
+	{"policy", "", "policies with their matches and settings", NULL, ctl_policy},
+	{"explain", "TOKEN", "each path that a connection should have, and why it is not there",
+	 NULL, ctl_explain},
 	{"monitor", "", "the present state as events, then each change",
-	 "With --json one object a line. Ends when mptcpd does.\n", ctl_monitor},
+	 "With --json, one object a line. It ends when mptcpd does.\n", ctl_monitor},
 	{"reload", "", "have mptcpd read its configuration again",
-	 "A bad configuration is refused; mptcpd then goes on with the one it has.\n", ctl_reload},
+	 "A bad configuration is refused, and mptcpd goes on with the one it has.\n", ctl_reload},
 	{"config", "", "the same as \"config show\"", NULL, ctl_config_show},
 	{"config show", "", "the configuration in use, each value with its file and line", NULL,
 	 ctl_config_show},
 	{"config check", "[FILE]", "look for faults in the configuration, without using it",
-	 "Asks mptcpd to check its own files. FILE, or the default files where no mptcpd runs, "
-	 "are\n"
-	 "checked by \"mptcpd --check-config\".\n",
+	 "mptcpd checks its own files as they are now. For FILE, and for the default files where "
+	 "no\nmptcpd runs, \"mptcpd --check-config\" is run.\n",
 	 ctl_config_check},
 };
 const size_t n_verbs = sizeof(verbs) / sizeof(*verbs);

@@ -58,7 +58,7 @@ static const struct mptcpd_setting settings[N_SETTINGS] = {
 		 0, MPTCPD_PLAN_MAX},
 	[SETTING_PORT] = {"port", MPTCPD_SETTING_NUMBER, "0",
 			  "announce own addresses with this port, on which the kernel listens; 0: "
-			  "without",
+			  "without a port",
 			  0, UINT16_MAX},
 	[SETTING_MAX_ENDPOINTS] = {"max-endpoints", MPTCPD_SETTING_NUMBER, "0",
 				   "the most endpoints; 0: as many as the kernel takes", 0,

@@ -65,7 +65,7 @@ static const struct mptcpd_setting settings[N_SETTINGS] = {
 				  MPTCPD_PLAN_MAX},
 	[SETTING_SERVER_SIDE] =
 		{"server-side", MPTCPD_SETTING_BOOL, "no",
-		 "make subflows on the server's side too; most clients refuse them"},
+		 "make subflows on the server's side too; clients that do not listen refuse them"},
 };
 
 static void add_remote(struct mesh *mesh, const struct mptcpd_addr *addr)
