@@ -33,7 +33,7 @@ static int decode_socket(const void *message, size_t size, const struct nlattr *
 
 	if (codec_message(message, size, sizeof(*ret), attrs, INET_DIAG_CGROUP_ID) < 0)
 		return -EBADMSG;
-	if (nlh->nlmsg_type != SOCK_DIAG_BY_FAMILY)
+	if (nlh->nlmsg_type != SOCK_DIAG_BY_FAMILY && nlh->nlmsg_type != TCPDIAG_GETSOCK)
 		return CODEC_UNKNOWN;
 	memcpy(ret, (const char *)message + MNL_NLMSG_HDRLEN, sizeof(*ret));
 	if (ret->idiag_family != AF_INET && ret->idiag_family != AF_INET6)
@@ -247,11 +247,14 @@ struct nlmsghdr *codec_get_connections(void *buffer, uint8_t family, uint32_t st
 	return nlh;
 }
 
-struct nlmsghdr *codec_get_subflows(void *buffer, uint8_t family, uint32_t states)
+struct nlmsghdr *codec_get_subflows(void *buffer, uint32_t states)
 {
-	struct nlmsghdr *nlh = put_request(buffer, family, NLM_F_DUMP);
+	struct nlmsghdr *nlh = codec_start(buffer, TCPDIAG_GETSOCK, NLM_F_DUMP);
+	struct inet_diag_req *request = mnl_nlmsg_put_extra_header(nlh, sizeof(*request));
 
-	set_states(nlh, states);
+	request->idiag_family = AF_UNSPEC;
+	request->idiag_ext = 1 << (INET_DIAG_INFO - 1);
+	request->idiag_states = states;
 	return nlh;
 }
 

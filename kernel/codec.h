@@ -179,7 +179,11 @@ enum codec_states {
 
 /* Dumps of the sockets of one address family in these states. */
 struct nlmsghdr *codec_get_connections(void *buffer, uint8_t family, uint32_t states);
-struct nlmsghdr *codec_get_subflows(void *buffer, uint8_t family, uint32_t states);
+/*
+ * Of both families: the older request asks for both at once. For each one the kernel goes through all
+ * sockets of all namespaces.
+ */
+struct nlmsghdr *codec_get_subflows(void *buffer, uint32_t states);
 /* The one subflow between these addresses (with ports); `ifindex` is what it is bound to, or 0. */
 struct nlmsghdr *codec_get_subflow(void *buffer, const struct mptcpd_addr *local,
 				   const struct mptcpd_addr *remote, uint32_t ifindex);

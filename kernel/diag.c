@@ -100,35 +100,31 @@ static int on_subflow(void *data, const void *message, size_t size)
 	return r;
 }
 
-/* IPv4 and IPv6, the latter where the kernel has it. `states` 0: connections, else subflows. */
-static int dump_families(struct socket *socket, uint32_t states, struct dump *dump)
+int diag_dump_syn_sent(struct socket *socket, diag_on_event *on_event, void *data)
 {
+	struct dump dump = {.on_event = on_event, .data = data};
 	union codec_command command;
 
-	for (size_t i = 0; i < sizeof(families); i++) {
-		struct nlmsghdr *request =
-			states ? codec_get_subflows(&command, families[i], states)
-			       : codec_get_connections(&command, families[i], CODEC_CONNECTED);
-		int r = socket_request(socket, request, states ? on_subflow : on_connection, dump);
-
-		if (r < 0 && !(r == -ENOENT && families[i] == AF_INET6))
-			return r;
-	}
-	return 0;
+	return socket_request(socket, codec_get_subflows(&command, CODEC_SYN_SENT), on_subflow,
+			      &dump);
 }
 
 int diag_dump(struct socket *socket, diag_on_event *on_event, void *data)
 {
 	struct dump dump = {.on_event = on_event, .data = data};
-	int r = dump_families(socket, 0, &dump);
+	union codec_command command;
 
-	return r < 0 ? r : dump_families(socket, CODEC_CONNECTED | CODEC_SYN_SENT, &dump);
-}
+	for (size_t i = 0; i < sizeof(families); i++) {
+		int r = socket_request(socket,
+				       codec_get_connections(&command, families[i],
+							     CODEC_CONNECTED),
+				       on_connection, &dump);
 
-int diag_dump_syn_sent(struct socket *socket, diag_on_event *on_event, void *data)
-{
-	struct dump dump = {.on_event = on_event, .data = data};
-
-	/* An IPv4 pair of an IPv6 socket is in the other list. */
-	return dump_families(socket, CODEC_SYN_SENT, &dump);
+		/* A kernel may have no IPv6. */
+		if (r < 0 && !(r == -ENOENT && families[i] == AF_INET6))
+			return r;
+	}
+	return socket_request(socket,
+			      codec_get_subflows(&command, CODEC_CONNECTED | CODEC_SYN_SENT),
+			      on_subflow, &dump);
 }

@@ -49,13 +49,12 @@ void snapshot_close(struct snapshot *snapshot)
 /* The request of the present stage, or NULL after the last one. */
 static struct nlmsghdr *stage_request(const struct snapshot *snapshot, void *buffer)
 {
-	uint8_t ip = snapshot->stage % 2 ? AF_INET6 : AF_INET;
-
 	if (snapshot->kind == SNAPSHOT_CONNECTIONS) {
 		if (snapshot->stage < 2)
-			return codec_get_connections(buffer, ip, CODEC_CONNECTED);
-		if (snapshot->stage < 4 && !snapshot->brief)
-			return codec_get_subflows(buffer, ip, CODEC_CONNECTED | CODEC_SYN_SENT);
+			return codec_get_connections(buffer, snapshot->stage ? AF_INET6 : AF_INET,
+						     CODEC_CONNECTED);
+		if (snapshot->stage == 2 && !snapshot->brief)
+			return codec_get_subflows(buffer, CODEC_CONNECTED | CODEC_SYN_SENT);
 	} else if (snapshot->kind == SNAPSHOT_HOST) {
 		if (snapshot->stage == 0)
 			return codec_get_links(buffer);
@@ -146,7 +145,7 @@ static void end_stage(struct snapshot *snapshot, const struct nlmsghdr *nlh)
 	if (codec_ack(nlh, nlh->nlmsg_len, &error, text) < 0)
 		error = -EBADMSG;
 	/* No IPv6 in this kernel: then there is nothing to dump. */
-	if (error == -ENOENT && snapshot->kind == SNAPSHOT_CONNECTIONS && snapshot->stage % 2)
+	if (error == -ENOENT && snapshot->kind == SNAPSHOT_CONNECTIONS && snapshot->stage == 1)
 		error = 0;
 	if (error == 0 && snapshot->interrupted && ++snapshot->restarts > RESTARTS_MAX)
 		error = -EINTR;
