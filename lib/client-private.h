@@ -26,6 +26,12 @@ struct pages {
 	size_t n, n_empty; /* had, and those without a record since the last with one */
 };
 
+/* An answer that is to come. */
+struct answer {
+	sd_bus_slot *slot; /* owned */
+	sd_bus_message *m; /* owned; NULL: it has not come */
+};
+
 /* The state of mptcpctl_monitor(). */
 struct monitor {
 	int (*on_event)(void *data, const struct mptcpctl_event *event);
@@ -58,6 +64,14 @@ struct writer handle_new_action(struct mptcpctl *ctl, const char *member);
 struct writer handle_new_long_action(struct mptcpctl *ctl, const char *member);
 /* Send what was written, free it, and wait. `ret_reply` may be NULL. */
 int handle_call(struct mptcpctl *ctl, struct writer *writer, sd_bus_message **ret_reply);
+/*
+ * Send what was written, and free it; the answer is waited for later. Only one at a time, and it must
+ * stay where it is until handle_await() or handle_forget().
+ */
+int handle_post(struct mptcpctl *ctl, struct writer *writer, struct answer *answer);
+int handle_await(struct mptcpctl *ctl, struct answer *answer, sd_bus_message **ret_reply);
+/* It is not waited for any more. */
+void handle_forget(struct answer *answer);
 /*
  * A page of `n_records` is read: the next begins at `cursor`, 0: there is none. Fails if the
  * listing does not move on, or has no end.

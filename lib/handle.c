@@ -46,7 +46,7 @@ MPTCPCTL_EXPORT void mptcpctl_free(struct mptcpctl *ctl)
 	if (!ctl)
 		return;
 	hang_up(ctl);
-	arena_reset(&ctl->arena);
+	arena_done(&ctl->arena);
 	free(ctl);
 }
 
@@ -307,6 +307,72 @@ int handle_call(struct mptcpctl *ctl, struct writer *writer, sd_bus_message **re
 	sd_bus_error_free(&error);
 	sd_bus_message_unref(writer->m);
 	return r < 0 ? r : 0;
+}
+
+static int on_answer(sd_bus_message *m, void *data, sd_bus_error *unused)
+{
+	struct answer *answer = data;
+
+	answer->m = sd_bus_message_ref(m);
+	return 1;
+}
+
+int handle_post(struct mptcpctl *ctl, struct writer *writer, struct answer *answer)
+{
+	int r = writer->error;
+
+	*answer = (struct answer){0};
+	/* Whatever else came would be told while there is something to wait for. */
+	if (ctl->monitor.stage != STAGE_OFF)
+		return handle_call(ctl, writer, &answer->m);
+	if (r >= 0)
+		r = sd_bus_call_async(ctl->bus, &answer->slot, writer->m, on_answer, answer,
+				      UINT64_MAX);
+	sd_bus_message_unref(writer->m);
+	if (r < 0 && !ctl->error[0])
+		r = handle_fail_call(ctl, r, NULL);
+	return r < 0 ? r : 0;
+}
+
+/* Time counts from now on: while nobody waited, the answer may have been there. */
+static int await(struct mptcpctl *ctl, const struct answer *answer)
+{
+	uint64_t until_us = clock_work_ns() / 1000 + ctl->patience_us, now;
+	int r = 0;
+
+	while (r >= 0 && !answer->m) {
+		r = sd_bus_process(ctl->bus, NULL);
+		now = clock_work_ns() / 1000;
+		if (r == 0 && now >= until_us)
+			return -ETIMEDOUT;
+		if (r == 0)
+			r = sd_bus_wait(ctl->bus, until_us - now);
+		if (r == -EINTR)
+			r = 0;
+	}
+	return r < 0 || !sd_bus_is_open(ctl->bus) ? -ENOTCONN : 0;
+}
+
+int handle_await(struct mptcpctl *ctl, struct answer *answer, sd_bus_message **ret_reply)
+{
+	int r = await(ctl, answer);
+	const sd_bus_error *error = answer->m ? sd_bus_message_get_error(answer->m) : NULL;
+
+	if (r == 0 && error)
+		r = -sd_bus_error_get_errno(error);
+	if (r < 0)
+		r = handle_fail_call(ctl, r, error);
+	else
+		*ret_reply = sd_bus_message_ref(answer->m);
+	handle_forget(answer);
+	return r;
+}
+
+void handle_forget(struct answer *answer)
+{
+	sd_bus_slot_unref(answer->slot);
+	sd_bus_message_unref(answer->m);
+	*answer = (struct answer){0};
 }
 
 int handle_turn_page(struct mptcpctl *ctl, struct pages *pages, size_t n_records, uint64_t cursor)

@@ -6,6 +6,9 @@
 
 #include "parse.h"
 
+/* The size of an array of structures that has none. */
+#define EMPTY 8
+
 /* Call without arguments. */
 static int fetch(struct mptcpctl *ctl, const char *member, sd_bus_message **ret_reply)
 {
@@ -42,7 +45,7 @@ static int list_pages(struct mptcpctl *ctl, const char *member,
 			return r;
 		r = hand_out(&reader, each, &n);
 		if (r == 0)
-			reader_read(&reader, "t", &cursor);
+			reader_basic(&reader, 't', &cursor);
 		r = handle_finish(ctl, &reader, r);
 		if (r == 0)
 			r = handle_turn_page(ctl, &pages, n, cursor);
@@ -89,13 +92,72 @@ static int hand_out_connections(struct reader *reader, void *data, size_t *ret_n
 	return r;
 }
 
+static int ask_packed(struct mptcpctl *ctl, uint64_t cursor, struct answer *answer)
+{
+	struct writer writer = handle_new_call(ctl, "ListConnectionsPacked");
+
+	writer_append(&writer, "tu", cursor, 0);
+	return handle_post(ctl, &writer, answer);
+}
+
+/* Hand out a page, once the next one is asked for: it is made meanwhile. */
+static int turn_packed(struct mptcpctl *ctl, struct pages *pages, sd_bus_message *m,
+		       struct answer *answer,
+		       int (*hand_out)(struct reader *reader, void *each, size_t *ret_n),
+		       void *each)
+{
+	struct unpack unpack = {0};
+	struct reader reader = {.m = m, .unpack = &unpack, .arena = &ctl->arena};
+	const void *bytes = NULL;
+	uint64_t cursor = 0;
+	size_t n = 0;
+	int r = sd_bus_message_read_array(m, 'y', &bytes, &unpack.end);
+
+	unpack.bytes = bytes;
+	reader.error = r < 0 || sd_bus_message_read_basic(m, 't', &cursor) < 0 ? -EBADMSG : 0;
+	r = reader.error < 0 ? 0 : handle_turn_page(ctl, pages, unpack.end > EMPTY, cursor);
+	if (r == 0 && cursor)
+		r = ask_packed(ctl, cursor, answer);
+	if (r == 0)
+		r = hand_out(&reader, each, &n);
+	return handle_finish(ctl, &reader, r);
+}
+
+/* All connections, as pack.h has them. -EOPNOTSUPP: this mptcpd does not. */
+static int list_packed(struct mptcpctl *ctl,
+		       int (*hand_out)(struct reader *reader, void *each, size_t *ret_n),
+		       void *each)
+{
+	struct pages pages = {0};
+	struct answer answer;
+	int r = ask_packed(ctl, 0, &answer);
+
+	do {
+		sd_bus_message *m;
+
+		if (r == 0)
+			r = handle_await(ctl, &answer, &m);
+		if (r == 0 && !sd_bus_message_has_signature(m, "ayt")) {
+			sd_bus_message_unref(m);
+			r = -EOPNOTSUPP;
+		}
+		if (r == 0)
+			r = turn_packed(ctl, &pages, m, &answer, hand_out, each);
+	} while (r == 0 && pages.cursor);
+	handle_forget(&answer);
+	return r;
+}
+
 MPTCPCTL_EXPORT int mptcpctl_list_connections(
 	struct mptcpctl *ctl,
 	int (*on_connection)(void *data, const struct mptcpctl_connection *connection), void *data)
 {
 	struct each_connection each = {.on_connection = on_connection, .data = data};
+	int r = list_packed(ctl, hand_out_connections, &each);
 
-	return list_pages(ctl, "ListConnections", hand_out_connections, &each);
+	/* An mptcpd that was before this one. */
+	return r == -EOPNOTSUPP ? list_pages(ctl, "ListConnections", hand_out_connections, &each)
+				: r;
 }
 
 MPTCPCTL_EXPORT int mptcpctl_get_connection(

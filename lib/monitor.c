@@ -80,7 +80,7 @@ static int on_page(sd_bus_message *m, void *data, sd_bus_error *unused)
 	}
 	n = tell_page(ctl, &reader);
 	if (monitor->stage != STAGE_ENDPOINTS)
-		reader_read(&reader, "t", &cursor);
+		reader_basic(&reader, 't', &cursor);
 	arena_reset(&ctl->arena);
 	if (reader.error < 0) {
 		monitor->result =

@@ -1,42 +1,37 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "parse.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
 
 #include "wire.h"
 
-/* The longest type of an entry of an a{sv}. */
-#define TYPE_SIZE 256
+/* By type of field, or what an array's begins with. */
+static const char types[][6] = {
+	[FIELD_BOOL] = "b",	[FIELD_U8] = "y",	  [FIELD_U16] = "q",
+	[FIELD_U32] = "u",	[FIELD_U64] = "t",	  [FIELD_TOKEN] = "u",
+	[FIELD_TIME] = "t",	[FIELD_NAME] = "s",	  [FIELD_TEXT] = "s",
+	[FIELD_STRINGS] = "as", [FIELD_ADDR] = WIRE_ADDR, [FIELD_ADDR_HERE] = WIRE_ADDR,
+	[FIELD_LIST] = "a",	[FIELD_SETTINGS] = "a",	  [FIELD_RECORD] = "",
+};
 
-/* The type of what is in a structure or an entry: its own without the brackets. */
-static const char *contents(const char *type, char text[static TYPE_SIZE])
+static bool has_type(const struct field *field, const char *type)
 {
-	snprintf(text, TYPE_SIZE, "%.*s", (int)strlen(type) - 2, type + 1);
-	return text;
-}
+	size_t size = strlen(types[field->type]);
 
-static const char *field_type(const struct field *field, char text[static TYPE_SIZE])
-{
-	static const char *const types[] = {
-		[FIELD_BOOL] = "b",	[FIELD_U8] = "y",	  [FIELD_U16] = "q",
-		[FIELD_U32] = "u",	[FIELD_U64] = "t",	  [FIELD_TOKEN] = "u",
-		[FIELD_TIME] = "t",	[FIELD_NAME] = "s",	  [FIELD_TEXT] = "s",
-		[FIELD_STRINGS] = "as", [FIELD_ADDR] = WIRE_ADDR, [FIELD_ADDR_HERE] = WIRE_ADDR,
-		[FIELD_LIST] = "a",	[FIELD_SETTINGS] = "a",	  [FIELD_RECORD] = "",
-	};
-
-	snprintf(text, TYPE_SIZE, "%s%s", types[field->type], field->of ? field->of->type : "");
-	return text;
+	return strncmp(types[field->type], type, size) == 0 &&
+	       strcmp(type + size, field->of ? field->of->type : "") == 0;
 }
 
 static struct mptcpctl_addr parse_addr(struct reader *reader)
 {
 	struct mptcpctl_addr addr = {0};
 
-	reader_read(reader, WIRE_ADDR, &addr.address, &addr.port);
-	if (addr.address && !*addr.address)
-		addr.address = NULL;
+	if (!reader_enter_record(reader, WIRE_ADDR) && reader->error == 0)
+		reader->error = -EBADMSG;
+	addr.address = reader_text(reader);
+	reader_basic(reader, 'q', &addr.port);
+	reader_exit(reader);
 	return addr;
 }
 
@@ -44,12 +39,10 @@ static struct mptcpctl_addr parse_addr(struct reader *reader)
 static void *parse_list(struct reader *reader, const struct record *record)
 {
 	void *first = NULL, *last = NULL, *node = NULL;
-	char inner[TYPE_SIZE];
 
 	if (!reader_enter(reader, 'a', record->type))
 		return NULL;
-	contents(record->type, inner);
-	while (reader_enter(reader, record->type[0] == '{' ? 'e' : 'r', inner)) {
+	while (reader_enter_record(reader, record->type)) {
 		node = reader_alloc(reader, record->size);
 		if (!node)
 			return first;
@@ -72,7 +65,6 @@ static void *parse_new(struct reader *reader, const struct record *record)
 /* The value that comes next, which has the field's type. */
 static void parse_value(struct reader *reader, const struct field *field, void *into)
 {
-	char type[TYPE_SIZE];
 	const char *text;
 
 	switch (field->type) {
@@ -85,7 +77,7 @@ static void parse_value(struct reader *reader, const struct field *field, void *
 	case FIELD_U64:
 	case FIELD_TOKEN:
 	case FIELD_TIME:
-		reader_read(reader, field_type(field, type), into);
+		reader_basic(reader, types[field->type][0], into);
 		break;
 	case FIELD_NAME:
 		text = reader_text(reader);
@@ -114,11 +106,9 @@ static void parse_value(struct reader *reader, const struct field *field, void *
 static const struct field *find_extra(const struct record *record, const char *name,
 				      const char *type)
 {
-	char text[TYPE_SIZE];
-
 	for (const struct field *field = record->fields; name && field->name; field++)
 		if (field->flags & FIELD_EXTRA && strcmp(field->name, name) == 0 &&
-		    strcmp(field_type(field, text), type) == 0)
+		    has_type(field, type))
 			return field;
 	return NULL;
 }
@@ -130,7 +120,7 @@ static void parse_extra(struct reader *reader, const struct record *record, void
 	const struct field *field = find_extra(record, name, type);
 
 	if (!field) {
-		reader_skip(reader, "v");
+		reader_skip_variant(reader);
 		return;
 	}
 	if (!reader_enter(reader, 'v', type))
@@ -157,9 +147,7 @@ void parse_members(struct reader *reader, const struct record *record, void *ret
 
 bool parse_record(struct reader *reader, const struct record *record, void *ret_record)
 {
-	char inner[TYPE_SIZE];
-
-	if (!reader_enter(reader, 'r', contents(record->type, inner)))
+	if (!reader_enter_record(reader, record->type))
 		return false;
 	memset(ret_record, 0, record->size);
 	parse_members(reader, record, ret_record);

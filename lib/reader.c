@@ -2,12 +2,14 @@
 #include "reader.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CHUNK_SIZE 4096
+/* The longest type of a structure. */
+#define TYPE_SIZE 256
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -15,7 +17,7 @@ struct arena_chunk {
 	max_align_t bytes[];
 };
 
-void arena_reset(struct arena *arena)
+void arena_done(struct arena *arena)
 {
 	struct arena_chunk *chunk;
 
@@ -23,6 +25,15 @@ void arena_reset(struct arena *arena)
 		arena->chunks = chunk->next;
 		free(chunk);
 	}
+}
+
+void arena_reset(struct arena *arena)
+{
+	/* One that is of use again, most of the time. */
+	if (arena->chunks && !arena->chunks->next && arena->chunks->size == CHUNK_SIZE)
+		arena->chunks->used = 0;
+	else
+		arena_done(arena);
 }
 
 static void *arena_alloc(struct arena *arena, size_t size)
@@ -55,48 +66,58 @@ void *reader_alloc(struct reader *reader, size_t size)
 	return p;
 }
 
-void reader_read(struct reader *reader, const char *types, ...)
+/* Note the first error of what gave r; is there something? */
+static bool check(struct reader *reader, int r)
 {
-	va_list args;
-	int r;
-
-	if (reader->error < 0)
-		return;
-	va_start(args, types);
-	r = sd_bus_message_readv(reader->m, types, args);
-	va_end(args);
-	if (r <= 0)
-		reader->error = r < 0 ? r : -EBADMSG;
-}
-
-bool reader_enter(struct reader *reader, char type, const char *contents)
-{
-	int r;
-
-	if (reader->error < 0)
-		return false;
-	r = sd_bus_message_enter_container(reader->m, type, contents);
 	if (r < 0)
 		reader->error = r;
 	return r > 0;
 }
 
-void reader_exit(struct reader *reader)
+void reader_basic(struct reader *reader, char type, void *into)
 {
 	int r;
 
 	if (reader->error < 0)
 		return;
-	r = sd_bus_message_exit_container(reader->m);
-	if (r < 0)
-		reader->error = r;
+	if (reader->unpack)
+		r = unpack_basic(reader->unpack, type, into);
+	else
+		r = sd_bus_message_read_basic(reader->m, type, into) > 0 ? 0 : -EBADMSG;
+	check(reader, r);
+}
+
+bool reader_enter(struct reader *reader, char type, const char *contents)
+{
+	if (reader->error < 0)
+		return false;
+	return check(reader, reader->unpack
+				     ? unpack_enter(reader->unpack, type, contents)
+				     : sd_bus_message_enter_container(reader->m, type, contents));
+}
+
+bool reader_enter_record(struct reader *reader, const char *type)
+{
+	char kind = type[0] == '{' ? 'e' : 'r', contents[TYPE_SIZE];
+
+	if (!reader->unpack)
+		snprintf(contents, sizeof(contents), "%.*s", (int)strlen(type) - 2, type + 1);
+	return reader_enter(reader, kind, reader->unpack ? type : contents);
+}
+
+void reader_exit(struct reader *reader)
+{
+	if (reader->error < 0)
+		return;
+	check(reader, reader->unpack ? unpack_exit(reader->unpack)
+				     : sd_bus_message_exit_container(reader->m));
 }
 
 const char *reader_text(struct reader *reader)
 {
 	const char *text = NULL;
 
-	reader_read(reader, "s", &text);
+	reader_basic(reader, 's', &text);
 	return text && *text ? text : NULL;
 }
 
@@ -104,8 +125,16 @@ bool reader_bool(struct reader *reader)
 {
 	int value = 0;
 
-	reader_read(reader, "b", &value);
+	reader_basic(reader, 'b', &value);
 	return value;
+}
+
+static bool has_more(struct reader *reader)
+{
+	if (reader->error < 0)
+		return false;
+	return reader->unpack ? reader->unpack->at < reader->unpack->end
+			      : sd_bus_message_at_end(reader->m, false) == 0;
 }
 
 const char *const *reader_strings(struct reader *reader)
@@ -116,13 +145,8 @@ const char *const *reader_strings(struct reader *reader)
 
 	if (!reader_enter(reader, 'a', "s"))
 		return strings;
-	while (reader->error == 0) {
-		int r = sd_bus_message_read(reader->m, "s", &text);
-
-		if (r <= 0) {
-			reader->error = r;
-			break;
-		}
+	while (has_more(reader)) {
+		reader_basic(reader, 's', &text);
 		if (n + 1 == room) {
 			const char **more = reader_alloc(reader, 2 * room * sizeof(*strings));
 
@@ -141,23 +165,18 @@ const char *const *reader_strings(struct reader *reader)
 const char *reader_peek(struct reader *reader)
 {
 	const char *type = NULL;
-	int r;
 
 	if (reader->error < 0)
 		return "";
-	r = sd_bus_message_peek_type(reader->m, NULL, &type);
-	if (r < 0)
-		reader->error = r;
+	check(reader, reader->unpack ? unpack_peek(reader->unpack, &type)
+				     : sd_bus_message_peek_type(reader->m, NULL, &type));
 	return type ? type : "";
 }
 
-void reader_skip(struct reader *reader, const char *types)
+void reader_skip_variant(struct reader *reader)
 {
-	int r;
-
 	if (reader->error < 0)
 		return;
-	r = sd_bus_message_skip(reader->m, types);
-	if (r < 0)
-		reader->error = r;
+	check(reader, reader->unpack ? unpack_skip(reader->unpack, "v")
+				     : sd_bus_message_skip(reader->m, "v"));
 }

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <systemd/sd-bus.h>
 
+#include "unpack.h"
+
 struct arena_chunk;
 
 /* Memory that is given back all at once. Zero it to begin. */
@@ -18,19 +20,23 @@ struct arena {
 };
 
 void arena_reset(struct arena *arena);
+void arena_done(struct arena *arena);
 
 struct reader {
-	sd_bus_message *m;
+	sd_bus_message *m; /* owned by whoever set it */
+	struct unpack *unpack; /* NULL, or what is read comes from here, and not of the message */
 	struct arena *arena;
 	int error; /* 0, or the first negative errno */
 };
 
 /* Zeroed; NULL once there is an error. */
 void *reader_alloc(struct reader *reader, size_t size);
-/* As sd_bus_message_read(). */
-void reader_read(struct reader *reader, const char *types, ...);
+/* As sd_bus_message_read_basic(). */
+void reader_basic(struct reader *reader, char type, void *into);
 /* Go into the next container. False: there is none, or an error. */
 bool reader_enter(struct reader *reader, char type, const char *contents);
+/* … which is a structure or an entry of this type, with its brackets. */
+bool reader_enter_record(struct reader *reader, const char *type);
 void reader_exit(struct reader *reader);
 /* A string, NULL if it is empty. */
 const char *reader_text(struct reader *reader);
@@ -40,7 +46,7 @@ const char *const *reader_strings(struct reader *reader);
 
 /* The type of the variant that comes next; "" once there is an error. */
 const char *reader_peek(struct reader *reader);
-/* Leave out what comes next. */
-void reader_skip(struct reader *reader, const char *types);
+/* Leave out the variant that comes next. */
+void reader_skip_variant(struct reader *reader);
 
 #endif

@@ -5,8 +5,10 @@
 
 static void append(struct writer *writer, const char *types, va_list args)
 {
-	if (writer->error >= 0)
-		writer->error = sd_bus_message_appendv(writer->m, types, args);
+	if (writer->error < 0)
+		return;
+	writer->error = writer->pack ? pack_append(writer->pack, types, args)
+				     : sd_bus_message_appendv(writer->m, types, args);
 }
 
 void writer_append(struct writer *writer, const char *types, ...)
@@ -20,14 +22,18 @@ void writer_append(struct writer *writer, const char *types, ...)
 
 void writer_open(struct writer *writer, char type, const char *contents)
 {
-	if (writer->error >= 0)
-		writer->error = sd_bus_message_open_container(writer->m, type, contents);
+	if (writer->error < 0)
+		return;
+	writer->error = writer->pack ? pack_open(writer->pack, type, contents)
+				     : sd_bus_message_open_container(writer->m, type, contents);
 }
 
 void writer_close(struct writer *writer)
 {
-	if (writer->error >= 0)
-		writer->error = sd_bus_message_close_container(writer->m);
+	if (writer->error < 0)
+		return;
+	writer->error =
+		writer->pack ? pack_close(writer->pack) : sd_bus_message_close_container(writer->m);
 }
 
 void writer_open_extra(struct writer *writer, const char *key, const char *type)

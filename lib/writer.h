@@ -8,12 +8,15 @@
 
 #include <systemd/sd-bus.h>
 
+#include "pack.h"
+
 struct writer {
 	sd_bus_message *m;
+	struct pack *pack; /* NULL, or what is written goes here, and not into the message */
 	int error; /* 0 or positive; or the first negative errno */
 };
 
-/* As sd_bus_message_append(). */
+/* As sd_bus_message_append(). Into a pack go y, b, q, u, t, s, structures and empty arrays. */
 void writer_append(struct writer *writer, const char *types, ...);
 /* A container and its end. */
 void writer_open(struct writer *writer, char type, const char *contents);

@@ -27,8 +27,8 @@ CONNECTIONS = 16
 CHUNK = 1 << 18
 AHEAD = 64  # calls written at once
 # Of everything that can be read, most of what costs most.
-READS = ("ListConnections", "GetConnection", "ListConnections", "Explain", "ListConnections",
-         "ListInterfaces", "ListConnections", "ListEndpoints", "GetStatus", "ListPolicies",
+READS = ("ListConnections", "GetConnection", "ListConnectionsPacked", "Explain", "ListConnections",
+         "ListInterfaces", "ListConnectionsPacked", "ListEndpoints", "GetStatus", "ListPolicies",
          "GetConfig", "GetLimits", "Introspect", "GetAll", "Ping", "ListConnections")
 FREEDESKTOP = "org.freedesktop.DBus."
 CURSOR = {"types": "tu", "body": struct.pack("<QI", 0, 0)}
@@ -45,6 +45,7 @@ def arguments(what, token=0):
         "GetConnection": token,
         "Explain": token,
         "ListConnections": CURSOR,
+        "ListConnectionsPacked": CURSOR,
         "ListInterfaces": CURSOR,
     }.get(what, {})
 

@@ -29,6 +29,8 @@
 /* A page of a listing ends after so many records, those within others counted too. */
 #define BUS_PAGE 64
 #define BUS_PAGE_RECORDS 128
+/* … of one that is marshalled here: these are as quick. */
+#define BUS_PAGE_RECORDS_PACKED 192
 /* Listings of the system bus that wait until subflows are measured; more are answered as it is. */
 #define BUS_HELD_MAX 16
 
@@ -226,6 +228,7 @@ void bus_clean(char *text);
 /* Methods that read, list.c, status.c and explain.c. Userdata is the struct peer. */
 int bus_method_status(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_connections(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_packed(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_connection(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_interfaces(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_endpoints(sd_bus_message *m, void *data, sd_bus_error *error);

@@ -32,7 +32,7 @@ static int read_page(sd_bus_message *m, uint64_t *ret_cursor, uint32_t *ret_max)
 
 /* Append connections that came after the cursor until the page is full. Where the next begins. */
 static uint64_t append_connections(struct writer *writer, const struct bus *bus, uint64_t cursor,
-				   uint32_t max)
+				   uint32_t max, size_t max_records)
 {
 	const struct model *model = engine_model(bus->setup.engine);
 	const struct connection *connection = model_next_connection(model, cursor);
@@ -40,7 +40,7 @@ static uint64_t append_connections(struct writer *writer, const struct bus *bus,
 	uint64_t last = 0;
 
 	writer_open(writer, 'a', WIRE_CONNECTION);
-	for (; connection && n < max && n_records < BUS_PAGE_RECORDS;
+	for (; connection && n < max && n_records < max_records;
 	     connection = connection_next(connection)) {
 		bus_append_connection(writer, bus, connection);
 		last = connection->serial;
@@ -167,7 +167,38 @@ int bus_method_connections(sd_bus_message *m, void *data, sd_bus_error *error)
 	if (cursor == 0 && peer_hold(peer, m, bus_method_connections))
 		return 1;
 	writer = reply_in_step(m, peer);
-	writer_append(&writer, "t", append_connections(&writer, peer->bus, cursor, max));
+	writer_append(&writer, "t",
+		      append_connections(&writer, peer->bus, cursor, max, BUS_PAGE_RECORDS));
+	return bus_send(&writer);
+}
+
+/*
+ * The same page, marshalled here: a listing of very many takes a tenth of the time then, at both
+ * ends.
+ */
+int bus_method_packed(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct peer *peer = data;
+	struct pack pack = {0};
+	struct writer writer;
+	uint64_t cursor;
+	uint32_t max;
+	int r = read_page(m, &cursor, &max);
+
+	if (r >= 0)
+		r = check_connections(peer->bus, error);
+	if (r < 0)
+		return r;
+	if (cursor == 0 && peer_hold(peer, m, bus_method_packed))
+		return 1;
+	writer = reply_in_step(m, peer);
+	writer.pack = &pack;
+	cursor = append_connections(&writer, peer->bus, cursor, max, BUS_PAGE_RECORDS_PACKED);
+	writer.pack = NULL;
+	if (writer.error >= 0)
+		writer.error = sd_bus_message_append_array(writer.m, 'y', pack.bytes, pack.size);
+	pack_done(&pack);
+	writer_append(&writer, "t", cursor);
 	return bus_send(&writer);
 }
 

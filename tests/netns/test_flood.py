@@ -102,7 +102,7 @@ def judge_growth(stage, resident):
 
 # ---- readers ----
 
-WHATS = ["ListConnections", "GetConnection", "Explain", "ListInterfaces", "ListEndpoints",
+WHATS = ["ListConnections", "ListConnectionsPacked", "GetConnection", "Explain", "ListInterfaces", "ListEndpoints",
          "ListPolicies", "GetStatus", "GetConfig", "Introspect", "GetAll", "Ping"]
 
 

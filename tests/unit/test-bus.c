@@ -15,6 +15,7 @@
 #include "bus-client.h"
 #include "bus-private.h"
 #include "bus-scene.h"
+#include "unpack.h"
 
 #define NOBODY 65534
 /* Connections of two pages and a bit. */
@@ -157,6 +158,32 @@ static size_t page(sd_bus *bus, uint64_t *cursor, uint32_t max)
 	return n;
 }
 
+/* Of the packed listing: it says the same as the other one, and goes on where that does. */
+static void expect_packed(sd_bus *bus, uint64_t cursor, uint32_t max)
+{
+	sd_bus_message *reply = NULL;
+	uint64_t at = cursor, next;
+	struct unpack unpack = {0};
+	const void *bytes;
+	size_t n = 0;
+
+	g_assert_cmpint(sd_bus_call_method(bus, NULL, WIRE_PATH, WIRE_MANAGER,
+					   "ListConnectionsPacked", NULL, &reply, "tu", cursor,
+					   max),
+			>=, 0);
+	g_assert_cmpint(sd_bus_message_read_array(reply, 'y', &bytes, &unpack.end), >=, 0);
+	g_assert_cmpint(sd_bus_message_read(reply, "t", &next), >, 0);
+	unpack.bytes = bytes;
+	g_assert_cmpint(unpack_enter(&unpack, 'a', WIRE_CONNECTION), ==, 1);
+	for (; unpack.at < unpack.end; n++)
+		g_assert_cmpint(unpack_skip(&unpack, WIRE_CONNECTION), ==, 0);
+	g_assert_cmpint(unpack_exit(&unpack), ==, 0);
+	g_assert_cmpuint(unpack.at, ==, unpack.end);
+	g_assert_cmpuint(page(bus, &at, max), ==, n);
+	g_assert_cmpuint(at, ==, next);
+	sd_bus_message_unref(reply);
+}
+
 static void close_connection(struct scene *scene, uint32_t token)
 {
 	scene_close(scene, token);
@@ -167,6 +194,10 @@ static void client_pages(struct scene *scene)
 	sd_bus *bus = raw_client(scene);
 	uint64_t cursor = 0;
 
+	expect_packed(bus, 0, 10);
+	expect_packed(bus, 0, 0);
+	expect_packed(bus, PAGES - 3, 0);
+	expect_packed(bus, UINT64_MAX, 0);
 	g_assert_cmpuint(page(bus, &cursor, 10), ==, 10);
 	g_assert_cmpuint(cursor, !=, 0);
 	scene_do(scene, close_connection, 10); /* the one the cursor stands on */

@@ -13,8 +13,9 @@
 
 #include "wire.h"
 
-/* Clears the screen, ends the line, and is a control character in UTF-8. */
-#define EVIL "x\033[2J\n\302\233y\177"
+/* Clears the screen, ends the line, is a control character in UTF-8, and whatever JSON escapes. */
+#define EVIL "x\033[2J\n\302\233y\177\"\\\b\f\r\t/\360\237\230\200\342\202\254"
+#define EVIL_JSON "\"x\\u001B[2J\\n\\u009By\\u007f\\\"\\\\\\b\\f\\r\\t/\\uD83D\\uDE00\\u20AC\""
 #define NO_ADDR "", 0
 #define N UINT64_C(3)
 
@@ -22,6 +23,8 @@ enum behaviour {
 	ANSWERS_EVIL, /* control characters, and no address anywhere */
 	REPEATS_CURSOR,
 	COUNTS_CURSOR, /* page after page, all empty */
+	PACKS_RUBBISH,
+	PACKS_CURSOR, /* the same one again */
 	IS_SILENT, /* reads and does not answer */
 	LETS_WAIT, /* takes the connection, and does not even say who it is */
 	TAKES_NOBODY, /* its queue is full */
@@ -94,6 +97,17 @@ static int append_page(sd_bus_message *m, const char *member, uint64_t cursor)
 	return r < 0 ? r : sd_bus_message_append(m, "t", cursor);
 }
 
+static int append_packed(sd_bus_message *m, enum behaviour behaviour)
+{
+	static const uint8_t rubbish[] = {255, 255, 0, 0, 0, 0, 0, 0, 0, 0};
+	size_t size = behaviour == PACKS_RUBBISH ? sizeof(rubbish) : 8;
+	int r = sd_bus_message_append_array(m, 'y',
+					    behaviour == PACKS_RUBBISH ? rubbish : rubbish + 2,
+					    size);
+
+	return r < 0 ? r : sd_bus_message_append(m, "t", UINT64_C(5) * (behaviour == PACKS_CURSOR));
+}
+
 static int on_message(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct world *world = data;
@@ -112,6 +126,8 @@ static int on_message(sd_bus_message *m, void *data, sd_bus_error *error)
 	}
 	if (r >= 0 && world->behaviour == ANSWERS_EVIL)
 		r = append_evil(reply, member);
+	else if (r >= 0 && world->behaviour >= PACKS_RUBBISH)
+		r = append_packed(reply, world->behaviour);
 	else if (r >= 0 && strncmp(member, "List", 4) == 0)
 		r = append_page(reply, member,
 				world->behaviour == REPEATS_CURSOR ? 5 : ++world->cursor);
@@ -262,6 +278,7 @@ static void test_json(struct world *world, gconstpointer data)
 		g_assert_cmpint(run(world, words, &out, &err), ==, 0);
 		g_assert_cmpstr(err, ==, "");
 		expect_harmless(words, out);
+		g_assert_nonnull(strstr(out, EVIL_JSON));
 		json = json_loads(out, 0, NULL);
 		g_assert_nonnull(json);
 		json_decref(json);
@@ -297,6 +314,15 @@ static void test_endless(struct world *world, gconstpointer data)
 	expect_words(world, "connection", "answers without end");
 	expect_words(world, "--json interface", "answers without end");
 	expect_words(world, "monitor", "answers without end");
+}
+
+static void test_packed(struct world *world, gconstpointer data)
+{
+	const char *words =
+		world->behaviour == PACKS_CURSOR ? "answers without end" : "cannot be understood";
+
+	expect_words(world, "connection", words);
+	expect_words(world, "--json subflow", words);
 }
 
 struct frozen {
@@ -343,6 +369,8 @@ int main(int argc, char **argv)
 	ADD("/ctl/hostile/errors-too", ANSWERS_EVIL, test_errors);
 	ADD("/ctl/hostile/the-same-cursor-again", REPEATS_CURSOR, test_endless);
 	ADD("/ctl/hostile/empty-pages-for-ever", COUNTS_CURSOR, test_endless);
+	ADD("/ctl/hostile/packed-rubbish", PACKS_RUBBISH, test_packed);
+	ADD("/ctl/hostile/packed-the-same-cursor-again", PACKS_CURSOR, test_packed);
 	g_test_add_func("/ctl/frozen/words-in-time", test_frozen);
 	return g_test_run();
 }
