@@ -107,8 +107,26 @@ int addr_parse(const char *text, struct mptcpd_addr *ret_addr)
 	return 0;
 }
 
+/* Listings have it very often, and libc goes by way of printf. */
+static const char *format_v4(const uint8_t ip[static 4], char *text)
+{
+	char *end = text;
+
+	for (size_t i = 0; i < 4; i++) {
+		if (ip[i] >= 100)
+			*end++ = (char)('0' + ip[i] / 100);
+		if (ip[i] >= 10)
+			*end++ = (char)('0' + ip[i] / 10 % 10);
+		*end++ = (char)('0' + ip[i] % 10);
+		*end++ = i < 3 ? '.' : '\0';
+	}
+	return text;
+}
+
 const char *addr_format_host(const struct mptcpd_addr *addr, char text[static ADDR_TEXT_SIZE])
 {
+	if (addr->family == AF_INET)
+		return format_v4(addr->ip, text);
 	if (!inet_ntop(addr->family, addr->ip, text, ADDR_TEXT_SIZE))
 		snprintf(text, ADDR_TEXT_SIZE, "none");
 	return text;

@@ -14,9 +14,9 @@ static bool is_printable(unsigned int code)
 	       (code < 0x2066 || code > 0x2069);
 }
 
-/* How many bytes the printable character at `text` takes; 0: it is none, or no UTF-8. */
-static size_t measure(const unsigned char *text)
+size_t clean_decode(const char *bytes, unsigned int *ret_code)
 {
+	const unsigned char *text = (const unsigned char *)bytes;
 	static const unsigned int least[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t size = text[0] < 0x80 ? 1 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
 	unsigned int code = size == 1 ? text[0] : text[0] & (0x7fu >> size);
@@ -30,7 +30,15 @@ static size_t measure(const unsigned char *text)
 	}
 	if (code < least[size] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
 		return 0;
-	return is_printable(code) ? size : 0;
+	*ret_code = code;
+	return size;
+}
+
+bool is_clean(const char *text)
+{
+	while (*text >= ' ' && *text < '\177')
+		text++;
+	return !*text;
 }
 
 char *clean_text(const char *text)
@@ -40,9 +48,10 @@ char *clean_text(const char *text)
 	if (!clean)
 		abort();
 	while (*text) {
-		size_t size = measure((const unsigned char *)text);
+		unsigned int code;
+		size_t size = clean_decode(text, &code);
 
-		if (size) {
+		if (size && is_printable(code)) {
 			memcpy(end, text, size);
 			end += size;
 			text += size;

@@ -222,14 +222,15 @@ static int take_census(struct ctl *ctl, struct census *census)
 
 static void print_census(const struct ctl *ctl, const struct census *census)
 {
-	if (ctl->json)
-		json_print_wrapped("flush", json_flush(census->n_endpoints, census->known,
-						       census->n_cut_off));
-	else if (census->known)
+	if (ctl->json) {
+		json_flush(census->n_endpoints, census->known, census->n_cut_off);
+		json_print_wrapped("flush");
+	} else if (census->known) {
 		print_line("deleted %zu endpoints, connections with no subflow left: %zu",
 			   census->n_endpoints, census->n_cut_off);
-	else
+	} else {
 		print_line("deleted all endpoints, connections with no subflow left: unknown");
+	}
 }
 
 int ctl_endpoint_flush(struct ctl *ctl, int n_args, char **args)

@@ -112,10 +112,12 @@ static int on_config(void *data, const struct mptcpctl_config *config)
 {
 	struct showing *showing = data;
 
-	if (showing->ctl->json)
-		ctl_print_item(showing->ctl, json_record(&schema_config, config));
-	else
+	if (showing->ctl->json) {
+		json_record(&schema_config, config);
+		ctl_print_item(showing->ctl);
+	} else {
 		show_text(showing, config);
+	}
 	return 0;
 }
 

@@ -16,8 +16,6 @@ enum exit_code {
 	EXIT_NOT_PERMITTED = 4,
 };
 
-struct json_t;
-
 struct ctl {
 	struct mptcpctl *client; /* connected by ctl_connect() or lone_connect() */
 	pid_t lone; /* 0, or the private daemon that the client is connected to */
@@ -78,7 +76,7 @@ int ctl_explain(struct ctl *ctl, int n_args, char **args);
  * the listing ended; returns an exit code.
  */
 void ctl_begin_array(struct ctl *ctl, const char *name);
-void ctl_print_item(struct ctl *ctl, struct json_t *item);
+void ctl_print_item(struct ctl *ctl); /* the one that json.h has made */
 int ctl_end_array(struct ctl *ctl, int r);
 
 /* Actions, action.c. */

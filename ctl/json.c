@@ -1,147 +1,274 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "json.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clean.h"
 #include "print.h"
 
-/* Microseconds of today's wall clock are 16 digits. */
-#define FLAGS (JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(16))
+#define ROOM_FIRST 4096
+/* What a byte takes at most, as an escape. */
+#define ESCAPE_SIZE 6
 
-void json_put(json_t *object, const char *key, json_t *value)
+static struct {
+	char *text; /* owned */
+	size_t n, room;
+} out;
+
+/* ---- text ---- */
+
+/* Where the next bytes go, so many at most. */
+static char *make_room(size_t size)
 {
-	if (json_object_set_new(object, key, value) < 0)
-		abort();
+	if (out.room - out.n < size) {
+		out.room = out.room + size + ROOM_FIRST;
+		out.text = realloc(out.text, out.room);
+		if (!out.text)
+			abort();
+	}
+	return out.text + out.n;
 }
 
-static void append(json_t *array, json_t *value)
+static void put(const char *text)
 {
-	if (json_array_append_new(array, value) < 0)
-		abort();
+	size_t size = strlen(text);
+
+	memcpy(make_room(size), text, size);
+	out.n += size;
 }
 
-void json_print(json_t *value)
+/* What comes next may be the first of its list; nothing else ends so. */
+static void put_comma(void)
 {
-	json_dump_callback(value, print_json, NULL, FLAGS);
-	json_decref(value);
+	char last = out.n ? out.text[out.n - 1] : '{';
+
+	if (last != '{' && last != '[' && last != ':')
+		put(",");
 }
 
-void json_print_wrapped(const char *name, json_t *value)
+static void open_list(const char *bracket)
 {
-	json_t *object = json_object();
-
-	json_put(object, name, value);
-	json_print(object);
-	print_end();
+	put_comma();
+	put(bracket);
 }
 
-json_t *json_token(uint32_t token)
+/* Take the end of an object off, for more members. */
+static void reopen(void)
 {
-	return json_sprintf("%x", token);
+	out.n--;
 }
 
-static json_t *number(uint64_t value)
+static void put_name(const char *name)
 {
-	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+	put_comma();
+	put("\"");
+	put(name);
+	put("\":");
+}
+
+static size_t escape(unsigned int code, char *into)
+{
+	static const char letters[] = {
+		['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
+		['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't',
+	};
+
+	if (code < sizeof(letters) && letters[code]) {
+		into[0] = '\\';
+		into[1] = letters[code];
+		return 2;
+	}
+	if (code == 0x7f)
+		return (size_t)sprintf(into, "\\u007f");
+	if (code < 0x10000)
+		return (size_t)sprintf(into, "\\u%04X", code);
+	code -= 0x10000;
+	return (size_t)sprintf(into, "\\u%04X\\u%04X", 0xd800 | code >> 10,
+			       0xdc00 | (code & 0x3ff));
+}
+
+static bool is_plain(char byte)
+{
+	return byte >= ' ' && byte < '\177' && byte != '"' && byte != '\\';
+}
+
+/* False: it is no UTF-8, and nothing is written. */
+static bool put_string(const char *text)
+{
+	char *start = make_room(ESCAPE_SIZE * strlen(text) + 3), *end = start;
+
+	*end++ = '"';
+	while (*text) {
+		unsigned int code;
+		size_t size;
+
+		if (is_plain(*text)) {
+			*end++ = *text++;
+			continue;
+		}
+		size = clean_decode(text, &code);
+		if (!size)
+			return false;
+		end += escape(code, end);
+		text += size;
+	}
+	*end++ = '"';
+	out.n += (size_t)(end - start);
+	return true;
 }
 
 /* JSON holds UTF-8 alone, the kernel's names any bytes. */
-static json_t *text(const char *value)
+static void put_text(const char *text)
 {
-	json_t *string = value ? json_string(value) : json_null();
 	char *clean;
 
-	if (string)
-		return string;
-	clean = clean_text(value);
-	string = json_string(clean);
-	free(clean);
-	return string;
+	put_comma();
+	if (!text) {
+		put("null");
+	} else if (!put_string(text)) {
+		clean = clean_text(text);
+		put_string(clean);
+		free(clean);
+	}
 }
 
-static json_t *strings(const char *const *values)
+static void put_number(uint64_t number)
 {
-	json_t *array = json_array();
+	char digits[20], *first = digits + sizeof(digits);
 
-	for (; values && *values; values++)
-		append(array, text(*values));
-	return array;
+	if (number > INT64_MAX)
+		number = INT64_MAX;
+	do
+		*--first = (char)('0' + number % 10);
+	while (number /= 10);
+	memcpy(make_room(sizeof(digits)), first, (size_t)(digits + sizeof(digits) - first));
+	out.n += (size_t)(digits + sizeof(digits) - first);
+}
+
+static void put_token(uint32_t token)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "\"%" PRIx32 "\"", token);
+	put(text);
+}
+
+/* Microseconds of today's wall clock are 16 digits. */
+static void put_seconds(uint64_t us)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.16g", (double)us / 1e6);
+	put(text);
+	if (!strpbrk(text, ".e"))
+		put(".0");
 }
 
 /* ---- records ---- */
 
-static json_t *record(const struct record *kind, const void *data, unsigned int members);
+static void put_record(const struct record *kind, const void *data, unsigned int members);
 
-static void put_addr(json_t *object, const struct mptcpctl_addr *addr)
+static void put_strings(const char *const *values)
 {
-	json_put(object, "address", text(addr->address));
-	json_put(object, "port", number(addr->port));
+	open_list("[");
+	for (; values && *values; values++)
+		put_text(*values);
+	put("]");
 }
 
-static json_t *address(const struct mptcpctl_addr *addr)
+static void put_addr(const struct mptcpctl_addr *addr)
 {
-	json_t *object;
-
-	if (!addr->address)
-		return json_null();
-	object = json_object();
-	put_addr(object, addr);
-	return object;
+	put_name("address");
+	put_text(addr->address);
+	put_name("port");
+	put_number(addr->port);
 }
 
 /* Every list begins with the pointer to the next one. */
-static json_t *list(const struct record *kind, const void *first)
+static void put_list(const struct record *kind, const void *first)
 {
-	json_t *array = json_array();
-
+	open_list("[");
 	for (const void *each = first; each; each = *(const void *const *)each)
-		append(array, record(kind, each, 0));
-	return array;
+		put_record(kind, each, 0);
+	put("]");
 }
 
-static json_t *settings(const struct mptcpctl_setting *list)
+static const struct mptcpctl_setting *find_setting(const struct mptcpctl_setting *list,
+						   const char *key)
 {
-	json_t *object = json_object();
-
-	for (; list; list = list->next)
-		json_put(object, list->key, text(list->value));
-	return object;
+	while (list && strcmp(list->key, key) != 0)
+		list = list->next;
+	return list;
 }
 
-static json_t *value(const struct field *field, const void *at)
+/* A key is there once, whatever mptcpd told. */
+static void put_settings(const struct mptcpctl_setting *list)
+{
+	open_list("{");
+	for (const struct mptcpctl_setting *each = list; each; each = each->next) {
+		if (find_setting(list, each->key) != each)
+			continue;
+		put_text(each->key);
+		put(":");
+		put_text(each->value);
+	}
+	put("}");
+}
+
+static void put_value(const struct field *field, const void *at)
 {
 	switch (field->type) {
 	case FIELD_BOOL:
-		return json_boolean(*(const bool *)at);
+		put(*(const bool *)at ? "true" : "false");
+		break;
 	case FIELD_U8:
-		return number(*(const uint8_t *)at);
+		put_number(*(const uint8_t *)at);
+		break;
 	case FIELD_U16:
-		return number(*(const uint16_t *)at);
+		put_number(*(const uint16_t *)at);
+		break;
 	case FIELD_U32:
-		return number(*(const uint32_t *)at);
+		put_number(*(const uint32_t *)at);
+		break;
 	case FIELD_U64:
-		return number(*(const uint64_t *)at);
+		put_number(*(const uint64_t *)at);
+		break;
 	case FIELD_TOKEN:
-		return json_token(*(const uint32_t *)at);
+		put_token(*(const uint32_t *)at);
+		break;
 	case FIELD_TIME:
-		return json_real((double)*(const uint64_t *)at / 1e6);
+		put_seconds(*(const uint64_t *)at);
+		break;
 	case FIELD_NAME:
 	case FIELD_TEXT:
-		return text(*(const char *const *)at);
+		put_text(*(const char *const *)at);
+		break;
 	case FIELD_STRINGS:
-		return strings(*(const char *const *const *)at);
+		put_strings(*(const char *const *const *)at);
+		break;
 	case FIELD_ADDR:
 	case FIELD_ADDR_HERE:
-		return address(at);
+		if (!((const struct mptcpctl_addr *)at)->address) {
+			put("null");
+			break;
+		}
+		open_list("{");
+		put_addr(at);
+		put("}");
+		break;
 	case FIELD_LIST:
-		return list(field->of, *(const void *const *)at);
+		put_list(field->of, *(const void *const *)at);
+		break;
 	case FIELD_SETTINGS:
-		return settings(*(const struct mptcpctl_setting *const *)at);
+		put_settings(*(const struct mptcpctl_setting *const *)at);
+		break;
 	case FIELD_RECORD:
-		return record(field->of, *(const void *const *)at, 0);
+		put_record(field->of, *(const void *const *)at, 0);
+		break;
 	}
-	return json_null();
 }
 
 static bool is_known(const struct field *field, const void *data)
@@ -154,79 +281,123 @@ static bool is_known(const struct field *field, const void *data)
 	return is_set != !!(field->flags & FIELD_UNLESS);
 }
 
-/* The object around a field: that of its record, or one inside. */
-static json_t *object_of(json_t *object, const struct field *field)
+/* Has the object this field? Some do not always go with it: those of `members` do. */
+static bool is_told(const struct field *field, const void *data, unsigned int members)
 {
-	json_t *inside;
-
-	if (!field->inside)
-		return object;
-	inside = json_object_get(object, field->inside);
-	if (!inside)
-		json_put(object, field->inside, inside = json_object());
-	return inside;
+	if (field->flags & FIELD_WIRE || (field->only && !(field->only & members)))
+		return false;
+	return !(field->flags & FIELD_ABSENT) || is_known(field, data);
 }
 
-static void put_field(json_t *object, const struct field *field, const void *data)
+static void put_field(const struct field *field, const void *data)
 {
 	const void *at = (const char *)data + field->at.offset;
-	const char *name = field->json ? field->json : field->name;
 
-	if (field->type == FIELD_ADDR_HERE)
-		put_addr(object, at);
-	else if (is_known(field, data))
-		json_put(object_of(object, field), name, value(field, at));
-	else if (!(field->flags & FIELD_ABSENT))
-		json_put(object_of(object, field), name, json_null());
+	if (field->type == FIELD_ADDR_HERE) {
+		put_addr(at);
+		return;
+	}
+	put_name(field->json ? field->json : field->name);
+	if (is_known(field, data))
+		put_value(field, at);
+	else
+		put("null");
 }
 
-/* The object of a record. Fields that do not always go with it: those of `members`. */
-static json_t *record(const struct record *kind, const void *data, unsigned int members)
+/* The fields of an object inside stand together. */
+static void put_record(const struct record *kind, const void *data, unsigned int members)
 {
-	json_t *object = json_object();
+	const char *inside = "";
 
-	for (const struct field *field = kind->fields; field->name; field++)
-		if (!(field->flags & FIELD_WIRE) && (!field->only || field->only & members))
-			put_field(object, field, data);
-	return object;
+	open_list("{");
+	for (const struct field *field = kind->fields; field->name; field++) {
+		const char *object = field->inside ? field->inside : "";
+
+		if (!is_told(field, data, members))
+			continue;
+		if (strcmp(object, inside) != 0) {
+			if (*inside)
+				put("}");
+			if (*object) {
+				put_name(object);
+				put("{");
+			}
+			inside = object;
+		}
+		put_field(field, data);
+	}
+	put(*inside ? "}}" : "}");
 }
 
-json_t *json_record(const struct record *kind, const void *data)
+void json_record(const struct record *kind, const void *data)
 {
-	return record(kind, data, 0);
+	put_record(kind, data, 0);
 }
 
-json_t *json_flush(size_t n_endpoints, bool known, size_t n_cut_off)
+void json_subflow(uint32_t token, const struct mptcpctl_subflow *subflow)
 {
-	json_t *object = json_object();
+	json_record(&schema_subflow, subflow);
+	reopen();
+	put_name("token");
+	put_token(token);
+	put("}");
+}
 
-	json_put(object, "endpoints", number(n_endpoints));
-	json_put(object, "connections-without-subflows", known ? number(n_cut_off) : json_null());
-	return object;
+void json_flush(size_t n_endpoints, bool known, size_t n_cut_off)
+{
+	open_list("{");
+	put_name("endpoints");
+	put_number(n_endpoints);
+	put_name("connections-without-subflows");
+	if (known)
+		put_number(n_cut_off);
+	else
+		put("null");
+	put("}");
 }
 
 /* ---- events ---- */
 
-static json_t *interface_of_event(const struct mptcpctl_event *event)
+static void put_interface(const struct mptcpctl_event *event)
 {
-	json_t *object;
-
-	if (event->interface_now)
-		return json_record(&schema_interface, event->interface_now);
-	object = json_object(); /* it is gone: its name is all that is left */
-	json_put(object, "name", text(event->interface));
-	return object;
+	put_name("interface");
+	if (event->interface_now) {
+		json_record(&schema_interface, event->interface_now);
+		return;
+	}
+	put("{"); /* it is gone: its name is all that is left */
+	put_name("name");
+	put_text(event->interface);
+	put("}");
 }
 
-json_t *json_event(const struct mptcpctl_event *event)
+void json_event(const struct mptcpctl_event *event)
 {
 	const struct event_kind *kind = schema_kind(event->type);
 	unsigned int members = kind ? kind->members : 0;
-	json_t *object = record(&schema_event, event, members);
 
+	put_record(&schema_event, event, members);
+	reopen();
 	if (members & EVENT_HAS_INTERFACE)
-		json_put(object, "interface", interface_of_event(event));
-	if (members & EVENT_HAS_ENDPOINT && event->endpoint)
-		json_put(object, "endpoint", json_record(&schema_endpoint, event->endpoint));
-	return object;
+		put_interface(event);
+	if (members & EVENT_HAS_ENDPOINT && event->endpoint) {
+		put_name("endpoint");
+		json_record(&schema_endpoint, event->endpoint);
+	}
+	put("}");
+}
+
+/* ---- printing ---- */
+
+void json_print(void)
+{
+	print_json(out.text, out.n);
+	out.n = 0;
+}
+
+void json_print_wrapped(const char *name)
+{
+	print("{\"%s\":", name);
+	json_print();
+	print_line("}");
 }

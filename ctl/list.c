@@ -23,13 +23,14 @@ void ctl_begin_array(struct ctl *ctl, const char *name)
 	ctl->n_items = 0;
 }
 
-void ctl_print_item(struct ctl *ctl, struct json_t *item)
+void ctl_print_item(struct ctl *ctl)
 {
 	if (ctl->n_items++ == 0)
-		print_line("{\"%s\":[", ctl->array);
+		print("{\"%s\":[", ctl->array);
 	else
-		print_line(",");
-	json_print(item);
+		print_text(",");
+	print_end();
+	json_print();
 }
 
 int ctl_end_array(struct ctl *ctl, int r)
@@ -57,10 +58,12 @@ static int on_status(void *data, const struct mptcpctl_status *status)
 {
 	struct ctl *ctl = data;
 
-	if (ctl->json)
-		json_print_wrapped("status", json_record(&schema_status, status));
-	else
+	if (ctl->json) {
+		json_record(&schema_status, status);
+		json_print_wrapped("status");
+	} else {
 		text_status(ctl, status);
+	}
 	return 0;
 }
 
@@ -100,10 +103,12 @@ static int on_connection(void *data, const struct mptcpctl_connection *connectio
 {
 	struct ctl *ctl = data;
 
-	if (ctl->json)
-		ctl_print_item(ctl, json_record(&schema_connection, connection));
-	else
+	if (ctl->json) {
+		json_record(&schema_connection, connection);
+		ctl_print_item(ctl);
+	} else {
 		text_connection(ctl, connection);
+	}
 	return 0;
 }
 
@@ -119,10 +124,8 @@ static int on_connection_of_subflows(void *data, const struct mptcpctl_connectio
 
 	for (subflow = connection->subflows; subflow; subflow = subflow->next) {
 		if (ctl->json) {
-			json_t *item = json_record(&schema_subflow, subflow);
-
-			json_put(item, "token", json_token(connection->token));
-			ctl_print_item(ctl, item);
+			json_subflow(connection->token, subflow);
+			ctl_print_item(ctl);
 		} else {
 			text_subflow_row(&ctl->columns, connection->token, subflow);
 		}
@@ -147,10 +150,12 @@ static int on_endpoint(void *data, const struct mptcpctl_endpoint *endpoint)
 
 	if (ctl->wanted_id && ctl->wanted_id != endpoint->id)
 		return 0;
-	if (ctl->json)
-		ctl_print_item(ctl, json_record(&schema_endpoint, endpoint));
-	else
+	if (ctl->json) {
+		json_record(&schema_endpoint, endpoint);
+		ctl_print_item(ctl);
+	} else {
 		text_endpoint_row(&ctl->columns, endpoint);
+	}
 	ctl->n_found++;
 	return 0;
 }
@@ -196,11 +201,13 @@ static int on_limits(void *data, const struct mptcpctl_limits *limits)
 {
 	struct ctl *ctl = data;
 
-	if (ctl->json)
-		json_print_wrapped("limits", json_record(&schema_limits, limits));
-	else
+	if (ctl->json) {
+		json_record(&schema_limits, limits);
+		json_print_wrapped("limits");
+	} else {
 		print_line("subflows %" PRIu32 " add_addr_accepted %" PRIu32, limits->subflows,
 			   limits->add_addr_accepted);
+	}
 	return 0;
 }
 
@@ -216,10 +223,12 @@ static int on_interface(void *data, const struct mptcpctl_interface *interface)
 {
 	struct ctl *ctl = data;
 
-	if (ctl->json)
-		ctl_print_item(ctl, json_record(&schema_interface, interface));
-	else
+	if (ctl->json) {
+		json_record(&schema_interface, interface);
+		ctl_print_item(ctl);
+	} else {
 		text_interface(ctl, interface);
+	}
 	return 0;
 }
 
@@ -239,10 +248,12 @@ static int on_policy(void *data, const struct mptcpctl_policy *policy)
 {
 	struct ctl *ctl = data;
 
-	if (ctl->json)
-		ctl_print_item(ctl, json_record(&schema_policy, policy));
-	else
+	if (ctl->json) {
+		json_record(&schema_policy, policy);
+		ctl_print_item(ctl);
+	} else {
 		text_policy(ctl, policy);
+	}
 	return 0;
 }
 
@@ -264,7 +275,8 @@ static int on_explanation(void *data, const struct mptcpctl_explanation *explana
 	const struct mptcpctl_path *path;
 
 	if (ctl->json) {
-		json_print(json_record(&schema_explanation, explanation));
+		json_record(&schema_explanation, explanation);
+		json_print();
 		print_end();
 		return 0;
 	}

@@ -16,6 +16,8 @@
 #include "standard.h"
 
 #define ARGS_MAX 64
+/* What is written at once to a file or a program. */
+#define OUTPUT_SIZE 65536
 
 struct options {
 	const char *socket;
@@ -106,6 +108,8 @@ static int run(struct options *options, const struct verb *verb, int n_words)
 	}
 	ctl->json = options->json;
 	ctl->terminal = isatty(STDOUT_FILENO);
+	if (!ctl->terminal)
+		setvbuf(stdout, NULL, _IOFBF, OUTPUT_SIZE);
 	ctl->colour = ctl->terminal && !(no_color && *no_color);
 	ctl->socket = options->socket;
 	code = verb->run(ctl, options->n_args - n_words, options->args + n_words);

@@ -14,7 +14,8 @@ static int on_event(void *data, const struct mptcpctl_event *event)
 	struct ctl *ctl = data;
 
 	if (ctl->json) {
-		json_print(json_event(event));
+		json_event(event);
+		json_print();
 		print_end();
 	} else {
 		text_event(ctl, event);

@@ -7,6 +7,8 @@
 #include "clean.h"
 
 #define PLAIN "\033[0m"
+/* Of what needs no memory. */
+#define LINE_SIZE 512
 
 char *print_format(const char *format, va_list args)
 {
@@ -14,6 +16,8 @@ char *print_format(const char *format, va_list args)
 
 	if (vasprintf(&text, format, args) < 0)
 		abort();
+	if (is_clean(text))
+		return text;
 	clean = clean_text(text);
 	free(text);
 	return clean;
@@ -22,9 +26,19 @@ char *print_format(const char *format, va_list args)
 __attribute__((format(printf, 2, 0))) static void put(FILE *stream, const char *format,
 						      va_list args)
 {
-	char *text = print_format(format, args);
+	char line[LINE_SIZE], *text;
+	va_list again;
+	int n;
 
-	fputs(text, stream); /* main() looks at stdout's errors */
+	va_copy(again, args);
+	n = vsnprintf(line, sizeof(line), format, again);
+	va_end(again);
+	if (n >= 0 && n < LINE_SIZE && is_clean(line)) {
+		fwrite_unlocked(line, 1, (size_t)n, stream); /* main() looks at stdout's errors */
+		return;
+	}
+	text = print_format(format, args);
+	fputs(text, stream);
 	free(text);
 }
 
@@ -47,16 +61,24 @@ void print_line(const char *format, ...)
 	print_end();
 }
 
+void print_text(const char *text)
+{
+	if (is_clean(text))
+		fputs_unlocked(text, stdout);
+	else
+		print("%s", text);
+}
+
 void print_end(void)
 {
-	putchar('\n');
+	putchar_unlocked('\n');
 }
 
 void print_coloured(const char *colour, const char *text)
 {
 	if (colour)
 		fputs(colour, stdout);
-	print("%s", text);
+	print_text(text);
 	if (colour)
 		fputs(PLAIN, stdout);
 }
@@ -77,15 +99,9 @@ void print_lines(FILE *stream, const char *text)
 	}
 }
 
-int print_json(const char *part, size_t size, void *unused)
+void print_json(const char *part, size_t size)
 {
-	/* JSON escapes every other control character. */
-	for (size_t i = 0; i < size; i++)
-		if (part[i] == '\177')
-			fputs("\\u007f", stdout);
-		else
-			putchar(part[i]);
-	return 0;
+	fwrite_unlocked(part, 1, size, stdout);
 }
 
 void print_error(const char *format, va_list args)
