@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Addresses: make, read and write. */
 #include "addr.h"
+#include "hot.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,7 +12,7 @@
 
 static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
-struct mptcpd_addr addr_v4(const void *ip4, uint16_t port)
+HOT struct mptcpd_addr addr_v4(const void *ip4, uint16_t port)
 {
 	struct mptcpd_addr addr = {.family = AF_INET, .port = port};
 
@@ -19,7 +20,7 @@ struct mptcpd_addr addr_v4(const void *ip4, uint16_t port)
 	return addr;
 }
 
-struct mptcpd_addr addr_v6(const void *ip6, uint16_t port)
+HOT struct mptcpd_addr addr_v6(const void *ip6, uint16_t port)
 {
 	struct mptcpd_addr addr = {.family = AF_INET6, .port = port};
 

@@ -40,9 +40,22 @@ struct subflow_request {
 	bool fixed_id; /* from a person, to the engine: local_id is meant, even if it is 0 */
 };
 
+/* A subflow_request as the kernel room has made it ready: bytes that nobody else looks into. */
+struct prepared {
+	_Alignas(8) uint8_t bytes[160];
+};
+
 struct kernel_ops {
 	/* 0 means a SYN was sent, no more. Errors: kernel-api of mptcp_pm, ENOTCONN before ESTABLISHED. */
 	int (*subflow_create)(void *kernel, uint32_t token, const struct subflow_request *request);
+	/*
+	 * The same without waiting, for engine_early(), made ready before: what it asks for is sent when
+	 * it has seen all that came in one read. Returns a number greater than 0, by which
+	 * engine_refused() is told later if it was refused; or -errno.
+	 */
+	void (*subflow_prepare)(void *kernel, const struct subflow_request *request,
+				struct prepared *ret_command);
+	int (*subflow_ask)(void *kernel, uint32_t token, const struct prepared *command);
 	/*
 	 * Close one subflow. `mapped` as the event had it. With local.port 0 the kernel room looks the
 	 * port up among the sockets in SYN_SENT, of those bound to a link only among that link's (0:

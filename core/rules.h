@@ -64,6 +64,7 @@ struct policy {
 	size_t n_plugins;
 	size_t memory_size; /* of all plugins together */
 	uint32_t needs; /* enum mptcpd_need bits, of all together */
+	uint32_t traits; /* enum mptcpd_trait bits, of each of them */
 };
 
 struct rules {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The hash table of the core: uthash, wrapped once. */
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -17,9 +18,24 @@
  */
 #define HASH_FUNCTION(key, size, value) ((value) = mix(key, size))
 
+/* Most keys are tokens. */
+#define HASH_KEYCMP(a, b, size) (!is_same(a, b, size))
+
+#include "hot.h"
 #include "table.h"
 
-static unsigned int mix(const void *key, size_t size)
+HOT static inline bool is_same(const void *a, const void *b, size_t size)
+{
+	uint32_t x, y;
+
+	if (size != sizeof(x))
+		return memcmp(a, b, size) == 0;
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x == y;
+}
+
+HOT static unsigned int mix(const void *key, size_t size)
 {
 	const uint8_t *at = key;
 	uint64_t sum = size, word;
@@ -52,7 +68,7 @@ void table_remove(struct table *table, struct table_entry *entry)
 	HASH_DELETE(hh, table->head, entry);
 }
 
-struct table_entry *table_find(const struct table *table, const void *key, size_t size)
+HOT struct table_entry *table_find(const struct table *table, const void *key, size_t size)
 {
 	struct table_entry *entry = NULL;
 

@@ -155,11 +155,13 @@ static int start(struct daemon *daemon)
 			     .on_settled = daemon_on_settled,
 			     .on_forget = daemon_on_forget},
 	};
+	struct kernel_reader reader;
 	int r;
 	char why[256];
 
 	daemon->after_settle = after_settle;
-	if (kernel_new(daemon_on_event, daemon, &daemon->kernel, why) < 0)
+	reader = daemon_reader(daemon);
+	if (kernel_new(&reader, &daemon->kernel, why) < 0)
 		return fail("mptcpd cannot work here", why);
 	r = daemon_apply_path_manager(daemon, &daemon->config->rules);
 	if (r < 0)

@@ -79,6 +79,8 @@ int daemon_begin_work(struct daemon *daemon, struct engine_setup *setup);
 void daemon_end_work(struct daemon *daemon);
 /* Take one fact in. `data` is the struct daemon. */
 void daemon_on_event(void *data, const struct event *event);
+/* Who the kernel room is to tell what happens, for who also acts. */
+struct kernel_reader daemon_reader(struct daemon *daemon);
 /* Let the engine do what is due, and tell those who monitor. */
 void daemon_settle(struct daemon *daemon);
 /* The same, after all else that is ready had its turn. `data` is the struct daemon. */

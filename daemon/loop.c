@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "hot.h"
 
 /* Sources of the first rank told by one system call; those left out are told by the next. */
 #define READY_MAX 16
@@ -22,7 +23,7 @@ uint64_t loop_real_ms(uint64_t at_ms)
 
 /* ---- descriptors ---- */
 
-static void serve(const struct epoll_event *event)
+HOT static void serve(const struct epoll_event *event)
 {
 	struct loop_source *source = event->data.ptr;
 
@@ -120,7 +121,7 @@ static void run_timer(struct loop *loop)
 }
 
 /* Never early: both the clock and what is left are cut to milliseconds. */
-static int time_left(const struct loop *loop)
+HOT static int time_left(const struct loop *loop)
 {
 	uint64_t now;
 
@@ -210,7 +211,7 @@ void loop_done(struct loop *loop)
 	loop->fd = loop->rest_fd = -1;
 }
 
-int loop_turn(struct loop *loop)
+HOT int loop_turn(struct loop *loop)
 {
 	struct epoll_event ready[READY_MAX];
 	int n = epoll_wait(loop->fd, ready, READY_MAX, time_left(loop));

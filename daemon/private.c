@@ -182,9 +182,10 @@ static int start(struct private_daemon *private, bool monitors)
 {
 	struct daemon *daemon = private->daemon;
 	struct engine_setup setup = {.passive = true, .observer = {.on_notice = on_notice}};
+	struct kernel_reader reader = {.on_event = daemon_on_event, .data = daemon};
 	char why[256];
-	int r = monitors ? kernel_new(daemon_on_event, daemon, &daemon->kernel, why)
-			 : kernel_new_quiet(daemon_on_event, daemon, &daemon->kernel, why);
+	int r = monitors ? kernel_new(&reader, &daemon->kernel, why)
+			 : kernel_new_quiet(&reader, &daemon->kernel, why);
 
 	if (r == -EPERM)
 		return fail("not permitted: ", why, EXIT_NOT_PERMITTED);

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "notice.h"
+#include "hot.h"
 
 /* ---- settling ---- */
 
@@ -45,15 +46,36 @@ void daemon_on_event(void *data, const struct event *event)
 {
 	struct daemon *daemon = data;
 
+	if (!daemon->now_ms)
+		daemon->now_ms = loop_now_ms(); /* once for all: there may be hundreds of events */
 	engine_event(daemon->engine, event, daemon->now_ms);
 }
 
-static void on_netlink(void *data, int fd, uint32_t events)
+HOT static void on_early(void *data, const struct event *event)
+{
+	struct daemon *daemon = data;
+
+	engine_early(daemon->engine, event);
+}
+
+static void on_refused(void *data, int number)
+{
+	struct daemon *daemon = data;
+
+	engine_refused(daemon->engine, number, loop_now_ms());
+}
+
+struct kernel_reader daemon_reader(struct daemon *daemon)
+{
+	return (struct kernel_reader){daemon_on_event, on_early, on_refused, daemon};
+}
+
+HOT static void on_netlink(void *data, int fd, uint32_t events)
 {
 	struct daemon *daemon = data;
 	int r;
 
-	daemon->now_ms = loop_now_ms(); /* once for all: there may be hundreds of events */
+	daemon->now_ms = 0; /* nobody needs it before the commands that cannot wait */
 	r = kernel_dispatch(daemon->kernel, fd);
 	if (r >= 0) {
 		daemon_settle(daemon);

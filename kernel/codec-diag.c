@@ -53,19 +53,19 @@ static int decode_owner(const struct nlattr **attrs, const struct inet_diag_msg 
 	const struct nlattr *cgroup = attrs[INET_DIAG_CGROUP_ID];
 
 	ret->uid = socket->idiag_uid;
-	if (cgroup && mnl_attr_get_payload_len(cgroup) < sizeof(ret->cgroup))
+	if (cgroup && codec_length(cgroup) < sizeof(ret->cgroup))
 		return -EBADMSG;
 	if (cgroup)
-		memcpy(&ret->cgroup, mnl_attr_get_payload(cgroup), sizeof(ret->cgroup));
+		memcpy(&ret->cgroup, codec_payload(cgroup), sizeof(ret->cgroup));
 	return codec_u32(attrs[INET_DIAG_MARK], 0, &ret->mark);
 }
 
 static void decode_bytes(const struct nlattr *attribute, struct event_connection *ret)
 {
-	const char *info = mnl_attr_get_payload(attribute);
+	const char *info = codec_payload(attribute);
 
 	ret->bytes_sent = ret->bytes_received = MPTCPD_BYTES_UNKNOWN;
-	if (mnl_attr_get_payload_len(attribute) < UAPI_MPTCP_INFO_SIZE_BYTES)
+	if (codec_length(attribute) < UAPI_MPTCP_INFO_SIZE_BYTES)
 		return;
 	memcpy(&ret->bytes_sent, info + UAPI_MPTCP_INFO_BYTES_SENT, sizeof(ret->bytes_sent));
 	memcpy(&ret->bytes_received, info + UAPI_MPTCP_INFO_BYTES_RECEIVED,
@@ -86,9 +86,9 @@ int codec_diag_connection(const void *message, size_t size, struct event *ret_ev
 	memset(&event, 0, sizeof(event));
 	event.type = EVENT_SNAPSHOT_CONNECTION;
 	if (decode_owner(attrs, &socket, &event.connection.owner) < 0 || !attrs[INET_DIAG_INFO] ||
-	    mnl_attr_get_payload_len(attrs[INET_DIAG_INFO]) < UAPI_MPTCP_INFO_SIZE_MIN)
+	    codec_length(attrs[INET_DIAG_INFO]) < UAPI_MPTCP_INFO_SIZE_MIN)
 		return -EBADMSG;
-	info = mnl_attr_get_payload(attrs[INET_DIAG_INFO]);
+	info = codec_payload(attrs[INET_DIAG_INFO]);
 	memcpy(&flags, info + UAPI_MPTCP_INFO_FLAGS, sizeof(flags));
 	memcpy(&event.token, info + UAPI_MPTCP_INFO_TOKEN, sizeof(event.token));
 	if (event.token == 0)
@@ -128,10 +128,10 @@ static void decode_measure(const struct nlattr *attribute, uint64_t now_ms,
 			   struct mptcpd_measure *ret)
 {
 	struct tcp_info info = {0};
-	size_t size = mnl_attr_get_payload_len(attribute);
+	size_t size = codec_length(attribute);
 	uint64_t loss = 0;
 
-	memcpy(&info, mnl_attr_get_payload(attribute), size < sizeof(info) ? size : sizeof(info));
+	memcpy(&info, codec_payload(attribute), size < sizeof(info) ? size : sizeof(info));
 	if (info.tcpi_data_segs_out)
 		loss = (uint64_t)info.tcpi_total_retrans * 1000 / info.tcpi_data_segs_out;
 	ret->taken_ms = now_ms;
@@ -158,15 +158,15 @@ static int decode_ulp(const struct nlattr *ulp, struct event *event)
 	char name[16];
 	uint32_t flags;
 
-	if (codec_attributes(mnl_attr_get_payload(ulp), mnl_attr_get_payload_len(ulp), attrs,
-			     INET_ULP_INFO_MPTCP) < 0 ||
+	if (codec_attributes(codec_payload(ulp), codec_length(ulp), attrs, INET_ULP_INFO_MPTCP) <
+		    0 ||
 	    codec_string(attrs[INET_ULP_INFO_NAME], name, sizeof(name)) < 0)
 		return -EBADMSG;
 	/* Without CAP_NET_ADMIN Linux up to 6.12 shows the name alone. */
 	if (strcmp(name, "mptcp") != 0 || !attrs[INET_ULP_INFO_MPTCP])
 		return CODEC_IGNORED;
-	if (codec_attributes(mnl_attr_get_payload(attrs[INET_ULP_INFO_MPTCP]),
-			     mnl_attr_get_payload_len(attrs[INET_ULP_INFO_MPTCP]), subflow,
+	if (codec_attributes(codec_payload(attrs[INET_ULP_INFO_MPTCP]),
+			     codec_length(attrs[INET_ULP_INFO_MPTCP]), subflow,
 			     MPTCP_SUBFLOW_ATTR_ID_LOC) < 0 ||
 	    codec_u32(subflow[MPTCP_SUBFLOW_ATTR_TOKEN_LOC], 0, &event->token) < 0 ||
 	    codec_u32(subflow[MPTCP_SUBFLOW_ATTR_FLAGS], 0, &flags) < 0 ||

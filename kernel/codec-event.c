@@ -10,12 +10,13 @@
 
 #include "codec.h"
 #include "uapi.h"
+#include "hot.h"
 
 #define ATTR_MAX MPTCP_ATTR_SERVER_SIDE
 
 /* Both ends of a subflow, of one family; family 0 if absent, but then both. */
-static int decode_pair(const struct nlattr *const *attrs, struct mptcpd_addr *ret_local,
-		       struct mptcpd_addr *ret_remote, bool *ret_mapped)
+HOT static int decode_pair(const struct nlattr *const *attrs, struct mptcpd_addr *ret_local,
+			   struct mptcpd_addr *ret_remote, bool *ret_mapped)
 {
 	uint16_t family, sport, dport;
 	bool ip6 = attrs[MPTCP_ATTR_SADDR6] || attrs[MPTCP_ATTR_DADDR6];
@@ -35,7 +36,7 @@ static int decode_pair(const struct nlattr *const *attrs, struct mptcpd_addr *re
 	return ret_local->family == ret_remote->family ? 0 : -EBADMSG;
 }
 
-static int decode_connection(const struct nlattr *const *attrs, struct event_connection *ret)
+HOT static int decode_connection(const struct nlattr *const *attrs, struct event_connection *ret)
 {
 	uint8_t server;
 	uint16_t flags;
@@ -103,7 +104,7 @@ static int decode_listener(const struct nlattr *const *attrs, struct event_liste
 }
 
 /* The event's own type, or CODEC_UNKNOWN as a negative: -1 is no event type. */
-static int event_type(uint8_t command)
+HOT static int event_type(uint8_t command)
 {
 	switch (command) {
 	case MPTCP_EVENT_CREATED:
@@ -130,7 +131,7 @@ static int event_type(uint8_t command)
 	return -1;
 }
 
-static int decode_body(const struct nlattr *const *attrs, struct event *event)
+HOT static int decode_body(const struct nlattr *const *attrs, struct event *event)
 {
 	/* All event types that event_type() does not make are of other families. */
 	if (event->type == EVENT_LISTENER_CREATED || event->type == EVENT_LISTENER_CLOSED)
@@ -147,7 +148,15 @@ static int decode_body(const struct nlattr *const *attrs, struct event *event)
 	return decode_subflow(attrs, &event->subflow);
 }
 
-int codec_pm_event(const void *message, size_t size, struct event *ret_event)
+HOT bool codec_is_established(const void *message, int size)
+{
+	const struct genlmsghdr *genl = (const void *)((const char *)message + MNL_NLMSG_HDRLEN);
+
+	return size >= (int)(MNL_NLMSG_HDRLEN + sizeof(*genl)) &&
+	       genl->cmd == MPTCP_EVENT_ESTABLISHED;
+}
+
+HOT int codec_pm_event(const void *message, size_t size, struct event *ret_event)
 {
 	const struct nlattr *attrs[ATTR_MAX + 1];
 	const struct genlmsghdr *genl = (const void *)((const char *)message + MNL_NLMSG_HDRLEN);

@@ -91,8 +91,8 @@ static int decode_kinds(const struct nlattr *info, char kind[16], char master_ki
 {
 	const struct nlattr *attrs[IFLA_INFO_SLAVE_KIND + 1] = {0};
 
-	if (info && codec_attributes(mnl_attr_get_payload(info), mnl_attr_get_payload_len(info),
-				     attrs, IFLA_INFO_SLAVE_KIND) < 0)
+	if (info && codec_attributes(codec_payload(info), codec_length(info), attrs,
+				     IFLA_INFO_SLAVE_KIND) < 0)
 		return -EBADMSG;
 	if (codec_string(attrs[IFLA_INFO_KIND], kind, 16) < 0 ||
 	    codec_string(attrs[IFLA_INFO_SLAVE_KIND], master_kind, 16) < 0)
@@ -107,18 +107,16 @@ static int decode_inet6(const struct nlattr *families, bool *ret_prefers_tempora
 	const struct nlattr *conf;
 	int32_t use_tempaddr = 0;
 
-	if (families && codec_attributes(mnl_attr_get_payload(families),
-					 mnl_attr_get_payload_len(families), attrs, AF_INET6) < 0)
+	if (families &&
+	    codec_attributes(codec_payload(families), codec_length(families), attrs, AF_INET6) < 0)
 		return -EBADMSG;
 	if (attrs[AF_INET6] &&
-	    codec_attributes(mnl_attr_get_payload(attrs[AF_INET6]),
-			     mnl_attr_get_payload_len(attrs[AF_INET6]), inet6, IFLA_INET6_CONF) < 0)
+	    codec_attributes(codec_payload(attrs[AF_INET6]), codec_length(attrs[AF_INET6]), inet6,
+			     IFLA_INET6_CONF) < 0)
 		return -EBADMSG;
 	conf = inet6[IFLA_INET6_CONF];
-	if (conf &&
-	    mnl_attr_get_payload_len(conf) >= (DEVCONF_USE_TEMPADDR + 1) * sizeof(use_tempaddr))
-		memcpy(&use_tempaddr,
-		       (const int32_t *)mnl_attr_get_payload(conf) + DEVCONF_USE_TEMPADDR,
+	if (conf && codec_length(conf) >= (DEVCONF_USE_TEMPADDR + 1) * sizeof(use_tempaddr))
+		memcpy(&use_tempaddr, (const int32_t *)codec_payload(conf) + DEVCONF_USE_TEMPADDR,
 		       sizeof(use_tempaddr));
 	*ret_prefers_temporary = use_tempaddr >= 2;
 	return 0;
@@ -394,10 +392,10 @@ int codec_neighbour(const void *message, size_t size, struct codec_neighbour *re
 	    info->ndm_ifindex <= 0)
 		return CODEC_IGNORED;
 	neighbour.ifindex = (uint32_t)info->ndm_ifindex;
-	if (info->ndm_family == AF_INET && mnl_attr_get_payload_len(attrs[NDA_DST]) == 4)
-		neighbour.addr = addr_v4(mnl_attr_get_payload(attrs[NDA_DST]), 0);
-	else if (info->ndm_family == AF_INET6 && mnl_attr_get_payload_len(attrs[NDA_DST]) == 16)
-		neighbour.addr = addr_v6(mnl_attr_get_payload(attrs[NDA_DST]), 0);
+	if (info->ndm_family == AF_INET && codec_length(attrs[NDA_DST]) == 4)
+		neighbour.addr = addr_v4(codec_payload(attrs[NDA_DST]), 0);
+	else if (info->ndm_family == AF_INET6 && codec_length(attrs[NDA_DST]) == 16)
+		neighbour.addr = addr_v6(codec_payload(attrs[NDA_DST]), 0);
 	else
 		return CODEC_IGNORED;
 	*ret_neighbour = neighbour;

@@ -14,6 +14,7 @@
 
 #include "addr.h"
 #include "codec.h"
+#include "hot.h"
 
 /* The multicast groups looked at; mptcp_pm has two. */
 #define GROUPS_MAX 8
@@ -217,6 +218,14 @@ struct nlmsghdr *codec_subflow_create(void *buffer, uint16_t family, uint32_t to
 	return nlh;
 }
 
+HOT void codec_set_token(struct nlmsghdr *subflow_create, uint32_t token)
+{
+	/* It is the first attribute. */
+	char *first = (char *)subflow_create + MNL_NLMSG_HDRLEN + sizeof(struct genlmsghdr);
+
+	memcpy(first + NLA_HDRLEN, &token, sizeof(token));
+}
+
 struct nlmsghdr *codec_subflow_destroy(void *buffer, uint16_t family, uint32_t token,
 				       const struct mptcpd_addr *local,
 				       const struct mptcpd_addr *remote, bool mapped)
@@ -236,7 +245,7 @@ static int decode_group(const struct nlattr *group, uint32_t *event_group)
 	char name[GENL_NAMSIZ];
 	uint32_t id;
 
-	if (codec_attributes(mnl_attr_get_payload(group), mnl_attr_get_payload_len(group), attrs,
+	if (codec_attributes(codec_payload(group), codec_length(group), attrs,
 			     CTRL_ATTR_MCAST_GRP_MAX) < 0 ||
 	    codec_string(attrs[CTRL_ATTR_MCAST_GRP_NAME], name, sizeof(name)) < 0 ||
 	    codec_u32(attrs[CTRL_ATTR_MCAST_GRP_ID], 0, &id) < 0)
@@ -258,8 +267,8 @@ int codec_family(const void *message, size_t size, struct codec_family *ret_fami
 	    codec_u16(attrs[CTRL_ATTR_FAMILY_ID], 0, &family.id) < 0 || family.id == 0)
 		return -EBADMSG;
 	list = attrs[CTRL_ATTR_MCAST_GROUPS];
-	if (list && codec_attributes(mnl_attr_get_payload(list), mnl_attr_get_payload_len(list),
-				     groups, GROUPS_MAX) < 0)
+	if (list &&
+	    codec_attributes(codec_payload(list), codec_length(list), groups, GROUPS_MAX) < 0)
 		return -EBADMSG;
 	/* A list is a nest whose types count from 1. */
 	for (size_t i = 1; i <= GROUPS_MAX; i++) {
@@ -276,7 +285,7 @@ static int decode_endpoint(const struct nlattr *nest, struct event_endpoint *ret
 	uint16_t port;
 	bool mapped;
 
-	if (codec_attributes(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest), attrs,
+	if (codec_attributes(codec_payload(nest), codec_length(nest), attrs,
 			     MPTCP_PM_ADDR_ATTR_IF_IDX) < 0 ||
 	    codec_u16(attrs[MPTCP_PM_ADDR_ATTR_PORT], 0, &port) < 0 ||
 	    codec_u8(attrs[MPTCP_PM_ADDR_ATTR_ID], 0, &ret->id) < 0 ||

@@ -8,9 +8,10 @@
 
 #include "addr.h"
 #include "codec.h"
+#include "hot.h"
 
-int codec_attributes(const void *bytes, size_t size, const struct nlattr **ret_attributes,
-		     uint16_t max)
+HOT int codec_attributes(const void *bytes, size_t size, const struct nlattr **ret_attributes,
+			 uint16_t max)
 {
 	const char *at = bytes;
 
@@ -22,8 +23,8 @@ int codec_attributes(const void *bytes, size_t size, const struct nlattr **ret_a
 		if (size < sizeof(*attribute) || attribute->nla_len < sizeof(*attribute) ||
 		    attribute->nla_len > size)
 			return -EBADMSG;
-		if (mnl_attr_get_type(attribute) <= max)
-			ret_attributes[mnl_attr_get_type(attribute)] = attribute;
+		if (codec_type(attribute) <= max)
+			ret_attributes[codec_type(attribute)] = attribute;
 		/* The padding after the last one may be missing. */
 		step = MNL_ALIGN(attribute->nla_len);
 		if (step > size)
@@ -34,8 +35,8 @@ int codec_attributes(const void *bytes, size_t size, const struct nlattr **ret_a
 	return 0;
 }
 
-int codec_message(const void *message, size_t size, size_t header,
-		  const struct nlattr **ret_attributes, uint16_t max)
+HOT int codec_message(const void *message, size_t size, size_t header,
+		      const struct nlattr **ret_attributes, uint16_t max)
 {
 	const struct nlmsghdr *nlh = message;
 	size_t start = MNL_NLMSG_HDRLEN + MNL_ALIGN(header);
@@ -46,15 +47,15 @@ int codec_message(const void *message, size_t size, size_t header,
 				ret_attributes, max);
 }
 
-static int copy_exactly(const struct nlattr *attribute, void *ret_value, size_t size)
+HOT static int copy_exactly(const struct nlattr *attribute, void *ret_value, size_t size)
 {
-	if (mnl_attr_get_payload_len(attribute) != size)
+	if (codec_length(attribute) != size)
 		return -EBADMSG;
-	memcpy(ret_value, mnl_attr_get_payload(attribute), size);
+	memcpy(ret_value, codec_payload(attribute), size);
 	return 0;
 }
 
-int codec_u8(const struct nlattr *attribute, uint8_t fallback, uint8_t *ret_value)
+HOT int codec_u8(const struct nlattr *attribute, uint8_t fallback, uint8_t *ret_value)
 {
 	if (attribute)
 		return copy_exactly(attribute, ret_value, sizeof(*ret_value));
@@ -62,7 +63,7 @@ int codec_u8(const struct nlattr *attribute, uint8_t fallback, uint8_t *ret_valu
 	return 0;
 }
 
-int codec_u16(const struct nlattr *attribute, uint16_t fallback, uint16_t *ret_value)
+HOT int codec_u16(const struct nlattr *attribute, uint16_t fallback, uint16_t *ret_value)
 {
 	if (attribute)
 		return copy_exactly(attribute, ret_value, sizeof(*ret_value));
@@ -70,7 +71,7 @@ int codec_u16(const struct nlattr *attribute, uint16_t fallback, uint16_t *ret_v
 	return 0;
 }
 
-int codec_u32(const struct nlattr *attribute, uint32_t fallback, uint32_t *ret_value)
+HOT int codec_u32(const struct nlattr *attribute, uint32_t fallback, uint32_t *ret_value)
 {
 	if (attribute)
 		return copy_exactly(attribute, ret_value, sizeof(*ret_value));
@@ -88,8 +89,8 @@ int codec_ifindex(const struct nlattr *attribute, uint32_t *ret_ifindex)
 	return 0;
 }
 
-int codec_addr(const struct nlattr *ip4, const struct nlattr *ip6, uint16_t port,
-	       struct mptcpd_addr *ret_addr, bool *ret_mapped)
+HOT int codec_addr(const struct nlattr *ip4, const struct nlattr *ip6, uint16_t port,
+		   struct mptcpd_addr *ret_addr, bool *ret_mapped)
 {
 	uint8_t ip[16];
 
@@ -116,13 +117,13 @@ int codec_string(const struct nlattr *attribute, char *ret_text, size_t size)
 	ret_text[0] = '\0';
 	if (!attribute)
 		return 0;
-	length = mnl_attr_get_payload_len(attribute);
+	length = codec_length(attribute);
 	if (length == 0)
 		return -EBADMSG;
-	length = strnlen(mnl_attr_get_payload(attribute), length);
+	length = strnlen(codec_payload(attribute), length);
 	if (length >= size)
 		length = size - 1;
-	memcpy(ret_text, mnl_attr_get_payload(attribute), length);
+	memcpy(ret_text, codec_payload(attribute), length);
 	ret_text[length] = '\0';
 	return 0;
 }

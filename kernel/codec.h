@@ -19,6 +19,8 @@
 
 /* More than the longest command needs: two IPv6 addresses and a token take 156 bytes. */
 #define CODEC_COMMAND_SIZE 256
+/* As much as the longest SUBFLOW_CREATE takes. */
+#define CODEC_CREATE_SIZE 160
 /* Longest text of the kernel's own words, with its NUL. */
 #define CODEC_TEXT_SIZE 128
 
@@ -35,6 +37,22 @@ union codec_command {
 };
 
 /* --- what all families share: codec.c ------------------------------------------------------ */
+
+/* What an attribute says of itself, and where its value is. */
+static inline uint16_t codec_type(const struct nlattr *attribute)
+{
+	return attribute->nla_type & NLA_TYPE_MASK;
+}
+
+static inline uint16_t codec_length(const struct nlattr *attribute)
+{
+	return (uint16_t)(attribute->nla_len - NLA_HDRLEN);
+}
+
+static inline const void *codec_payload(const struct nlattr *attribute)
+{
+	return (const char *)attribute + NLA_HDRLEN;
+}
 
 /*
  * Sort the attributes in `bytes` into ret_attributes[0..max] by type; types above max are skipped,
@@ -80,6 +98,8 @@ struct codec_family {
 int codec_family(const void *message, size_t size, struct codec_family *ret_family);
 /* The ten events of the group mptcp_pm_events. */
 int codec_pm_event(const void *message, size_t size, struct event *ret_event);
+/* Is this an event of that group, which says that a connection is established? */
+bool codec_is_established(const void *message, int size);
 /* Answers to GET_ADDR (an EVENT_ENDPOINT) and to GET_LIMITS (an EVENT_LIMITS). */
 int codec_pm_reply(const void *message, size_t size, struct event *ret_event);
 
@@ -105,6 +125,8 @@ struct nlmsghdr *codec_announce(void *buffer, uint16_t family, uint32_t token,
 struct nlmsghdr *codec_remove(void *buffer, uint16_t family, uint32_t token, uint8_t id);
 struct nlmsghdr *codec_subflow_create(void *buffer, uint16_t family, uint32_t token,
 				      const struct subflow_request *request);
+/* The same command for another connection. */
+void codec_set_token(struct nlmsghdr *subflow_create, uint32_t token);
 /* `mapped`: the kernel knows the IPv4 pair as ::ffff:a.b.c.d. */
 struct nlmsghdr *codec_subflow_destroy(void *buffer, uint16_t family, uint32_t token,
 				       const struct mptcpd_addr *local,

@@ -9,6 +9,7 @@
 #include "kernel-private.h"
 #include "link.h"
 #include "sysctl.h"
+#include "hot.h"
 
 /* Remember the words that belong to the outcome, whatever the socket is asked next. */
 static int told(struct kernel *kernel, const struct socket *socket, int r)
@@ -30,6 +31,22 @@ static int subflow_create(void *data, uint32_t token, const struct subflow_reque
 
 	pending_outdate(&kernel->pending);
 	return told_pm(kernel, pm_subflow_create(&kernel->pm, token, request));
+}
+
+static void subflow_prepare(void *data, const struct subflow_request *request,
+			    struct prepared *ret_command)
+{
+	const struct kernel *kernel = data;
+
+	asking_prepare(&kernel->asking, request, ret_command);
+}
+
+HOT static int subflow_ask(void *data, uint32_t token, const struct prepared *command)
+{
+	struct kernel *kernel = data;
+
+	pending_outdate(&kernel->pending);
+	return asking_add(&kernel->asking, token, command);
 }
 
 static int subflow_destroy(void *data, uint32_t token, const struct mptcpd_addr *local,
@@ -261,6 +278,8 @@ static const char *error_text(void *data)
 
 const struct kernel_ops kernel_ops = {
 	.subflow_create = subflow_create,
+	.subflow_prepare = subflow_prepare,
+	.subflow_ask = subflow_ask,
 	.subflow_destroy = subflow_destroy,
 	.subflow_backup = subflow_backup,
 	.subflow_is_backup = subflow_is_backup,

@@ -3,6 +3,7 @@
 #ifndef KERNEL_KERNEL_PRIVATE_H
 #define KERNEL_KERNEL_PRIVATE_H
 
+#include "asking.h"
 #include "kernel.h"
 #include "listener.h"
 #include "pending.h"
@@ -15,6 +16,7 @@ struct kernel {
 	/* for requests */
 	struct pm pm;
 	struct socket links, diag;
+	struct asking asking;
 	/* streams */
 	struct socket pm_events, link_events;
 	struct snapshot snapshots[SNAPSHOT_KINDS];
@@ -24,6 +26,7 @@ struct kernel {
 	int wake; /* an eventfd: readable when a snapshot is to start or to end */
 	bool has_diag; /* connections can be dumped: asked once */
 	char text[CODEC_TEXT_SIZE]; /* of the last command */
+	struct socket_batch batch;
 	_Alignas(struct nlmsghdr) char buffer[SOCKET_BUFFER_SIZE];
 };
 

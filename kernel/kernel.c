@@ -11,6 +11,7 @@
 #include "kernel-private.h"
 #include "link.h"
 #include "sysctl.h"
+#include "hot.h"
 
 /* Messages read in one kernel_dispatch(). */
 #define SLICE 64
@@ -74,6 +75,11 @@ static int open_sockets(struct kernel *kernel)
 				  &kernel->sink);
 	if (r < 0)
 		return r;
+	if (kernel->sink.reader.on_early)
+		r = asking_open(&kernel->asking, kernel->pm.family.id,
+				kernel->sink.reader.on_refused, kernel->sink.reader.data);
+	if (r < 0)
+		return r;
 	socket_grow(&kernel->pm_events);
 	socket_grow(&kernel->link_events);
 	kernel->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -103,16 +109,16 @@ static int kernel_open(struct kernel *kernel, bool with_events, char ret_why[sta
 	return 0;
 }
 
-static int make(void (*on_event)(void *data, const struct event *event), void *data,
-		bool with_events, struct kernel **ret_kernel, char ret_why[static 256])
+static int make(const struct kernel_reader *reader, bool with_events, struct kernel **ret_kernel,
+		char ret_why[static 256])
 {
 	struct kernel *kernel = calloc(1, sizeof(*kernel));
 	int r;
 
 	if (!kernel)
 		return say(ret_why, -ENOMEM, "out of memory");
-	kernel->sink.on_event = on_event;
-	kernel->sink.data = data;
+	kernel->sink.reader = *reader;
+	socket_batch_init(&kernel->batch);
 	kernel->wake = -1;
 	kernel->listeners.fd = -1;
 	r = kernel_open(kernel, with_events, ret_why);
@@ -124,16 +130,16 @@ static int make(void (*on_event)(void *data, const struct event *event), void *d
 	return 0;
 }
 
-int kernel_new(void (*on_event)(void *data, const struct event *event), void *data,
-	       struct kernel **ret_kernel, char ret_why[static 256])
+int kernel_new(const struct kernel_reader *reader, struct kernel **ret_kernel,
+	       char ret_why[static 256])
 {
-	return make(on_event, data, true, ret_kernel, ret_why);
+	return make(reader, true, ret_kernel, ret_why);
 }
 
-int kernel_new_quiet(void (*on_event)(void *data, const struct event *event), void *data,
-		     struct kernel **ret_kernel, char ret_why[static 256])
+int kernel_new_quiet(const struct kernel_reader *reader, struct kernel **ret_kernel,
+		     char ret_why[static 256])
 {
-	return make(on_event, data, false, ret_kernel, ret_why);
+	return make(reader, false, ret_kernel, ret_why);
 }
 
 void kernel_free(struct kernel *kernel)
@@ -146,6 +152,7 @@ void kernel_free(struct kernel *kernel)
 		snapshot_close(&kernel->snapshots[kind]);
 	socket_close(&kernel->link_events);
 	socket_close(&kernel->pm_events);
+	socket_close(&kernel->asking.socket);
 	socket_close(&kernel->diag);
 	socket_close(&kernel->links);
 	pm_close(&kernel->pm);
@@ -164,6 +171,8 @@ size_t kernel_fds(const struct kernel *kernel, int ret_fds[static KERNEL_FDS])
 	ret_fds[n++] = kernel->link_events.fd;
 	ret_fds[n++] = kernel->wake;
 	ret_fds[n++] = kernel->listeners.fd;
+	if (kernel->asking.socket.mnl)
+		ret_fds[n++] = kernel->asking.socket.fd;
 	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_KINDS; kind++)
 		ret_fds[n++] = kernel->snapshots[kind].socket.fd;
 	return n;
@@ -178,9 +187,9 @@ void kernel_wake_up(struct kernel *kernel)
 typedef int decoder(const void *message, size_t size, struct event *ret_event);
 
 /* All messages of one datagram, with EVENT_ROUTES held back: one stands for many. */
-static void tell_events(struct kernel *kernel, size_t size, decoder *decode, bool *routes)
+static void tell_events(struct kernel *kernel, const char *bytes, size_t size, decoder *decode,
+			bool *routes)
 {
-	const char *bytes = kernel->buffer;
 	const struct nlmsghdr *nlh;
 	struct event event;
 
@@ -196,16 +205,83 @@ static void tell_events(struct kernel *kernel, size_t size, decoder *decode, boo
 		kernel->sink.counters.malformed++;
 }
 
-static int dispatch_events(struct kernel *kernel, struct socket *socket, decoder *decode,
-			   enum snapshot_kind kind)
+/*
+ * All that was queued is told. After ENOBUFS the kernel drops every event, without a word, until
+ * then: what a snapshot misses meanwhile would never be told.
+ */
+static void read_empty(struct kernel *kernel, struct socket *socket, enum snapshot_kind kind)
 {
+	if (socket->lossy) {
+		socket->lossy = false;
+		sink_mark(&kernel->sink, EVENT_LOST, kind);
+	}
+	snapshot_finish(&kernel->snapshots[kind]);
+	if (kernel->snapshots[kind].state == SNAPSHOT_ASKED)
+		kernel_wake_up(kernel);
+}
+
+/* Tell of those that are established, and only then of all that happened. */
+HOT static void tell_batch(struct kernel *kernel, size_t n)
+{
+	const struct kernel_reader *reader = &kernel->sink.reader;
+	struct socket_batch *batch = &kernel->batch;
+	struct event event;
+	bool routes;
+
+	for (size_t i = 0; reader->on_early && i < n; i++) {
+		int size = socket_batch_length(batch, i);
+
+		if (codec_is_established(batch->bytes[i], size) &&
+		    codec_pm_event(batch->bytes[i], (size_t)size, &event) == 0)
+			reader->on_early(reader->data, &event);
+	}
+	asking_send(&kernel->asking);
+	for (size_t i = 0; i < n; i++) {
+		int size = socket_batch_length(batch, i);
+
+		if (size == -EMSGSIZE)
+			kernel->pm_events.lossy = true;
+		else
+			tell_events(kernel, batch->bytes[i], (size_t)size, codec_pm_event, &routes);
+	}
+}
+
+HOT static int dispatch_pm(struct kernel *kernel)
+{
+	const struct snapshot *snapshot = &kernel->snapshots[SNAPSHOT_CONNECTIONS];
+	struct socket *socket = &kernel->pm_events;
+	int n = SOCKET_BATCH;
+
+	for (size_t told = 0; told < SLICE; told += SOCKET_BATCH) {
+		n = socket_receive_batch(socket, &kernel->batch);
+		if (n == -ENOBUFS)
+			socket->lossy = true;
+		else if (n < 0)
+			return n;
+		else
+			tell_batch(kernel, (size_t)n);
+		/* A read that is not full may also have met a loss, which the next one tells. */
+		if (n == 0 || (n > 0 && n < SOCKET_BATCH && !socket->lossy &&
+			       snapshot->state != SNAPSHOT_DRAINING)) {
+			read_empty(kernel, socket, SNAPSHOT_CONNECTIONS);
+			return 0;
+		}
+	}
+	return 1;
+}
+
+static int dispatch_links(struct kernel *kernel)
+{
+	struct socket *socket = &kernel->link_events;
 	bool routes = false;
 	int r = 1;
 
+	for (size_t i = 0; i < 2; i++)
+		ways_forget(&kernel->ways[i]);
 	for (size_t n = 0; n < SLICE && r > 0; n++) {
 		r = socket_receive(socket, kernel->buffer);
 		if (r > 0) {
-			tell_events(kernel, (size_t)r, decode, &routes);
+			tell_events(kernel, kernel->buffer, (size_t)r, link_event, &routes);
 		} else if (r == -ENOBUFS || r == -EMSGSIZE) {
 			socket->lossy = true;
 			r = 1;
@@ -213,32 +289,9 @@ static int dispatch_events(struct kernel *kernel, struct socket *socket, decoder
 	}
 	if (routes)
 		sink_take(&kernel->sink, 0, &(struct event){.type = EVENT_ROUTES});
-	/*
-	 * After ENOBUFS the kernel drops every event, without a word, until all that was queued
-	 * before is read: what a snapshot misses until then would never be told.
-	 */
-	if (r == 0 && socket->lossy) {
-		socket->lossy = false;
-		sink_mark(&kernel->sink, EVENT_LOST, kind);
-	}
-	if (r == 0) {
-		snapshot_finish(&kernel->snapshots[kind]);
-		if (kernel->snapshots[kind].state == SNAPSHOT_ASKED)
-			kernel_wake_up(kernel);
-	}
+	if (r == 0)
+		read_empty(kernel, socket, SNAPSHOT_HOST);
 	return r > 0 ? 1 : r;
-}
-
-static int dispatch_pm(struct kernel *kernel)
-{
-	return dispatch_events(kernel, &kernel->pm_events, codec_pm_event, SNAPSHOT_CONNECTIONS);
-}
-
-static int dispatch_links(struct kernel *kernel)
-{
-	for (size_t i = 0; i < 2; i++)
-		ways_forget(&kernel->ways[i]);
-	return dispatch_events(kernel, &kernel->link_events, link_event, SNAPSHOT_HOST);
 }
 
 /* Start what was asked for, and bring to an end what only waits for its events. */
@@ -278,10 +331,23 @@ static int dispatch_snapshot(struct kernel *kernel, struct snapshot *snapshot)
 	return r;
 }
 
-int kernel_dispatch(struct kernel *kernel, int fd)
+/* Of what was refused and not told, a snapshot will show nothing. */
+static int dispatch_asking(struct kernel *kernel)
+{
+	int r = asking_dispatch(&kernel->asking, &kernel->batch);
+
+	if (r != -ENOBUFS)
+		return r;
+	sink_mark(&kernel->sink, EVENT_LOST, SNAPSHOT_CONNECTIONS);
+	return 1;
+}
+
+HOT int kernel_dispatch(struct kernel *kernel, int fd)
 {
 	if (fd == kernel->pm_events.fd)
 		return dispatch_pm(kernel);
+	if (fd == kernel->asking.socket.fd && kernel->asking.socket.mnl)
+		return dispatch_asking(kernel);
 	if (fd == kernel->link_events.fd)
 		return dispatch_links(kernel);
 	if (fd == kernel->wake)

@@ -21,19 +21,32 @@ struct kernel_counters {
 	uint64_t snapshots_failed; /* ended without their SNAPSHOT_END */
 };
 
+/* Who is told what happens. */
+struct kernel_reader {
+	void (*on_event)(void *data, const struct event *event);
+	/*
+	 * Connections that are established, before on_event is called for whatever came in the same
+	 * read: for who asks for subflows at once. May be NULL.
+	 */
+	void (*on_early)(void *data, const struct event *event);
+	/* What was asked for by ops->subflow_ask() was refused. NULL where nothing is asked for. */
+	void (*on_refused)(void *data, int number);
+	void *data;
+};
+
 /*
  * Open all sockets and join all groups. On failure returns -errno and, in `ret_why`, one line
  * that tells an operator what to do: -EPROTONOSUPPORT no MPTCP in this kernel (or path-manager
  * events unknown to it), -ENOPROTOOPT net.mptcp.enabled is 0, -EPERM CAP_NET_ADMIN is missing.
  */
-int kernel_new(void (*on_event)(void *data, const struct event *event), void *data,
-	       struct kernel **ret_kernel, char ret_why[static 256]);
+int kernel_new(const struct kernel_reader *reader, struct kernel **ret_kernel,
+	       char ret_why[static 256]);
 /*
  * The same for one who only wants to be answered: no events come, and CAP_NET_ADMIN is needed by
  * commands alone. Snapshots work, as far as the kernel tells the caller what is in them.
  */
-int kernel_new_quiet(void (*on_event)(void *data, const struct event *event), void *data,
-		     struct kernel **ret_kernel, char ret_why[static 256]);
+int kernel_new_quiet(const struct kernel_reader *reader, struct kernel **ret_kernel,
+		     char ret_why[static 256]);
 void kernel_free(struct kernel *kernel);
 
 /* Descriptors to watch for reading; they stay the same until kernel_free(). Returns how many. */

@@ -14,7 +14,7 @@
 void sink_take(struct sink *sink, int r, const struct event *event)
 {
 	if (r == 0)
-		sink->on_event(sink->data, event);
+		sink->reader.on_event(sink->reader.data, event);
 	else if (r == CODEC_UNKNOWN)
 		sink->counters.unknown++;
 	else if (r < 0)
@@ -25,7 +25,7 @@ void sink_mark(struct sink *sink, enum event_type type, enum snapshot_kind kind)
 {
 	struct event event = {.type = type, .snapshot = kind};
 
-	sink->on_event(sink->data, &event);
+	sink->reader.on_event(sink->reader.data, &event);
 }
 
 int snapshot_open(struct snapshot *snapshot, enum snapshot_kind kind, uint16_t family,
@@ -102,7 +102,7 @@ static void fail(struct snapshot *snapshot, int error)
 
 	snapshot->sink->counters.snapshots_failed++;
 	go_idle(snapshot);
-	snapshot->sink->on_event(snapshot->sink->data, &event);
+	sink_take(snapshot->sink, 0, &event);
 }
 
 /* What a snapshot says beside its dumps, once they are read. */
@@ -183,9 +183,10 @@ void snapshot_start(struct snapshot *snapshot)
 	snapshot->stage = 0;
 	snapshot->restarts = 0;
 	/* Before the request: what an event says from here on is newer than any record. */
-	snapshot->sink->on_event(snapshot->sink->data, &(struct event){.type = EVENT_SNAPSHOT_BEGIN,
-								       .brief = snapshot->brief,
-								       .snapshot = snapshot->kind});
+	sink_take(snapshot->sink, 0,
+		  &(struct event){.type = EVENT_SNAPSHOT_BEGIN,
+				  .brief = snapshot->brief,
+				  .snapshot = snapshot->kind});
 	send_stage(snapshot);
 }
 

@@ -17,8 +17,7 @@
 
 /* Where facts go. */
 struct sink {
-	void (*on_event)(void *data, const struct event *event);
-	void *data;
+	struct kernel_reader reader;
 	struct kernel_counters counters;
 };
 

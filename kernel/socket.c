@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/time.h>
 
 #include <libmnl/libmnl.h>
 
 #include "socket.h"
+#include "hot.h"
 
 /* The kernel answers within its system call; this is for one that forgets to. */
 #define ANSWER_TIMEOUT_S 5
@@ -78,12 +78,23 @@ int socket_filter(struct socket *socket)
 		       : 0;
 }
 
+HOT int socket_write(struct socket *socket, const void *requests, size_t size)
+{
+	return mnl_socket_sendto(socket->mnl, requests, size) < 0 ? -errno : 0;
+}
+
 int socket_send(struct socket *socket, struct nlmsghdr *request)
 {
 	request->nlmsg_seq = ++socket->seq;
-	if (mnl_socket_sendto(socket->mnl, request, request->nlmsg_len) < 0)
-		return -errno;
-	return 0;
+	return socket_write(socket, request, request->nlmsg_len);
+}
+
+/* Other processes can send to netlink sockets too. */
+HOT static bool is_kernel(const struct msghdr *message)
+{
+	const struct sockaddr_nl *sender = message->msg_name;
+
+	return message->msg_namelen == sizeof(*sender) && sender->nl_pid == 0;
 }
 
 int socket_receive(struct socket *socket, char buffer[static SOCKET_BUFFER_SIZE])
@@ -93,20 +104,47 @@ int socket_receive(struct socket *socket, char buffer[static SOCKET_BUFFER_SIZE]
 	struct msghdr message = {.msg_name = &sender, .msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
-	for (;;) {
+	do {
 		message.msg_namelen = sizeof(sender);
 		n = recvmsg(socket->fd, &message, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
+		if (n < 0 && errno != EINTR)
 			return errno == EAGAIN ? 0 : -errno;
-		/* Other processes can send to netlink sockets too. */
-		if (message.msg_namelen == sizeof(sender) && sender.nl_pid == 0)
-			break;
-	}
+	} while (n < 0 || !is_kernel(&message));
 	if (message.msg_flags & MSG_TRUNC)
 		return -EMSGSIZE;
 	return (int)n;
+}
+
+void socket_batch_init(struct socket_batch *batch)
+{
+	for (size_t i = 0; i < SOCKET_BATCH; i++) {
+		batch->parts[i] = (struct iovec){batch->bytes[i], SOCKET_BATCH_SIZE};
+		batch->heads[i].msg_hdr = (struct msghdr){.msg_name = &batch->senders[i],
+							  .msg_namelen = sizeof(batch->senders[i]),
+							  .msg_iov = &batch->parts[i],
+							  .msg_iovlen = 1};
+	}
+}
+
+HOT int socket_receive_batch(struct socket *socket, struct socket_batch *batch)
+{
+	int n;
+
+	do
+		n = recvmmsg(socket->fd, batch->heads, SOCKET_BATCH, MSG_DONTWAIT, NULL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	return n;
+}
+
+HOT int socket_batch_length(const struct socket_batch *batch, size_t i)
+{
+	const struct mmsghdr *head = &batch->heads[i];
+
+	if (!is_kernel(&head->msg_hdr))
+		return 0;
+	return head->msg_hdr.msg_flags & MSG_TRUNC ? -EMSGSIZE : (int)head->msg_len;
 }
 
 const struct nlmsghdr *socket_next(const char **bytes, size_t *size)

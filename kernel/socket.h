@@ -6,6 +6,8 @@
 #ifndef KERNEL_SOCKET_H
 #define KERNEL_SOCKET_H
 
+#include <sys/socket.h>
+
 #include "codec.h"
 
 /* As much as the kernel puts into one message of a dump. */
@@ -50,6 +52,8 @@ typedef int socket_on_reply(void *data, const void *message, size_t size);
 int socket_request(struct socket *socket, struct nlmsghdr *request, socket_on_reply *on_reply,
 		   void *data);
 
+/* Send requests, one behind the other, that have their numbers. 0 or -errno: none was sent. */
+int socket_write(struct socket *socket, const void *requests, size_t size);
 /* Send a request whose answers will be read by socket_receive(). 0 or -errno. */
 int socket_send(struct socket *socket, struct nlmsghdr *request);
 /*
@@ -57,6 +61,27 @@ int socket_send(struct socket *socket, struct nlmsghdr *request);
  * none, -ENOBUFS if some were lost, -EMSGSIZE if it was too long and is lost, or another -errno.
  */
 int socket_receive(struct socket *socket, char buffer[static SOCKET_BUFFER_SIZE]);
+
+/* Datagrams that are read in one system call, none longer than this: events of mptcp_pm. */
+#define SOCKET_BATCH 16
+#define SOCKET_BATCH_SIZE 1024
+
+struct socket_batch {
+	struct mmsghdr heads[SOCKET_BATCH];
+	struct iovec parts[SOCKET_BATCH];
+	struct sockaddr_nl senders[SOCKET_BATCH];
+	_Alignas(struct nlmsghdr) char bytes[SOCKET_BATCH][SOCKET_BATCH_SIZE];
+};
+
+/* Once, before the first use. It is not to be moved after that. */
+void socket_batch_init(struct socket_batch *batch);
+/*
+ * Read what is there, without waiting. Returns how many datagrams, 0 if there is none, or as of
+ * socket_receive(). Fewer than SOCKET_BATCH: no more were there, or the next call has an error.
+ */
+int socket_receive_batch(struct socket *socket, struct socket_batch *batch);
+/* The length of the i-th: 0 if it is not the kernel's, -EMSGSIZE as of socket_receive(). */
+int socket_batch_length(const struct socket_batch *batch, size_t i);
 
 /*
  * The messages of one datagram, one after the other: returns the next one and takes it from

@@ -319,18 +319,18 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 		       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
 {
 	const struct fullmesh *fullmesh = data;
-	struct mesh mesh = {
-		.view = view,
-		.plan = plan,
-		.max_paths = fullmesh->max_subflows,
-		.patience_ms = UINT64_MAX,
-	};
+	struct mesh mesh; /* most of it is room, and stays as it is */
 
 	if (connection->side == MPTCPD_SIDE_SERVER)
 		plan_announcements(view, connection, plan);
 	if (connection->side == MPTCPD_SIDE_UNKNOWN ||
 	    (connection->side == MPTCPD_SIDE_SERVER && !fullmesh->server_side))
 		return;
+	mesh.view = view;
+	mesh.plan = plan;
+	mesh.max_paths = fullmesh->max_subflows;
+	mesh.patience_ms = UINT64_MAX;
+	mesh.n_sources = mesh.n_remotes = mesh.n_paths = 0;
 	while (plan->get_path(plan, mesh.n_paths))
 		mesh.n_paths++;
 	collect_remotes(&mesh, connection);
@@ -360,4 +360,5 @@ MPTCPD_PLUGIN_EXPORT const struct mptcpd_plugin mptcpd_plugin = {
 	.start = start,
 	.stop = free,
 	.plan_paths = plan_paths,
+	.traits = MPTCPD_TRAIT_ADDRESSES,
 };

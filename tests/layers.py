@@ -19,7 +19,7 @@ PURE_LIBC = set(
 )
 PLUGIN_API = {"mptcpd/addr.h", "mptcpd/plugin.h", "mptcpd/types.h", "mptcpd/view.h"}
 # The core is told the time.
-PURE_BASE = {"base/addr.h", "base/checksum.h", "base/clean.h", "base/word.h"}
+PURE_BASE = {"base/addr.h", "base/checksum.h", "base/clean.h", "base/hot.h", "base/word.h"}
 CORE = {"base/", "core/", "core/model/", "core/engine/"}
 SEAM = {"base/", "core/event.h", "core/ops.h"}
 # Only kernel/ speaks netlink.

@@ -5,6 +5,7 @@
 
 #include "deadline.h"
 #include "dirty.h"
+#include "early.h"
 #include "endpoint.h"
 #include "engine.h"
 #include "plan.h"
@@ -53,6 +54,7 @@ struct engine {
 		uint64_t due_ms; /* not before */
 	} resync[SNAPSHOT_KINDS];
 	struct endpoints endpoints;
+	struct early early;
 	bool marks_matter; /* a rule looks at marks: routes are asked for with the connection's */
 	const struct policy *counted; /* the rules' policies, */
 	size_t *n_by_policy; /* and for each of them its connections; owned */
@@ -78,6 +80,8 @@ struct engine {
 
 /* Look at it in the next settle, before all others. */
 void engine_mark_dirty(struct engine *engine, struct connection *connection);
+/* The same, though nothing happened to it but what its plan awaited. */
+void engine_mark_awaited(struct engine *engine, struct connection *connection);
 /* Look at all connections. A walk under way ends first, or the last would never have their turn. */
 void engine_start_walk(struct engine *engine);
 /* A command of ours changed the kernel: the model and the observer learn it, nothing is marked. */
@@ -186,6 +190,12 @@ void backoff_ask(struct connection *connection, uint64_t now_ms);
 
 /* ---- command.c: one command each, with its bookkeeping ---- */
 
+/* What the kernel is to be asked for, to have the wanted subflow. */
+struct subflow_request command_request(const struct connection *connection,
+				       const struct subflow *subflow);
+/* The kernel was asked for it, and said yes. */
+void command_created(struct engine *engine, struct connection *connection, struct subflow *subflow,
+		     const struct subflow_request *request, uint64_t now_ms);
 /* Make the wanted subflow. 0 or -errno, which is noted in it. */
 int command_create(struct engine *engine, struct connection *connection, struct subflow *subflow,
 		   uint64_t now_ms);
@@ -209,6 +219,15 @@ bool command_probe(struct engine *engine, struct connection *connection);
  * not ours to command. False: there is no use in going on; it may have been freed.
  */
 bool command_survives(struct engine *engine, struct connection *connection, int r);
+
+/* ---- early.c ---- */
+
+/* Is the connection, which is only created, to be planned now? Else there is a first plan for it. */
+bool early_is_due(const struct engine *engine, const struct connection *connection);
+/* Keep the plan just made, if it is the connection's first and may serve for others. */
+void early_keep(struct engine *engine, struct connection *connection);
+/* What the event, which is applied, made engine_early() ask for: the model learns it. */
+void early_learn(struct engine *engine, const struct event *event, uint64_t now_ms);
 
 /* ---- match.c ---- */
 

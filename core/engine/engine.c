@@ -14,6 +14,12 @@
 
 void engine_mark_dirty(struct engine *engine, struct connection *connection)
 {
+	connection->as_planned = false;
+	engine_mark_awaited(engine, connection);
+}
+
+void engine_mark_awaited(struct engine *engine, struct connection *connection)
+{
 	dirty_add(&engine->dirty, connection);
 }
 

@@ -113,6 +113,13 @@ void engine_leave(struct engine *engine, uint64_t now_ms);
 /* Take a fact in. Cheap: marks what to look at, issues nothing. */
 void engine_event(struct engine *engine, const struct event *event, uint64_t now_ms);
 /*
+ * A connection is established, and engine_event() will be told of it before any later event: ask the
+ * kernel at once for the subflows that are known to be wanted. Does nothing with other events.
+ */
+void engine_early(struct engine *engine, const struct event *event);
+/* What ops->subflow_ask() gave this number was refused. */
+void engine_refused(struct engine *engine, int number, uint64_t now_ms);
+/*
  * Close the difference between wanted and seen, as far as the time allows. Returns when to be
  * called next at the latest: now_ms itself means "again, work is left"; ENGINE_NEVER: only after
  * the next event.

@@ -177,6 +177,7 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 	uint64_t due, withdraw_due, announce_due;
 	struct verdict verdict;
 
+	connection->as_planned = false;
 	if (!is_complete(engine, connection)) {
 		connection->planned = 0; /* the walk after the snapshot comes back to it */
 		return;
@@ -188,12 +189,11 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 	if (connection->state == MPTCPD_CONNECTION_CLOSING || connection->fallback)
 		return;
 	/* Where we command by default, the probe waits until after the commands. */
-	if ((connection->state == MPTCPD_CONNECTION_CREATED ||
-	     engine->model.path_manager != PATH_MANAGER_USERSPACE) &&
+	if (engine->model.path_manager != PATH_MANAGER_USERSPACE &&
 	    !command_probe(engine, connection))
 		return;
-	if (connection->state == MPTCPD_CONNECTION_CREATED ||
-	    connection->path_manager == PATH_MANAGER_KERNEL)
+	if (connection->path_manager == PATH_MANAGER_KERNEL ||
+	    (connection->state == MPTCPD_CONNECTION_CREATED && !early_is_due(engine, connection)))
 		return;
 	if (connection->ids_unknown)
 		engine_learn_announced(engine, connection);
@@ -205,6 +205,9 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 	engine_mark_drops(engine, connection);
 	engine_match_plan(engine, connection, now_ms);
 	verdict = engine_judge(engine, connection);
+	early_keep(engine, connection);
+	if (connection->state == MPTCPD_CONNECTION_CREATED)
+		return; /* no command yet */
 	if (engine->plan.n_refusals)
 		ask_tell_refusals(engine, connection);
 	withdraw_due = engine_withdraw_unwanted(engine, connection, now_ms);

@@ -140,7 +140,10 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 	if (connection) {
 		ask_find_policy(engine, connection);
 		change->policy = connection->policy;
-		engine_mark_dirty(engine, connection);
+		if (change->awaited)
+			engine_mark_awaited(engine, connection);
+		else
+			engine_mark_dirty(engine, connection);
 	}
 	if (connection && connection->adopted && !connection->saved_slot &&
 	    !engine->resync[SNAPSHOT_CONNECTIONS].known)
@@ -189,6 +192,8 @@ void engine_event(struct engine *engine, const struct event *event, uint64_t now
 		engine->counters.events_bad++;
 	else
 		handle_change(engine, &change, now_ms);
+	if (event->type == EVENT_CONNECTION_ESTABLISHED)
+		early_learn(engine, event, now_ms);
 }
 
 void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t now_ms)
@@ -264,7 +269,10 @@ static void settle_one(struct engine *engine, struct connection *connection, uin
 
 	if (engine->passive)
 		return;
-	engine_reconcile(engine, connection, now_ms);
+	if (!connection->as_planned || connection->planned != engine->generation)
+		engine_reconcile(engine, connection, now_ms);
+	else
+		command_probe(engine, connection);
 	engine->routes.mark = 0;
 	connection = model_find_connection(&engine->model, token);
 	if (connection && connection->serial == serial)

@@ -181,6 +181,7 @@ int subflow_apply_established(struct model *model, struct connection *connection
 	failure_forget(connection, &event->local, &event->remote);
 	change->unbound =
 		subflow->is.state == SUBFLOW_PENDING && subflow->is.bound && !event->ifindex;
+	change->awaited = subflow->is.state == SUBFLOW_PENDING && !change->unbound;
 	if (!subflow_is_seen(subflow))
 		measure_forget(connection, subflow); /* of one that was before */
 	see_subflow(model, subflow, event);

@@ -11,7 +11,7 @@
 #include "setting.h"
 
 /* Up to the last member of the first version of this ABI: what is never missing. */
-#define SIZE_MIN (offsetof(struct mptcpd_plugin, reserved) + sizeof(uint32_t))
+#define SIZE_MIN (offsetof(struct mptcpd_plugin, traits) + sizeof(uint32_t))
 /* All that a plugin may need. */
 #define NEEDS (MPTCPD_NEED_MEASURES | MPTCPD_NEED_OWNER)
 /* The most bytes of a summary. */
@@ -60,8 +60,9 @@ static char *distrust_version(const struct mptcpd_plugin *plugin)
 	if (plugin->needs & ~(uint32_t)NEEDS)
 		return l_strdup_printf("needs what this mptcpd has not (needs 0x%x)",
 				       plugin->needs & ~(uint32_t)NEEDS);
-	if (plugin->reserved)
-		return l_strdup("asks for what this mptcpd does not know");
+	if (plugin->traits & ~(uint32_t)MPTCPD_TRAIT_ADDRESSES)
+		return l_strdup_printf("has traits that this mptcpd does not know (traits 0x%x)",
+				       plugin->traits & ~(uint32_t)MPTCPD_TRAIT_ADDRESSES);
 	return NULL;
 }
 

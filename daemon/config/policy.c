@@ -150,8 +150,11 @@ void config_read_policy(struct config_loader *loader, const struct ini_group *gr
 	key_list(policy_keys, own_keys);
 	policy->n_plugins = stack_start(&setup, &policy->plugins, &loader->faults);
 	policy->memory_size = stack_lay_out(policy->plugins, policy->n_plugins);
-	for (size_t i = 0; i < policy->n_plugins; i++)
+	policy->traits = UINT32_MAX;
+	for (size_t i = 0; i < policy->n_plugins; i++) {
 		policy->needs |= policy->plugins[i].plugin->needs;
+		policy->traits &= policy->plugins[i].plugin->traits;
+	}
 }
 
 static bool matches_all(const struct ini_group *group)

@@ -276,6 +276,19 @@ enum mptcpd_need {
 	MPTCPD_NEED_OWNER = 1 << 1,
 };
 
+/* What a plugin says of itself, so that mptcpd can be quick with it. */
+enum mptcpd_trait {
+	/*
+	 * What plan_paths() wants of a connection that has its initial subflow alone, whose peer has
+	 * announced nothing and of whose paths none has failed, depends on the view of the host, and of
+	 * the connection on its side, deny_join_id0, ipv4_only, its addresses and the peer's port; not
+	 * on its token, our port, its age, owner, bytes or memory, nor on anything the plugin remembers.
+	 * Such a plan is made once for all connections that begin alike, until the host changes, and
+	 * the plugin is asked for each of them a moment later, when its subflows are on their way.
+	 */
+	MPTCPD_TRAIT_ADDRESSES = 1 << 0,
+};
+
 /* All strings are in one piece of UTF-8 without control characters; they live while it is loaded. */
 struct mptcpd_plugin {
 	uint32_t abi; /* MPTCPD_PLUGIN_ABI */
@@ -301,7 +314,7 @@ struct mptcpd_plugin {
 	void (*plan_paths)(void *data, const struct mptcpd_view *view,
 			   const struct mptcpd_connection *connection, struct mptcpd_plan *plan);
 	uint32_t needs; /* enum mptcpd_need bits */
-	uint32_t reserved; /* 0; the first version of this ABI ends here */
+	uint32_t traits; /* enum mptcpd_trait bits; the first version of this ABI ends here */
 };
 
 #endif

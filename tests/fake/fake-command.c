@@ -230,6 +230,26 @@ static int subflow_create(void *kernel, uint32_t token, const struct subflow_req
 	return r < 0 ? r : -ENOMEM; /* more than the fake can keep */
 }
 
+static void subflow_prepare(void *kernel, const struct subflow_request *request,
+			    struct prepared *ret_command)
+{
+	memcpy(ret_command->bytes, request, sizeof(*request));
+}
+
+static int subflow_ask(void *kernel, uint32_t token, const struct prepared *command)
+{
+	struct fake_kernel *fake = kernel;
+	struct subflow_request request;
+
+	memcpy(&request, command->bytes, sizeof(request));
+	fake->n_asked++;
+	if (subflow_create(kernel, token, &request) < 0) {
+		g_assert_cmpuint(fake->n_refused, <, G_N_ELEMENTS(fake->refused));
+		fake->refused[fake->n_refused++] = fake->n_asked;
+	}
+	return fake->n_asked;
+}
+
 static struct fake_subflow *find_subflow(struct fake_connection *connection,
 					 const struct mptcpd_addr *local,
 					 const struct mptcpd_addr *remote, uint32_t ifindex)
@@ -428,6 +448,8 @@ static const char *error_text(void *kernel)
 
 const struct kernel_ops fake_ops = {
 	.subflow_create = subflow_create,
+	.subflow_prepare = subflow_prepare,
+	.subflow_ask = subflow_ask,
 	.subflow_destroy = subflow_destroy,
 	.subflow_backup = subflow_backup,
 	.subflow_is_backup = subflow_is_backup,

@@ -406,6 +406,12 @@ static void tell_engine(void *data, const struct event *event)
 
 void fake_deliver(struct fake_kernel *fake, struct engine *engine, uint64_t now_ms)
 {
+	for (size_t i = 0; i < fake->n_refused; i++)
+		engine_refused(engine, fake->refused[i], now_ms);
+	fake->n_refused = 0;
+	for (size_t i = 0; i < fake->n_events; i++)
+		if (fake->events[i].type == EVENT_CONNECTION_ESTABLISHED)
+			engine_early(engine, &fake->events[i]);
 	fake_tell(fake, tell_engine, &(struct present){engine, now_ms});
 }
 
@@ -416,9 +422,9 @@ uint64_t fake_run(struct fake_kernel *fake, struct engine *engine, uint64_t now_
 	for (int rounds = 0; rounds < 1000; rounds++) {
 		fake_deliver(fake, engine, now_ms);
 		next = engine_settle(engine, now_ms);
-		if (next > now_ms && !fake->n_events && !fake->lost[0] && !fake->lost[1] &&
-		    !fake->brief_wanted && !fake->snapshot_wanted[0] && !fake->snapshot_wanted[1] &&
-		    !fake->snapshot_wanted[2])
+		if (next > now_ms && !fake->n_events && !fake->n_refused && !fake->lost[0] &&
+		    !fake->lost[1] && !fake->brief_wanted && !fake->snapshot_wanted[0] &&
+		    !fake->snapshot_wanted[1] && !fake->snapshot_wanted[2])
 			return next;
 	}
 	g_assert_not_reached();

@@ -110,6 +110,9 @@ struct fake_kernel {
 	bool ignores_backup; /* SUBFLOW_CREATE makes no backup, as before Linux 6.12 */
 	uint32_t egress; /* where routing prefers to send unbound sockets, if it can; 0: any */
 	bool ignores_link; /* … and binds nothing, as then: routing chooses */
+	int n_asked; /* what was asked without waiting, ever; and which of it was refused */
+	int refused[64];
+	size_t n_refused;
 	size_t n_commands; /* ever, without what only asks */
 	size_t counts[FAKE_COMMANDS];
 	struct fake_record log[FAKE_LOG]; /* the first ones; n_log of them */

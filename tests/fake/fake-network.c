@@ -251,7 +251,7 @@ void fake_listen_no_more(struct fake_kernel *fake, const struct mptcpd_addr *add
 {
 	struct fake_listener *listener = find_listener(fake, addr);
 
-	g_assert_nonnull(listener);
+	g_assert(listener);
 	*listener = (struct fake_listener){0};
 	fake_queue(fake, &(struct event){.type = EVENT_LISTENER_CLOSED, .listener.addr = *addr});
 }

@@ -175,5 +175,5 @@ struct rules fake_rules = {
 void fake_policy_reset(void)
 {
 	fake_policy = (struct fake_policy){0};
-	fake_policies[0].needs = 0;
+	fake_policies[0].needs = fake_policies[0].traits = 0;
 }

@@ -20,6 +20,21 @@ void on_event(void *data, const struct event *event)
 	g_array_append_vals(f->events, event, 1);
 }
 
+static void on_early(void *data, const struct event *event)
+{
+	struct fixture *f = data;
+
+	if (f->on_early)
+		f->on_early(f, event);
+}
+
+static void on_refused(void *data, int number)
+{
+	struct fixture *f = data;
+
+	g_array_append_val(f->refused, number);
+}
+
 void set_up(struct fixture *f, const void *data)
 {
 	char why[256] = "";
@@ -27,7 +42,9 @@ void set_up(struct fixture *f, const void *data)
 
 	f->events = g_array_new(FALSE, FALSE, sizeof(struct event));
 	f->seen = 0;
-	r = kernel_new(on_event, f, &f->kernel, why);
+	f->on_early = NULL;
+	f->refused = g_array_new(FALSE, FALSE, sizeof(int));
+	r = kernel_new(&(struct kernel_reader){on_event, on_early, on_refused, f}, &f->kernel, why);
 	g_assert_cmpstr(why, ==, "");
 	g_assert_cmpint(r, ==, 0);
 }
@@ -37,6 +54,7 @@ void tear_down(struct fixture *f, const void *data)
 	g_assert_cmpuint(kernel_counters(f->kernel)->malformed, ==, 0);
 	kernel_free(f->kernel);
 	g_array_unref(f->events);
+	g_array_unref(f->refused);
 }
 
 gint64 deadline(void)

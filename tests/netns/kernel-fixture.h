@@ -14,6 +14,8 @@ struct fixture {
 	struct kernel *kernel;
 	GArray *events; /* of struct event, in order */
 	guint seen; /* how many of them were looked at */
+	void (*on_early)(struct fixture *f, const struct event *event); /* may be NULL */
+	GArray *refused; /* of int: what was asked for early and refused */
 };
 
 /* Enter a new namespace and bring up lo. False: it cannot be, which was said in TAP. */

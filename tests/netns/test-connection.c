@@ -217,6 +217,52 @@ static void subflow_lives_and_dies(struct fixture *f, const void *data)
 	g_assert_cmpint(sysctl_set_path_manager(PATH_MANAGER_KERNEL), ==, 0);
 }
 
+static int asked[3];
+
+/* The second one's address is nobody's. */
+static void ask_for_three(struct fixture *f, const struct event *event)
+{
+	static const char *const locals[] = {"127.0.0.2", "192.0.2.7", "127.0.0.3"};
+
+	if (event->connection.side != MPTCPD_SIDE_CLIENT)
+		return;
+	g_assert_cmpint(event->type, ==, EVENT_CONNECTION_ESTABLISHED);
+	for (size_t i = 0; i < G_N_ELEMENTS(locals); i++) {
+		struct subflow_request request = join_from(locals[i]);
+		struct prepared command;
+
+		request.local_id = (uint8_t)(7 + i);
+		kernel_ops.subflow_prepare(f->kernel, &request, &command);
+		g_assert_cmpint(asked[i], ==, 0);
+		asked[i] = kernel_ops.subflow_ask(f->kernel, event->token, &command);
+		g_assert_cmpint(asked[i], >, 0);
+	}
+}
+
+static void asked_early_without_waiting(struct fixture *f, const void *data)
+{
+	gint64 until = deadline();
+	bool is_up[2] = {false};
+	struct pair pair;
+
+	g_assert_cmpint(sysctl_set_path_manager(PATH_MANAGER_USERSPACE), ==, 0);
+	f->on_early = ask_for_three;
+	pair_open(f, &pair);
+	f->seen = 0;
+	while (!is_up[0] || !is_up[1]) {
+		struct event event = wait_for(f, EVENT_SUBFLOW_ESTABLISHED, pair.client_token);
+
+		g_assert_true(event.subflow.local_id == 7 || event.subflow.local_id == 9);
+		is_up[event.subflow.local_id == 9] = true;
+	}
+	while (f->refused->len == 0)
+		pump(f, until);
+	g_assert_cmpuint(f->refused->len, ==, 1);
+	g_assert_cmpint(g_array_index(f->refused, int, 0), ==, asked[1]);
+	pair_close(f, &pair);
+	g_assert_cmpint(sysctl_set_path_manager(PATH_MANAGER_KERNEL), ==, 0);
+}
+
 static int destroy(struct fixture *f, uint32_t token, const struct subflow_request *request)
 {
 	return kernel_ops.subflow_destroy(f->kernel, token, &request->local, &request->remote,
@@ -385,6 +431,7 @@ int main(int argc, char **argv)
 	if (!enter_namespace())
 		return 0;
 	ADD("connection/subflow-lives-and-dies", subflow_lives_and_dies);
+	ADD("connection/asked-early-without-waiting", asked_early_without_waiting);
 	ADD("connection/waiting-subflow-can-be-destroyed", waiting_subflow_can_be_destroyed);
 	ADD("connection/address-is-announced", address_is_announced);
 	ADD("connection/probe-tells-whose-it-is", probe_tells_whose_it_is);

@@ -15,6 +15,8 @@
 #include "kernel-fixture.h"
 #include "sysctl.h"
 
+static const struct kernel_reader reader = {.on_event = on_event};
+
 /* --- starting ------------------------------------------------------------------------------- */
 
 /* Try kernel_new() in a child that gave up its capabilities; returns its exit code. */
@@ -32,7 +34,7 @@ static int try_without_capabilities(void)
 
 		if (syscall(SYS_capset, &head, none) < 0)
 			_exit(2);
-		r = kernel_new(on_event, NULL, &kernel, why);
+		r = kernel_new(&reader, &kernel, why);
 		_exit(r == -EPERM && strstr(why, "CAP_NET_ADMIN") && !kernel ? 0 : 1);
 	}
 	g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
@@ -50,7 +52,7 @@ static void refuses_when_switched_off(void)
 	char why[256] = "";
 
 	g_assert_cmpint(sysctl_write("enabled", "0"), ==, 0);
-	g_assert_cmpint(kernel_new(on_event, NULL, &kernel, why), ==, -ENOPROTOOPT);
+	g_assert_cmpint(kernel_new(&reader, &kernel, why), ==, -ENOPROTOOPT);
 	g_assert_cmpint(sysctl_write("enabled", "1"), ==, 0);
 	g_assert_null(kernel);
 	g_assert_nonnull(strstr(why, "net.mptcp.enabled"));
@@ -65,7 +67,7 @@ static void descriptors_are_closed_on_exec(void)
 
 	for (int fd = 0; fd < 64; fd++)
 		before[fd] = fcntl(fd, F_GETFD) >= 0;
-	g_assert_cmpint(kernel_new(on_event, NULL, &kernel, why), ==, 0);
+	g_assert_cmpint(kernel_new(&reader, &kernel, why), ==, 0);
 	for (int fd = 0; fd < 64; fd++) {
 		int flags = fcntl(fd, F_GETFD);
 

@@ -19,6 +19,7 @@
 #define STEPS 150
 
 struct world *world;
+static uint64_t n_asked_early; /* subflows, of all seeds */
 
 void tell(const char *what, uint32_t a, uint32_t b)
 {
@@ -252,6 +253,11 @@ static void calm_down(void)
 	world->now += 61000;
 	fake_run(world->fake, world->engine, world->now);
 	g_assert_cmpuint(world->fake->n_commands, ==, 0);
+	/* Those whose policy was not asked since their first plan want the same when it is. */
+	engine_set_rules(world->engine, &fake_rules, world->now);
+	world->now += 1000;
+	fake_run(world->fake, world->engine, world->now);
+	g_assert_cmpuint(world->fake->n_commands, ==, 0);
 }
 
 static void run_seed(uint32_t seed, bool tells)
@@ -268,6 +274,7 @@ static void run_seed(uint32_t seed, bool tells)
 	here.fake->ignores_backup = dice(2);
 	here.has_twins = seed % 3 == 1;
 	fake_policy_reset();
+	fake_policies[0].traits = seed % 2 ? MPTCPD_TRAIT_ADDRESSES : 0;
 	for (uint32_t i = 0; i < LINKS; i++) {
 		here.ifindex[i] = i + 1;
 		plug(i);
@@ -281,6 +288,7 @@ static void run_seed(uint32_t seed, bool tells)
 	calm_down();
 	check_invariants();
 	check_truth();
+	n_asked_early += (uint64_t)here.fake->n_asked;
 	engine_free(here.engine);
 	fake_free(here.fake);
 }
@@ -288,6 +296,7 @@ static void run_seed(uint32_t seed, bool tells)
 static void finds_the_truth(void)
 {
 	chance_run("PROPERTY", 300, run_seed);
+	g_assert_cmpuint(n_asked_early, >, 0);
 }
 
 int main(int argc, char **argv)

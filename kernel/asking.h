@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Commands that are sent without waiting for their answers: several in one system call, and only what
+ * the kernel refuses is answered, on a socket that serves nothing else.
+ */
+#ifndef KERNEL_ASKING_H
+#define KERNEL_ASKING_H
+
+#include "socket.h"
+
+struct asking {
+	struct socket socket;
+	uint16_t family; /* of mptcp_pm */
+	void (*on_refused)(void *data, int number);
+	void *data;
+	size_t size; /* of the queue */
+	uint32_t first; /* the number of the first in it */
+	_Alignas(struct nlmsghdr) char queue[4096];
+};
+
+/* As of socket_open(). on_refused is told of each command that was refused, or could not be sent. */
+int asking_open(struct asking *asking, uint16_t family, void (*on_refused)(void *data, int number),
+		void *data);
+/* Make a SUBFLOW_CREATE ready, for any connection. */
+void asking_prepare(const struct asking *asking, const struct subflow_request *request,
+		    struct prepared *ret_command);
+/* Queue it. Returns its number, which is more than 0. */
+int asking_add(struct asking *asking, uint32_t token, const struct prepared *command);
+/* Send what is queued. */
+void asking_send(struct asking *asking);
+/* Read what was refused. 0, -ENOBUFS if some of it was lost, or another -errno. */
+int asking_dispatch(struct asking *asking, struct socket_batch *batch);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Subflows that are asked for as soon as their connection is established, and what becomes of them. */
+#include <errno.h>
+#include <glib.h>
+
+#include "addr.h"
+#include "engine-scene.h"
+
+#define LOCAL "10.0.1.1:1000"
+
+static void set_up_alike(struct scene *scene, gconstpointer data)
+{
+	scene_set_up(scene, data);
+	fake_policies[0].traits = MPTCPD_TRAIT_ADDRESSES;
+}
+
+/* Established in the same moment; how often the policy was asked since. */
+static size_t connect_at_once(struct scene *scene, uint32_t token, const char *remote)
+{
+	size_t before = fake_policy.n_asked;
+
+	fake_forget_log(scene->fake);
+	fake_connect(scene->fake, token, MPTCPD_SIDE_CLIENT, LOCAL, remote);
+	fake_establish(scene->fake, token);
+	scene_run(scene);
+	return fake_policy.n_asked - before;
+}
+
+static size_t n_created(const struct scene *scene)
+{
+	return scene->fake->counts[FAKE_CREATE];
+}
+
+static void asks_before_it_is_told(struct scene *scene, gconstpointer data)
+{
+	struct event event = {
+		.type = EVENT_CONNECTION_ESTABLISHED,
+		.token = SCENE_TOKEN,
+		.connection = {.local = fake_addr(LOCAL),
+			       .remote = fake_addr(SCENE_SERVER),
+			       .side = MPTCPD_SIDE_CLIENT},
+	};
+
+	fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_CLIENT, LOCAL, SCENE_SERVER);
+	scene_run(scene);
+	fake_establish(scene->fake, SCENE_TOKEN);
+	g_assert_cmpuint(scene->fake->n_events, ==, 1);
+	engine_early(scene->engine, &event);
+	g_assert_cmpuint(n_created(scene), ==, 2);
+	engine_early(scene->engine, &event); /* once is enough */
+	scene_run(scene);
+	g_assert_cmpuint(n_created(scene), ==, 2);
+	g_assert_cmpuint(scene_connection(scene)->n_subflows, ==, 3);
+	fake_answer(scene->fake, 0);
+	scene_later(scene, 7000);
+	g_assert_cmpuint(n_created(scene), ==, 2);
+	g_assert_cmpuint(scene->n_changes[CHANGE_SUBFLOW_ESTABLISHED], ==, 2);
+	g_assert_cmpuint(scene_connection(scene)->n_subflows, ==, 3);
+}
+
+static void plans_once_for_all_alike(struct scene *scene, gconstpointer data)
+{
+	size_t asked = fake_policy.n_asked;
+
+	g_assert_cmpuint(connect_at_once(scene, 1, SCENE_SERVER), >, 0);
+	for (uint32_t token = 2; token < 10; token++) {
+		g_assert_cmpuint(connect_at_once(scene, token, SCENE_SERVER), ==, 0);
+		g_assert_cmpuint(n_created(scene), ==, 2);
+	}
+	asked = fake_policy.n_asked;
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	g_assert_cmpuint(engine_model(scene->engine)->n_subflows, ==, 9 * 3);
+	/* only the first one's, which was planned by itself, asks for what came of it */
+	g_assert_cmpuint(fake_policy.n_asked, <=, asked + 2);
+	g_assert_cmpuint(connect_at_once(scene, 10, "10.9.0.2:5000"), >, 0);
+}
+
+static void asks_for_each_that_does_not_say_so(struct scene *scene, gconstpointer data)
+{
+	for (uint32_t token = 1; token < 4; token++)
+		g_assert_cmpuint(connect_at_once(scene, token, SCENE_SERVER), >, 0);
+}
+
+static void asks_again_when_something_happens(struct scene *scene, gconstpointer data)
+{
+	const struct connection *connection;
+	size_t asked;
+
+	connect_at_once(scene, 1, SCENE_SERVER);
+	connect_at_once(scene, 2, SCENE_SERVER);
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	asked = fake_policy.n_asked;
+	fake_announced(scene->fake, 2, 3, "10.9.0.7:5000");
+	scene_run(scene);
+	g_assert_cmpuint(fake_policy.n_asked, ==, asked + 1);
+	connection = model_find_connection(engine_model(scene->engine), 2);
+	g_assert_cmpuint(connection->n_subflows, ==, 6);
+}
+
+static void forgets_when_the_host_changes(struct scene *scene, gconstpointer data)
+{
+	connect_at_once(scene, 1, SCENE_SERVER);
+	fake_link(scene->fake, 3, "eth3", true, false);
+	fake_deliver(scene->fake, scene->engine,
+		     scene->now_ms); /* what it means is not known yet */
+	g_assert_cmpuint(connect_at_once(scene, 2, SCENE_SERVER), >, 0);
+	scene_later(scene, 100);
+	for (size_t i = 0; i < n_created(scene); i++)
+		g_assert_cmpuint(scene_record(scene, FAKE_CREATE, i)->ifindex, ==, 2);
+	connect_at_once(scene, 3, SCENE_SERVER);
+	g_assert_cmpuint(n_created(scene), ==, 1);
+}
+
+static void forgets_with_new_rules(struct scene *scene, gconstpointer data)
+{
+	connect_at_once(scene, 1, SCENE_SERVER);
+	fake_policy.plans_nothing = true;
+	engine_set_rules(scene->engine, &fake_rules, scene->now_ms);
+	g_assert_cmpuint(connect_at_once(scene, 2, SCENE_SERVER), >, 0);
+	g_assert_cmpuint(n_created(scene), ==, 0);
+}
+
+static void what_is_refused_is_asked_again(struct scene *scene, gconstpointer data)
+{
+	static const int errors[] = {EINVAL, ENETUNREACH, EADDRNOTAVAIL, ENOMEM};
+
+	connect_at_once(scene, 1, SCENE_SERVER);
+	for (uint32_t i = 0; i < G_N_ELEMENTS(errors); i++) {
+		const struct connection *connection;
+
+		scene->fake->fail[FAKE_CREATE] = -errors[i];
+		connect_at_once(scene, 2 + i, SCENE_SERVER);
+		g_assert_cmpuint(n_created(scene), ==, 3);
+		connection = model_find_connection(engine_model(scene->engine), 2 + i);
+		g_assert_cmpuint(connection->n_subflows, ==, 3);
+		for (size_t j = 0; j < 3; j++)
+			g_assert_cmpint(connection->subflows[j].is.state, !=, SUBFLOW_ABSENT);
+	}
+	g_assert_cmpuint(scene->n_failures, ==, 0);
+	scene->fake->fail_always[FAKE_CREATE] = -ENETUNREACH;
+	connect_at_once(scene, 20, SCENE_SERVER);
+	g_assert_cmpuint(scene->n_failures, ==, 2);
+	scene->fake->fail_always[FAKE_CREATE] = 0;
+	scene_later(scene, 3000);
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	g_assert_cmpuint(fake_count_subflows(fake_find(scene->fake, 20)), ==, 3);
+}
+
+static void one_that_depends_on_its_port_is_planned_by_itself(struct scene *scene,
+							      gconstpointer data)
+{
+	fake_policies[0].match.local_port_min = 1;
+	fake_policies[0].match.local_port_max = 65535;
+	for (uint32_t token = 1; token < 4; token++)
+		g_assert_cmpuint(connect_at_once(scene, token, SCENE_SERVER), >, 0);
+	fake_policies[0].match.local_port_min = fake_policies[0].match.local_port_max = 0;
+}
+
+static void backups_are_looked_at(struct scene *scene, gconstpointer data)
+{
+	fake_link(scene->fake, 8, "backup0", true, true);
+	fake_address(scene->fake, 8, "10.0.8.1");
+	scene->fake->ignores_backup = true;
+	scene_later(scene, 100);
+	for (uint32_t token = 1; token < 3; token++)
+		connect_at_once(scene, token, SCENE_SERVER);
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	for (uint32_t token = 1; token < 3; token++) {
+		const struct fake_connection *connection = fake_find(scene->fake, token);
+		size_t n = 0;
+
+		for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
+			n += connection->subflows[i].used && connection->subflows[i].backup;
+		g_assert_cmpuint(n, ==, 1);
+	}
+}
+
+static void who_only_looks_asks_for_nothing(struct scene *scene, gconstpointer data)
+{
+	scene->passive = true;
+	scene_start(scene);
+	scene_run(scene);
+	for (uint32_t token = 1; token < 3; token++) {
+		connect_at_once(scene, token, SCENE_SERVER);
+		g_assert_cmpuint(n_created(scene), ==, 0);
+	}
+}
+
+#define ADD_ALIKE(name, func)                                                                      \
+	g_test_add("/early/" name, struct scene, NULL, set_up_alike, func, scene_tear_down)
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add("/early/asks-before-it-is-told", struct scene, NULL, scene_set_up,
+		   asks_before_it_is_told, scene_tear_down);
+	g_test_add("/early/asks-for-each-that-does-not-say-so", struct scene, NULL, scene_set_up,
+		   asks_for_each_that_does_not_say_so, scene_tear_down);
+	ADD_ALIKE("plans-once-for-all-alike", plans_once_for_all_alike);
+	ADD_ALIKE("asks-again-when-something-happens", asks_again_when_something_happens);
+	ADD_ALIKE("forgets-when-the-host-changes", forgets_when_the_host_changes);
+	ADD_ALIKE("forgets-with-new-rules", forgets_with_new_rules);
+	ADD_ALIKE("what-is-refused-is-asked-again", what_is_refused_is_asked_again);
+	ADD_ALIKE("one-that-depends-on-its-port-is-planned-by-itself",
+		  one_that_depends_on_its_port_is_planned_by_itself);
+	ADD_ALIKE("backups-are-looked-at", backups_are_looked_at);
+	ADD_ALIKE("who-only-looks-asks-for-nothing", who_only_looks_asks_for_nothing);
+	return g_test_run();
+}
