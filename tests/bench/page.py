@@ -78,4 +78,5 @@ def main():
     print(f"{PAGE.relative_to(ROOT)} and {PLOT.relative_to(ROOT)} are of {path}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -28,7 +28,7 @@ WAY_LINES = 850
 # So much more work may be there for one event among 10,000 connections than among 100.
 GROWTH = 1.2
 
-N, MONITORS = 6, 2
+N, MONITORS = 6, 1
 
 
 def needs(*programs):
