@@ -18,13 +18,13 @@ import work
 from work import LINE, median
 
 # Of a connection with one join, from its beginning to its end.
-LIFE_INSTRUCTIONS = 36_000
-LIFE_CALLS = 18  # each event comes alone
-LIFE_CALLS_AT_SPEED = 17  # what comes within microseconds comes together
-LIFE_ALLOCATIONS = 4
+LIFE_INSTRUCTIONS = 16_000
+LIFE_CALLS = 10  # each event comes alone
+LIFE_CALLS_AT_SPEED = 10  # what comes within microseconds comes together
+LIFE_ALLOCATIONS = 3
 # From the wake-up that brings ESTABLISHED to the command for the join.
-WAY_INSTRUCTIONS = 11_000
-WAY_LINES = 850
+WAY_INSTRUCTIONS = 1_500
+WAY_LINES = 200
 # So much more work may be there for one event among 10,000 connections than among 100.
 GROWTH = 1.2
 
