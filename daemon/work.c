@@ -35,7 +35,7 @@ void daemon_settle(struct daemon *daemon)
 		bus_flush(daemon->bus);
 	daemon->after_settle(daemon, next > now);
 	if (next <= now)
-		daemon_settle_soon(daemon);
+		loop_put_off(&daemon->loop, &daemon->again); /* behind those who wait */
 	else
 		loop_set_timer(&daemon->loop, &daemon->timer, next);
 }

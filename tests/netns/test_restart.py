@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import sandbox
 import tap
 from daemon import FULLMESH, MPTCPD, Daemon, stage_plugins
-from hosts import Network, Traffic, wait_until
+from hosts import Network, Storm, Traffic, wait_until
 
 # A descriptor of ours becomes the only one, where systemd would pass it.
 WITH_FD = """\
@@ -270,6 +270,24 @@ def store_of_listeners():
             store.await_text(f"FDSTOREREMOVE=1\nFDNAME={name}")
             child.kill()
             child.wait()
+
+
+@tap.test("/restart/crowd/who-asks-is-answered-while-very-many-are-looked-at")
+def crowd():
+    n = 10_000
+    with Network(links=2, note=tap.note) as net:
+        for host in (net.client, net.server):
+            host.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
+        net.client.sysctl("net.mptcp.path_manager", "userspace")
+        for port in (5000, 5001):
+            Storm(net.server, "server", "0.0.0.0", port)
+            Storm(net.client, "client", "10.0.1.2", port).say(f"open {n // 2}")
+        daemon = Daemon(net.client, FULLMESH, verbose=False)
+        status = daemon.json("status")["status"]
+        tap.note(f"{status['commands']} joins were asked for until the answer came")
+        tap.equal(status["connections"], n, "connections")
+        tap.at_most(status["commands"], n - 1, "joins before the answer")
+        wait_until(lambda: net.client.nstat().get("MPJoinSynAckRx") == n, 20, "all joins")
 
 
 if __name__ == "__main__":
