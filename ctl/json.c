@@ -20,19 +20,23 @@ static struct {
 
 /* ---- text ---- */
 
-/* Where the next bytes go, so many at most. */
-static char *make_room(size_t size)
+static void grow(size_t size)
 {
-	if (out.room - out.n < size) {
-		out.room = out.room + size + ROOM_FIRST;
-		out.text = realloc(out.text, out.room);
-		if (!out.text)
-			abort();
-	}
+	out.room = out.room + size + ROOM_FIRST;
+	out.text = realloc(out.text, out.room);
+	if (!out.text)
+		abort();
+}
+
+/* Where the next bytes go, so many at most. */
+static inline char *make_room(size_t size)
+{
+	if (out.room - out.n < size)
+		grow(size);
 	return out.text + out.n;
 }
 
-static void put(const char *text)
+static inline void put(const char *text)
 {
 	size_t size = strlen(text);
 
@@ -41,7 +45,7 @@ static void put(const char *text)
 }
 
 /* What comes next may be the first of its list; nothing else ends so. */
-static void put_comma(void)
+static inline void put_comma(void)
 {
 	char last = out.n ? out.text[out.n - 1] : '{';
 
@@ -63,10 +67,16 @@ static void reopen(void)
 
 static void put_name(const char *name)
 {
+	size_t size = strlen(name);
+	char *into;
+
 	put_comma();
-	put("\"");
-	put(name);
-	put("\":");
+	into = make_room(size + 3);
+	into[0] = '"';
+	memcpy(into + 1, name, size);
+	into[size + 1] = '"';
+	into[size + 2] = ':';
+	out.n += size + 3;
 }
 
 static size_t escape(unsigned int code, char *into)

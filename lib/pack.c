@@ -39,30 +39,35 @@ size_t pack_alignment(char type)
 	}
 }
 
+static bool make_room(struct pack *pack, size_t size)
+{
+	size_t room = pack->room ? pack->room * 2 : ROOM_FIRST;
+	uint8_t *bytes;
+
+	while (room < size)
+		room *= 2;
+	bytes = realloc(pack->bytes, room);
+	if (!bytes)
+		return false;
+	pack->bytes = bytes;
+	pack->room = room;
+	return true;
+}
+
 /* Room for so many bytes that begin at a multiple of `alignment`. NULL: there is none. */
-static uint8_t *grow(struct pack *pack, size_t size, size_t alignment)
+static inline uint8_t *grow(struct pack *pack, size_t size, size_t alignment)
 {
 	size_t start = (pack->size + alignment - 1) & ~(alignment - 1);
 
-	if (start + size > pack->room || !pack->bytes) {
-		size_t room = pack->room ? pack->room * 2 : ROOM_FIRST;
-		uint8_t *bytes;
-
-		while (room < start + size)
-			room *= 2;
-		bytes = realloc(pack->bytes, room);
-		if (!bytes)
-			return NULL;
-		pack->bytes = bytes;
-		pack->room = room;
-	}
+	if ((start + size > pack->room || !pack->bytes) && !make_room(pack, start + size))
+		return NULL;
 	while (pack->size < start)
 		pack->bytes[pack->size++] = 0;
 	pack->size += size;
 	return pack->bytes + start;
 }
 
-static int put(struct pack *pack, const void *value, size_t size)
+static inline int put(struct pack *pack, const void *value, size_t size)
 {
 	uint8_t *into = grow(pack, size, size);
 
