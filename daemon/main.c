@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The program mptcpd: its arguments, and where its messages go. */
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,12 @@
 #include "log.h"
 #include "standard.h"
 #include "trial.h"
+
+/*
+ * What is larger than this comes from the system, page by page as it is used, and goes back to it. By
+ * default that bound grows with the first large thing that is freed, which a configuration file is.
+ */
+#define HEAP_MAX (128 << 10)
 
 /* systemd says by device and inode whether stderr is its journal. */
 static bool is_stderr_the_journal(void)
@@ -116,6 +123,7 @@ int main(int argc, char **argv)
 			argv[optind]);
 		return EXIT_USAGE;
 	}
+	mallopt(M_MMAP_THRESHOLD, HEAP_MAX);
 	standard_fill();
 	signal(SIGPIPE, SIG_IGN);
 	if (private_for)

@@ -54,7 +54,6 @@ struct state {
 	uint8_t *head; /* the file up to HOST_AT once more, where nothing moves */
 	struct state_host host;
 	bool is_full; /* the last record found no room: said once */
-	uint8_t record[RECORD_MAX];
 };
 
 int state_identify(struct state_identity *ret_identity)
@@ -364,9 +363,9 @@ void state_load(struct state *state, void (*on_event)(void *data, const struct e
 
 void state_save(struct state *state, struct connection *connection)
 {
-	size_t size = record_encode(connection, state->record);
-	int r = slots_put(&state->slots, connection->token, state->record, size,
-			  &connection->saved_slot);
+	static uint8_t record[RECORD_MAX]; /* of which hardly any is ever used */
+	size_t size = record_encode(connection, record);
+	int r = slots_put(&state->slots, connection->token, record, size, &connection->saved_slot);
 
 	if (r < 0 && !state->is_full)
 		l_warn("connections cannot be saved and may lose their history at a restart: %s",
