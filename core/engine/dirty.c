@@ -34,7 +34,7 @@ void dirty_add(struct dirty *dirty, struct connection *connection)
 	dirty->tokens[(dirty->first + dirty->n++) & (dirty->room - 1)] = connection->token;
 }
 
-struct connection *dirty_take(struct dirty *dirty, const struct model *model)
+struct connection *dirty_take(struct dirty *dirty, struct model *model)
 {
 	while (dirty->n > 0) {
 		struct connection *connection =
@@ -45,6 +45,7 @@ struct connection *dirty_take(struct dirty *dirty, const struct model *model)
 		/* A younger one of the same token may be in it too: once is enough. */
 		if (connection && connection->dirty) {
 			connection->dirty = false;
+			model->recent = connection;
 			return connection;
 		}
 	}

@@ -17,6 +17,6 @@ void dirty_done(struct dirty *dirty);
 /* At the end, unless it is in it. */
 void dirty_add(struct dirty *dirty, struct connection *connection);
 /* Take the first one out; NULL: there is none. */
-struct connection *dirty_take(struct dirty *dirty, const struct model *model);
+struct connection *dirty_take(struct dirty *dirty, struct model *model);
 
 #endif

@@ -51,8 +51,6 @@ void engine_see_begin(struct engine *engine, const struct event *event, uint64_t
 
 	if (event->type != EVENT_SNAPSHOT_BEGIN || event->snapshot != SNAPSHOT_CONNECTIONS)
 		return;
-	if (engine->generation == 1) /* it is not known yet */
-		engine->marks_matter = engine->ops->marks_matter(engine->kernel) > 0;
 	model->keeps_owners = engine->marks_matter || is_needed(engine, MPTCPD_NEED_OWNER);
 	model->keeps_measures =
 		has_reader(engine, now_ms) || is_needed(engine, MPTCPD_NEED_MEASURES);

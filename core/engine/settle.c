@@ -236,6 +236,11 @@ static bool settle_sweep(struct engine *engine, uint64_t now_ms)
 	return !model_is_sweeping(&engine->model);
 }
 
+static void look_for_marks(struct engine *engine)
+{
+	engine->marks_matter = engine->ops->marks_matter(engine->kernel) > 0;
+}
+
 static void settle_host(struct engine *engine, uint64_t now_ms)
 {
 	if (!engine->host_dirty || now_ms < engine->host_due_ms)
@@ -243,7 +248,7 @@ static void settle_host(struct engine *engine, uint64_t now_ms)
 	engine->host_dirty = false;
 	engine->host_due_ms = now_ms + HOST_INTERVAL_MS;
 	route_cache_flush(&engine->routes);
-	engine->marks_matter = engine->ops->marks_matter(engine->kernel) > 0;
+	look_for_marks(engine);
 	engine->generation++;
 	engine_update_view(engine, now_ms);
 	engine->endpoints.dirty = true;
@@ -283,13 +288,14 @@ static bool settle_dirty(struct engine *engine, uint64_t now_ms)
 {
 	struct connection *connection;
 
-	while (is_time_left(engine)) {
+	while (engine->dirty.n > 0) {
+		if (!is_time_left(engine))
+			return false;
 		connection = dirty_take(&engine->dirty, &engine->model);
-		if (!connection)
-			return true;
-		settle_one(engine, connection, now_ms);
+		if (connection)
+			settle_one(engine, connection, now_ms);
 	}
-	return engine->dirty.n == 0;
+	return true;
 }
 
 static bool settle_deadlines(struct engine *engine, uint64_t now_ms)
@@ -355,6 +361,9 @@ static void settle_resync(struct engine *engine, uint64_t now_ms)
 	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++) {
 		if (!engine->resync[kind].wanted || now_ms < engine->resync[kind].due_ms)
 			continue;
+		/* What its records tell of owners is kept if they matter. */
+		if (kind == SNAPSHOT_CONNECTIONS && engine->generation == 1)
+			look_for_marks(engine);
 		engine->resync[kind].due_ms = now_ms + RESYNC_INTERVAL_MS;
 		r = engine->ops->snapshot(engine->kernel, kind);
 		engine->resync[kind].wanted = r < 0;

@@ -205,6 +205,8 @@ int connection_apply(struct model *model, const struct event *event, uint64_t no
 
 	if (event->token == 0)
 		return -EINVAL;
+	if (connection)
+		model->recent = connection;
 	if (!connection && saved_meet(model, event, change))
 		return 0;
 	return apply(model, connection, event, now_ms, change);

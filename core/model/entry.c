@@ -87,6 +87,8 @@ struct local *model_find_local(const struct model *model, const struct mptcpd_ad
 
 struct connection *model_find_connection(const struct model *model, uint32_t token)
 {
+	if (model->recent && model->recent->token == token)
+		return model->recent;
 	return table_owner(table_find(&model->connections, &token, sizeof(token)),
 			   struct connection);
 }
@@ -140,6 +142,7 @@ void connection_enter(struct model *model, struct connection *connection)
 	table_add(&model->connections, &connection->entry, &connection->token,
 		  sizeof(connection->token));
 	order_add(&model->order, connection);
+	model->recent = connection;
 }
 
 struct connection *connection_add(struct model *model, uint32_t token)
@@ -165,6 +168,8 @@ void connection_remove(struct model *model, struct connection *connection)
 {
 	if (model->sweep_next == connection)
 		model->sweep_next = connection_next(connection);
+	if (model->recent == connection)
+		model->recent = NULL;
 	order_remove(&model->order, connection);
 	connection_free(model, &model->connections, connection);
 }

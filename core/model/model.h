@@ -315,6 +315,7 @@ struct model {
 	struct table
 		saved; /* connections that no snapshot has shown, or all subflows of: saved.h */
 	struct table ended; /* what ended during a dump of connections: ended.h */
+	struct connection *recent; /* one of them, about which the next questions are; or NULL */
 	struct order order; /* of connections: where listings go on */
 	size_t n_double_locals; /* addresses that several interfaces have */
 	size_t n_usable_v4, n_usable_v6; /* of locals, those that are USABLE */
