@@ -25,6 +25,9 @@ LIFE_ALLOCATIONS = 3
 # From the wake-up that brings ESTABLISHED to the command for the join.
 WAY_INSTRUCTIONS = 1_500
 WAY_LINES = 200
+# Bytes at rest, libraries included, and of a connection with two subflows, its state included.
+REST_BYTES = 4 << 20
+CONNECTION_BYTES = 480
 # So much more work may be there for one event among 10,000 connections than among 100.
 GROWTH = 1.2
 
@@ -88,6 +91,14 @@ def at_speed():
     calls = work.traced(60, 2, work.one_by_one)
     tap.note(", ".join(f"{name} {count:.2f}" for name, count in calls.items()))
     tap.at_most(sum(calls.values()), LIFE_CALLS_AT_SPEED, "system calls a connection")
+
+
+@tap.test("/cost/memory/at-rest-and-of-a-connection", 120)
+def memory():
+    rest, each = work.memory(4000)
+    tap.note(f"{rest / (1 << 20):.2f} MiB at rest, {each:.0f} bytes a connection")
+    tap.at_most(rest, REST_BYTES, "bytes at rest")
+    tap.at_most(each, CONNECTION_BYTES, "bytes a connection")
 
 
 @tap.test("/cost/complexity/as-much-work-among-ten-thousand-connections-as-among-a-hundred", 120)

@@ -255,6 +255,31 @@ def traced(n, links, live):
                 if len(row) > 4 and row[3].isdigit() and row[-1] != "total"}
 
 
+def memory(n):
+    """(bytes resident at rest, bytes more for each of n connections with two subflows)
+
+    The former counts what is shared with other programs, the latter heap and state file, beyond
+    what the first connection takes once for all.
+    """
+    def sizes():
+        text = pathlib.Path(f"/proc/{daemon.child.pid}/smaps_rollup").read_text("ascii")
+        of = {name: 1024 * int(kib) for name, kib in re.findall(r"^(\w+): +(\d+) kB", text, re.M)}
+        return of["Rss"], of["Private_Dirty"] + of["Shared_Dirty"]
+
+    with Network(links=2) as net:
+        for host in (net.client, net.server):
+            host.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
+        Storm(net.server, "server", "0.0.0.0", 5000)
+        daemon = Daemon(net.client, verbose=False)
+        storm, begin = Storm(net.client, "client", "10.0.1.2", 5000), sizes()
+        for opened in (1, n):
+            before = sizes()[1]
+            storm.say(f"open {opened}")
+            wait_until(lambda: daemon.json("status")["status"]["subflows"] >= 2 * opened, 60,
+                       "all are known")
+        return begin[0], (sizes()[1] - before) / n
+
+
 def one_by_one(net, storm, n):
     for i in range(n):
         storm.say("open 1")
