@@ -16,8 +16,6 @@
 #include "standard.h"
 
 #define ARGS_MAX 64
-/* What is written at once to a file or a program. */
-#define OUTPUT_SIZE 65536
 
 struct options {
 	const char *socket;
@@ -96,6 +94,9 @@ static void print_overview(void)
 		    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no mptcpd, 4 not permitted.");
 }
 
+/* A file or a program takes much at once. glibc wants the room for it. */
+static char output[65536];
+
 static int run(struct options *options, const struct verb *verb, int n_words)
 {
 	struct ctl *ctl = calloc(1, sizeof(*ctl));
@@ -109,7 +110,7 @@ static int run(struct options *options, const struct verb *verb, int n_words)
 	ctl->json = options->json;
 	ctl->terminal = isatty(STDOUT_FILENO);
 	if (!ctl->terminal)
-		setvbuf(stdout, NULL, _IOFBF, OUTPUT_SIZE);
+		setvbuf(stdout, output, _IOFBF, sizeof(output));
 	ctl->colour = ctl->terminal && !(no_color && *no_color);
 	ctl->socket = options->socket;
 	code = verb->run(ctl, options->n_args - n_words, options->args + n_words);

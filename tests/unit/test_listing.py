@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What listing a connection costs at both ends, in instructions, which are the same on a busy machine.
+"""What listing a connection costs at both ends, in counts, which are the same on a busy machine.
 
 test_listing.py SERVER MPTCPCTL
 """
@@ -8,6 +8,7 @@ import contextlib
 import pathlib
 import re
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -103,6 +104,19 @@ def client():
     tap.note(f"{json:.0f} instructions a connection for JSON, {text:.0f} for text")
     tap.at_most(json, JSON_INSTRUCTIONS, "instructions of JSON a connection")
     tap.at_most(text, TEXT_INSTRUCTIONS, "instructions of text a connection")
+
+
+@tap.test("/listing/client/much-is-written-at-once")
+def pieces():
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    sizes = []
+    with server(300) as (_, path), ours:
+        with subprocess.Popen([MPTCPCTL, "--socket", path, "--json", "connection"], stdout=theirs):
+            theirs.close()
+            while data := ours.recv(1 << 20):
+                sizes.append(len(data))
+    tap.note(f"{sum(sizes)} bytes in {len(sizes)} pieces")
+    tap.at_most(len(sizes), sum(sizes) / 32768 + 1, "pieces")
 
 
 if __name__ == "__main__":
