@@ -20,7 +20,7 @@ import time
 from daemon import FULLMESH, MPTCPCTL, Daemon
 from hosts import BUILD, Network, Storm, wait_until
 
-LACKEY = ("--tool=lackey", "--trace-mem=yes")
+LACKEY = ("--tool=lackey", "--trace-mem=yes", "--vgdb=no")
 CALLGRIND = ("--tool=callgrind", "--instr-atstart=no")
 WAITS = {"epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll"}
 SENDS = {"sendto", "sendmsg", "sendmmsg"}
@@ -127,10 +127,13 @@ class Worker:
     def __init__(self, net, tool=LACKEY, config=FULLMESH):
         self.trace = net.directory / "trace"
         self.sums = net.directory / "sums"
-        files = f"--log-file={self.trace}", f"--callgrind-out-file={self.sums}"
-        self.daemon = Daemon(
-            net.client, config, wait=False, verbose=False,
-            prefix=("valgrind", *tool, "--trace-syscalls=yes", *files[:2 if tool == CALLGRIND else 1]))
+        # Elsewhere files of others have the same names: they are made of process ids, of a sandbox.
+        self.gate = f"--vgdb-prefix={net.directory / 'vgdb'}"
+        if tool == CALLGRIND:
+            tool = (*tool, f"--callgrind-out-file={self.sums}", self.gate)
+        self.daemon = Daemon(net.client, config, wait=False, verbose=False,
+                             prefix=("valgrind", *tool, "--trace-syscalls=yes",
+                                     f"--log-file={self.trace}"))
         self.at = 0
         self.rest()
         self.code = Code(self.daemon.child.pid)
@@ -146,6 +149,11 @@ class Worker:
     def _size(self):
         return self.trace.stat().st_size if self.trace.exists() else 0
 
+    def _last_words(self):
+        with open(self.trace, encoding="utf-8", errors="replace") as file:
+            file.seek(max(0, self._size() - 1000))
+            return f"{self.daemon.child.returncode}, {self.daemon.text()}, {file.read()}"
+
     def _is_asleep(self):
         with open(self.trace, "rb") as file:
             file.seek(max(0, self._size() - 200))
@@ -157,6 +165,8 @@ class Worker:
 
         def is_resting():
             nonlocal last, since
+            if self.daemon.child.poll() is not None:
+                raise AssertionError(f"mptcpd under valgrind has ended: {self._last_words()}")
             size = self._size()
             if size != last or size == self.at or not self._is_asleep():
                 last, since = size, time.monotonic()
@@ -183,7 +193,7 @@ class Worker:
 
     def tell(self, *order):
         """An order to callgrind."""
-        subprocess.run(["vgdb", f"--pid={self.daemon.child.pid}", *order], check=True,
+        subprocess.run(["vgdb", self.gate, f"--pid={self.daemon.child.pid}", *order], check=True,
                        capture_output=True)
 
     def sum(self, number):
