@@ -40,7 +40,7 @@ struct subflow_request {
 	bool fixed_id; /* from a person, to the engine: local_id is meant, even if it is 0 */
 };
 
-/* A subflow_request as the kernel room has made it ready: bytes that nobody else looks into. */
+/* A command as the kernel room has made it ready: bytes that nobody else looks into. */
 struct prepared {
 	_Alignas(8) uint8_t bytes[160];
 };
@@ -48,14 +48,6 @@ struct prepared {
 struct kernel_ops {
 	/* 0 means a SYN was sent, no more. Errors: kernel-api of mptcp_pm, ENOTCONN before ESTABLISHED. */
 	int (*subflow_create)(void *kernel, uint32_t token, const struct subflow_request *request);
-	/*
-	 * The same without waiting, for engine_early(), made ready before: what it asks for is sent when
-	 * it has seen all that came in one read. Returns a number greater than 0, by which
-	 * engine_refused() is told later if it was refused; or -errno.
-	 */
-	void (*subflow_prepare)(void *kernel, const struct subflow_request *request,
-				struct prepared *ret_command);
-	int (*subflow_ask)(void *kernel, uint32_t token, const struct prepared *command);
 	/*
 	 * Close one subflow. `mapped` as the event had it. With local.port 0 the kernel room looks the
 	 * port up among the sockets in SYN_SENT, of those bound to a link only among that link's (0:
@@ -112,6 +104,18 @@ struct kernel_ops {
 	 * for a second.
 	 */
 	int (*link_returned)(void *kernel, uint32_t ifindex);
+
+	/* A SUBFLOW_CREATE made ready, for any connection. */
+	void (*prepare_create)(void *kernel, const struct subflow_request *request,
+			       struct prepared *ret_command);
+	/*
+	 * Give it without waiting: it is sent before any other command, by refusals(), or when
+	 * engine_early() has seen all that came in one read. Returns a number greater than 0, or
+	 * -errno. engine_refused() is told the number of one that was refused, unless refusals() was.
+	 */
+	int (*ask)(void *kernel, uint32_t token, const struct prepared *command);
+	/* Send them, and tell the numbers of those refused: how many, `room` at most. */
+	size_t (*refusals)(void *kernel, int *ret_numbers, size_t room);
 
 	/* The kernel's own path manager: endpoints and limits. */
 	int (*endpoint_add)(void *kernel, const struct event_endpoint *endpoint); /* id 0: any */

@@ -5,22 +5,16 @@
 
 #include "hot.h"
 
-int asking_open(struct asking *asking, uint16_t family, void (*on_refused)(void *data, int number),
-		void *data)
+int asking_open(struct asking *asking, void (*on_refused)(void *data, int number), void *data)
 {
-	asking->family = family;
 	asking->on_refused = on_refused;
 	asking->data = data;
 	asking->size = 0;
 	return socket_open(&asking->socket, NETLINK_GENERIC, SOCKET_STREAM);
 }
 
-void asking_prepare(const struct asking *asking, const struct subflow_request *request,
-		    struct prepared *ret_command)
+void asking_prepare(struct nlmsghdr *command, struct prepared *ret_command)
 {
-	union codec_command buffer;
-	struct nlmsghdr *command = codec_subflow_create(&buffer, asking->family, 0, request);
-
 	_Static_assert(sizeof(ret_command->bytes) >= CODEC_CREATE_SIZE, "the longest one fits");
 	command->nlmsg_flags &= (uint16_t)~NLM_F_ACK; /* only a refusal is answered */
 	memcpy(ret_command->bytes, command, NLMSG_ALIGN(command->nlmsg_len));
@@ -75,5 +69,5 @@ int asking_dispatch(struct asking *asking, struct socket_batch *batch)
 		if (size > 0)
 			read_refusals(asking, batch->bytes[i], (size_t)size);
 	}
-	return n < 0 ? n : 0;
+	return n;
 }

@@ -10,7 +10,6 @@
 
 struct asking {
 	struct socket socket;
-	uint16_t family; /* of mptcp_pm */
 	void (*on_refused)(void *data, int number);
 	void *data;
 	size_t size; /* of the queue */
@@ -19,16 +18,17 @@ struct asking {
 };
 
 /* As of socket_open(). on_refused is told of each command that was refused, or could not be sent. */
-int asking_open(struct asking *asking, uint16_t family, void (*on_refused)(void *data, int number),
-		void *data);
+int asking_open(struct asking *asking, void (*on_refused)(void *data, int number), void *data);
 /* Make a SUBFLOW_CREATE ready, for any connection. */
-void asking_prepare(const struct asking *asking, const struct subflow_request *request,
-		    struct prepared *ret_command);
+void asking_prepare(struct nlmsghdr *command, struct prepared *ret_command);
 /* Queue it. Returns its number, which is more than 0. */
 int asking_add(struct asking *asking, uint32_t token, const struct prepared *command);
 /* Send what is queued. */
 void asking_send(struct asking *asking);
-/* Read what was refused. 0, -ENOBUFS if some of it was lost, or another -errno. */
+/*
+ * Read what was refused, up to a batch. How many were read, -ENOBUFS if some were lost, or another
+ * -errno.
+ */
 int asking_dispatch(struct asking *asking, struct socket_batch *batch);
 
 #endif

@@ -218,10 +218,10 @@ struct nlmsghdr *codec_subflow_create(void *buffer, uint16_t family, uint32_t to
 	return nlh;
 }
 
-HOT void codec_set_token(struct nlmsghdr *subflow_create, uint32_t token)
+HOT void codec_set_token(struct nlmsghdr *command, uint32_t token)
 {
 	/* It is the first attribute. */
-	char *first = (char *)subflow_create + MNL_NLMSG_HDRLEN + sizeof(struct genlmsghdr);
+	char *first = (char *)command + MNL_NLMSG_HDRLEN + sizeof(struct genlmsghdr);
 
 	memcpy(first + NLA_HDRLEN, &token, sizeof(token));
 }

@@ -25,28 +25,19 @@ static int told_pm(struct kernel *kernel, int r)
 	return told(kernel, &kernel->pm.socket, r);
 }
 
+/* Commands are carried out in the order in which they are given. */
+static struct pm *pm_in_turn(struct kernel *kernel)
+{
+	asking_send(&kernel->asking);
+	return &kernel->pm;
+}
+
 static int subflow_create(void *data, uint32_t token, const struct subflow_request *request)
 {
 	struct kernel *kernel = data;
 
 	pending_outdate(&kernel->pending);
-	return told_pm(kernel, pm_subflow_create(&kernel->pm, token, request));
-}
-
-static void subflow_prepare(void *data, const struct subflow_request *request,
-			    struct prepared *ret_command)
-{
-	const struct kernel *kernel = data;
-
-	asking_prepare(&kernel->asking, request, ret_command);
-}
-
-HOT static int subflow_ask(void *data, uint32_t token, const struct prepared *command)
-{
-	struct kernel *kernel = data;
-
-	pending_outdate(&kernel->pending);
-	return asking_add(&kernel->asking, token, command);
+	return told_pm(kernel, pm_subflow_create(pm_in_turn(kernel), token, request));
 }
 
 static int subflow_destroy(void *data, uint32_t token, const struct mptcpd_addr *local,
@@ -63,7 +54,7 @@ static int subflow_destroy(void *data, uint32_t token, const struct mptcpd_addr 
 		if (r < 0)
 			return told(kernel, &kernel->diag, r);
 	}
-	r = pm_subflow_destroy(&kernel->pm, token, &from, remote, mapped);
+	r = pm_subflow_destroy(pm_in_turn(kernel), token, &from, remote, mapped);
 	if (is_pending && r < 0) {
 		/* The port may have been that of an earlier one of the same pair. */
 		if (r == -ESRCH && kernel->pending.outdated)
@@ -78,7 +69,7 @@ static int subflow_backup(void *data, uint32_t token, const struct mptcpd_addr *
 {
 	struct kernel *kernel = data;
 
-	return told_pm(kernel, pm_subflow_backup(&kernel->pm, token, local, remote, backup));
+	return told_pm(kernel, pm_subflow_backup(pm_in_turn(kernel), token, local, remote, backup));
 }
 
 static int subflow_is_backup(void *data, uint32_t token, const struct mptcpd_addr *local,
@@ -111,7 +102,7 @@ static int own_addresses(void *data, uint32_t token, struct event_endpoint *ret_
 {
 	struct kernel *kernel = data;
 	struct collection own = {.endpoints = ret_endpoints, .room = room};
-	int r = pm_endpoints(&kernel->pm, token, on_own_address, &own);
+	int r = pm_endpoints(pm_in_turn(kernel), token, on_own_address, &own);
 
 	/* A question after a command that failed leaves its words as they are. */
 	return r < 0 ? r : (int)own.n;
@@ -122,20 +113,76 @@ static int announce(void *data, uint32_t token, const struct mptcpd_addr *addr, 
 {
 	struct kernel *kernel = data;
 
-	return told_pm(kernel, pm_announce(&kernel->pm, token, addr, id, ifindex));
+	return told_pm(kernel, pm_announce(pm_in_turn(kernel), token, addr, id, ifindex));
 }
 
 static int withdraw(void *data, uint32_t token, uint8_t id)
 {
 	struct kernel *kernel = data;
 
-	return told_pm(kernel, pm_withdraw(&kernel->pm, token, id));
+	return told_pm(kernel, pm_withdraw(pm_in_turn(kernel), token, id));
+}
+
+/* ---- commands that nobody waits for ---- */
+
+static void prepare_create(void *data, const struct subflow_request *request,
+			   struct prepared *ret_command)
+{
+	const struct kernel *kernel = data;
+	union codec_command buffer;
+
+	asking_prepare(codec_subflow_create(&buffer, kernel->pm.family.id, 0, request),
+		       ret_command);
+}
+
+HOT static int ask(void *data, uint32_t token, const struct prepared *command)
+{
+	struct kernel *kernel = data;
+
+	pending_outdate(&kernel->pending);
+	return asking_add(&kernel->asking, token, command);
+}
+
+/* Where numbers are collected. */
+struct refused {
+	int *numbers;
+	size_t n, room;
+};
+
+static void on_refused(void *data, int number)
+{
+	struct refused *refused = data;
+
+	if (refused->n < refused->room)
+		refused->numbers[refused->n++] = number;
+}
+
+static size_t refusals(void *data, int *ret_numbers, size_t room)
+{
+	struct kernel *kernel = data;
+	struct refused refused = {ret_numbers, 0, room};
+	int r;
+
+	kernel->asking.on_refused = on_refused;
+	kernel->asking.data = &refused;
+	asking_send(&kernel->asking);
+	do
+		r = asking_dispatch(&kernel->asking, &kernel->batch);
+	while (r == SOCKET_BATCH);
+	kernel->asking.on_refused = kernel->sink.reader.on_refused;
+	kernel->asking.data = kernel->sink.reader.data;
+	/* Of what was refused and not told, a snapshot will show nothing. */
+	if (r == -ENOBUFS) {
+		snapshot_ask(&kernel->snapshots[SNAPSHOT_CONNECTIONS], false);
+		kernel_wake_up(kernel);
+	}
+	return refused.n;
 }
 
 static int probe(void *data, uint32_t token)
 {
 	struct kernel *kernel = data;
-	int r = pm_is_userspace(&kernel->pm, token);
+	int r = pm_is_userspace(pm_in_turn(kernel), token);
 
 	if (r != 0)
 		return r < 0 ? told_pm(kernel, r) : PROBE_USERSPACE;
@@ -192,35 +239,35 @@ static int endpoint_add(void *data, const struct event_endpoint *endpoint)
 {
 	struct kernel *kernel = data;
 
-	return told_pm(kernel, pm_endpoint_add(&kernel->pm, endpoint));
+	return told_pm(kernel, pm_endpoint_add(pm_in_turn(kernel), endpoint));
 }
 
 static int endpoint_delete(void *data, const struct event_endpoint *endpoint)
 {
 	struct kernel *kernel = data;
 
-	return told_pm(kernel, pm_endpoint_delete(&kernel->pm, endpoint));
+	return told_pm(kernel, pm_endpoint_delete(pm_in_turn(kernel), endpoint));
 }
 
 static int endpoint_flags(void *data, const struct event_endpoint *endpoint)
 {
 	struct kernel *kernel = data;
 
-	return told_pm(kernel, pm_endpoint_flags(&kernel->pm, endpoint));
+	return told_pm(kernel, pm_endpoint_flags(pm_in_turn(kernel), endpoint));
 }
 
 static int endpoint_flush(void *data)
 {
 	struct kernel *kernel = data;
 
-	return told_pm(kernel, pm_endpoint_flush(&kernel->pm));
+	return told_pm(kernel, pm_endpoint_flush(pm_in_turn(kernel)));
 }
 
 static int limits_set(void *data, const struct event_limits *limits)
 {
 	struct kernel *kernel = data;
 
-	return told_pm(kernel, pm_limits_set(&kernel->pm, limits));
+	return told_pm(kernel, pm_limits_set(pm_in_turn(kernel), limits));
 }
 
 static int listen_on(void *data, const struct mptcpd_addr *addr, uint32_t ifindex)
@@ -278,14 +325,15 @@ static const char *error_text(void *data)
 
 const struct kernel_ops kernel_ops = {
 	.subflow_create = subflow_create,
-	.subflow_prepare = subflow_prepare,
-	.subflow_ask = subflow_ask,
 	.subflow_destroy = subflow_destroy,
 	.subflow_backup = subflow_backup,
 	.subflow_is_backup = subflow_is_backup,
 	.own_addresses = own_addresses,
 	.announce = announce,
 	.withdraw = withdraw,
+	.prepare_create = prepare_create,
+	.ask = ask,
+	.refusals = refusals,
 	.probe = probe,
 	.route = route,
 	.egress = egress,
@@ -322,9 +370,9 @@ int kernel_refresh_endpoints(struct kernel *kernel)
 
 	snapshot_give_up(&kernel->snapshots[SNAPSHOT_ENDPOINTS]);
 	sink_mark(&kernel->sink, EVENT_SNAPSHOT_BEGIN, SNAPSHOT_ENDPOINTS);
-	r = pm_endpoints(&kernel->pm, 0, on_dumped, kernel);
+	r = pm_endpoints(pm_in_turn(kernel), 0, on_dumped, kernel);
 	if (r == 0)
-		r = pm_limits(&kernel->pm, on_dumped, kernel);
+		r = pm_limits(pm_in_turn(kernel), on_dumped, kernel);
 	if (r < 0)
 		return told_pm(kernel, r);
 	sink_take(&kernel->sink, 0,

@@ -76,8 +76,8 @@ static int open_sockets(struct kernel *kernel)
 	if (r < 0)
 		return r;
 	if (kernel->sink.reader.on_early)
-		r = asking_open(&kernel->asking, kernel->pm.family.id,
-				kernel->sink.reader.on_refused, kernel->sink.reader.data);
+		r = asking_open(&kernel->asking, kernel->sink.reader.on_refused,
+				kernel->sink.reader.data);
 	if (r < 0)
 		return r;
 	socket_grow(&kernel->pm_events);
@@ -336,10 +336,9 @@ static int dispatch_asking(struct kernel *kernel)
 {
 	int r = asking_dispatch(&kernel->asking, &kernel->batch);
 
-	if (r != -ENOBUFS)
-		return r;
-	sink_mark(&kernel->sink, EVENT_LOST, SNAPSHOT_CONNECTIONS);
-	return 1;
+	if (r == -ENOBUFS)
+		sink_mark(&kernel->sink, EVENT_LOST, SNAPSHOT_CONNECTIONS);
+	return r == -ENOBUFS ? 1 : r < 0 ? r : 0;
 }
 
 HOT int kernel_dispatch(struct kernel *kernel, int fd)

@@ -7,48 +7,16 @@
 #include "failure.h"
 #include "change.h"
 
-struct subflow_request command_request(const struct connection *connection,
-				       const struct subflow *subflow)
-{
-	struct mptcpd_addr local = subflow->local;
-
-	local.port = subflow->want.port;
-	return (struct subflow_request){
-		.local = local,
-		.remote = subflow->remote,
-		.local_id = subflow->want.fixed_id ? subflow->is.local_id
-						   : ids_local(connection, &local),
-		.remote_id = ids_remote(connection, &subflow->remote),
-		.flags = subflow->want.backup ? MPTCPD_FLAG_BACKUP : 0,
-		.ifindex = subflow->ifindex,
-	};
-}
-
-void command_created(struct engine *engine, struct connection *connection, struct subflow *subflow,
-		     const struct subflow_request *request, uint64_t now_ms)
-{
-	connection->path_manager = PATH_MANAGER_USERSPACE;
-	connection->local_removed &= request->local_id != 0;
-	subflow->local = request->local;
-	subflow->is.local_id = request->local_id;
-	subflow->is.remote_id = request->remote_id;
-	subflow->is.backup = subflow->want.backup;
-	subflow->is.backup_asked = subflow->want.backup && !engine->create_keeps_backup;
-	subflow->is.origin =
-		(subflow->want.by == WANTED_BY_ADMIN ? MPTCPD_ORIGIN_ADMIN : MPTCPD_ORIGIN_POLICY) &
-		7;
-	subflow->is.origin_known = true;
-	subflow->try.failed = subflow->is.stale = false;
-	subflow->is.bound = true;
-	model_set_subflow_state(&engine->model, subflow, SUBFLOW_PENDING, now_ms);
-}
-
 int command_create(struct engine *engine, struct connection *connection, struct subflow *subflow,
 		   uint64_t now_ms)
 {
-	struct subflow_request request = command_request(connection, subflow);
+	struct subflow_request request = create_request(connection, subflow);
 	int r;
 
+	if (many_create(engine, connection, &request)) {
+		create_asked(engine, connection, subflow, &request, now_ms);
+		return 0;
+	}
 	r = engine_command(engine, connection, "SUBFLOW_CREATE",
 			   engine->ops->subflow_create(engine->kernel, connection->token,
 						       &request));
@@ -64,7 +32,7 @@ int command_create(struct engine *engine, struct connection *connection, struct 
 			ids_forgotten(connection, &request.local, now_ms);
 		return r;
 	}
-	command_created(engine, connection, subflow, &request, now_ms);
+	create_asked(engine, connection, subflow, &request, now_ms);
 	return 0;
 }
 

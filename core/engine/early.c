@@ -61,7 +61,8 @@ HOT static bool is_fresh(const struct connection *connection)
 {
 	return connection->n_subflows == 1 && engine_carries(&connection->subflows[0]) &&
 	       connection->more->n_peers == 0 && connection->more->n_announced == 0 &&
-	       connection->more->n_failures == 0 && !connection->remote_removed && !connection->adopted;
+	       connection->more->n_failures == 0 && !connection->remote_removed &&
+	       !connection->adopted;
 }
 
 /* A path of the plan just made, that was never tried. */
@@ -89,11 +90,11 @@ static bool depends_on_addresses(const struct engine *engine, const struct conne
 static void make_path(struct engine *engine, const struct connection *connection,
 		      struct subflow *subflow, struct early_path *ret_path)
 {
-	ret_path->request = command_request(connection, subflow);
+	ret_path->request = create_request(connection, subflow);
 	ret_path->by = subflow->want.by;
 	ret_path->instance = subflow->want.instance;
 	subflow->is.local_id = ret_path->request.local_id;
-	engine->ops->subflow_prepare(engine->kernel, &ret_path->request, &ret_path->command);
+	engine->ops->prepare_create(engine->kernel, &ret_path->request, &ret_path->command);
 }
 
 /* Is all that is to be done for the connection to make the paths? */
@@ -156,7 +157,7 @@ HOT static void ask(struct engine *engine, uint32_t token, const struct early_pa
 
 	if (early->n - early->n_learned == EARLY_ASKED)
 		return;
-	number = engine->ops->subflow_ask(engine->kernel, token, &path->command);
+	number = engine->ops->ask(engine->kernel, token, &path->command);
 	if (number < 0)
 		return;
 	*asked_at(early, early->n++) =
@@ -207,26 +208,11 @@ HOT void engine_early(struct engine *engine, const struct event *event)
 
 /* ---- what became of it ---- */
 
-static struct subflow *find_asked(struct connection *connection,
-				  const struct subflow_request *request, enum subflow_state state)
-{
-	for (size_t i = 0; i < connection->n_subflows; i++) {
-		struct subflow *subflow = &connection->subflows[i];
-
-		if (subflow->is.state == state && subflow->ifindex == request->ifindex &&
-		    subflow->want.port == request->local.port &&
-		    addr_equal_host(&subflow->local, &request->local) &&
-		    addr_equal(&subflow->remote, &request->remote))
-			return subflow;
-	}
-	return NULL;
-}
-
 static bool learn(struct engine *engine, struct connection *connection,
 		  const struct early_asked *asked, uint64_t now_ms)
 {
 	const struct subflow_request *request = &asked->request;
-	struct subflow *subflow = find_asked(connection, request, SUBFLOW_ABSENT);
+	struct subflow *subflow = create_find(connection, request, SUBFLOW_ABSENT);
 
 	if (!subflow)
 		subflow = connection_add_subflow(connection);
@@ -238,7 +224,7 @@ static bool learn(struct engine *engine, struct connection *connection,
 	subflow->want.backup = request->flags & MPTCPD_FLAG_BACKUP;
 	subflow->want.instance = asked->instance;
 	subflow->want.by = asked->by;
-	command_created(engine, connection, subflow, request, now_ms);
+	create_asked(engine, connection, subflow, request, now_ms);
 	return true;
 }
 
@@ -264,22 +250,7 @@ void early_learn(struct engine *engine, const struct event *event, uint64_t now_
 	connection->planned = engine->generation;
 }
 
-/* As if nobody had asked: the settle asks again, and is told why not. */
-static void unlearn(struct engine *engine, struct connection *connection,
-		    const struct subflow_request *request, uint64_t now_ms)
-{
-	struct subflow *subflow = find_asked(connection, request, SUBFLOW_PENDING);
-
-	if (!subflow)
-		return;
-	model_set_subflow_state(&engine->model, subflow, SUBFLOW_ABSENT, now_ms);
-	subflow->is.local_id = 0;
-	subflow->try.due_ms = now_ms;
-	connection->path_manager = PATH_MANAGER_UNKNOWN;
-	engine_mark_dirty(engine, connection);
-}
-
-void engine_refused(struct engine *engine, int number, uint64_t now_ms)
+void early_refused(struct engine *engine, int number, uint64_t now_ms)
 {
 	struct early *early = &engine->early;
 	struct connection *connection;
@@ -291,7 +262,7 @@ void engine_refused(struct engine *engine, int number, uint64_t now_ms)
 			continue;
 		connection = model_find_connection(&engine->model, asked->token);
 		if (connection)
-			unlearn(engine, connection, &asked->request, now_ms);
+			create_refused(engine, connection, &asked->request, now_ms);
 		asked->token = 0;
 	}
 }

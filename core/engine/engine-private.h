@@ -8,6 +8,7 @@
 #include "early.h"
 #include "endpoint.h"
 #include "engine.h"
+#include "many.h"
 #include "plan.h"
 #include "route.h"
 
@@ -55,6 +56,7 @@ struct engine {
 	} resync[SNAPSHOT_KINDS];
 	struct endpoints endpoints;
 	struct early early;
+	struct many many;
 	bool marks_matter; /* a rule looks at marks: routes are asked for with the connection's */
 	const struct policy *counted; /* the rules' policies, */
 	size_t *n_by_policy; /* and for each of them its connections; owned */
@@ -188,14 +190,23 @@ void backoff_path(struct engine *engine, struct subflow *subflow, uint64_t now_m
 /* A command failed that no back-off of a subflow's own tries again. */
 void backoff_ask(struct connection *connection, uint64_t now_ms);
 
-/* ---- command.c: one command each, with its bookkeeping ---- */
+/* ---- create.c ---- */
 
 /* What the kernel is to be asked for, to have the wanted subflow. */
-struct subflow_request command_request(const struct connection *connection,
-				       const struct subflow *subflow);
-/* The kernel was asked for it, and said yes. */
-void command_created(struct engine *engine, struct connection *connection, struct subflow *subflow,
-		     const struct subflow_request *request, uint64_t now_ms);
+struct subflow_request create_request(const struct connection *connection,
+				      const struct subflow *subflow);
+/* The connection's subflow of this request, that is in this state; or NULL. */
+struct subflow *create_find(struct connection *connection, const struct subflow_request *request,
+			    enum subflow_state state);
+/* The kernel was asked for it, and has not said no. */
+void create_asked(struct engine *engine, struct connection *connection, struct subflow *subflow,
+		  const struct subflow_request *request, uint64_t now_ms);
+/* It says no, some time later: as if nobody had asked. */
+void create_refused(struct engine *engine, struct connection *connection,
+		    const struct subflow_request *request, uint64_t now_ms);
+
+/* ---- command.c: one command each, with its bookkeeping ---- */
+
 /* Make the wanted subflow. 0 or -errno, which is noted in it. */
 int command_create(struct engine *engine, struct connection *connection, struct subflow *subflow,
 		   uint64_t now_ms);
@@ -228,6 +239,17 @@ bool early_is_due(const struct engine *engine, const struct connection *connecti
 void early_keep(struct engine *engine, struct connection *connection);
 /* What the event, which is applied, made engine_early() ask for: the model learns it. */
 void early_learn(struct engine *engine, const struct event *event, uint64_t now_ms);
+
+/* The kernel refused what was asked for by this number, if it is one of these. */
+void early_refused(struct engine *engine, int number, uint64_t now_ms);
+
+/* ---- many.c ---- */
+
+/* Says whether the subflow is asked for. Not but in a walk over all connections. */
+bool many_create(struct engine *engine, const struct connection *connection,
+		 const struct subflow_request *request);
+/* Send all that was asked for, and hear how it went. */
+void many_settle(struct engine *engine);
 
 /* ---- match.c ---- */
 

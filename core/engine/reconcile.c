@@ -162,6 +162,34 @@ static uint64_t next_due(const struct connection *connection)
 	return due;
 }
 
+/* Is it well, as its plan wants it? */
+static bool is_served(const struct subflow *subflow)
+{
+	if (subflow->is.state == SUBFLOW_CLOSING)
+		return subflow->want.by == WANTED_BY_NONE;
+	if (subflow->want.by == WANTED_BY_NONE && engine_is_policys(subflow))
+		return false; /* it goes, once another one is there */
+	return subflow_is_seen(subflow) && !subflow->is.stale && !subflow->want.forbidden &&
+	       !subflow->want.dropped && !subflow->want.unwelcome && !subflow->is.backup_asked &&
+	       (subflow->want.by == WANTED_BY_NONE || subflow->want.backup == subflow->is.backup);
+}
+
+/*
+ * Is all done that the plan wants, and would it be the same if what is awaited had happened? See
+ * MPTCPD_TRAIT_ADDRESSES.
+ */
+static bool is_as_planned(const struct engine *engine, const struct connection *connection)
+{
+	if (!connection->policy || !(connection->policy->traits & MPTCPD_TRAIT_ADDRESSES) ||
+	    engine->plan.ask_ms != UINT64_MAX || connection->ids_unknown ||
+	    connection->more->n_announced || connection->more->n_failures)
+		return false;
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (!is_served(&connection->subflows[i]))
+			return false;
+	return true;
+}
+
 /* ---- all together ---- */
 
 /* Is enough known to decide? Of one just found, subflows may be unknown, and would be doubled. */
@@ -217,6 +245,7 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 	if (!create_wanted(engine, connection, host_changed, now_ms))
 		return;
 	announce_due = engine_announce_wanted(engine, connection, now_ms);
+	connection->as_planned = is_as_planned(engine, connection);
 	due = earlier(next_due(connection), earlier(withdraw_due, announce_due));
 	deadlines_set(&engine->deadlines, connection, due);
 	command_probe(engine, connection);

@@ -314,13 +314,11 @@ static bool settle_deadlines(struct engine *engine, uint64_t now_ms)
 	return true;
 }
 
-static bool settle_walk(struct engine *engine, uint64_t now_ms)
+static void walk_on(struct engine *engine, uint64_t now_ms)
 {
-	while (engine->walk) {
+	while (engine->walk && is_time_left(engine)) {
 		struct connection *connection = engine->walk;
 
-		if (!is_time_left(engine))
-			return false;
 		engine->walk = connection_next(connection);
 		if (connection->planned != engine->generation)
 			settle_one(engine, connection, now_ms);
@@ -329,7 +327,15 @@ static bool settle_walk(struct engine *engine, uint64_t now_ms)
 			engine_start_walk(engine);
 		}
 	}
-	return true;
+}
+
+static bool settle_walk(struct engine *engine, uint64_t now_ms)
+{
+	engine->many.is_on = true;
+	walk_on(engine, now_ms);
+	many_settle(engine);
+	engine->many.is_on = false;
+	return !engine->walk;
 }
 
 static void sweep_connections(struct engine *engine)

@@ -220,7 +220,7 @@ struct connection {
 	bool local_removed : 1; /* the peer was told to forget our initial address, id 0 */
 	bool ids_unknown : 1; /* older than this life of ours, which has no record of it */
 	bool set_aside : 1; /* its policy is: nothing is made for it, and nothing closed */
-	bool as_planned : 1; /* the engine's: it has its first plan, and nothing happened since */
+	bool as_planned : 1; /* the engine's: it has what its plan wants, or is about to */
 	bool temporary : 1; /* it began on a temporary address, which hides the stable ones there */
 	struct subflow *subflows; /* owned, n_subflows of room_subflows */
 	/* Grows with each new connection: the cursor of listings. */
@@ -294,7 +294,7 @@ struct change {
 	uint8_t prefix; /* of an address of ours */
 	bool ours; /* an endpoint of ours */
 	bool initial, backup, peer_backup, deny_join_id0;
-	bool awaited; /* a subflow that was asked for, and is as it should be */
+	bool awaited; /* of a subflow, what it was told: it is there, or it is gone */
 	bool unmade; /* a subflow that ended without ever having been established */
 	bool unbound; /* one that the kernel did not bind, though it was asked to */
 	uint8_t error;

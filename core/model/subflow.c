@@ -240,6 +240,7 @@ static void close_subflow(struct model *model, struct connection *connection,
 	subflow->try.turned_away = subflow->is.state == SUBFLOW_ESTABLISHED && !lived &&
 				   event->local.family && !event->error && !event->reset;
 	change->type = CHANGE_SUBFLOW_CLOSED;
+	change->awaited = subflow->is.state == SUBFLOW_CLOSING && !keep;
 	change->unmade = subflow->is.state == SUBFLOW_PENDING;
 	if (change->unmade && !keep && event->error)
 		failure_note(connection, event, subflow->ifindex);

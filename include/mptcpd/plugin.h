@@ -279,12 +279,14 @@ enum mptcpd_need {
 /* What a plugin says of itself, so that mptcpd can be quick with it. */
 enum mptcpd_trait {
 	/*
-	 * What plan_paths() wants of a connection that has its initial subflow alone, whose peer has
-	 * announced nothing and of whose paths none has failed, depends on the view of the host, and of
-	 * the connection on its side, deny_join_id0, ipv4_only, its addresses and the peer's port; not
-	 * on its token, our port, its age, owner, bytes or memory, nor on anything the plugin remembers.
-	 * Such a plan is made once for all connections that begin alike, until the host changes, and
-	 * the plugin is asked for each of them a moment later, when its subflows are on their way.
+	 * As long as none of the connection's paths has failed, what plan_paths() wants depends on the
+	 * view of the host, and of the connection on its side, deny_join_id0, remote_removed, ipv4_only,
+	 * its addresses, the peer's addresses and ports: not on how far its subflows have got, on its
+	 * token, our port, its age, owner, bytes or memory, nor on anything the plugin remembers. A plan
+	 * that asks to be asked again is left out of this promise.
+	 *
+	 * The first plan is then made once for all connections that begin alike, until the host changes,
+	 * and the plugin is not asked when what it planned has come true.
 	 */
 	MPTCPD_TRAIT_ADDRESSES = 1 << 0,
 };

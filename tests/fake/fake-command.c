@@ -230,26 +230,6 @@ static int subflow_create(void *kernel, uint32_t token, const struct subflow_req
 	return r < 0 ? r : -ENOMEM; /* more than the fake can keep */
 }
 
-static void subflow_prepare(void *kernel, const struct subflow_request *request,
-			    struct prepared *ret_command)
-{
-	memcpy(ret_command->bytes, request, sizeof(*request));
-}
-
-static int subflow_ask(void *kernel, uint32_t token, const struct prepared *command)
-{
-	struct fake_kernel *fake = kernel;
-	struct subflow_request request;
-
-	memcpy(&request, command->bytes, sizeof(request));
-	fake->n_asked++;
-	if (subflow_create(kernel, token, &request) < 0) {
-		g_assert_cmpuint(fake->n_refused, <, G_N_ELEMENTS(fake->refused));
-		fake->refused[fake->n_refused++] = fake->n_asked;
-	}
-	return fake->n_asked;
-}
-
 static struct fake_subflow *find_subflow(struct fake_connection *connection,
 					 const struct mptcpd_addr *local,
 					 const struct mptcpd_addr *remote, uint32_t ifindex)
@@ -375,6 +355,40 @@ static int withdraw(void *kernel, uint32_t token, uint8_t id)
 
 /* ---- questions ---- */
 
+/* ---- commands that nobody waits for ---- */
+
+static void prepare_create(void *kernel, const struct subflow_request *request,
+			   struct prepared *ret_command)
+{
+	memcpy(ret_command->bytes, request, sizeof(*request));
+}
+
+/* It is carried out at once, and how it went is told when somebody asks. */
+static int ask(void *kernel, uint32_t token, const struct prepared *command)
+{
+	struct fake_kernel *fake = kernel;
+	struct subflow_request request;
+
+	memcpy(&request, command->bytes, sizeof(request));
+	fake->n_asked++;
+	if (subflow_create(kernel, token, &request) < 0) {
+		g_assert_cmpuint(fake->n_refused, <, G_N_ELEMENTS(fake->refused));
+		fake->refused[fake->n_refused++] = fake->n_asked;
+	}
+	return fake->n_asked;
+}
+
+static size_t refusals(void *kernel, int *ret_numbers, size_t room)
+{
+	struct fake_kernel *fake = kernel;
+	size_t n = fake->n_refused;
+
+	g_assert_cmpuint(n, <=, room);
+	memcpy(ret_numbers, fake->refused, n * sizeof(*ret_numbers));
+	fake->n_refused = 0;
+	return n;
+}
+
 static int probe(void *kernel, uint32_t token)
 {
 	struct fake_kernel *fake = kernel;
@@ -448,14 +462,15 @@ static const char *error_text(void *kernel)
 
 const struct kernel_ops fake_ops = {
 	.subflow_create = subflow_create,
-	.subflow_prepare = subflow_prepare,
-	.subflow_ask = subflow_ask,
 	.subflow_destroy = subflow_destroy,
 	.subflow_backup = subflow_backup,
 	.subflow_is_backup = subflow_is_backup,
 	.own_addresses = own_addresses,
 	.announce = announce,
 	.withdraw = withdraw,
+	.prepare_create = prepare_create,
+	.ask = ask,
+	.refusals = refusals,
 	.probe = probe,
 	.route = fake_ask_route,
 	.egress = fake_egress,

@@ -232,9 +232,9 @@ static void ask_for_three(struct fixture *f, const struct event *event)
 		struct prepared command;
 
 		request.local_id = (uint8_t)(7 + i);
-		kernel_ops.subflow_prepare(f->kernel, &request, &command);
+		kernel_ops.prepare_create(f->kernel, &request, &command);
 		g_assert_cmpint(asked[i], ==, 0);
-		asked[i] = kernel_ops.subflow_ask(f->kernel, event->token, &command);
+		asked[i] = kernel_ops.ask(f->kernel, event->token, &command);
 		g_assert_cmpint(asked[i], >, 0);
 	}
 }

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Subflows that a walk over all connections makes: asked for without waiting, many in one system call. */
+#include "engine-private.h"
+
+bool many_create(struct engine *engine, const struct connection *connection,
+		 const struct subflow_request *request)
+{
+	struct many *many = &engine->many;
+	struct prepared command;
+	int number;
+
+	if (!many->is_on)
+		return false;
+	if (many->n == MANY_ASKED)
+		many_settle(engine);
+	engine->ops->prepare_create(engine->kernel, request, &command);
+	number = engine->ops->ask(engine->kernel, connection->token, &command);
+	if (number < 0)
+		return false;
+	many->asked[many->n++] = (struct many_asked){connection->token, number, *request};
+	engine->counters.commands++;
+	return true;
+}
+
+void engine_refused(struct engine *engine, int number, uint64_t now_ms)
+{
+	early_refused(engine, number, now_ms);
+	for (size_t i = 0; i < engine->many.n; i++) {
+		const struct many_asked *asked = &engine->many.asked[i];
+		struct connection *connection;
+
+		if (asked->number != number)
+			continue;
+		connection = model_find_connection(&engine->model, asked->token);
+		if (connection)
+			create_refused(engine, connection, &asked->request, now_ms);
+	}
+}
+
+void many_settle(struct engine *engine)
+{
+	int refused[MANY_ASKED];
+	size_t n;
+
+	if (engine->many.n == 0)
+		return;
+	n = engine->ops->refusals(engine->kernel, refused, MANY_ASKED);
+	for (size_t i = 0; i < n; i++)
+		engine_refused(engine, refused[i], engine->view.base.now_ms);
+	engine->many.n = 0;
+}
