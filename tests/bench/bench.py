@@ -20,6 +20,7 @@ import statistics
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+os.environ.setdefault("MPTCPD_BUILD", str(HERE.parents[1] / "build-release"))
 sys.path[1:1] = [str(HERE.parent), str(HERE.parent / "netns"), str(HERE)]
 
 import cases
