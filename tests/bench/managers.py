@@ -75,8 +75,7 @@ class Mptcpd:
         """(bytes resident, those of them that are its own, its state file included)"""
         rollup = pathlib.Path(f"/proc/{self.pid}/smaps_rollup").read_text("ascii")
         sizes = {name: int(kib) * 1024 for name, kib in re.findall(r"^(\w+): +(\d+) kB", rollup, re.M)}
-        return sizes["Rss"], sum(size for name, size in sizes.items()
-                                 if name.startswith("Private_") and "Hugetlb" not in name)
+        return sizes["Rss"], sizes["Private_Dirty"] + sizes["Shared_Dirty"]
 
 
 class OneMonitor(Mptcpd):
