@@ -71,6 +71,7 @@ struct event_connection {
 	struct mptcpd_owner owner;
 	uint64_t bytes_sent,
 		bytes_received; /* MPTCPD_BYTES_UNKNOWN where the kernel does not tell */
+	uint32_t idle_ms; /* since it carried data; UINT32_MAX: the kernel does not tell */
 };
 
 /* EVENT_SUBFLOW_* and EVENT_SNAPSHOT_SUBFLOW. */

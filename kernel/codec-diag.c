@@ -72,6 +72,19 @@ static void decode_bytes(const struct nlattr *attribute, struct event_connection
 	       sizeof(ret->bytes_received));
 }
 
+/* Milliseconds since it carried data, in either direction. */
+static uint32_t decode_idle(const struct nlattr *attribute)
+{
+	const char *info = codec_payload(attribute);
+	uint32_t sent, received;
+
+	if (codec_length(attribute) < UAPI_MPTCP_INFO_SIZE_LAST)
+		return UINT32_MAX;
+	memcpy(&sent, info + UAPI_MPTCP_INFO_LAST_SENT, sizeof(sent));
+	memcpy(&received, info + UAPI_MPTCP_INFO_LAST_RECEIVED, sizeof(received));
+	return sent < received ? sent : received;
+}
+
 int codec_diag_connection(const void *message, size_t size, struct event *ret_event)
 {
 	const struct nlattr *attrs[INET_DIAG_CGROUP_ID + 1];
@@ -106,6 +119,7 @@ int codec_diag_connection(const void *message, size_t size, struct event *ret_ev
 	event.connection.fallback = flags & MPTCP_INFO_FLAG_FALLBACK;
 	event.connection.closing = is_closing(socket.idiag_state);
 	decode_bytes(attrs[INET_DIAG_INFO], &event.connection);
+	event.connection.idle_ms = decode_idle(attrs[INET_DIAG_INFO]);
 	*ret_event = event;
 	return 0;
 }

@@ -25,6 +25,9 @@ enum uapi_mptcp_info {
 	UAPI_MPTCP_INFO_BYTES_SENT = 56, /* since Linux 6.5, as what follows */
 	UAPI_MPTCP_INFO_BYTES_RECEIVED = 64,
 	UAPI_MPTCP_INFO_SIZE_BYTES = 72,
+	UAPI_MPTCP_INFO_LAST_SENT = 84, /* since Linux 6.10, as what follows */
+	UAPI_MPTCP_INFO_LAST_RECEIVED = 88,
+	UAPI_MPTCP_INFO_SIZE_LAST = 92,
 };
 
 #endif

@@ -67,6 +67,7 @@ struct engine {
 	uint64_t measured_ms; /* … when the last complete one did, */
 	uint64_t measure_took_ms; /* and how long it took */
 	uint64_t read_ms; /* when somebody asked for measurements, 0: nobody ever did */
+	uint64_t busy_due_ms; /* when it may be asked again which connections carry data */
 	uint64_t sweep_due_ms; /* next look for what ended without an event */
 
 	/* scratch, so that planning allocates nothing */

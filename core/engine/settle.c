@@ -17,6 +17,12 @@
  */
 #define SWEEPS_FULL 10
 #define CONNECTIONS_A_SWEEP_MORE 10000
+/*
+ * A walk over so many connections takes a while: those that carry data are to come first, and a brief
+ * snapshot tells which. Once in this time at most.
+ */
+#define WALK_LONG 200
+#define BUSY_INTERVAL_MS 1000
 
 /* ---- facts in ---- */
 
@@ -182,6 +188,15 @@ static bool is_news(const struct event *event)
 	return event->type <= EVENT_ROUTES && !event->dumped;
 }
 
+/* It carries data, and the walk has not come to it yet. */
+static void take_first(struct engine *engine, uint32_t token)
+{
+	struct connection *connection = model_find_connection(&engine->model, token);
+
+	if (connection && connection->planned != engine->generation)
+		engine_mark_awaited(engine, connection);
+}
+
 void engine_event(struct engine *engine, const struct event *event, uint64_t now_ms)
 {
 	struct change change;
@@ -194,6 +209,8 @@ void engine_event(struct engine *engine, const struct event *event, uint64_t now
 		handle_change(engine, &change, now_ms);
 	if (event->type == EVENT_CONNECTION_ESTABLISHED)
 		early_learn(engine, event, now_ms);
+	if (event->type == EVENT_SNAPSHOT_CONNECTION && engine->walk && change.busy)
+		take_first(engine, event->token);
 }
 
 void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t now_ms)
@@ -253,6 +270,10 @@ static void settle_host(struct engine *engine, uint64_t now_ms)
 	engine_update_view(engine, now_ms);
 	engine->endpoints.dirty = true;
 	engine_start_walk(engine);
+	if (!engine->passive && now_ms >= engine->busy_due_ms &&
+	    table_count(&engine->model.connections) >= WALK_LONG &&
+	    engine->ops->snapshot_brief(engine->kernel) == 0)
+		engine->busy_due_ms = now_ms + BUSY_INTERVAL_MS;
 }
 
 /* Not by routes of which it is known that they changed: those are looked at in a moment. */

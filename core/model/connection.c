@@ -14,6 +14,8 @@
 
 /* Connections swept in one step, between two looks at the clock. */
 #define SWEEP_STEP 256
+/* One that carried data so long ago carries data. */
+#define BUSY_MS 2000
 
 void model_close_connection(struct model *model, struct connection *connection,
 			    struct change *ret_change)
@@ -128,6 +130,7 @@ static int apply_snapshot_connection(struct model *model, struct connection *con
 	if (event->connection.closing)
 		connection->state = MPTCPD_CONNECTION_CLOSING;
 	connection->touched = model->mark;
+	change->busy = event->connection.idle_ms < BUSY_MS;
 	if (change->type != CHANGE_NONE)
 		connection_describe(connection, change);
 	return 0;

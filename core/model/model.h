@@ -303,6 +303,7 @@ struct change {
 	/* is more than the named thing touched? */
 	bool established; /* the connection got established along with it */
 	bool host; /* usable addresses, their flags or routes may differ now */
+	bool busy; /* a record of the connection: it carried data a moment ago */
 	bool resync; /* the model met something it cannot know: a snapshot of `snapshot` is due */
 	bool returned; /* an interface that was down or without carrier works again */
 	bool after_loss; /* RESYNCED: because events were lost, and not by routine */

@@ -451,7 +451,7 @@ uint64_t fake_clock(void *data)
 	struct fake_kernel *fake = data;
 
 	fake->n_looks++;
-	return fake->work_ns += fake->out_of_time ? 1000000000 : 0;
+	return fake->work_ns += fake->out_of_time ? 1000000000 : fake->look_ns;
 }
 
 static const char *error_text(void *kernel)

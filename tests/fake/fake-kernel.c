@@ -89,6 +89,7 @@ static void queue_connection(struct fake_kernel *fake, const struct fake_connect
 		.mapped = connection->mapped,
 		.fallback = connection->fallback,
 		.closing = type == EVENT_SNAPSHOT_CONNECTION && connection->shut,
+		.idle_ms = connection->is_busy ? 0 : UINT32_MAX,
 		.owner = {.mark = type == EVENT_SNAPSHOT_CONNECTION ? connection->mark : 0,
 			  .uid = 1000},
 		.bytes_sent = connection->bytes_sent,

@@ -68,6 +68,7 @@ struct fake_connection {
 	bool used, established, deny_join_id0, fallback;
 	bool mapped; /* its socket is one of IPv6, its addresses are not */
 	bool shut; /* one side has said that it sends no more */
+	bool is_busy; /* it carries data */
 	bool idle; /* nothing was received yet: its own path manager passes it by */
 	uint32_t token, mark;
 	uint64_t bytes_sent;
@@ -118,6 +119,7 @@ struct fake_kernel {
 	struct fake_record log[FAKE_LOG]; /* the first ones; n_log of them */
 	size_t n_log;
 	bool out_of_time; /* the clock runs fast */
+	uint64_t look_ns; /* … else so much from one look at it to the next */
 	uint64_t work_ns; /* the clock */
 	size_t n_looks; /* at it */
 	bool tells; /* print each command */

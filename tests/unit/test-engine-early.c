@@ -190,6 +190,62 @@ static void who_only_looks_asks_for_nothing(struct scene *scene, gconstpointer d
 	}
 }
 
+/* ---- many at once ---- */
+
+#define MANY 200
+
+static void those_with_data_come_first(struct scene *scene, gconstpointer data)
+{
+	size_t place = 0;
+
+	for (uint32_t token = 1; token <= MANY; token++) {
+		g_autofree char *local = g_strdup_printf("10.0.1.1:%u", 2000 + token);
+
+		fake_connect(scene->fake, token, MPTCPD_SIDE_CLIENT, local, SCENE_SERVER);
+		fake_establish(scene->fake, token);
+	}
+	scene_run(scene);
+	fake_answer(scene->fake, 0);
+	scene_later(scene, 1000);
+	fake_find(scene->fake, MANY)->is_busy = true;
+	fake_forget_log(scene->fake);
+	fake_link(scene->fake, 3, "eth3", true, false);
+	scene->now_ms += 100;
+	scene->fake->look_ns = 1000000; /* a few at a time */
+	while (scene->fake->counts[FAKE_DESTROY] < MANY) {
+		fake_deliver(scene->fake, scene->engine, scene->now_ms);
+		engine_settle(scene->engine, scene->now_ms);
+	}
+	scene->fake->look_ns = 0;
+	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, MANY);
+	while (scene_record(scene, FAKE_DESTROY, place)->token != MANY)
+		place++;
+	g_assert_cmpuint(place, <, 10);
+}
+
+/* A link that very many had is back; some of them are refused. */
+static void many_are_asked_for_without_waiting(struct scene *scene, gconstpointer data)
+{
+	for (uint32_t token = 1; token <= MANY; token++) {
+		fake_connect(scene->fake, token, MPTCPD_SIDE_CLIENT, LOCAL, SCENE_SERVER);
+		fake_establish(scene->fake, token);
+	}
+	scene_run(scene);
+	fake_answer(scene->fake, 0);
+	fake_link(scene->fake, 3, "eth3", true, false);
+	scene_later(scene, 100);
+	fake_link(scene->fake, 3, "eth3", true, true);
+	scene->fake->fail[FAKE_CREATE] = -ENOMEM;
+	scene_later(scene, 100);
+	fake_answer(scene->fake, 0);
+	scene_later(scene, 2000);
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	for (uint32_t token = 1; token <= MANY; token++)
+		g_assert_cmpuint(fake_count_subflows(fake_find(scene->fake, token)), ==, 3);
+	g_assert_cmpint(scene->fake->n_asked, >=, MANY);
+}
+
 #define ADD_ALIKE(name, func)                                                                      \
 	g_test_add("/early/" name, struct scene, NULL, set_up_alike, func, scene_tear_down)
 
@@ -209,5 +265,7 @@ int main(int argc, char **argv)
 		  one_that_depends_on_its_port_is_planned_by_itself);
 	ADD_ALIKE("backups-are-looked-at", backups_are_looked_at);
 	ADD_ALIKE("who-only-looks-asks-for-nothing", who_only_looks_asks_for_nothing);
+	ADD_ALIKE("those-with-data-come-first", those_with_data_come_first);
+	ADD_ALIKE("many-are-asked-for-without-waiting", many_are_asked_for_without_waiting);
 	return g_test_run();
 }
