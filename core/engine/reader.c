@@ -40,6 +40,15 @@ static bool is_needed(const struct engine *engine, enum mptcpd_need need)
 	return false;
 }
 
+/* Is there a policy whose plan may depend on more than addresses, on how much was sent? */
+static bool is_counting(const struct engine *engine)
+{
+	for (size_t i = 0; i < engine->rules->n_policies; i++)
+		if (!(engine->rules->policies[i].traits & MPTCPD_TRAIT_ADDRESSES))
+			return true;
+	return false;
+}
+
 static bool has_reader(const struct engine *engine, uint64_t now_ms)
 {
 	return engine->passive || (engine->read_ms && now_ms - engine->read_ms < READER_MS);
@@ -52,6 +61,7 @@ void engine_see_begin(struct engine *engine, const struct event *event, uint64_t
 	if (event->type != EVENT_SNAPSHOT_BEGIN || event->snapshot != SNAPSHOT_CONNECTIONS)
 		return;
 	model->keeps_owners = engine->marks_matter || is_needed(engine, MPTCPD_NEED_OWNER);
+	model->keeps_counts = is_counting(engine);
 	model->keeps_measures =
 		has_reader(engine, now_ms) || is_needed(engine, MPTCPD_NEED_MEASURES);
 	if (!model->keeps_measures)

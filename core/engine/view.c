@@ -278,11 +278,9 @@ struct mptcpd_connection engine_view_connection(struct engine *engine,
 		.subflows = show_subflows(engine, connection),
 		.failures = show_failures(engine, connection),
 		.begin_ms = connection->begin_ms,
-		.bytes_sent = connection->bytes_sent,
-		.bytes_received = connection->bytes_received,
-		.counted_ms = connection->counted_ms
-				      ? time_full(connection->counted_ms, engine->view.base.now_ms)
-				      : 0,
+		.bytes_sent = connection->more->bytes_sent,
+		.bytes_received = connection->more->bytes_received,
+		.counted_ms = connection->more->counted_ms,
 		.owner = has_owner ? &connection->more->owner : NULL,
 	};
 }

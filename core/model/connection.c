@@ -100,6 +100,19 @@ static void learn_owner(const struct model *model, struct connection *connection
 	connection_more(connection)->has_owner = true;
 }
 
+static void learn_counts(const struct model *model, struct connection *connection,
+			 const struct event_connection *event, uint64_t now_ms)
+{
+	struct connection_more *more;
+
+	if (!model->keeps_counts && !connection->more->counted_ms)
+		return;
+	more = connection_more(connection);
+	more->bytes_sent = event->bytes_sent;
+	more->bytes_received = event->bytes_received;
+	more->counted_ms = now_ms;
+}
+
 static int apply_snapshot_connection(struct model *model, struct connection *connection,
 				     const struct event *event, uint64_t now_ms,
 				     struct change *change)
@@ -122,9 +135,7 @@ static int apply_snapshot_connection(struct model *model, struct connection *con
 	if (connection->fallback != event->connection.fallback && change->type == CHANGE_NONE)
 		change->type = CHANGE_CONNECTION_UPDATED;
 	learn_owner(model, connection, &event->connection.owner, change);
-	connection->bytes_sent = event->connection.bytes_sent;
-	connection->bytes_received = event->connection.bytes_received;
-	connection->counted_ms = (uint32_t)now_ms;
+	learn_counts(model, connection, &event->connection, now_ms);
 	measure_settle(model, connection);
 	connection->fallback = event->connection.fallback;
 	if (event->connection.closing)

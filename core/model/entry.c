@@ -128,7 +128,6 @@ struct connection *connection_new(const struct model *model, uint32_t token)
 	if (!connection)
 		abort();
 	connection->token = token;
-	connection->bytes_sent = connection->bytes_received = MPTCPD_BYTES_UNKNOWN;
 	connection->subflows = first_subflows(connection);
 	connection->room_subflows = room;
 	more_init(connection);

@@ -193,6 +193,8 @@ struct connection_more {
 	/* owned: of the last snapshot, of the first n_measures subflows; taken_ms 0: none */
 	struct mptcpd_measure *measures;
 	uint64_t ask_ms; /* when a plugin asked to be asked, or UINT64_MAX */
+	uint64_t bytes_sent, bytes_received; /* as of counted_ms; MPTCPD_BYTES_UNKNOWN */
+	uint64_t counted_ms; /* 0: not yet */
 	struct mptcpd_owner owner; /* once has_owner */
 	uint8_t n_peers, room_peers;
 	uint8_t n_announced, room_announced;
@@ -227,9 +229,7 @@ struct connection {
 	uint64_t serial : SERIAL_BITS;
 	uint64_t n_subflows : 8, room_subflows : 8;
 	uint64_t n_tries : 8; /* the engine's: of SYNs asked for since tries_since_ms */
-	uint32_t tries_since_ms; /* for time_full(), as the next */
-	uint32_t counted_ms; /* when the bytes were, half a minute ago or less; 0: not yet */
-	uint64_t bytes_sent, bytes_received; /* MPTCPD_BYTES_UNKNOWN */
+	uint32_t tries_since_ms; /* for time_full() */
 	struct mptcpd_addr local, remote; /* of the initial subflow */
 	uint32_t ifindex; /* the link it began on, 0: not known */
 	uint32_t heap_index; /* the engine's: place in the deadline heap, 0: none */
@@ -342,7 +342,7 @@ struct model {
 	void (*on_forget)(void *data, struct connection *connection);
 	void *on_forget_data;
 	/* Set by the engine: does anybody want to know what snapshots tell of these? */
-	bool keeps_measures, keeps_owners;
+	bool keeps_measures, keeps_owners, keeps_counts;
 	uint64_t n_subflows; /* established ones, for status */
 };
 

@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
-static const struct connection_more nothing = {.ask_ms = UINT64_MAX};
+static const struct connection_more nothing = {.ask_ms = UINT64_MAX,
+					       .bytes_sent = MPTCPD_BYTES_UNKNOWN,
+					       .bytes_received = MPTCPD_BYTES_UNKNOWN};
 
 void more_init(struct connection *connection)
 {
@@ -39,6 +41,6 @@ void more_shed(struct connection *connection)
 	const struct connection_more *more = connection->more;
 
 	if (!more->peers && !more->announced && !more->failures && !more->memory &&
-	    !more->measures && !more->has_owner && more->ask_ms == UINT64_MAX)
+	    !more->measures && !more->has_owner && !more->counted_ms && more->ask_ms == UINT64_MAX)
 		more_done(connection);
 }

@@ -162,6 +162,20 @@ static void counts_its_bytes(struct scene *scene, gconstpointer data)
 	g_assert_cmpuint(fake_policy.seen.bytes_received, ==, MPTCPD_BYTES_UNKNOWN);
 }
 
+/* Where each plan depends on addresses alone, nobody is there to see them. */
+static void keeps_no_bytes_for_nobody(struct scene *scene, gconstpointer data)
+{
+	fake_policies[0].needs = 0;
+	fake_policies[0].traits = MPTCPD_TRAIT_ADDRESSES;
+	scene_later(scene, 30000);
+	scene_later(scene, 30000);
+	g_assert_cmpuint(scene_connection(scene)->more->counted_ms, ==, 0);
+	/* a policy that may look at them sees them after the next sweep */
+	fake_policies[0].traits = 0;
+	scene_later(scene, 30000);
+	g_assert_cmpuint(scene_connection(scene)->more->counted_ms, ==, scene->now_ms);
+}
+
 #define ADD_SEEN(name, func)                                                                       \
 	g_test_add("/engine/" name, struct scene, NULL, set_up, func, scene_tear_down)
 
@@ -177,5 +191,6 @@ int main(int argc, char **argv)
 	ADD_SEEN("owner/is-asked-for-once", asks_whose_it_is_once);
 	ADD_SEEN("age/from-its-beginning-or-unknown", knows_its_age);
 	ADD_SEEN("bytes/as-of-the-last-look", counts_its_bytes);
+	ADD_SEEN("bytes/of-no-interest-to-plans-of-addresses-alone", keeps_no_bytes_for_nobody);
 	return g_test_run();
 }

@@ -45,6 +45,17 @@ static int subflow_create(void *kernel, uint32_t token, const struct subflow_req
 	return 0;
 }
 
+static void subflow_prepare(void *kernel, const struct subflow_request *request,
+			    struct prepared *ret_command)
+{
+}
+
+static int subflow_ask(void *kernel, uint32_t token, const struct prepared *command)
+{
+	((struct scene *)kernel)->joined = token;
+	return 1;
+}
+
 static int probe(void *kernel, uint32_t token)
 {
 	return PROBE_USERSPACE;
@@ -78,6 +89,8 @@ static const char *error_text(void *kernel)
 
 static const struct kernel_ops ops = {
 	.subflow_create = subflow_create,
+	.subflow_prepare = subflow_prepare,
+	.subflow_ask = subflow_ask,
 	.probe = probe,
 	.route = route,
 	.marks_matter = marks_matter,
@@ -141,6 +154,7 @@ static void set_up(struct scene *scene, gconstpointer data)
 	scene->directory = scratch_new();
 	g_assert_cmpint(state_open(scene->directory, &identity, &scene->state), ==, 0);
 	fake_policy_reset();
+	fake_policies[0].traits = MPTCPD_TRAIT_ADDRESSES; /* as the policy has it that is shipped */
 	scene->engine = engine_new(&(struct engine_setup){
 		.rules = &fake_rules,
 		.ops = &ops,
@@ -148,6 +162,8 @@ static void set_up(struct scene *scene, gconstpointer data)
 		.observer = {.on_settled = on_settled, .on_forget = on_forget, .data = scene},
 		.seed = 1,
 	});
+	feed(scene,
+	     (struct event){.type = EVENT_PATH_MANAGER, .path_manager = PATH_MANAGER_USERSPACE});
 	mark(scene, EVENT_SNAPSHOT_BEGIN, SNAPSHOT_HOST, false);
 	add_link(scene, 1);
 	add_link(scene, 2);
@@ -195,6 +211,7 @@ static void open_one(struct scene *scene, uint32_t i)
 
 	feed(scene, event);
 	event.type = EVENT_CONNECTION_ESTABLISHED;
+	engine_early(scene->engine, &event);
 	feed(scene, event);
 	settle(scene);
 	g_assert_cmpuint(scene->joined, ==, token(i));
