@@ -45,15 +45,20 @@ static int subflow_create(void *kernel, uint32_t token, const struct subflow_req
 	return 0;
 }
 
-static void subflow_prepare(void *kernel, const struct subflow_request *request,
-			    struct prepared *ret_command)
+static void prepare_create(void *kernel, const struct subflow_request *request,
+			   struct prepared *ret_command)
 {
 }
 
-static int subflow_ask(void *kernel, uint32_t token, const struct prepared *command)
+static int ask(void *kernel, uint32_t token, const struct prepared *command)
 {
 	((struct scene *)kernel)->joined = token;
 	return 1;
+}
+
+static size_t refusals(void *kernel, int *ret_numbers, size_t room)
+{
+	return 0;
 }
 
 static int probe(void *kernel, uint32_t token)
@@ -89,8 +94,9 @@ static const char *error_text(void *kernel)
 
 static const struct kernel_ops ops = {
 	.subflow_create = subflow_create,
-	.subflow_prepare = subflow_prepare,
-	.subflow_ask = subflow_ask,
+	.prepare_create = prepare_create,
+	.ask = ask,
+	.refusals = refusals,
 	.probe = probe,
 	.route = route,
 	.marks_matter = marks_matter,
