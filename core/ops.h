@@ -114,7 +114,10 @@ struct kernel_ops {
 	 * -errno. engine_refused() is told the number of one that was refused, unless refusals() was.
 	 */
 	int (*ask)(void *kernel, uint32_t token, const struct prepared *command);
-	/* Send them, and tell the numbers of those refused: how many, `room` at most. */
+	/*
+	 * Send them, and tell the numbers of those refused: how many, `room` at most. What has no room
+	 * is left for the next call.
+	 */
 	size_t (*refusals)(void *kernel, int *ret_numbers, size_t room);
 
 	/* The kernel's own path manager: endpoints and limits. */

@@ -168,7 +168,7 @@ static size_t refusals(void *data, int *ret_numbers, size_t room)
 	asking_send(&kernel->asking);
 	do
 		r = asking_dispatch(&kernel->asking, &kernel->batch);
-	while (r == SOCKET_BATCH);
+	while (r == SOCKET_BATCH && refused.n + SOCKET_BATCH <= room);
 	kernel->asking.on_refused = kernel->sink.reader.on_refused;
 	kernel->asking.data = kernel->sink.reader.data;
 	/* Of what was refused and not told, a snapshot will show nothing. */

@@ -17,7 +17,7 @@ HOT static struct early_key key_of_event(const struct event_connection *event)
 				  .mapped = event->mapped};
 }
 
-static struct early_key key_of(const struct connection *connection)
+HOT static struct early_key key_of(const struct connection *connection)
 {
 	return (struct early_key){.local = addr_host(&connection->local),
 				  .remote = connection->remote,
@@ -65,6 +65,14 @@ HOT static bool is_fresh(const struct connection *connection)
 	       !connection->adopted;
 }
 
+/* Is it still what it was planned for? */
+HOT static bool begins_so(const struct connection *connection, const struct early_key *key)
+{
+	struct early_key own = key_of(connection);
+
+	return is_key(&own, key);
+}
+
 /* A path of the plan just made, that was never tried. */
 static bool is_first_wish(const struct subflow *subflow)
 {
@@ -98,13 +106,13 @@ static void make_path(struct engine *engine, const struct connection *connection
 }
 
 /* Is all that is to be done for the connection to make the paths? */
-static bool is_whole(const struct engine *engine, const struct early_plan *kept)
+static bool is_whole(const struct engine *engine, const struct connection *connection)
 {
 	const struct plan *plan = &engine->plan;
 
-	for (size_t i = 0; i < kept->n; i++)
-		if (kept->paths[i].request.flags)
-			return false; /* somebody has to look whether it became a backup */
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (connection->subflows[i].want.backup)
+			return false; /* somebody has to look whether it became one */
 	return plan->n_announcements == 0 && plan->n_forbidden == 0 && plan->n_drops == 0 &&
 	       plan->n_refusals == 0 && plan->ask_ms == UINT64_MAX;
 }
@@ -130,7 +138,7 @@ void early_keep(struct engine *engine, struct connection *connection)
 			break;
 		make_path(engine, connection, subflow, &plan->paths[plan->n++]);
 	}
-	plan->whole = !more && is_whole(engine, plan);
+	plan->whole = !more && is_whole(engine, connection);
 	plan->generation = engine->generation;
 }
 
@@ -197,7 +205,8 @@ HOT void engine_early(struct engine *engine, const struct event *event)
 	if (!may_ask(engine, event->token))
 		return;
 	connection = model_find_connection(&engine->model, event->token);
-	if (connection && connection->state != MPTCPD_CONNECTION_CREATED)
+	if (connection &&
+	    (connection->state != MPTCPD_CONNECTION_CREATED || !begins_so(connection, &key)))
 		return;
 	plan = !connection || is_fresh(connection) ? find_plan(engine, &key) : NULL;
 	for (size_t i = 0; plan && i < plan->n; i++)
@@ -250,10 +259,11 @@ void early_learn(struct engine *engine, const struct event *event, uint64_t now_
 	connection->planned = engine->generation;
 }
 
-void early_refused(struct engine *engine, int number, uint64_t now_ms)
+bool early_refused(struct engine *engine, int number, uint64_t now_ms)
 {
 	struct early *early = &engine->early;
 	struct connection *connection;
+	bool found = false;
 
 	for (size_t i = 0; i < EARLY_ASKED; i++) {
 		struct early_asked *asked = &early->asked[i];
@@ -264,5 +274,7 @@ void early_refused(struct engine *engine, int number, uint64_t now_ms)
 		if (connection)
 			create_refused(engine, connection, &asked->request, now_ms);
 		asked->token = 0;
+		found = true;
 	}
+	return found;
 }

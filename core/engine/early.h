@@ -14,7 +14,10 @@
 #include "model.h"
 #include "ops.h"
 
-/* So many that were asked for are remembered: refusals come before that many others. A power of two. */
+/*
+ * So many that were asked for are remembered, a power of two. Where a refusal comes after that many
+ * others, a snapshot tells what is not there.
+ */
 #define EARLY_ASKED 64
 /* First plans that are kept, a power of two, */
 #define EARLY_PLANS 64

@@ -241,8 +241,8 @@ void early_keep(struct engine *engine, struct connection *connection);
 /* What the event, which is applied, made engine_early() ask for: the model learns it. */
 void early_learn(struct engine *engine, const struct event *event, uint64_t now_ms);
 
-/* The kernel refused what was asked for by this number, if it is one of these. */
-void early_refused(struct engine *engine, int number, uint64_t now_ms);
+/* The kernel refused what was asked for by this number. False: that is none of these. */
+bool early_refused(struct engine *engine, int number, uint64_t now_ms);
 
 /* ---- many.c ---- */
 

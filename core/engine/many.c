@@ -22,9 +22,8 @@ bool many_create(struct engine *engine, const struct connection *connection,
 	return true;
 }
 
-void engine_refused(struct engine *engine, int number, uint64_t now_ms)
+static bool many_refused(struct engine *engine, int number, uint64_t now_ms)
 {
-	early_refused(engine, number, now_ms);
 	for (size_t i = 0; i < engine->many.n; i++) {
 		const struct many_asked *asked = &engine->many.asked[i];
 		struct connection *connection;
@@ -34,18 +33,27 @@ void engine_refused(struct engine *engine, int number, uint64_t now_ms)
 		connection = model_find_connection(&engine->model, asked->token);
 		if (connection)
 			create_refused(engine, connection, &asked->request, now_ms);
+		return true;
 	}
+	return false;
+}
+
+/* So many were asked for since that nobody knows what it was: a snapshot shows what there is. */
+void engine_refused(struct engine *engine, int number, uint64_t now_ms)
+{
+	if (!early_refused(engine, number, now_ms) && !many_refused(engine, number, now_ms))
+		engine->resync[SNAPSHOT_CONNECTIONS].wanted = true;
 }
 
 void many_settle(struct engine *engine)
 {
 	int refused[MANY_ASKED];
-	size_t n;
+	size_t n = engine->many.n;
 
-	if (engine->many.n == 0)
-		return;
-	n = engine->ops->refusals(engine->kernel, refused, MANY_ASKED);
-	for (size_t i = 0; i < n; i++)
-		engine_refused(engine, refused[i], engine->view.base.now_ms);
+	while (n > 0) {
+		n = engine->ops->refusals(engine->kernel, refused, MANY_ASKED);
+		for (size_t i = 0; i < n; i++)
+			engine_refused(engine, refused[i], engine->view.base.now_ms);
+	}
 	engine->many.n = 0;
 }

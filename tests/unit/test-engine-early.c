@@ -2,8 +2,10 @@
 /* Subflows that are asked for as soon as their connection is established, and what becomes of them. */
 #include <errno.h>
 #include <glib.h>
+#include <string.h>
 
 #include "addr.h"
+#include "early.h"
 #include "engine-scene.h"
 
 #define LOCAL "10.0.1.1:1000"
@@ -190,6 +192,134 @@ static void who_only_looks_asks_for_nothing(struct scene *scene, gconstpointer d
 	}
 }
 
+/* What is a backup for the policy, and was not asked for: the initial subflow. */
+static void initial_subflows_become_backups(struct scene *scene, gconstpointer data)
+{
+	fake_link(scene->fake, 8, "backup0", true, true);
+	fake_address(scene->fake, 8, "10.0.8.1");
+	scene_later(scene, 100);
+	for (uint32_t token = 1; token < 4; token++) {
+		const struct fake_connection *connection;
+
+		connection = fake_connect(scene->fake, token, MPTCPD_SIDE_CLIENT, "10.0.8.1:1000",
+					  SCENE_SERVER);
+		fake_establish(scene->fake, token);
+		scene_run(scene);
+		g_assert_true(connection->subflows[0].backup);
+	}
+}
+
+/* Others were asked for since: nobody knows any more what it was. */
+static void what_is_refused_late_is_asked_again(struct scene *scene, gconstpointer data)
+{
+	int refused[2];
+
+	connect_at_once(scene, 1, SCENE_SERVER);
+	scene->fake->fail_always[FAKE_CREATE] = -ENETUNREACH;
+	fake_connect(scene->fake, 2, MPTCPD_SIDE_CLIENT, LOCAL, SCENE_SERVER);
+	fake_establish(scene->fake, 2);
+	fake_deliver(scene->fake, scene->engine, scene->now_ms);
+	scene->fake->fail_always[FAKE_CREATE] = 0;
+	g_assert_cmpuint(scene->fake->n_refused, ==, G_N_ELEMENTS(refused));
+	memcpy(refused, scene->fake->refused, sizeof(refused));
+	scene->fake->n_refused = 0;
+	for (uint32_t token = 3; token < 3 + EARLY_ASKED / 2; token++) {
+		connect_at_once(scene, token, SCENE_SERVER);
+		fake_close(scene->fake, token, false);
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(refused); i++)
+		engine_refused(scene->engine, refused[i], scene->now_ms);
+	scene_later(scene, 1000);
+	scene_later(scene, 5000);
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	g_assert_cmpuint(fake_count_subflows(fake_find(scene->fake, 2)), ==, 3);
+}
+
+/* Its plan was made when nobody had said so. */
+static void who_denies_its_address_late_is_not_asked_there(struct scene *scene, gconstpointer data)
+{
+	struct event event = {
+		.type = EVENT_CONNECTION_ESTABLISHED,
+		.token = SCENE_TOKEN,
+		.connection = {.local = fake_addr(LOCAL),
+			       .remote = fake_addr(SCENE_SERVER),
+			       .side = MPTCPD_SIDE_CLIENT,
+			       .deny_join_id0 = true},
+	};
+
+	fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_CLIENT, LOCAL, SCENE_SERVER);
+	scene_run(scene);
+	engine_early(scene->engine, &event);
+	engine_event(scene->engine, &event, scene->now_ms);
+	scene_run(scene);
+	g_assert_cmpuint(n_created(scene), ==, 0);
+}
+
+/* By the peer, or by nobody at all: with the pauses of any other one. */
+static void what_fails_is_tried_again(struct scene *scene, gconstpointer data)
+{
+	connect_at_once(scene, 1, SCENE_SERVER);
+	for (uint32_t token = 2; token < 4; token++) {
+		connect_at_once(scene, token, SCENE_SERVER);
+		g_assert_cmpuint(n_created(scene), ==, 2);
+		fake_answer(scene->fake, token == 2 ? ECONNREFUSED : ETIMEDOUT);
+		fake_forget_log(scene->fake);
+		scene_run(scene);
+		g_assert_cmpuint(n_created(scene), ==, 0);
+		scene_later(scene, 60000);
+		g_assert_cmpuint(n_created(scene), >=, 2);
+		g_assert_cmpuint(n_created(scene), <=, 24);
+	}
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	for (uint32_t token = 1; token < 4; token++)
+		g_assert_cmpuint(fake_count_subflows(fake_find(scene->fake, token)), ==, 3);
+}
+
+/* More than are remembered, all in one moment. */
+static void very_many_at_once_get_all_they_need(struct scene *scene, gconstpointer data)
+{
+	connect_at_once(scene, 1, SCENE_SERVER);
+	for (uint32_t token = 2; token <= FAKE_CONNECTIONS; token++) {
+		fake_connect(scene->fake, token, MPTCPD_SIDE_CLIENT, LOCAL, SCENE_SERVER);
+		fake_establish(scene->fake, token);
+	}
+	scene_run(scene);
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	for (uint32_t token = 1; token <= FAKE_CONNECTIONS; token++)
+		g_assert_cmpuint(fake_count_subflows(fake_find(scene->fake, token)), ==, 3);
+}
+
+/* A person's word about a subflow that was asked for early holds as ever. */
+static void what_a_person_says_holds(struct scene *scene, gconstpointer data)
+{
+	const struct mptcpd_addr server = fake_addr(SCENE_SERVER);
+	struct mptcpd_addr local = fake_addr("10.0.2.1");
+	const struct fake_connection *connection;
+
+	connect_at_once(scene, 1, SCENE_SERVER);
+	connect_at_once(scene, 2, SCENE_SERVER);
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	connection = fake_find(scene->fake, 2);
+	g_assert_cmpint(engine_subflow_change(scene->engine, 2, &local, &server, true,
+					      scene->now_ms),
+			==, 0);
+	fake_announced(scene->fake, 2, 1, "[2001:db8::9]:1"); /* the policy is asked anew */
+	scene_later(scene, 100);
+	for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
+		if (connection->subflows[i].used)
+			g_assert_cmpint(connection->subflows[i].backup, ==,
+					addr_equal_host(&connection->subflows[i].local, &local));
+	g_assert_cmpint(engine_subflow_delete(scene->engine, 2, &local, &server, scene->now_ms), ==,
+			0);
+	fake_answer(scene->fake, 0);
+	scene_later(scene, 60000);
+	g_assert_cmpuint(fake_count_subflows(connection), ==, 2);
+}
+
 /* ---- many at once ---- */
 
 #define MANY 200
@@ -265,6 +395,13 @@ int main(int argc, char **argv)
 		  one_that_depends_on_its_port_is_planned_by_itself);
 	ADD_ALIKE("backups-are-looked-at", backups_are_looked_at);
 	ADD_ALIKE("who-only-looks-asks-for-nothing", who_only_looks_asks_for_nothing);
+	ADD_ALIKE("initial-subflows-become-backups", initial_subflows_become_backups);
+	ADD_ALIKE("what-is-refused-late-is-asked-again", what_is_refused_late_is_asked_again);
+	ADD_ALIKE("who-denies-its-address-late-is-not-asked-there",
+		  who_denies_its_address_late_is_not_asked_there);
+	ADD_ALIKE("what-fails-is-tried-again", what_fails_is_tried_again);
+	ADD_ALIKE("very-many-at-once-get-all-they-need", very_many_at_once_get_all_they_need);
+	ADD_ALIKE("what-a-person-says-holds", what_a_person_says_holds);
 	ADD_ALIKE("those-with-data-come-first", those_with_data_come_first);
 	ADD_ALIKE("many-are-asked-for-without-waiting", many_are_asked_for_without_waiting);
 	return g_test_run();
