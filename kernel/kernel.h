@@ -29,7 +29,7 @@ struct kernel_reader {
 	 * read: for who asks for subflows at once. May be NULL.
 	 */
 	void (*on_early)(void *data, const struct event *event);
-	/* What was asked for by ops->subflow_ask() was refused. NULL where nothing is asked for. */
+	/* What was asked for by ops->ask() was refused. NULL where nothing is asked for. */
 	void (*on_refused)(void *data, int number);
 	void *data;
 };

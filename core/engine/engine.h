@@ -117,7 +117,7 @@ void engine_event(struct engine *engine, const struct event *event, uint64_t now
  * kernel at once for the subflows that are known to be wanted. Does nothing with other events.
  */
 void engine_early(struct engine *engine, const struct event *event);
-/* What ops->subflow_ask() gave this number was refused. */
+/* What ops->ask() gave this number was refused. */
 void engine_refused(struct engine *engine, int number, uint64_t now_ms);
 /*
  * Close the difference between wanted and seen, as far as the time allows. Returns when to be
