@@ -123,7 +123,7 @@ static int turn_packed(struct mptcpctl *ctl, struct pages *pages, sd_bus_message
 	return handle_finish(ctl, &reader, r);
 }
 
-/* All connections, as pack.h has them. -EOPNOTSUPP: this mptcpd does not. */
+/* All connections, as pack.h has them; from an mptcpd that was before this one, as lists. */
 static int list_packed(struct mptcpctl *ctl,
 		       int (*hand_out)(struct reader *reader, void *each, size_t *ret_n),
 		       void *each)
@@ -141,6 +141,8 @@ static int list_packed(struct mptcpctl *ctl,
 			sd_bus_message_unref(m);
 			r = -EOPNOTSUPP;
 		}
+		if (r == -EOPNOTSUPP && !pages.cursor)
+			return list_pages(ctl, "ListConnections", hand_out, each);
 		if (r == 0)
 			r = turn_packed(ctl, &pages, m, &answer, hand_out, each);
 	} while (r == 0 && pages.cursor);
@@ -153,11 +155,8 @@ MPTCPCTL_EXPORT int mptcpctl_list_connections(
 	int (*on_connection)(void *data, const struct mptcpctl_connection *connection), void *data)
 {
 	struct each_connection each = {.on_connection = on_connection, .data = data};
-	int r = list_packed(ctl, hand_out_connections, &each);
 
-	/* An mptcpd that was before this one. */
-	return r == -EOPNOTSUPP ? list_pages(ctl, "ListConnections", hand_out_connections, &each)
-				: r;
+	return list_packed(ctl, hand_out_connections, &each);
 }
 
 MPTCPCTL_EXPORT int mptcpctl_get_connection(

@@ -134,6 +134,15 @@ static void snapshot_ended(struct engine *engine, struct change *change, uint64_
 	}
 }
 
+/* It carries data, and the walk has not come to it yet. */
+static void take_first(struct engine *engine, uint32_t token)
+{
+	struct connection *connection = model_find_connection(&engine->model, token);
+
+	if (connection && connection->planned != engine->generation)
+		engine_mark_awaited(engine, connection);
+}
+
 static void handle_change(struct engine *engine, struct change *change, uint64_t now_ms)
 {
 	bool is_new = change->type != CHANGE_NONE || change->established;
@@ -179,6 +188,8 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		engine_endpoint_touched(engine);
 	if (change->host)
 		watch_foreign(engine, now_ms);
+	if (change->busy && engine->walk)
+		take_first(engine, change->token);
 	tell_in_order(engine, connection, change);
 }
 
@@ -186,15 +197,6 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 static bool is_news(const struct event *event)
 {
 	return event->type <= EVENT_ROUTES && !event->dumped;
-}
-
-/* It carries data, and the walk has not come to it yet. */
-static void take_first(struct engine *engine, uint32_t token)
-{
-	struct connection *connection = model_find_connection(&engine->model, token);
-
-	if (connection && connection->planned != engine->generation)
-		engine_mark_awaited(engine, connection);
 }
 
 void engine_event(struct engine *engine, const struct event *event, uint64_t now_ms)
@@ -209,8 +211,6 @@ void engine_event(struct engine *engine, const struct event *event, uint64_t now
 		handle_change(engine, &change, now_ms);
 	if (event->type == EVENT_CONNECTION_ESTABLISHED)
 		early_learn(engine, event, now_ms);
-	if (event->type == EVENT_SNAPSHOT_CONNECTION && engine->walk && change.busy)
-		take_first(engine, event->token);
 }
 
 void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t now_ms)

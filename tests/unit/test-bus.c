@@ -108,11 +108,23 @@ static int stop_at_five(void *data, const struct mptcpctl_connection *connection
 	return connection->token == 5 ? -ECANCELED : 0;
 }
 
+/* What it returns is no word of mptcpd's. */
+static int refuse_the_first(void *data, const struct mptcpctl_connection *connection)
+{
+	size_t *n = data;
+
+	++*n;
+	return -EOPNOTSUPP;
+}
+
 static void client_lists_many(struct scene *scene)
 {
 	struct mptcpctl *ctl = client_new(scene->socket);
 	uint32_t last = 0;
+	size_t n = 0;
 
+	g_assert_cmpint(mptcpctl_list_connections(ctl, refuse_the_first, &n), ==, -EOPNOTSUPP);
+	g_assert_cmpuint(n, ==, 1);
 	g_assert_cmpint(mptcpctl_list_connections(ctl, expect_next_token, &last), ==, 0);
 	g_assert_cmpuint(last, ==, 1000);
 	g_assert_cmpint(mptcpctl_list_connections(ctl, stop_at_five, NULL), ==, -ECANCELED);
