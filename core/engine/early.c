@@ -77,8 +77,8 @@ HOT static bool begins_so(const struct connection *connection, const struct earl
 static bool is_first_wish(const struct subflow *subflow)
 {
 	return subflow->is.state == SUBFLOW_ABSENT && subflow->want.by < WANTED_BY_INITIAL &&
-	       !subflow->want.banned && !subflow->want.forbidden && !subflow->try.no_route &&
-	       subflow->try.attempts == 0;
+	       !subflow->want.pinned && !subflow->want.banned && !subflow->want.forbidden &&
+	       !subflow->try.no_route && subflow->try.attempts == 0;
 }
 
 static bool depends_on_addresses(const struct engine *engine, const struct connection *connection)
@@ -111,8 +111,8 @@ static bool is_whole(const struct engine *engine, const struct connection *conne
 	const struct plan *plan = &engine->plan;
 
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (connection->subflows[i].want.backup)
-			return false; /* somebody has to look whether it became one */
+		if (connection->subflows[i].want.backup || connection->subflows[i].want.pinned)
+			return false; /* somebody has to look whether it is one */
 	return plan->n_announcements == 0 && plan->n_forbidden == 0 && plan->n_drops == 0 &&
 	       plan->n_refusals == 0 && plan->ask_ms == UINT64_MAX;
 }

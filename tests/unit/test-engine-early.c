@@ -320,6 +320,31 @@ static void what_a_person_says_holds(struct scene *scene, gconstpointer data)
 	g_assert_cmpuint(fake_count_subflows(connection), ==, 2);
 }
 
+/* It is about one connection: those that begin like it are not meant. */
+static void what_a_person_says_is_of_one_connection(struct scene *scene, gconstpointer data)
+{
+	const struct mptcpd_addr server = fake_addr(SCENE_SERVER);
+	const struct mptcpd_addr local = fake_addr("10.0.2.1");
+
+	fake_link(scene->fake, 3, "eth3", true, false);
+	scene_later(scene, 100);
+	connect_at_once(scene, 1, SCENE_SERVER);
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	g_assert_cmpint(engine_subflow_change(scene->engine, 1, &local, &server, true,
+					      scene->now_ms),
+			==, 0);
+	fake_link(scene->fake, 2, "eth2", true, false);
+	scene_later(scene, 100);
+	fake_answer(scene->fake, 0);
+	scene_later(scene, 100);
+	fake_link(scene->fake, 2, "eth2", true, true);
+	scene_later(scene, 100);
+	connect_at_once(scene, 2, SCENE_SERVER);
+	g_assert_cmpuint(n_created(scene), ==, 1);
+	g_assert_cmpuint(scene_record(scene, FAKE_CREATE, 0)->flags, ==, 0);
+}
+
 /* ---- many at once ---- */
 
 #define MANY 200
@@ -402,6 +427,8 @@ int main(int argc, char **argv)
 	ADD_ALIKE("what-fails-is-tried-again", what_fails_is_tried_again);
 	ADD_ALIKE("very-many-at-once-get-all-they-need", very_many_at_once_get_all_they_need);
 	ADD_ALIKE("what-a-person-says-holds", what_a_person_says_holds);
+	ADD_ALIKE("what-a-person-says-is-of-one-connection",
+		  what_a_person_says_is_of_one_connection);
 	ADD_ALIKE("those-with-data-come-first", those_with_data_come_first);
 	ADD_ALIKE("many-are-asked-for-without-waiting", many_are_asked_for_without_waiting);
 	return g_test_run();
