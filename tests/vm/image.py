@@ -10,7 +10,7 @@ import subprocess
 
 LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
 COMMANDS = ("cat", "env", "false", "ip", "mount", "prlimit", "setpriv", "sh", "ss", "tc", "touch",
-            "true")
+            "true", "unshare")
 UNUSED = {"config-*", "distutils", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "test",
           "tkinter", "turtledemo"}  # of Python's library
 
