@@ -270,7 +270,9 @@ static void settle_host(struct engine *engine, uint64_t now_ms)
 	engine_update_view(engine, now_ms);
 	engine->endpoints.dirty = true;
 	engine_start_walk(engine);
+	/* One that is under way would begin again. */
 	if (!engine->passive && now_ms >= engine->busy_due_ms &&
+	    !engine->model.snapshot[SNAPSHOT_CONNECTIONS].open &&
 	    table_count(&engine->model.connections) >= WALK_LONG &&
 	    engine->ops->snapshot_brief(engine->kernel) == 0)
 		engine->busy_due_ms = now_ms + BUSY_INTERVAL_MS;

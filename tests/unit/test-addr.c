@@ -64,7 +64,7 @@ static void prefixes(void)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		struct mptcpd_addr net, addr;
-		uint8_t prefix;
+		uint8_t prefix = 0;
 
 		g_test_message("%s in %s", cases[i].addr, cases[i].net);
 		g_assert_cmpint(mptcpd_addr_parse_prefix(cases[i].net, &net, &prefix), ==, 0);
