@@ -78,7 +78,9 @@ HOT static void on_netlink(void *data, int fd, uint32_t events)
 	daemon->now_ms = 0; /* nobody needs it before the commands that cannot wait */
 	r = kernel_dispatch(daemon->kernel, fd);
 	if (r >= 0) {
-		daemon_settle(daemon);
+		/* Of what is not an event of a connection, work that goes on anyway takes care. */
+		if (fd == daemon->netlink[0].fd || !daemon->again.loop)
+			daemon_settle(daemon);
 		return;
 	}
 	l_error("netlink: %s; giving up, so that whoever started mptcpd can start it anew",

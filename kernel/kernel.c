@@ -15,6 +15,8 @@
 
 /* Messages read in one kernel_dispatch(). */
 #define SLICE 64
+/* Records of a dump, hundreds of which come in one message: some milliseconds of work. */
+#define DUMP_SLICE 1024
 
 /* --- opening ------------------------------------------------------------------------------- */
 
@@ -324,7 +326,7 @@ static int dispatch_wake(struct kernel *kernel)
 
 static int dispatch_snapshot(struct kernel *kernel, struct snapshot *snapshot)
 {
-	int r = snapshot_dispatch(snapshot, kernel->buffer, SLICE);
+	int r = snapshot_dispatch(snapshot, kernel->buffer, DUMP_SLICE);
 
 	if (snapshot->state == SNAPSHOT_DRAINING || snapshot->state == SNAPSHOT_ASKED)
 		kernel_wake_up(kernel);

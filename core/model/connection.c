@@ -15,7 +15,7 @@
 /* Connections swept in one step, between two looks at the clock. */
 #define SWEEP_STEP 256
 /* One that carried data so long ago carries data. */
-#define BUSY_MS 2000
+#define BUSY_MS 200
 
 void model_close_connection(struct model *model, struct connection *connection,
 			    struct change *ret_change)
