@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 
@@ -137,7 +138,8 @@ def _run(number, name, seconds, function):
     return good
 
 
-_numbers = itertools.count(1)  # in the order in which tests end
+_numbers = itertools.count(1)  # in the order in which tests end,
+_saying = threading.Lock()  # and are told
 
 
 def _run_apart(name):
@@ -145,12 +147,13 @@ def _run_apart(name):
     child = subprocess.run([sys.executable, sys.argv[0], "--exactly", name], text=True, check=False,
                            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, errors="replace")
     lines = child.stdout.splitlines()
-    number = next(_numbers)
-    result = [re.sub("ok 1", f"ok {number}", line, count=1)
-              for line in lines if re.match("(not )?ok 1 ", line)]
-    if len(result) != 1 or (child.returncode == 0) != result[0].startswith("ok"):
-        result = [f"# exit {child.returncode}", f"not ok {number} {name}"]
-    print("\n".join([line for line in lines if line.startswith("#")] + result), flush=True)
+    with _saying:
+        number = next(_numbers)
+        result = [re.sub("ok 1", f"ok {number}", line, count=1)
+                  for line in lines if re.match("(not )?ok 1 ", line)]
+        if len(result) != 1 or (child.returncode == 0) != result[0].startswith("ok"):
+            result = [f"# exit {child.returncode}", f"not ok {number} {name}"]
+        print("\n".join([line for line in lines if line.startswith("#")] + result), flush=True)
     return child.returncode == 0 and result[0].startswith("ok")
 
 
