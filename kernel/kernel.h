@@ -52,8 +52,8 @@ void kernel_free(struct kernel *kernel);
 /* Descriptors to watch for reading; they stay the same until kernel_free(). Returns how many. */
 size_t kernel_fds(const struct kernel *kernel, int ret_fds[static KERNEL_FDS]);
 /*
- * Read from one of them, a bounded slice (the order of 64 messages), and call on_event for each
- * fact. Returns 1 if more may be waiting, 0 if it was read empty, -errno if the socket is broken.
+ * Read from one of them, a bounded slice (64 events, or some 1,000 records of a dump, which is a few
+ * milliseconds of work), and call on_event for each fact. Returns 1 if more may be waiting, 0 if it was read empty, -errno if the socket is broken.
  * Losing messages (ENOBUFS) is no error: it becomes an EVENT_LOST.
  */
 int kernel_dispatch(struct kernel *kernel, int fd);

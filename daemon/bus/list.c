@@ -152,20 +152,29 @@ int bus_method_interfaces(sd_bus_message *m, void *data, sd_bus_error *error)
 	return bus_send(&writer);
 }
 
+/* Which page of connections is asked for? 0, 1: the answer comes later, or a negative error. */
+static int begin_connections(sd_bus_message *m, struct peer *peer, sd_bus_message_handler_t method,
+			     sd_bus_error *error, uint64_t *ret_cursor, uint32_t *ret_max)
+{
+	int r = read_page(m, ret_cursor, ret_max);
+
+	if (r >= 0)
+		r = check_connections(peer->bus, error);
+	if (r < 0)
+		return r;
+	return *ret_cursor == 0 && peer_hold(peer, m, method);
+}
+
 int bus_method_connections(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct peer *peer = data;
 	struct writer writer;
 	uint64_t cursor;
 	uint32_t max;
-	int r = read_page(m, &cursor, &max);
+	int r = begin_connections(m, peer, bus_method_connections, error, &cursor, &max);
 
-	if (r >= 0)
-		r = check_connections(peer->bus, error);
-	if (r < 0)
+	if (r != 0)
 		return r;
-	if (cursor == 0 && peer_hold(peer, m, bus_method_connections))
-		return 1;
 	writer = reply_in_step(m, peer);
 	writer_append(&writer, "t",
 		      append_connections(&writer, peer->bus, cursor, max, BUS_PAGE_RECORDS));
@@ -183,14 +192,10 @@ int bus_method_packed(sd_bus_message *m, void *data, sd_bus_error *error)
 	struct writer writer;
 	uint64_t cursor;
 	uint32_t max;
-	int r = read_page(m, &cursor, &max);
+	int r = begin_connections(m, peer, bus_method_packed, error, &cursor, &max);
 
-	if (r >= 0)
-		r = check_connections(peer->bus, error);
-	if (r < 0)
+	if (r != 0)
 		return r;
-	if (cursor == 0 && peer_hold(peer, m, bus_method_packed))
-		return 1;
 	writer = reply_in_step(m, peer);
 	writer.pack = &pack;
 	cursor = append_connections(&writer, peer->bus, cursor, max, BUS_PAGE_RECORDS_PACKED);
