@@ -14,27 +14,15 @@
  *
  * An IPv6 ADDRESS makes an AF_INET6 socket, ::ffff:10.0.0.1 too.
  */
-#include <arpa/inet.h>
-#include <endian.h>
+#include "talk.h"
+
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
-
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
-#ifndef SOL_MPTCP
-#define SOL_MPTCP 284
-#endif
-#define TRAFFIC_MPTCP_INFO 1 /* MPTCP_INFO; its name depends on the age of the headers */
 
 #define CHUNK 65536
 #define MAX_CONNECTIONS 8192
@@ -63,20 +51,6 @@ struct job {
 	int error; /* errno */
 };
 
-static void fail(const char *what)
-{
-	fprintf(stderr, "traffic: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 /* The next bytes of the stream (xorshift64). */
 static void fill(uint64_t *state, uint64_t chunk[static CHUNK / 8])
 {
@@ -89,65 +63,6 @@ static void fill(uint64_t *state, uint64_t chunk[static CHUNK / 8])
 		chunk[i] = x;
 	}
 	*state = x;
-}
-
-static int send_all(int fd, const void *data, size_t size)
-{
-	const char *at = data;
-
-	while (size > 0) {
-		ssize_t n = send(fd, at, size, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno;
-		at += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
-/* Receive exactly `size` bytes; `gap_us` follows the longest wait, `last_us` the last progress. */
-static int receive_all(int fd, void *data, size_t size, uint64_t *last_us, uint64_t *gap_us)
-{
-	char *at = data;
-
-	while (size > 0) {
-		ssize_t n = recv(fd, at, size, 0);
-		uint64_t now;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n == 0 ? ECONNRESET : errno;
-		now = now_us();
-		if (*last_us && now - *last_us > *gap_us)
-			*gap_us = now - *last_us;
-		*last_us = now;
-		at += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
-static int receive_words(int fd, uint64_t *words, size_t n)
-{
-	uint64_t last_us = 0, gap_us = 0;
-	int error = receive_all(fd, words, n * sizeof(*words), &last_us, &gap_us);
-
-	for (size_t i = 0; !error && i < n; i++)
-		words[i] = be64toh(words[i]);
-	return error;
-}
-
-static int send_words(int fd, const uint64_t *words, size_t n)
-{
-	uint64_t wire[3];
-
-	for (size_t i = 0; i < n; i++)
-		wire[i] = htobe64(words[i]);
-	return send_all(fd, wire, n * sizeof(*wire));
 }
 
 static int stream_out(int fd, uint64_t bytes, uint64_t seed)
@@ -167,13 +82,14 @@ static int stream_out(int fd, uint64_t bytes, uint64_t seed)
 
 static int stream_in(int fd, uint64_t bytes, uint64_t seed, struct report *ret_report)
 {
-	uint64_t wanted[CHUNK / 8], got[CHUNK / 8], last_us = 0;
+	uint64_t wanted[CHUNK / 8], got[CHUNK / 8];
+	struct pause pause = {0};
 
 	*ret_report = (struct report){.intact = 1};
 	while (ret_report->bytes < bytes) {
 		uint64_t left = bytes - ret_report->bytes;
 		size_t part = left < CHUNK ? left : CHUNK;
-		int error = receive_all(fd, got, part, &last_us, &ret_report->max_gap_us);
+		int error = receive_all(fd, got, part, &pause);
 
 		if (error)
 			return error;
@@ -182,30 +98,8 @@ static int stream_in(int fd, uint64_t bytes, uint64_t seed, struct report *ret_r
 			ret_report->intact = 0;
 		ret_report->bytes += part;
 	}
+	ret_report->max_gap_us = pause.longest_us;
 	return 0;
-}
-
-static struct sockaddr_storage parse_address(const char *address, const char *port,
-					     socklen_t *ret_size)
-{
-	struct sockaddr_storage storage = {0};
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&storage;
-	uint16_t number = (uint16_t)atoi(port);
-
-	if (inet_pton(AF_INET, address, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(number);
-		*ret_size = sizeof(*v4);
-	} else if (inet_pton(AF_INET6, address, &v6->sin6_addr) == 1) {
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(number);
-		*ret_size = sizeof(*v6);
-	} else {
-		errno = EINVAL;
-		fail(address);
-	}
-	return storage;
 }
 
 /* Serve one connection until its end. */
@@ -234,54 +128,12 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static void *accept_all(void *arg)
-{
-	int listener = *(int *)arg;
-	pthread_attr_t attr;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, 4 * CHUNK);
-	for (;;) {
-		pthread_t thread;
-		int fd = accept(listener, NULL, NULL);
-
-		if (fd < 0)
-			fail("accept");
-		if (pthread_create(&thread, &attr, serve, (void *)(intptr_t)fd) != 0)
-			fail("pthread_create");
-	}
-	return NULL;
-}
-
-static int server(const char *address, const char *port)
-{
-	socklen_t size;
-	struct sockaddr_storage storage = parse_address(address, port, &size);
-	int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
-	pthread_t thread;
-	char line[64];
-
-	if (fd < 0)
-		fail("socket");
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-	if (bind(fd, (struct sockaddr *)&storage, size) < 0 || listen(fd, 4096) < 0)
-		fail("listen");
-	if (pthread_create(&thread, NULL, accept_all, &fd) != 0)
-		fail("pthread_create");
-	printf("{\"listening\":%s}\n", port);
-	while (fgets(line, sizeof(line), stdin))
-		;
-	return 0;
-}
-
 static void *run_connect(void *arg)
 {
 	struct job *job = arg;
 	char greeting;
-	uint64_t last_us = 0, gap_us = 0;
 
-	job->error = receive_all(job->fd, &greeting, 1, &last_us, &gap_us);
+	job->error = receive_all(job->fd, &greeting, 1, &(struct pause){0});
 	return NULL;
 }
 
@@ -335,23 +187,17 @@ static void connect_all(struct job *jobs, size_t n, const char *address, const c
 	size_t n_mptcp = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		jobs[i].fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
-		if (jobs[i].fd < 0)
-			fail("socket");
+		jobs[i].fd = mptcp_socket(storage.ss_family, 0);
 		if (connect(jobs[i].fd, (struct sockaddr *)&storage, size) < 0)
 			fail("connect");
 	}
 	run_all(jobs, n, run_connect);
 	for (size_t i = 0; i < n; i++) {
-		char info[128];
-		socklen_t info_size = sizeof(info);
-
 		if (jobs[i].error) {
 			errno = jobs[i].error;
 			fail("greeting");
 		}
-		n_mptcp += getsockopt(jobs[i].fd, SOL_MPTCP, TRAFFIC_MPTCP_INFO, info,
-				      &info_size) == 0;
+		n_mptcp += is_mptcp(jobs[i].fd);
 	}
 	printf("{\"connected\":%zu,\"mptcp\":%zu}\n", n, n_mptcp);
 }
@@ -418,7 +264,7 @@ int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc == 4 && strcmp(argv[1], "server") == 0)
-		return server(argv[2], argv[3]);
+		return serve_all(argv[2], argv[3], serve), 0;
 	if ((argc == 4 || argc == 5) && strcmp(argv[1], "client") == 0) {
 		int n = argc == 5 ? atoi(argv[4]) : 1;
 

@@ -25,17 +25,18 @@ BUILD = pathlib.Path(os.environ.get("MPTCPD_BUILD", ROOT / "build")).resolve()
 SLOW = os.environ.get("MPTCPD_SLOW", "10")
 NETNS = ROOT / "tests/netns"
 SCRIPTS = ("harness", "start", "main", "links", "standing", "restart", "direct", "private", "endpoints",
-           "life", "hand", "peer", "twins", "temporary", "crash", "truth", "sweep", "flood")
+           "life", "hand", "peer", "twins", "temporary", "crash", "lab", "truth", "sweep", "flood")
 PROGRAMS = ("test-kernel", "test-connection", "test-contract-kernel")
-BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "tests/netns/traffic", "tests/netns/storm", "tests/netns/forbid.so",
-         "tests/netns/witness.so", *(f"tests/netns/{program}" for program in PROGRAMS))
+BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "tests/netns/traffic", "tests/netns/storm", "tests/netns/flow",
+         "tests/netns/wan", "tests/netns/forbid.so", "tests/netns/witness.so",
+         *(f"tests/netns/{program}" for program in PROGRAMS))
 MODULES = ("veth", "tcp_diag", "mptcp_diag", "sch_tbf", "bridge", "macvlan", "tun",
            "nf_tables", "nft_chain_nat", "nft_masq")
 PASSED = ("MPTCPD_LONG", "MPTCPD_SEED")  # of our environment to the guest
 QEMU = "qemu-system-x86_64"
 MEMORY = "2048"  # MB, most of them never touched: the kernel has tokens for 4 sockets in each
 # These take more tokens than that, or judge how fast mptcpd is: only if a word names them.
-LEFT_OUT = ("/truth/storm/", "/truth/memory/", "/sweep/cost/", "/flood/")
+LEFT_OUT = ("/truth/storm/", "/truth/memory/", "/sweep/cost/", "/flood/", "/lab/")
 # The kernel changes its own code, and QEMU runs the old one for a moment more on another processor.
 PATCHED = "a fault of QEMU, met now and then, ended the guest: run it again"
 QUIET = 300  # seconds; a guest that is silent for longer hangs
