@@ -10,6 +10,13 @@
 
 #include "event.h"
 
+/* Should peers of ours be told not to join the address and port they connected to (the C flag)? */
+enum deny_join {
+	DENY_JOIN_KEEP, /* as net.mptcp.allow_join_initial_addr_port says */
+	DENY_JOIN_NO,
+	DENY_JOIN_YES,
+};
+
 enum use {
 	USE_AUTO, /* kinds of interface that rarely lead anywhere are left out */
 	USE_YES,
@@ -70,6 +77,7 @@ struct policy {
 struct rules {
 	bool manage_path_manager; /* false: path-manager = unmanaged */
 	enum path_manager path_manager;
+	enum deny_join deny_join_initial;
 	struct interface_rule *interfaces;
 	size_t n_interfaces;
 	struct policy *policies;

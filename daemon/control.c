@@ -10,6 +10,24 @@
 #include "auto.h"
 #include "log.h"
 
+/* Set what the configuration says of the host; if one cannot be set, the old ones hold. */
+static int apply_settings(struct daemon *daemon, const struct rules *rules, char **ret_text)
+{
+	int r = daemon_apply_deny_join(daemon, rules->deny_join_initial);
+
+	if (r < 0) {
+		*ret_text = l_strdup_printf("net.mptcp.allow_join_initial_addr_port: %s\n",
+					    strerror(-r));
+		return r;
+	}
+	r = daemon_apply_path_manager(daemon, rules);
+	if (r < 0) {
+		*ret_text = l_strdup_printf("net.mptcp.path_manager: %s\n", strerror(-r));
+		daemon_apply_deny_join(daemon, daemon->config->rules.deny_join_initial);
+	}
+	return r;
+}
+
 /* Take the new configuration, which another process has found good, or keep the old one. */
 static int take_config(struct daemon *daemon, char **ret_text)
 {
@@ -21,9 +39,8 @@ static int take_config(struct daemon *daemon, char **ret_text)
 	r = config_load(&setup, &config, ret_text);
 	if (r < 0)
 		return r;
-	r = daemon_apply_path_manager(daemon, &config->rules);
+	r = apply_settings(daemon, &config->rules, ret_text);
 	if (r < 0) {
-		*ret_text = l_strdup_printf("net.mptcp.path_manager: %s\n", strerror(-r));
 		config_free(config);
 		return r;
 	}

@@ -166,6 +166,9 @@ static int start(struct daemon *daemon)
 	r = daemon_apply_path_manager(daemon, &daemon->config->rules);
 	if (r < 0)
 		return fail("net.mptcp.path_manager", strerror(-r));
+	r = daemon_apply_deny_join(daemon, daemon->config->rules.deny_join_initial);
+	if (r < 0)
+		return fail("net.mptcp.allow_join_initial_addr_port", strerror(-r));
 	daemon->rpfilter = rpfilter_new(daemon->runtime_directory);
 	r = daemon_begin_work(daemon, &setup);
 	if (r == 0)
@@ -196,6 +199,7 @@ static void stop(struct daemon *daemon)
 	engine_free(daemon->engine);
 	rpfilter_free(daemon->rpfilter);
 	daemon_restore_path_manager(daemon);
+	daemon_restore_deny_join(daemon);
 	config_free(daemon->config);
 	daemon_close_guard(daemon);
 	state_close(daemon->state);

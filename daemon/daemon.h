@@ -46,6 +46,7 @@ struct daemon {
 	uint64_t now_ms; /* as of what is being read now */
 	enum path_manager path_manager_before; /* UNKNOWN: not changed */
 	enum path_manager path_manager_set; /* by us; UNKNOWN: never */
+	enum deny_join deny_join_before; /* KEEP: not changed */
 	struct blackhole blackhole;
 	bool host_changed; /* since the last look at rp_filter */
 	bool swept; /* a snapshot of connections ended since the last look at MPTCP */
@@ -129,5 +130,8 @@ void daemon_on_forget(void *data, struct connection *connection);
 /* Make the sysctl what the configuration says, remembering what it was at first. 0 or -errno. */
 int daemon_apply_path_manager(struct daemon *daemon, const struct rules *rules);
 void daemon_restore_path_manager(struct daemon *daemon);
+/* The same of net.mptcp.allow_join_initial_addr_port, which goes back as soon as it is to be kept. */
+int daemon_apply_deny_join(struct daemon *daemon, enum deny_join wanted);
+void daemon_restore_deny_join(struct daemon *daemon);
 
 #endif

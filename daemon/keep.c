@@ -38,11 +38,13 @@ void daemon_open_state(struct daemon *daemon)
 
 	if (r == 0)
 		r = state_open(daemon->runtime_directory, &identity, &daemon->state);
-	if (r < 0)
+	if (r < 0) {
 		l_warn("%s/state: %s; what the kernel cannot tell will be lost at a restart",
 		       daemon->runtime_directory, strerror(-r));
-	else
-		daemon->path_manager_before = state_path_manager(daemon->state);
+		return;
+	}
+	daemon->path_manager_before = state_path_manager(daemon->state);
+	daemon->deny_join_before = state_deny_join(daemon->state);
 }
 
 void daemon_load_state(struct daemon *daemon)
@@ -97,4 +99,52 @@ void daemon_restore_path_manager(struct daemon *daemon)
 	if (r < 0)
 		l_error("net.mptcp.path_manager cannot be put back as it was: %s", strerror(-r));
 	remember_path_manager(daemon, PATH_MANAGER_UNKNOWN);
+}
+
+static void remember_deny_join(struct daemon *daemon, enum deny_join before)
+{
+	daemon->deny_join_before = before;
+	if (daemon->state)
+		state_set_deny_join(daemon->state, before);
+}
+
+/* DENY_JOIN_KEEP: this kernel has no such setting. */
+static enum deny_join deny_join_now(void)
+{
+	int allows = sysctl_allow_join_initial();
+
+	return allows < 0 ? DENY_JOIN_KEEP : allows ? DENY_JOIN_NO : DENY_JOIN_YES;
+}
+
+void daemon_restore_deny_join(struct daemon *daemon)
+{
+	int r;
+
+	if (daemon->deny_join_before == DENY_JOIN_KEEP)
+		return;
+	/* There are two values: what is there is ours, or somebody has put it back already. */
+	r = sysctl_set_allow_join_initial(daemon->deny_join_before == DENY_JOIN_NO);
+	if (r < 0)
+		l_error("net.mptcp.allow_join_initial_addr_port cannot be put back as it was: %s",
+			strerror(-r));
+	remember_deny_join(daemon, DENY_JOIN_KEEP);
+}
+
+int daemon_apply_deny_join(struct daemon *daemon, enum deny_join wanted)
+{
+	enum deny_join before = daemon->deny_join_before, now = deny_join_now();
+	int r;
+
+	if (wanted == DENY_JOIN_KEEP || wanted == before) {
+		daemon_restore_deny_join(daemon);
+		return 0;
+	}
+	if (now == wanted)
+		return 0;
+	if (before == DENY_JOIN_KEEP)
+		remember_deny_join(daemon, now);
+	r = sysctl_set_allow_join_initial(wanted == DENY_JOIN_NO);
+	if (r < 0)
+		remember_deny_join(daemon, before);
+	return r;
 }

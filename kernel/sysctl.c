@@ -99,6 +99,19 @@ int sysctl_set_path_manager(enum path_manager path_manager)
 	return r == -ENOENT ? -EOPNOTSUPP : r;
 }
 
+int sysctl_allow_join_initial(void)
+{
+	char value[VALUE_SIZE];
+	int r = sysctl_read("allow_join_initial_addr_port", value, sizeof(value));
+
+	return r < 0 ? r : strcmp(value, "0") != 0;
+}
+
+int sysctl_set_allow_join_initial(bool allow)
+{
+	return sysctl_write("allow_join_initial_addr_port", allow ? "1" : "0");
+}
+
 #define RP_FILTER_PATH_SIZE (64 + MPTCPD_IFNAME_SIZE)
 
 /* False: the name would lead elsewhere. */

@@ -20,6 +20,13 @@ enum path_manager sysctl_path_manager(void);
 /* Choose it. 0 or -errno; -EOPNOTSUPP: this kernel knows no other; -EINVAL: PATH_MANAGER_UNKNOWN. */
 int sysctl_set_path_manager(enum path_manager path_manager);
 /*
+ * net.mptcp.allow_join_initial_addr_port: 0 has every SYN and SYN-ACK of new connections say that
+ * nobody is to join the address and port it was sent to (RFC 8684 section 3.1, the C flag). Reading
+ * returns it, or -errno; writing 0 or -errno.
+ */
+int sysctl_allow_join_initial(void);
+int sysctl_set_allow_join_initial(bool allow);
+/*
  * net.ipv4.conf.`interface`.rp_filter: 0 off, 1 strict, 2 loose. Reading returns it, or -errno;
  * writing 0 or -errno.
  */

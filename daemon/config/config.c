@@ -34,6 +34,13 @@ static const struct key_word use_words[] = {{"auto", USE_AUTO},
 					    {"yes", USE_YES},
 					    {NULL}};
 
+static const struct key_word deny_join_words[] = {
+	{"keep", DENY_JOIN_KEEP},
+	{"no", DENY_JOIN_NO},
+	{"yes", DENY_JOIN_YES},
+	{NULL},
+};
+
 static const struct key_word rejoin_words[] = {{"eager", true}, {"lazy", false}, {NULL}};
 static const struct key_word rp_filter_words[] = {{"keep", false}, {"loose", true}, {NULL}};
 
@@ -73,7 +80,41 @@ static void read_path_manager(struct faults *faults, const struct ini_key *line,
 	rules->manage_path_manager = bits != PATH_MANAGER_UNKNOWN;
 }
 
-static const struct key core_keys[] = {{"path-manager", read_path_manager}, {NULL}};
+static void read_deny_join(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct rules *rules = into;
+	uint32_t deny;
+
+	if (key_read_word(faults, line, deny_join_words, &deny))
+		rules->deny_join_initial = (enum deny_join)deny;
+}
+
+static const struct key core_keys[] = {
+	{"deny-join-initial", read_deny_join},
+	{"path-manager", read_path_manager},
+	{NULL},
+};
+
+/* Who is told not to come to the address he knows must be told of another. */
+static void check_deny_join(struct config_loader *loader)
+{
+	const struct config *config = loader->config;
+	const struct rules *rules = &config->rules;
+	const struct ini_group *core = ini_find(&config->ini, "core", NULL);
+	bool is_announced = rules->deny_join_initial != DENY_JOIN_YES;
+
+	for (size_t i = 0; i < rules->n_interfaces; i++) {
+		const struct interface_rule *rule = &rules->interfaces[i];
+		uint32_t flags = rule->has_flags ? rule->flags : rules->endpoint_flags;
+
+		is_announced |= rule->announce.family && (flags & MPTCPD_FLAG_SIGNAL);
+	}
+	if (!is_announced)
+		faults_add(
+			&loader->faults, ini_group_find(core, "deny-join-initial")->where,
+			"deny-join-initial = yes without an address that peers may join, expected "
+			"'announce = ADDRESS' and 'flags = signal' in a group [interface:NAME]");
+}
 
 static void read_endpoint_flags(struct faults *faults, const struct ini_key *line, void *into)
 {
@@ -302,6 +343,7 @@ static void read_groups(struct config_loader *loader)
 		else if (strcmp(group->kind, "policy") == 0)
 			config_read_policy(loader, group);
 	}
+	check_deny_join(loader);
 	config_warn_unreachable(loader);
 }
 

@@ -13,6 +13,7 @@ struct preset {
 
 static const struct preset presets[] = {
 	{"core", NULL, "path-manager", "kernel"},
+	{"core", NULL, "deny-join-initial", "keep"},
 	{"endpoints", NULL, "plugin", "endpoints"},
 	{"endpoints", NULL, "flags", "subflow"},
 	{"endpoints", NULL, "hold", "5s"},

@@ -64,3 +64,19 @@ int record_decode_host(const uint8_t *bytes, size_t size, struct state_host *ret
 	*ret_host = host;
 	return 0;
 }
+
+size_t record_encode_host_more(const struct state_host *host,
+			       uint8_t bytes[static RECORD_HOST_MORE_MAX])
+{
+	struct writer writer = {bytes, bytes + RECORD_HOST_MORE_MAX};
+
+	put_u8(&writer, host->deny_join);
+	return (size_t)(writer.at - bytes);
+}
+
+void record_decode_host_more(const uint8_t *bytes, size_t size, struct state_host *host)
+{
+	struct reader reader = {bytes, bytes + size, false};
+
+	host->deny_join = take_u8(&reader, DENY_JOIN_YES);
+}

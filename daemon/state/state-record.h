@@ -11,10 +11,13 @@
 /* Room for any connection; memory of its policy that does not fit as well is left out. */
 #define RECORD_MAX 49152
 #define RECORD_HOST_MAX 8000
+#define RECORD_HOST_MORE_MAX 16
 #define RECORD_ENDPOINTS_MAX 256
 
 struct state_host {
 	enum path_manager path_manager; /* net.mptcp.path_manager before us; UNKNOWN: as it is */
+	enum deny_join
+		deny_join; /* what net.mptcp.allow_join_initial_addr_port said; KEEP: as it is */
 	bool has_limits; /* we set them: */
 	struct event_limits limits_before, limits_set;
 	size_t n_endpoints;
@@ -33,5 +36,9 @@ int record_decode(const uint8_t *bytes, size_t size, uint32_t token, uint32_t sl
 size_t record_encode_host(const struct state_host *host, uint8_t bytes[static RECORD_HOST_MAX]);
 /* 0, or -EBADMSG, and *ret_host is as it was. */
 int record_decode_host(const uint8_t *bytes, size_t size, struct state_host *ret_host);
+/* What the first build did not know. Less than is there is read as nothing, more is left alone. */
+size_t record_encode_host_more(const struct state_host *host,
+			       uint8_t bytes[static RECORD_HOST_MORE_MAX]);
+void record_decode_host_more(const uint8_t *bytes, size_t size, struct state_host *host);
 
 #endif

@@ -49,6 +49,13 @@ struct host_copy {
 
 _Static_assert(sizeof(struct host_copy) <= HOST_SIZE, "it fits");
 
+/* Behind the bytes of a copy, where the first build looks at nothing. */
+struct host_more {
+	uint64_t checksum; /* of the copy's generation, size and bytes */
+	uint32_t size;
+	uint8_t bytes[RECORD_HOST_MORE_MAX];
+};
+
 struct state {
 	struct slots slots;
 	uint8_t *head; /* the file up to HOST_AT once more, where nothing moves */
@@ -112,6 +119,40 @@ static const struct host_copy *last_host(const struct state *state)
 	return is_whole(b) && b->generation > a->generation ? b : a;
 }
 
+static uint64_t more_checksum(const struct host_more *more, uint64_t generation)
+{
+	uint64_t sum = CHECKSUM_START;
+
+	sum = checksum_add(sum, &generation, sizeof(generation));
+	sum = checksum_add(sum, &more->size, sizeof(more->size));
+	return checksum_add(sum, more->bytes, more->size);
+}
+
+/* There is room: the most endpoints take less. */
+static void write_more(const struct state *state, struct host_copy *copy, uint64_t generation)
+{
+	struct host_more more = {0};
+
+	if (copy->size + sizeof(more) > sizeof(copy->bytes))
+		return;
+	more.size = (uint32_t)record_encode_host_more(&state->host, more.bytes);
+	more.checksum = more_checksum(&more, generation);
+	memcpy(copy->bytes + copy->size, &more, sizeof(more));
+}
+
+/* An earlier build, which writes none, leaves one of another generation at most. */
+static void read_more(struct state *state, const struct host_copy *copy)
+{
+	struct host_more more;
+
+	if (copy->size + sizeof(more) > sizeof(copy->bytes))
+		return;
+	memcpy(&more, copy->bytes + copy->size, sizeof(more));
+	if (more.size <= sizeof(more.bytes) &&
+	    more.checksum == more_checksum(&more, copy->generation))
+		record_decode_host_more(more.bytes, more.size, &state->host);
+}
+
 static void write_host(struct state *state)
 {
 	const struct host_copy *last = last_host(state);
@@ -122,6 +163,7 @@ static void write_host(struct state *state)
 	slots_barrier();
 	copy->size = (uint32_t)record_encode_host(&state->host, copy->bytes);
 	copy->checksum = host_checksum(copy, generation);
+	write_more(state, copy, generation);
 	slots_barrier();
 	copy->generation = generation;
 	slots_barrier();
@@ -135,6 +177,17 @@ enum path_manager state_path_manager(const struct state *state)
 void state_set_path_manager(struct state *state, enum path_manager before)
 {
 	state->host.path_manager = before;
+	write_host(state);
+}
+
+enum deny_join state_deny_join(const struct state *state)
+{
+	return state->host.deny_join;
+}
+
+void state_set_deny_join(struct state *state, enum deny_join before)
+{
+	state->host.deny_join = before;
 	write_host(state);
 }
 
@@ -282,6 +335,8 @@ static void read_host(struct state *state, const char *path)
 
 	if (last && record_decode_host(last->bytes, last->size, &state->host) < 0)
 		log_dropped(path, "what it says of the host makes no sense");
+	else if (last)
+		read_more(state, last);
 }
 
 int state_open(const char *runtime_directory, const struct state_identity *identity,

@@ -47,6 +47,8 @@ struct guard *state_guard(struct state *state);
  */
 enum path_manager state_path_manager(const struct state *state); /* before us; UNKNOWN: as it is */
 void state_set_path_manager(struct state *state, enum path_manager before);
+enum deny_join state_deny_join(const struct state *state); /* likewise; KEEP: as it is */
+void state_set_deny_join(struct state *state, enum deny_join before);
 struct engine_host state_host(const struct state *state); /* points into the state */
 void state_set_host(struct state *state, const struct engine_host *host);
 

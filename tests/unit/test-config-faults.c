@@ -119,8 +119,8 @@ static void test_all_faults(struct scene *scene, gconstpointer unused)
 	       "[interface:eth0]\nflags = subflow,bakup\nflag = signal\nuse = perhaps\n"
 	       "addresses = local\nannounce = here\nnonsense\n[policy:p]\n",
 	       "%s:12: expected [GROUP] or KEY = VALUE\n"
-	       "%s:2: unknown key 'path-manger', expected path-manager; did you mean "
-	       "'path-manager'?\n"
+	       "%s:2: unknown key 'path-manger', expected deny-join-initial or "
+	       "path-manager; did you mean 'path-manager'?\n"
 	       "%s:3: unknown group 'corr', expected core, endpoints, interface or policy; did you "
 	       "mean 'core'?\n"
 	       "%s:4: [core:x] has a name, expected [core]\n"
@@ -136,6 +136,36 @@ static void test_all_faults(struct scene *scene, gconstpointer unused)
 	       "%s:11: bad address 'here' of 'announce', expected one like 203.0.113.7 or "
 	       "2001:db8::7\n"
 	       "%s:13: [policy:p] has no 'plugin'\n");
+}
+
+/* Who may not join the address he knows needs another one. */
+static void test_deny_join(struct scene *scene, gconstpointer unused)
+{
+	static const char *const lacking[] = {
+		"", "[interface:eth0]\nannounce = 203.0.113.7\n",
+		"[interface:eth0]\nflags = signal\n",
+		"[interface:eth0]\nflags = subflow\nannounce = 203.0.113.7\n"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(lacking); i++) {
+		g_autofree char *text =
+			g_strconcat("[core]\ndeny-join-initial = yes\n", lacking[i], NULL);
+
+		refuse(scene, text,
+		       "%s:2: deny-join-initial = yes without an address that peers may join, "
+		       "expected 'announce = ADDRESS' and 'flags = signal' in a group "
+		       "[interface:NAME]\n");
+	}
+	refuse(scene, "[core]\ndeny-join-initial = on\n",
+	       "%s:2: unknown deny-join-initial 'on', expected keep, no or yes\n");
+	load(scene, "[interface:eth0]\nflags = signal\nannounce = 203.0.113.7\n"
+		    "[core]\ndeny-join-initial = yes\n");
+	g_assert_cmpint(scene->config->rules.deny_join_initial, ==, DENY_JOIN_YES);
+	load(scene, "[endpoints]\nflags = signal\n[interface:eth0]\nannounce = 203.0.113.7\n"
+		    "[core]\ndeny-join-initial = yes\n");
+	load(scene, "[core]\ndeny-join-initial = no\n");
+	g_assert_cmpint(scene->config->rules.deny_join_initial, ==, DENY_JOIN_NO);
+	load(scene, "[core]\ndeny-join-initial = keep\n");
+	g_assert_cmpint(scene->config->rules.deny_join_initial, ==, DENY_JOIN_KEEP);
 }
 
 static void test_value_faults(struct scene *scene, gconstpointer unused)
@@ -228,6 +258,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	scene_init(argc, argv);
+	ADD("deny-join-initial-needs-an-announced-address", test_deny_join);
 	ADD("default-policy-where-connections-are-ours", test_default_policy);
 	ADD("faults/stack", test_stack_faults);
 	ADD("faults/setting-values", test_setting_values);

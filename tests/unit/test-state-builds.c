@@ -86,6 +86,7 @@ static void earlier_files(struct world *world, gconstpointer data)
 	/* The first build knew less of it. */
 	put_file(world, "state-1-first.bin");
 	check_host(world);
+	g_assert_cmpint(state_deny_join(world->state), ==, DENY_JOIN_KEEP);
 	g_assert_cmpuint(world->n_events, ==, 1 + 2 + 3 + 2 + 2);
 	check_subflows(world, &example);
 	g_assert_false(event_of(world, EVENT_SAVED_ANNOUNCED, 0)->saved_announced.banned);

@@ -133,9 +133,12 @@ static void host_comes_back(struct world *world, gconstpointer data)
 						       .flags = MPTCPD_FLAG_SIGNAL,
 						       .ifindex = (uint32_t)i,
 						       .id = (uint8_t)(i + 1)};
+	g_assert_cmpint(state_deny_join(world->state), ==, DENY_JOIN_KEEP);
 	state_set_path_manager(world->state, PATH_MANAGER_KERNEL);
+	state_set_deny_join(world->state, DENY_JOIN_NO);
 	state_set_host(world->state, &host);
 	reopen(world);
+	g_assert_cmpint(state_deny_join(world->state), ==, DENY_JOIN_NO);
 	g_assert_cmpint(state_path_manager(world->state), ==, PATH_MANAGER_KERNEL);
 	host = state_host(world->state);
 	g_assert_cmpuint(host.n_endpoints, ==, 255);
@@ -150,6 +153,7 @@ static void host_comes_back(struct world *world, gconstpointer data)
 		state_set_host(world->state, &host);
 		reopen(world);
 		g_assert_cmpuint(state_host(world->state).n_endpoints, ==, i);
+		g_assert_cmpint(state_deny_join(world->state), ==, DENY_JOIN_NO);
 	}
 	state_set_path_manager(world->state, PATH_MANAGER_UNKNOWN);
 	reopen(world);
