@@ -30,6 +30,13 @@ enum route {
 	ROUTE_SITE = 4,
 };
 
+/* What neighbour_known() found. */
+enum neighbour {
+	NEIGHBOUR_KNOWN = 1,
+	NEIGHBOUR_SOUGHT = 2, /* from now on: packets wait for it */
+	NEIGHBOUR_NONE = 3, /* no route leads there yet: nobody is to be sought */
+};
+
 /* MPTCP_PM_CMD_SUBFLOW_CREATE. */
 struct subflow_request {
 	struct mptcpd_addr local; /* port 0: ephemeral */
@@ -104,6 +111,9 @@ struct kernel_ops {
 	 * for a second.
 	 */
 	int (*link_returned)(void *kernel, uint32_t ifindex);
+	/* Is the neighbour known to whom packets for `remote` go on that link? enum neighbour, or -errno. */
+	int (*neighbour_known)(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
+			       const struct mptcpd_addr *remote);
 
 	/* A SUBFLOW_CREATE made ready, for any connection. */
 	void (*prepare_create)(void *kernel, const struct subflow_request *request,

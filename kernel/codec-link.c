@@ -12,7 +12,6 @@
 #include <linux/if_link.h>
 #include <linux/ipv6.h>
 #include <linux/nexthop.h>
-#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
 #include "addr.h"
@@ -287,6 +286,8 @@ int codec_route(const void *message, size_t size, struct codec_route *ret_route)
 	    decode_route_addr(attrs[RTA_DST], info->rtm_family, &route.net) < 0 ||
 	    (attrs[RTA_PREFSRC] &&
 	     decode_route_addr(attrs[RTA_PREFSRC], info->rtm_family, &route.source) < 0) ||
+	    (attrs[RTA_GATEWAY] &&
+	     decode_route_addr(attrs[RTA_GATEWAY], info->rtm_family, &route.via) < 0) ||
 	    info->rtm_dst_len > (info->rtm_family == AF_INET ? 32 : 128))
 		return -EBADMSG;
 	if (((const struct nlmsghdr *)message)->nlmsg_type != RTM_NEWROUTE)
@@ -375,48 +376,5 @@ struct nlmsghdr *codec_get_routes(void *buffer, uint8_t family)
 
 	route->rtm_family = family;
 	route->rtm_type = RTN_UNICAST;
-	return nlh;
-}
-
-int codec_neighbour(const void *message, size_t size, struct codec_neighbour *ret_neighbour)
-{
-	const struct nlattr *attrs[NDA_DST + 1];
-	const struct ndmsg *info = family_header(message);
-	struct codec_neighbour neighbour = {0};
-
-	if (codec_message(message, size, sizeof(*info), attrs, NDA_DST) < 0)
-		return -EBADMSG;
-	if (((const struct nlmsghdr *)message)->nlmsg_type != RTM_NEWNEIGH)
-		return CODEC_UNKNOWN;
-	if (!(info->ndm_state & (NUD_INCOMPLETE | NUD_FAILED)) || !attrs[NDA_DST] ||
-	    info->ndm_ifindex <= 0)
-		return CODEC_IGNORED;
-	neighbour.ifindex = (uint32_t)info->ndm_ifindex;
-	if (info->ndm_family == AF_INET && codec_length(attrs[NDA_DST]) == 4)
-		neighbour.addr = addr_v4(codec_payload(attrs[NDA_DST]), 0);
-	else if (info->ndm_family == AF_INET6 && codec_length(attrs[NDA_DST]) == 16)
-		neighbour.addr = addr_v6(codec_payload(attrs[NDA_DST]), 0);
-	else
-		return CODEC_IGNORED;
-	*ret_neighbour = neighbour;
-	return 0;
-}
-
-struct nlmsghdr *codec_get_neighbours(void *buffer, uint32_t ifindex)
-{
-	struct nlmsghdr *nlh = put_header(buffer, RTM_GETNEIGH, NLM_F_DUMP, sizeof(struct ndmsg));
-
-	mnl_attr_put_u32(nlh, NDA_IFINDEX, ifindex);
-	return nlh;
-}
-
-struct nlmsghdr *codec_delete_neighbour(void *buffer, const struct codec_neighbour *neighbour)
-{
-	struct nlmsghdr *nlh = put_header(buffer, RTM_DELNEIGH, NLM_F_ACK, sizeof(struct ndmsg));
-	struct ndmsg *info = mnl_nlmsg_get_payload(nlh);
-
-	info->ndm_family = neighbour->addr.family;
-	info->ndm_ifindex = (int)neighbour->ifindex;
-	mnl_attr_put(nlh, NDA_DST, neighbour->addr.family == AF_INET ? 4 : 16, neighbour->addr.ip);
 	return nlh;
 }

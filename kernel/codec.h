@@ -144,6 +144,7 @@ int codec_link_event(const void *message, size_t size, struct event *ret_event);
 struct codec_route {
 	struct mptcpd_addr net; /* family 0: neither IPv4 nor IPv6, or a copy for one destination */
 	struct mptcpd_addr source; /* that it prefers; family 0: none */
+	struct mptcpd_addr via; /* the gateway; family 0: none, or several */
 	uint32_t ifindex; /* 0: several next hops */
 	uint8_t prefix; /* of net */
 	uint8_t type; /* RTN_* */
@@ -170,16 +171,22 @@ int codec_rule(const void *message, size_t size, bool *ret_has_mark);
 /* A dump of the unicast routes of all tables, on a socket with socket_filter(). */
 struct nlmsghdr *codec_get_routes(void *buffer, uint8_t family);
 
-/* An entry of the neighbour tables (ARP, NDP): only those that were sought in vain. */
+/* --- neighbours: codec-neighbour.c ---------------------------------------------------------- */
+
+/* An entry of the neighbour tables (ARP, NDP). */
 struct codec_neighbour {
 	struct mptcpd_addr addr; /* port 0 */
 	uint32_t ifindex;
+	bool unknown; /* state NONE, INCOMPLETE or FAILED: packets to it wait, or are refused */
+	bool sought; /* INCOMPLETE */
 };
 
-/* 0 for one in state INCOMPLETE or FAILED, CODEC_IGNORED for others. */
 int codec_neighbour(const void *message, size_t size, struct codec_neighbour *ret_neighbour);
-/* A dump of those of a link; and the end of one. */
+/* A dump of those of a link. */
 struct nlmsghdr *codec_get_neighbours(void *buffer, uint32_t ifindex);
+/* How one is, to be sought as if a packet were to be sent to it, and the end of one. */
+struct nlmsghdr *codec_get_neighbour(void *buffer, const struct codec_neighbour *neighbour);
+struct nlmsghdr *codec_seek_neighbour(void *buffer, const struct codec_neighbour *neighbour);
 struct nlmsghdr *codec_delete_neighbour(void *buffer, const struct codec_neighbour *neighbour);
 
 /* --- sock_diag: codec-diag.c ---------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include "diag.h"
 #include "kernel-private.h"
 #include "link.h"
+#include "neighbour.h"
 #include "sysctl.h"
 #include "hot.h"
 
@@ -232,7 +233,16 @@ static int link_returned(void *data, uint32_t ifindex)
 {
 	struct kernel *kernel = data;
 
-	return told(kernel, &kernel->links, link_forget_neighbours(&kernel->links, ifindex));
+	return told(kernel, &kernel->links, neighbours_forget(&kernel->links, ifindex));
+}
+
+static int is_neighbour_known(void *data, const struct mptcpd_addr *local, uint32_t ifindex,
+			      const struct mptcpd_addr *remote)
+{
+	struct kernel *kernel = data;
+
+	return told(kernel, &kernel->links,
+		    neighbour_known(&kernel->links, local, ifindex, remote));
 }
 
 static int endpoint_add(void *data, const struct event_endpoint *endpoint)
@@ -340,6 +350,7 @@ const struct kernel_ops kernel_ops = {
 	.marks_matter = marks_matter,
 	.owner = owner_of,
 	.link_returned = link_returned,
+	.neighbour_known = is_neighbour_known,
 	.endpoint_add = endpoint_add,
 	.endpoint_delete = endpoint_delete,
 	.endpoint_flags = endpoint_flags,

@@ -239,6 +239,25 @@ int link_route(struct socket *socket, struct ways *ways, const struct mptcpd_add
 	return r;
 }
 
+int link_neighbour(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,
+		   const struct mptcpd_addr *remote, struct mptcpd_addr *ret_neighbour)
+{
+	union codec_command command;
+	struct codec_route route = {0};
+	int r = socket_request(socket, codec_get_route(&command, local, ifindex, remote, 0),
+			       on_route, &route);
+
+	if (r == 0 && (route.type != RTN_UNICAST || route.ifindex != ifindex))
+		return 0;
+	if (r < 0)
+		r = local->family == AF_INET ? route_on_link(socket, ifindex, remote, 0)
+					     : ROUTE_NONE;
+	if (r < 0 || r == ROUTE_NONE)
+		return r < 0 ? r : 0;
+	*ret_neighbour = route.via.family ? route.via : *remote;
+	return 1;
+}
+
 int link_egress(struct socket *socket, const struct mptcpd_addr *local,
 		const struct mptcpd_addr *remote, uint32_t mark)
 {
@@ -280,41 +299,4 @@ int link_has_marked_rule(struct socket *socket)
 			return r;
 	}
 	return has_mark;
-}
-
-/* More are left to time out by themselves. */
-#define NEIGHBOURS_MAX 64
-
-struct neighbours {
-	struct codec_neighbour list[NEIGHBOURS_MAX];
-	size_t n;
-	uint32_t ifindex;
-};
-
-static int on_neighbour(void *data, const void *message, size_t size)
-{
-	struct neighbours *neighbours = data;
-	struct codec_neighbour neighbour;
-	int r = codec_neighbour(message, size, &neighbour);
-
-	/* Kernels that do not filter tell of all links. */
-	if (r == 0 && neighbour.ifindex == neighbours->ifindex && neighbours->n < NEIGHBOURS_MAX)
-		neighbours->list[neighbours->n++] = neighbour;
-	return r < 0 ? r : 0;
-}
-
-int link_forget_neighbours(struct socket *socket, uint32_t ifindex)
-{
-	union codec_command command;
-	struct neighbours neighbours = {.ifindex = ifindex};
-	int r = socket_request(socket, codec_get_neighbours(&command, ifindex), on_neighbour,
-			       &neighbours);
-
-	for (size_t i = 0; i < neighbours.n && r == 0; i++) {
-		r = socket_request(socket, codec_delete_neighbour(&command, &neighbours.list[i]),
-				   NULL, NULL);
-		if (r == -ENOENT)
-			r = 0;
-	}
-	return r;
 }

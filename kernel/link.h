@@ -30,8 +30,10 @@ int link_egress(struct socket *socket, const struct mptcpd_addr *local,
 		const struct mptcpd_addr *remote, uint32_t mark);
 
 /*
- * Forget the neighbours that were sought in vain on this link. `socket` as above. 0 or -errno.
+ * The neighbour on that link to whom packets for `remote` go: a gateway, or the peer itself. `socket`
+ * as above. 1; 0: none, or several in turn; -errno.
  */
-int link_forget_neighbours(struct socket *socket, uint32_t ifindex);
+int link_neighbour(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,
+		   const struct mptcpd_addr *remote, struct mptcpd_addr *ret_neighbour);
 
 #endif

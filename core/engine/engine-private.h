@@ -9,6 +9,7 @@
 #include "endpoint.h"
 #include "engine.h"
 #include "many.h"
+#include "returned.h"
 #include "plan.h"
 #include "route.h"
 
@@ -57,6 +58,7 @@ struct engine {
 	struct endpoints endpoints;
 	struct early early;
 	struct many many;
+	struct returned returned;
 	bool marks_matter; /* a rule looks at marks: routes are asked for with the connection's */
 	const struct policy *counted; /* the rules' policies, */
 	size_t *n_by_policy; /* and for each of them its connections; owned */

@@ -165,8 +165,8 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		connection->ids_unknown = true;
 	engine->creates_unbound |= change->unbound;
 	engine->host_dirty |= change->host;
-	if (change->returned && !engine->passive)
-		engine->ops->link_returned(engine->kernel, change->ifindex);
+	if (change->host && !engine->passive)
+		returned_see(engine, change, now_ms);
 	if (change->resync)
 		want_resync(engine, change->snapshot);
 	if (change->type == CHANGE_LOST) {
@@ -260,7 +260,7 @@ static void look_for_marks(struct engine *engine)
 
 static void settle_host(struct engine *engine, uint64_t now_ms)
 {
-	if (!engine->host_dirty || now_ms < engine->host_due_ms)
+	if (!engine->host_dirty || now_ms < engine->host_due_ms || returned_wait(engine, now_ms))
 		return;
 	engine->host_dirty = false;
 	engine->host_due_ms = now_ms + HOST_INTERVAL_MS;

@@ -175,6 +175,8 @@ static int apply_link(struct model *model, const struct event_link *link, struct
 	}
 	change->returned = !is_new && link->up && link->carrier &&
 			   !(interface->is.up && interface->is.carrier);
+	for (struct local *local = interface->locals; local; local = local->next)
+		local->fresh |= change->returned;
 	interface->seen = model->mark;
 	interface->is = *link;
 	describe_interface(interface, change);
@@ -270,6 +272,7 @@ static int apply_local(struct model *model, const struct event_local *event, boo
 	local = model_find_local(model, &event->addr, event->ifindex);
 	if (!local) {
 		local = add_local(model, interface, event);
+		local->fresh = !dumped;
 		change->type = CHANGE_INTERFACE_ADDRESS_ADDED;
 	}
 	if (change->type == CHANGE_NONE && !is_same_address(&local->is, event))

@@ -56,6 +56,7 @@ struct local {
 	enum usability usability; /* beside them: choose.c */
 	bool forced; /* its rule says use = yes: that routes lead out is taken for granted */
 	bool leads_out; /* as far as asked; only for the endpoints of the kernel's path manager */
+	bool fresh; /* it has come, or its link works again, since: returned.h */
 	struct mptcpd_addr announce; /* from its rule; family 0: none */
 };
 

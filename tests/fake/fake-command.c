@@ -440,6 +440,15 @@ static int link_returned(void *kernel, uint32_t ifindex)
 	return 0;
 }
 
+static int neighbour_known(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
+			   const struct mptcpd_addr *remote)
+{
+	struct fake_kernel *fake = kernel;
+
+	fake->n_sought++;
+	return fake->neighbours_unknown ? NEIGHBOUR_SOUGHT : NEIGHBOUR_KNOWN;
+}
+
 static int snapshot_brief(void *kernel)
 {
 	((struct fake_kernel *)kernel)->brief_wanted = true;
@@ -477,6 +486,7 @@ const struct kernel_ops fake_ops = {
 	.marks_matter = marks_matter,
 	.owner = owner_of,
 	.link_returned = link_returned,
+	.neighbour_known = neighbour_known,
 	.endpoint_add = fake_endpoint_add,
 	.endpoint_delete = fake_endpoint_delete,
 	.endpoint_flags = fake_endpoint_flags,

@@ -124,6 +124,8 @@ struct fake_kernel {
 	size_t n_looks; /* at it */
 	bool tells; /* print each command */
 	size_t n_returned; /* links */
+	bool neighbours_unknown; /* on all links */
+	size_t n_sought; /* how often one was asked about */
 	/* Called after each event that was handed over, NULL: nothing is done between them. */
 	void (*between)(void *data);
 	void *between_data;

@@ -149,6 +149,12 @@ static int on_link_returned(void *kernel, uint32_t ifindex)
 	return 0;
 }
 
+static int on_neighbour_known(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
+			      const struct mptcpd_addr *remote)
+{
+	return NEIGHBOUR_KNOWN;
+}
+
 static int on_snapshot_brief(void *kernel)
 {
 	return 0;
@@ -171,6 +177,7 @@ static const struct kernel_ops ops = {
 	.egress = on_egress,
 	.marks_matter = on_marks_matter,
 	.link_returned = on_link_returned,
+	.neighbour_known = on_neighbour_known,
 	.endpoint_add = on_endpoint_add,
 	.endpoint_delete = on_endpoint_delete,
 	.endpoint_flags = on_endpoint_flags,

@@ -221,9 +221,14 @@ static void neighbour_round_trip(void)
 
 		nlh->nlmsg_type = RTM_NEWNEIGH;
 		info->ndm_state = NUD_REACHABLE;
-		g_assert_cmpint(codec_neighbour(nlh, nlh->nlmsg_len, &heard), ==, CODEC_IGNORED);
+		g_assert_cmpint(codec_neighbour(nlh, nlh->nlmsg_len, &heard), ==, 0);
+		g_assert_false(heard.unknown || heard.sought);
+		info->ndm_state = NUD_FAILED;
+		g_assert_cmpint(codec_neighbour(nlh, nlh->nlmsg_len, &heard), ==, 0);
+		g_assert_true(heard.unknown && !heard.sought);
 		info->ndm_state = NUD_INCOMPLETE;
 		g_assert_cmpint(codec_neighbour(nlh, nlh->nlmsg_len, &heard), ==, 0);
+		g_assert_true(heard.unknown && heard.sought);
 		g_assert_true(addr_equal(&heard.addr, &told.addr));
 		g_assert_cmpuint(heard.ifindex, ==, 9);
 		for (uint32_t size = 0; size < nlh->nlmsg_len; size++) {

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "neighbour.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "link.h"
+#include "ops.h"
+
+/* More are left to time out by themselves. */
+#define NEIGHBOURS_MAX 64
+
+struct neighbours {
+	struct codec_neighbour list[NEIGHBOURS_MAX];
+	size_t n;
+	uint32_t ifindex;
+};
+
+static int on_unknown(void *data, const void *message, size_t size)
+{
+	struct neighbours *neighbours = data;
+	struct codec_neighbour neighbour;
+	int r = codec_neighbour(message, size, &neighbour);
+
+	/* Kernels that do not filter tell of all links. */
+	if (r == 0 && neighbour.unknown && neighbour.ifindex == neighbours->ifindex &&
+	    neighbours->n < NEIGHBOURS_MAX)
+		neighbours->list[neighbours->n++] = neighbour;
+	return r < 0 ? r : 0;
+}
+
+int neighbours_forget(struct socket *socket, uint32_t ifindex)
+{
+	union codec_command command;
+	struct neighbours neighbours = {.ifindex = ifindex};
+	int r = socket_request(socket, codec_get_neighbours(&command, ifindex), on_unknown,
+			       &neighbours);
+
+	for (size_t i = 0; i < neighbours.n && r == 0; i++) {
+		r = socket_request(socket, codec_delete_neighbour(&command, &neighbours.list[i]),
+				   NULL, NULL);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r;
+}
+
+static int on_neighbour(void *data, const void *message, size_t size)
+{
+	int r = codec_neighbour(message, size, data);
+
+	return r < 0 ? r : 0;
+}
+
+int neighbour_known(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,
+		    const struct mptcpd_addr *remote)
+{
+	union codec_command command;
+	struct codec_neighbour asked = {.ifindex = ifindex};
+	struct codec_neighbour found = {.unknown = true};
+	int r = link_neighbour(socket, local, ifindex, remote, &asked.addr);
+
+	if (r <= 0)
+		return r < 0 ? r : NEIGHBOUR_NONE;
+	r = socket_request(socket, codec_get_neighbour(&command, &asked), on_neighbour, &found);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (found.unknown && !found.sought)
+		r = socket_request(socket, codec_seek_neighbour(&command, &asked), NULL, NULL);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	return found.unknown ? NEIGHBOUR_SOUGHT : NEIGHBOUR_KNOWN;
+}
