@@ -49,6 +49,9 @@ enum event_type {
 	EVENT_SAVED_SUBFLOW,
 	EVENT_SAVED_ANNOUNCED,
 	EVENT_SAVED_MEMORY,
+	/* What the engine finds out beside the kernel's own words. */
+	EVENT_HEALTH, /* its verdict on a link */
+	EVENT_PROBE, /* how a probe of a link went */
 };
 
 /* Three kinds of snapshot, which are also three kinds of loss. */
@@ -172,6 +175,32 @@ struct event_saved_memory {
 	uint8_t bytes[64];
 };
 
+/* Why a link, or a subflow, is taken for well or not. Words for them: health_reason_text(). */
+enum health_reason {
+	HEALTH_REASON_NONE,
+	HEALTH_REASON_HEARD, /* something came in by it */
+	HEALTH_REASON_UNACKNOWLEDGED, /* what was sent by it is not acknowledged */
+	HEALTH_REASON_SYN, /* connections that begin on it are not answered */
+	HEALTH_REASON_SCOUT, /* a join that was to find out is not answered */
+	HEALTH_REASON_PROBE, /* probes are not answered */
+	HEALTH_REASON_PROBED, /* they are */
+	HEALTH_REASON_BEYOND, /* all links are silent: what fails lies behind them */
+};
+
+struct event_health {
+	uint32_t ifindex;
+	uint8_t family;
+	uint8_t state; /* enum mptcpd_health */
+	uint8_t reason; /* enum health_reason */
+};
+
+/* As many probes as were to fail in a row have, or one was answered. */
+struct event_probe {
+	uint32_t ifindex;
+	uint8_t family;
+	bool ok;
+};
+
 enum path_manager {
 	PATH_MANAGER_UNKNOWN,
 	PATH_MANAGER_KERNEL,
@@ -197,6 +226,8 @@ struct event {
 		struct event_saved_subflow saved_subflow;
 		struct event_saved_announced saved_announced;
 		struct event_saved_memory saved_memory;
+		struct event_health health;
+		struct event_probe probe;
 		enum path_manager path_manager;
 		enum snapshot_kind snapshot; /* SNAPSHOT_*, LOST */
 	};

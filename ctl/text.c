@@ -38,6 +38,13 @@ static const char *state_colour(const char *state)
 	return strcmp(state, "closing") == 0 ? RED : YELLOW;
 }
 
+static const char *health_colour(const char *health)
+{
+	return health && strcmp(health, "silent") == 0 ? RED
+	       : health && strcmp(health, "well") == 0 ? GREEN
+						       : YELLOW;
+}
+
 /* "a,b,c", cut if it must be. */
 static const char *join(const char *const *strings, char *text, size_t size)
 {
@@ -125,6 +132,8 @@ static void note_subflow(char *notes, size_t size, const struct mptcpctl_subflow
 		note(notes, size, "backup");
 	if (subflow->peer_backup)
 		note(notes, size, "peer-backup");
+	if (subflow->health && strcmp(subflow->health, "silent") == 0)
+		note(notes, size, "silent");
 	if (subflow->measured) {
 		snprintf(text, sizeof(text), "rtt %u.%03u ms", subflow->rtt_us / 1000,
 			 subflow->rtt_us % 1000);
@@ -226,6 +235,11 @@ void text_interface(struct ctl *ctl, const struct mptcpctl_interface *interface)
 	if (interface->rp_filter_strict)
 		coloured(ctl, YELLOW, " rp_filter-strict");
 	print_end();
+	if (interface->health_text) {
+		print("%s", "  ");
+		coloured(ctl, health_colour(interface->health), interface->health_text);
+		print_end();
+	}
 	for (address = interface->addresses; address; address = address->next) {
 		print("  %s/%u ", address->address ? address->address : "-", address->prefix);
 		if (address->usable)
@@ -321,6 +335,10 @@ void text_event(struct ctl *ctl, const struct mptcpctl_event *event)
 		print(" %s id %u", text_addr(&event->endpoint->addr, text), event->endpoint->id);
 	if (event->what)
 		print(" %s", event->what);
+	if (event->health)
+		print(" %s%s%s%s%s", event->family ? event->family : "", event->family ? " " : "",
+		      event->health, event->health_text ? ", because " : "",
+		      event->health_text ? event->health_text : "");
 	print("%s%s", event->backup ? " backup" : "", event->peer_backup ? " peer-backup" : "");
 	if (event->error)
 		print(" (%s)", event->error);

@@ -9,6 +9,7 @@
 
 #include "addr.h"
 #include "events.h"
+#include "words.h"
 
 #define INTERVAL_MS 60000
 
@@ -145,14 +146,19 @@ void notice_log_change(const struct model *model, const struct change *change)
 {
 	const char *interface = model_changed_interface(model, change);
 	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE], token[16] = "", what[40];
+	char health[128] = "";
 
 	if (change->token)
 		snprintf(token, sizeof(token), " %x", change->token);
 	describe(change->type, what, sizeof(what));
-	l_info("%s%s%s%s%s%s%s%s%s%s%s", what, token, change->local.family ? " " : "",
+	if (change->health)
+		snprintf(health, sizeof(health), ": %s, because %s", health_name(change->health),
+			 health_reason_text(change->health_reason));
+	l_info("%s%s%s%s%s%s%s%s%s%s%s%s", what, token, change->local.family ? " " : "",
 	       change->local.family ? addr_format(&change->local, local) : "",
 	       change->remote.family ? " to " : "",
 	       change->remote.family ? addr_format(&change->remote, remote) : "",
 	       *interface ? " dev " : "", interface, change->error ? ": " : "",
-	       change->error ? strerror(change->error) : "", change->backup ? " backup" : "");
+	       change->error ? strerror(change->error) : "", change->backup ? " backup" : "",
+	       health);
 }

@@ -18,6 +18,7 @@ enum event_member {
 	EVENT_HAS_INTERFACE = 1 << 8, /* the object of the listing */
 	EVENT_HAS_ENDPOINT = 1 << 9, /* the same */
 	EVENT_HAS_WHAT = 1 << 10,
+	EVENT_HAS_HEALTH = 1 << 11, /* health, and why */
 };
 
 #define EVENT_OF_CONNECTION (EVENT_HAS_TOKEN | EVENT_HAS_LOCAL | EVENT_HAS_REMOTE)
@@ -51,7 +52,9 @@ enum event_member {
 	EVENT(ENDPOINT_CHANGED, "endpoint-changed", EVENT_HAS_ENDPOINT)                            \
 	EVENT(ENDPOINT_REMOVED, "endpoint-removed", EVENT_HAS_ENDPOINT)                            \
 	EVENT(LOST, "lost", EVENT_HAS_WHAT)                                                        \
-	EVENT(RESYNCED, "resynced", EVENT_HAS_WHAT)
+	EVENT(RESYNCED, "resynced", EVENT_HAS_WHAT)                                                \
+	EVENT(INTERFACE_HEALTH, "interface-health", EVENT_HAS_INTERFACE | EVENT_HAS_HEALTH)        \
+	EVENT(SUBFLOW_HEALTH, "subflow-health", EVENT_OF_SUBFLOW | EVENT_HAS_HEALTH)
 
 /* A row of a table of them. */
 struct event_kind {

@@ -30,6 +30,7 @@ static const struct field subflow_fields[] = {
 	{"bytes-sent", FIELD_U64, M(bytes_sent), MEASURED},
 	{"bytes-received", FIELD_U64, M(bytes_received), MEASURED},
 	{"retransmits", FIELD_U32, M(retransmits), MEASURED},
+	{"health", FIELD_TEXT, M(health), FIELD_EXTRA | FIELD_ABSENT, .known = M(health)},
 	{NULL},
 };
 const struct record schema_subflow = {WIRE_SUBFLOW, sizeof(struct mptcpctl_subflow),
@@ -127,6 +128,13 @@ static const struct field interface_fields[] = {
 	{"ipv4", FIELD_BOOL, M(route_ipv4), .inside = "default-route"},
 	{"ipv6", FIELD_BOOL, M(route_ipv6), .inside = "default-route"},
 	{"rp-filter-strict", FIELD_BOOL, M(rp_filter_strict), FIELD_EXTRA},
+	{"health", FIELD_TEXT, M(health), FIELD_EXTRA},
+	{"health-ipv4", FIELD_TEXT, M(health_ipv4), FIELD_EXTRA},
+	{"health-ipv6", FIELD_TEXT, M(health_ipv6), FIELD_EXTRA},
+	{"health-since-ms", FIELD_U64, M(health_since_ms), FIELD_EXTRA,
+	 .known = M(health_since_ms)},
+	{"health-reason", FIELD_TEXT, M(health_reason), FIELD_EXTRA},
+	{"health-text", FIELD_TEXT, M(health_text), FIELD_EXTRA},
 	{NULL},
 };
 const struct record schema_interface = {WIRE_INTERFACE, sizeof(struct mptcpctl_interface),
@@ -290,6 +298,10 @@ static const struct field event_fields[] = {
 	 .of = &schema_interface},
 	{"endpoint", FIELD_RECORD, M(endpoint), FIELD_EXTRA | FIELD_WIRE, .of = &schema_endpoint},
 	{"what", FIELD_TEXT, M(what), FIELD_EXTRA, ONLY(WHAT)},
+	{"health", FIELD_TEXT, M(health), FIELD_EXTRA, ONLY(HEALTH)},
+	{"health-reason", FIELD_TEXT, M(health_reason), FIELD_EXTRA, ONLY(HEALTH)},
+	{"health-text", FIELD_TEXT, M(health_text), FIELD_EXTRA, ONLY(HEALTH)},
+	{"family", FIELD_TEXT, M(family), FIELD_EXTRA, ONLY(HEALTH)},
 	{NULL},
 };
 const struct record schema_event = {NULL, sizeof(struct event_told), event_fields};

@@ -53,6 +53,22 @@ static void append(char *text, size_t size, const char *more, const char *name)
 	snprintf(text + length, size - length, "%s%s", length ? more : more + 2, name);
 }
 
+static void explain_silence(const struct engine *engine, const struct subflow *subflow,
+			    const struct local *local, struct explain_path *path)
+{
+	const struct health *health =
+		&local->interface->health[health_index(local->is.addr.family)];
+	char text[160];
+
+	if (health->state == MPTCPD_HEALTH_SILENT)
+		snprintf(path->error, sizeof(path->error), "%s is %s", local->interface->is.name,
+			 health_text(health, engine->view.base.now_ms, text, sizeof(text)));
+	else
+		snprintf(path->error, sizeof(path->error),
+			 "silent, because what is sent there is not acknowledged, though its link "
+			 "is well");
+}
+
 static void explain_error(const struct engine *engine, const struct connection *connection,
 			  const struct subflow *subflow, struct explain_path *path)
 {
@@ -69,6 +85,8 @@ static void explain_error(const struct engine *engine, const struct connection *
 	else if (subflow->is.state == SUBFLOW_ABSENT && subflow->try.no_route)
 		snprintf(path->error, sizeof(path->error), "no route to the peer from %s",
 			 local->interface->is.name);
+	else if (subflow_health(&engine->model, subflow) == MPTCPD_HEALTH_SILENT)
+		explain_silence(engine, subflow, local, path);
 	else if (subflow->is.state != SUBFLOW_ESTABLISHED && local->is.addr.family == AF_INET &&
 		 local->interface->is.rp_filter_strict)
 		append(path->error, sizeof(path->error), "; rp_filter is strict on ",

@@ -30,6 +30,8 @@ static bool is_routable(const struct mptcpd_view *base, const struct mptcpd_loca
 
 static void add_local(struct engine *engine, const struct local *local)
 {
+	const struct health *health =
+		&local->interface->health[health_index(local->is.addr.family)];
 	struct mptcpd_list *list = &engine->view.base.locals;
 	struct mptcpd_local *seen;
 
@@ -52,6 +54,8 @@ static void add_local(struct engine *engine, const struct local *local)
 		.preferred = choose_is_preferred(local),
 		.secondary = local->is.secondary,
 		.announce = local->announce,
+		.health = health->state,
+		.health_since_ms = health->since_ms,
 	};
 	memcpy(seen->interface, local->interface->is.name, sizeof(seen->interface));
 }
@@ -231,6 +235,7 @@ static struct mptcpd_list show_subflows(struct engine *engine, const struct conn
 			.backup = subflow->is.backup,
 			.peer_backup = subflow->is.peer_backup,
 			.instance = subflow->want.instance,
+			.health = subflow_health(&engine->model, subflow),
 			.since_ms = subflow->is.since_ms,
 			.measure = is_measured ? connection_measure(connection, subflow) : NULL,
 		};

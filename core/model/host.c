@@ -9,6 +9,7 @@
 
 #include "addr.h"
 #include "choose.h"
+#include "health.h"
 
 static const char *const usability_texts[] = {
 	[USABLE] = "",
@@ -178,6 +179,8 @@ static int apply_link(struct model *model, const struct event_link *link, struct
 	for (struct local *local = interface->locals; local; local = local->next)
 		local->fresh |= change->returned;
 	interface->seen = model->mark;
+	if (!is_new && (!link->up || !link->carrier))
+		health_forget(interface);
 	interface->is = *link;
 	describe_interface(interface, change);
 	if (change->type == CHANGE_NONE)

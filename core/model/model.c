@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "connection.h"
+#include "health.h"
 #include "host.h"
 #include "saved.h"
 
@@ -87,6 +88,11 @@ int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
 		change.type = event->type == EVENT_LISTENER_CREATED ? CHANGE_LISTENER_CREATED
 								    : CHANGE_LISTENER_CLOSED;
 		change.local = event->listener.addr;
+		break;
+	case EVENT_PROBE:
+		break; /* the engine judges what it means */
+	case EVENT_HEALTH:
+		r = health_apply(model, &event->health, now_ms, &change);
 		break;
 	case EVENT_LINK:
 	case EVENT_LINK_GONE:

@@ -60,6 +60,19 @@ struct local {
 	struct mptcpd_addr announce; /* from its rule; family 0: none */
 };
 
+/* Whether the far side of a link answers, in one family. */
+struct health {
+	uint64_t since_ms; /* when it got into its state; 0: unknown */
+	uint8_t state; /* enum mptcpd_health */
+	uint8_t reason; /* enum health_reason */
+};
+
+/* The place of a family in arrays of two. */
+static inline size_t health_index(uint8_t family)
+{
+	return family == AF_INET6;
+}
+
 struct interface {
 	struct table_entry entry; /* in model.interfaces, keyed by ifindex */
 	struct event_link is;
@@ -69,6 +82,7 @@ struct interface {
 	bool route_v4, route_v6; /* a default route leads out of it, as far as asked */
 	bool as_tunnel; /* a tap that has one beside another link: what rules say of tunnels holds */
 	enum usability usability; /* as a whole: groups for a prefix decide for their addresses */
+	struct health health[2]; /* by health_index() */
 };
 
 /* The interface's own, or USABLE where a group of an address's own lifts that. */
@@ -117,6 +131,7 @@ struct subflow_seen {
 	bool bound : 1; /* to ifindex, and to nothing else by routing */
 	bool backup_asked : 1; /* with SUBFLOW_CREATE, and nobody looked whether it got it */
 	bool stale : 1; /* its address or link was gone meanwhile: to be replaced */
+	bool silent : 1; /* the far side does not answer on it */
 	uint8_t local_id,
 		remote_id; /* local_id: the kernel may know the address by it even later */
 } __attribute__((packed));
@@ -279,6 +294,8 @@ enum change_type {
 	CHANGE_LOST,
 	CHANGE_RESYNCED,
 	CHANGE_SNAPSHOT_FAILED, /* error tells why */
+	CHANGE_INTERFACE_HEALTH,
+	CHANGE_SUBFLOW_HEALTH,
 };
 
 /* The change that one event made, in values that stay true after the thing itself is gone. */
@@ -293,6 +310,9 @@ struct change {
 	char interface[MPTCPD_IFNAME_SIZE]; /* its name, in changes of the host */
 	uint32_t flags; /* of an endpoint */
 	uint8_t prefix; /* of an address of ours */
+	uint8_t family; /* INTERFACE_HEALTH: of which addresses */
+	uint8_t health; /* …_HEALTH: enum mptcpd_health, */
+	uint8_t health_reason; /* and enum health_reason */
 	bool ours; /* an endpoint of ours */
 	bool initial, backup, peer_backup, deny_join_id0;
 	bool awaited; /* of a subflow, what it was told: it is there, or it is gone */
@@ -428,6 +448,10 @@ struct subflow *connection_add_subflow(struct connection *connection);
 void connection_remove_subflow(struct connection *connection, struct subflow *subflow);
 struct announced *connection_add_announced(struct connection *connection);
 void connection_remove_announced(struct connection *connection, struct announced *announced);
+/* The worse of both families. */
+enum mptcpd_health interface_health(const struct interface *interface);
+/* Its own, or that of its link. */
+enum mptcpd_health subflow_health(const struct model *model, const struct subflow *subflow);
 /* Is it in the kernel, as far as we know? (pending, established or closing) */
 bool subflow_is_seen(const struct subflow *subflow);
 /* Can it have no subflow of IPv6? Those of IPv4 all can have. */

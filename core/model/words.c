@@ -105,6 +105,58 @@ uint32_t flag_from_name(const char *name)
 	return 0;
 }
 
+/* ---- health ---- */
+
+const char *health_name(enum mptcpd_health health)
+{
+	switch (health) {
+	case MPTCPD_HEALTH_UNKNOWN:
+		break;
+	case MPTCPD_HEALTH_WELL:
+		return "well";
+	case MPTCPD_HEALTH_SUSPECT:
+		return "suspect";
+	case MPTCPD_HEALTH_SILENT:
+		return "silent";
+	}
+	return "unknown";
+}
+
+static const struct {
+	const char *name, *text;
+} health_reasons[] = {
+	[HEALTH_REASON_NONE] = {"", ""},
+	[HEALTH_REASON_HEARD] = {"heard", "the far side answers"},
+	[HEALTH_REASON_UNACKNOWLEDGED] = {"unacknowledged",
+					  "what is sent there is not acknowledged"},
+	[HEALTH_REASON_SYN] = {"syn", "connections that begin there are not answered"},
+	[HEALTH_REASON_SCOUT] = {"scout", "a join that was to find out is not answered"},
+	[HEALTH_REASON_PROBE] = {"probe", "probes are not answered"},
+	[HEALTH_REASON_PROBED] = {"probed", "probes are answered"},
+	[HEALTH_REASON_BEYOND] = {"beyond",
+				  "all links are silent, so that the fault is beyond them"},
+};
+
+const char *health_reason_name(enum health_reason reason)
+{
+	return health_reasons[reason].name;
+}
+
+const char *health_reason_text(enum health_reason reason)
+{
+	return health_reasons[reason].text;
+}
+
+const char *health_text(const struct health *health, uint64_t now_ms, char *text, size_t size)
+{
+	text[0] = '\0';
+	if (health->state != MPTCPD_HEALTH_UNKNOWN)
+		snprintf(text, size, "%s since %llu s%s%s", health_name(health->state),
+			 (unsigned long long)(now_ms - health->since_ms) / 1000,
+			 health->reason ? ", because " : "", health_reason_text(health->reason));
+	return text;
+}
+
 /* ---- errors ---- */
 
 static const struct {

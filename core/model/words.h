@@ -19,6 +19,12 @@ const char *flag_name(unsigned int bit);
 uint32_t flag_from_name(const char *name);
 /* Why an address is no endpoint; for printf with the name of an interface. */
 #define SAME_ADDRESS_TEXT "same address as on %s, which is the endpoint"
+const char *health_name(enum mptcpd_health health);
+/* Why, as a word for programs, and in words after "because"; "" for none. */
+const char *health_reason_name(enum health_reason reason);
+const char *health_reason_text(enum health_reason reason);
+/* "silent since 12 s, because …"; "" for UNKNOWN. */
+const char *health_text(const struct health *health, uint64_t now_ms, char *text, size_t size);
 /* The end of a subflow, as of an event, in words: "refused by the peer (ECONNREFUSED)". "" for 0, 0. */
 const char *subflow_error_text(uint8_t error, uint8_t reset, char *text, size_t size);
 

@@ -83,6 +83,7 @@ static void append_subflow(struct writer *writer, const struct bus *bus,
 			   const struct connection *connection, const struct subflow *subflow)
 {
 	const struct model *model = engine_model(bus->setup.engine);
+	enum mptcpd_health health = subflow_health(model, subflow);
 	char error[128];
 
 	writer_open(writer, 'r', WIRE_IN_SUBFLOW);
@@ -96,6 +97,8 @@ static void append_subflow(struct writer *writer, const struct bus *bus,
 					 sizeof(error)));
 	writer_open(writer, 'a', "{sv}");
 	append_measure(writer, connection_measure(connection, subflow));
+	if (health != MPTCPD_HEALTH_UNKNOWN)
+		writer_extra(writer, "health", "s", health_name(health));
 	writer_close(writer);
 	writer_close(writer);
 }
@@ -196,6 +199,23 @@ static void append_addresses(struct writer *writer, const struct bus *bus,
 	writer_close(writer);
 }
 
+static void append_health(struct writer *writer, const struct interface *interface)
+{
+	const struct health *worse = &interface->health[0];
+	char text[160];
+
+	if (interface->health[1].state > worse->state)
+		worse = &interface->health[1];
+	writer_extra(writer, "health", "s", health_name(worse->state));
+	writer_extra(writer, "health-ipv4", "s", health_name(interface->health[0].state));
+	writer_extra(writer, "health-ipv6", "s", health_name(interface->health[1].state));
+	if (worse->since_ms)
+		writer_extra(writer, "health-since-ms", "t", loop_real_ms(worse->since_ms));
+	writer_extra(writer, "health-reason", "s", health_reason_name(worse->reason));
+	writer_extra(writer, "health-text", "s",
+		     health_text(worse, loop_now_ms(), text, sizeof(text)));
+}
+
 void bus_append_interface(struct writer *writer, const struct bus *bus,
 			  const struct interface *interface)
 {
@@ -215,6 +235,7 @@ void bus_append_interface(struct writer *writer, const struct bus *bus,
 	writer_extra(writer, "type", "s", link_type_name(interface->is.type));
 	writer_extra(writer, "reason", "s", usability_text(usability));
 	writer_extra(writer, "rp-filter-strict", "b", interface->is.rp_filter_strict);
+	append_health(writer, interface);
 	writer_close(writer);
 	writer_close(writer);
 }

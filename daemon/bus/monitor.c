@@ -166,6 +166,15 @@ static void append_endpoint(struct writer *writer, const struct bus *bus,
 	writer_close_extra(writer);
 }
 
+static void append_health(struct writer *writer, const struct change *change)
+{
+	writer_extra(writer, "health", "s", health_name(change->health));
+	writer_extra(writer, "health-reason", "s", health_reason_name(change->health_reason));
+	writer_extra(writer, "health-text", "s", health_reason_text(change->health_reason));
+	if (change->family)
+		writer_extra(writer, "family", "s", change->family == AF_INET6 ? "ipv6" : "ipv4");
+}
+
 static void append_extras(struct writer *writer, const struct bus *bus, const struct change *change)
 {
 	unsigned int members = kind_of(change).members;
@@ -176,6 +185,8 @@ static void append_extras(struct writer *writer, const struct bus *bus, const st
 		append_link(writer, bus, change);
 	if (members & EVENT_HAS_ENDPOINT)
 		append_endpoint(writer, bus, change);
+	if (members & EVENT_HAS_HEALTH)
+		append_health(writer, change);
 	if (members & EVENT_HAS_WHAT)
 		/* No kind: not the kernel's events were lost, but ours. */
 		writer_extra(writer, "what", "s", kind ? kind : "monitor");

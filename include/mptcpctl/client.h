@@ -93,6 +93,7 @@ struct mptcpctl_subflow {
 	bool measured; /* the following are known */
 	uint32_t rtt_us, retransmits;
 	uint64_t bytes_sent, bytes_received;
+	const char *health; /* "well", "suspect", "silent", "unknown"; NULL: not known */
 };
 
 struct mptcpctl_connection {
@@ -151,6 +152,14 @@ struct mptcpctl_interface {
 	bool use; /* paths may use it */
 	bool route_ipv4, route_ipv6;
 	bool rp_filter_strict; /* net.ipv4.conf.*.rp_filter is 1: answers may be dropped */
+	/*
+	 * Does the far side answer? "well", "suspect", "silent", "unknown": of each family, and the
+	 * worse of both, with the time since 1970 when it got so (0: not known), why (a word for
+	 * programs) and all that for people. NULL: not known, or none.
+	 */
+	const char *health, *health_ipv4, *health_ipv6;
+	uint64_t health_since_ms;
+	const char *health_reason, *health_text;
 };
 
 struct mptcpctl_setting {
@@ -396,6 +405,9 @@ enum mptcpctl_event_type {
 	 */
 	MPTCPCTL_LOST,
 	MPTCPCTL_RESYNCED,
+	/* The far side of a link, or of a subflow alone, went silent or answers again. */
+	MPTCPCTL_INTERFACE_HEALTH,
+	MPTCPCTL_SUBFLOW_HEALTH,
 };
 
 /* Which members apply follows from the type; the others are NULL, 0 or false. */
@@ -414,6 +426,10 @@ struct mptcpctl_event {
 	const struct mptcpctl_interface *interface_now; /* its state; NULL: gone */
 	const struct mptcpctl_endpoint *endpoint;
 	const char *what; /* LOST, RESYNCED: "connections", "host", "endpoints", "monitor" */
+	const char *health; /* …_HEALTH: "well", "suspect", "silent", "unknown" */
+	const char *health_reason; /* the same: why, a word for programs; or NULL */
+	const char *health_text; /* the same for people; or NULL */
+	const char *family; /* INTERFACE_HEALTH: "ipv4", "ipv6", of which addresses */
 };
 
 /*

@@ -19,7 +19,7 @@ struct scene {
 	uint64_t now_ms;
 	size_t n_refusals, n_failures; /* notices: plan entries refused, commands failed, */
 	size_t n_disbelieved; /* and announcements of peers refused */
-	size_t n_changes[CHANGE_SNAPSHOT_FAILED + 1];
+	size_t n_changes[CHANGE_SUBFLOW_HEALTH + 1];
 	unsigned int n_asked; /* by scene_ask() */
 	bool passive; /* the engine that is made next */
 };

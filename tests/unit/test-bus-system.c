@@ -47,7 +47,7 @@ static void client(struct scene *scene)
 	const struct mptcpctl_subflow_request request = {.local = {.address = "10.0.1.1"},
 							 .remote = {.address = "10.9.0.1",
 								    .port = 80}};
-	unsigned int n[MPTCPCTL_RESYNCED + 1] = {0};
+	unsigned int n[MPTCPCTL_SUBFLOW_HEALTH + 1] = {0};
 	struct mptcpctl *ctl;
 
 	wait_for_name(scene);

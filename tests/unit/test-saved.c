@@ -18,7 +18,7 @@ struct world {
 	struct fake_kernel *fake;
 	struct engine *engine;
 	uint64_t now;
-	size_t n_changes[CHANGE_SNAPSHOT_FAILED + 1];
+	size_t n_changes[CHANGE_SUBFLOW_HEALTH + 1];
 	struct {
 		uint32_t token; /* 0: free */
 		size_t size;
