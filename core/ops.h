@@ -37,6 +37,13 @@ enum neighbour {
 	NEIGHBOUR_NONE = 3, /* no route leads there yet: nobody is to be sought */
 };
 
+/* What listens() found. */
+enum listens {
+	LISTENS_NOBODY = 1, /* on that port */
+	LISTENS_ELSEWHERE = 2, /* an application, but on other addresses */
+	LISTENS_HERE = 3, /* an application, on this address or on all */
+};
+
 /* MPTCP_PM_CMD_SUBFLOW_CREATE. */
 struct subflow_request {
 	struct mptcpd_addr local; /* port 0: ephemeral */
@@ -142,6 +149,12 @@ struct kernel_ops {
 	/* Keep a listening MPTCP socket on addr (which has a port); let it go when asked as often. */
 	int (*listen)(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex);
 	int (*unlisten)(void *kernel, const struct mptcpd_addr *addr);
+	/*
+	 * Which applications have listening MPTCP sockets for what comes to addr, which has a port, by
+	 * the link `ifindex`? Those of listen() are none. enum listens, or -errno. Not `again`: as of
+	 * the last answer.
+	 */
+	int (*listens)(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex, bool again);
 
 	/*
 	 * Ask for a snapshot; its records come later, as events from BEGIN to END. Asking again while

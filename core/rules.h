@@ -23,6 +23,13 @@ enum use {
 	USE_NO,
 };
 
+/* Is mptcpd to listen on announced addresses on which no application does? */
+enum listen {
+	LISTEN_AUTO, /* as plugins say */
+	LISTEN_NO,
+	LISTEN_YES, /* as long as they are announced */
+};
+
 /* Kinds of address that count only when named (`addresses =`). */
 enum address_kind {
 	ADDRESS_LINK_LOCAL = 1 << 0,
@@ -44,6 +51,7 @@ struct interface_rule {
 	bool has_flags; /* else the default of the path manager in charge */
 	uint32_t addresses; /* enum address_kind bits that count too */
 	struct mptcpd_addr announce; /* public address behind 1:1 NAT, family 0: none */
+	enum listen listen;
 	bool rp_filter_loose; /* loosen a strict rp_filter while in use; else leave it */
 };
 

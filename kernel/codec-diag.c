@@ -124,6 +124,26 @@ int codec_diag_connection(const void *message, size_t size, struct event *ret_ev
 	return 0;
 }
 
+int codec_diag_listener(const void *message, size_t size, struct codec_listener *ret_listener)
+{
+	const struct nlattr *attrs[INET_DIAG_CGROUP_ID + 1];
+	struct inet_diag_msg socket;
+	uint8_t only_ipv6 = 0;
+	int r = decode_socket(message, size, attrs, &socket);
+
+	if (r != 0)
+		return r;
+	if (codec_u8(attrs[INET_DIAG_SKV6ONLY], 0, &only_ipv6) < 0)
+		return -EBADMSG;
+	*ret_listener = (struct codec_listener){
+		.addr = decode_addr(socket.idiag_family, socket.id.idiag_src,
+				    socket.id.idiag_sport),
+		.ifindex = socket.id.idiag_if,
+		.takes_ipv4 = socket.idiag_family == AF_INET6 && !only_ipv6,
+	};
+	return 0;
+}
+
 static void decode_flags(uint32_t flags, struct event_subflow *ret)
 {
 	ret->backup = flags & MPTCP_SUBFLOW_FLAG_BKUP_LOC;

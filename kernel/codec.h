@@ -199,9 +199,18 @@ int codec_diag_connection(const void *message, size_t size, struct event *ret_ev
  */
 int codec_diag_subflow(const void *message, size_t size, uint64_t now_ms, struct event *ret_event);
 
+/* A listening socket, from a dump of MPTCP sockets in that state. */
+struct codec_listener {
+	struct mptcpd_addr addr; /* unspecified: all of its family */
+	uint32_t ifindex; /* what it is bound to; 0: nothing */
+	bool takes_ipv4; /* of IPv6: and IPv4 as well */
+};
+int codec_diag_listener(const void *message, size_t size, struct codec_listener *ret_listener);
+
 /* Socket states to ask for, as masks of 1 << TCP_*. */
 enum codec_states {
 	CODEC_SYN_SENT = 1 << 2,
+	CODEC_LISTEN = 1 << 10,
 	/* established, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK and CLOSING */
 	CODEC_CONNECTED = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 11,
 };

@@ -296,6 +296,18 @@ static int unlisten(void *data, const struct mptcpd_addr *addr)
 	return listeners_remove(&kernel->listeners, addr);
 }
 
+static int listens(void *data, const struct mptcpd_addr *addr, uint32_t ifindex, bool again)
+{
+	struct kernel *kernel = data;
+	int r = again || !kernel->listening.known
+			? listening_look(&kernel->listening, &kernel->diag)
+			: 0;
+
+	return told(kernel, &kernel->diag,
+		    r < 0 ? r
+			  : listening_find(&kernel->listening, &kernel->listeners, addr, ifindex));
+}
+
 static int ask_for_snapshot(void *data, enum snapshot_kind kind, bool brief)
 {
 	struct kernel *kernel = data;
@@ -358,6 +370,7 @@ const struct kernel_ops kernel_ops = {
 	.limits_set = limits_set,
 	.listen = listen_on,
 	.unlisten = unlisten,
+	.listens = listens,
 	.snapshot = take_snapshot,
 	.snapshot_brief = take_brief_snapshot,
 	.error_text = error_text,

@@ -89,6 +89,45 @@ static int on_connection(void *data, const void *message, size_t size)
 	return r;
 }
 
+/* Whom the listening sockets are told. */
+struct ear {
+	diag_on_listener *on_listener;
+	void *data;
+};
+
+static int on_listening(void *data, const void *message, size_t size)
+{
+	const struct ear *ear = data;
+	struct codec_listener listener;
+	int r = codec_diag_listener(message, size, &listener);
+
+	if (r == 0)
+		ear->on_listener(ear->data, &listener);
+	return r < 0 ? r : 0;
+}
+
+/* A kernel may have no IPv6. */
+static bool is_lacking(int r, uint8_t family)
+{
+	return r == -ENOENT && family == AF_INET6;
+}
+
+int diag_dump_listeners(struct socket *socket, diag_on_listener *on_listener, void *data)
+{
+	struct ear ear = {.on_listener = on_listener, .data = data};
+	union codec_command command;
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(families) && r >= 0; i++) {
+		r = socket_request(socket,
+				   codec_get_connections(&command, families[i], CODEC_LISTEN),
+				   on_listening, &ear);
+		if (is_lacking(r, families[i]))
+			r = 0;
+	}
+	return r;
+}
+
 static int on_subflow(void *data, const void *message, size_t size)
 {
 	const struct dump *dump = data;
@@ -120,8 +159,7 @@ int diag_dump(struct socket *socket, diag_on_event *on_event, void *data)
 							     CODEC_CONNECTED),
 				       on_connection, &dump);
 
-		/* A kernel may have no IPv6. */
-		if (r < 0 && !(r == -ENOENT && families[i] == AF_INET6))
+		if (r < 0 && !is_lacking(r, families[i]))
 			return r;
 	}
 	return socket_request(socket,

@@ -27,6 +27,9 @@ int diag_get_subflow(struct socket *socket, const struct mptcpd_addr *local,
 /* An EVENT_SNAPSHOT_CONNECTION for each connection, then an EVENT_SNAPSHOT_SUBFLOW for each subflow. */
 typedef void diag_on_event(void *data, const struct event *event);
 int diag_dump(struct socket *socket, diag_on_event *on_event, void *data);
+/* Each listening MPTCP socket. 0 or -errno. */
+typedef void diag_on_listener(void *data, const struct codec_listener *listener);
+int diag_dump_listeners(struct socket *socket, diag_on_listener *on_listener, void *data);
 /* An EVENT_SNAPSHOT_SUBFLOW for each subflow that waits for its SYN-ACK. */
 int diag_dump_syn_sent(struct socket *socket, diag_on_event *on_event, void *data);
 

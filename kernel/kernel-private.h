@@ -6,6 +6,7 @@
 #include "asking.h"
 #include "kernel.h"
 #include "listener.h"
+#include "listening.h"
 #include "pending.h"
 #include "pm.h"
 #include "snapshot.h"
@@ -21,6 +22,7 @@ struct kernel {
 	struct socket pm_events, link_events;
 	struct snapshot snapshots[SNAPSHOT_KINDS];
 	struct listeners listeners;
+	struct listening listening;
 	struct pending pending;
 	struct ways ways[2]; /* of IPv4 and IPv6 */
 	int wake; /* an eventfd: readable when a snapshot is to start or to end */

@@ -149,6 +149,7 @@ void kernel_free(struct kernel *kernel)
 	if (!kernel)
 		return;
 	listeners_done(&kernel->listeners);
+	listening_done(&kernel->listening);
 	pending_done(&kernel->pending);
 	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_KINDS; kind++)
 		snapshot_close(&kernel->snapshots[kind]);

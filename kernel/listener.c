@@ -157,6 +157,16 @@ int listeners_remove(struct listeners *listeners, const struct mptcpd_addr *addr
 	return 0;
 }
 
+bool listeners_have(const struct listeners *listeners, const struct mptcpd_addr *addr,
+		    uint32_t ifindex)
+{
+	const struct listener *listener = listeners->list;
+
+	while (listener && !(addr_equal(&listener->addr, addr) && listener->ifindex == ifindex))
+		listener = listener->next;
+	return listener;
+}
+
 /* ---- sockets of an earlier life ---- */
 
 static bool has_option(int fd, int option, int wanted)

@@ -31,6 +31,10 @@ int listeners_add(struct listeners *listeners, const struct mptcpd_addr *addr, u
 /* 0, or -ENOENT. Subflows that joined there stay. */
 int listeners_remove(struct listeners *listeners, const struct mptcpd_addr *addr);
 
+/* Is this listening socket one of these, adopted ones included? */
+bool listeners_have(const struct listeners *listeners, const struct mptcpd_addr *addr,
+		    uint32_t ifindex);
+
 /*
  * Take over a socket of an earlier life, unused until listeners_add() asks for its address. 0, or
  * -EINVAL when it is no listening MPTCP socket with an address; it is closed then.

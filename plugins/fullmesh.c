@@ -305,9 +305,18 @@ static void plan_announcements(const struct mptcpd_view *view,
 	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++) {
 		struct mptcpd_announcement announcement = {
 			.addr = local->announce.family ? local->announce : local->addr,
+			.listen = local->addr,
+			.listen_when = MPTCPD_LISTEN_BESIDE,
 			.ifindex = local->ifindex,
 		};
+		bool is_own = mptcpd_addr_equal_host(&announcement.addr, &local->addr);
 
+		/* A NAT in front of us leads to the connection's own port, whichever is announced. */
+		if (!is_own)
+			announcement.listen.port = connection->local.port;
+		/* No application is there that would come again: the operator named the port. */
+		else if (announcement.addr.port && announcement.addr.port != connection->local.port)
+			announcement.listen_when = MPTCPD_LISTEN_ALWAYS;
 		if ((local->flags & MPTCPD_FLAG_SIGNAL) &&
 		    mptcpd_can_have(connection, announcement.addr.family) &&
 		    !mptcpd_addr_equal_host(&announcement.addr, &connection->local))

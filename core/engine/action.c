@@ -212,7 +212,7 @@ int engine_announce(struct engine *engine, uint32_t token, const struct mptcpd_a
 	/* The peer will join there: with a port of its own, somebody must listen before it does. */
 	if (addr->port && !announced->is.listening && !engine->passive &&
 	    model_find_local(&engine->model, addr, 0))
-		engine_listen(engine, announced, addr, ifindex);
+		engine_listen(engine, announced, addr, ifindex, MPTCPD_LISTEN_ALWAYS);
 	r = engine_command(engine, connection, "ANNOUNCE",
 			   engine->ops->announce(engine->kernel, token, addr, id, ifindex));
 	if (r < 0 && !announced->is.sent) {

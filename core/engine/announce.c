@@ -47,16 +47,18 @@ static struct announced *want(struct connection *connection, const struct mptcpd
 }
 
 void engine_listen(struct engine *engine, struct announced *announced,
-		   const struct mptcpd_addr *addr, uint32_t ifindex)
+		   const struct mptcpd_addr *addr, uint32_t ifindex, enum mptcpd_listen when)
 {
 	announced->want.listen = *addr;
-	announced->is.listening = engine->ops->listen(engine->kernel, addr, ifindex) == 0;
+	announced->want.listen_when = (uint8_t)when;
+	announced->is.listening = true;
+	listen_want(engine, addr, ifindex, when);
 }
 
 void engine_unlisten(struct engine *engine, struct announced *announced)
 {
 	if (announced->is.listening)
-		engine->ops->unlisten(engine->kernel, &announced->want.listen);
+		listen_unwant(engine, &announced->want.listen, announced->want.listen_when);
 	announced->is.listening = false;
 	announced->want.listen = (struct mptcpd_addr){0};
 }
@@ -66,10 +68,12 @@ static void listen_as_planned(struct engine *engine, struct announced *announced
 			      const struct mptcpd_announcement *planned)
 {
 	if (announced->want.by != WANTED_BY_ADMIN &&
-	    !addr_equal(&announced->want.listen, &planned->listen))
+	    (!addr_equal(&announced->want.listen, &planned->listen) ||
+	     announced->want.listen_when != planned->listen_when))
 		engine_unlisten(engine, announced);
 	if (planned->listen.family && !announced->is.listening)
-		engine_listen(engine, announced, &planned->listen, announced->ifindex);
+		engine_listen(engine, announced, &planned->listen, announced->ifindex,
+			      planned->listen_when);
 }
 
 /* A client joins to the initial address without being told; once told to forget it, it has to be. */
@@ -92,7 +96,7 @@ static void match(struct engine *engine, struct connection *connection, uint64_t
 			announced->want.by = WANTED_BY_NONE;
 		else if (announced->want.listen.family && !announced->is.listening)
 			engine_listen(engine, announced, &announced->want.listen,
-				      announced->ifindex);
+				      announced->ifindex, MPTCPD_LISTEN_ALWAYS);
 	}
 	for (size_t i = 0; i < engine->plan.n_announcements; i++) {
 		const struct plan_announcement *planned = &engine->plan.announcements[i];

@@ -8,6 +8,7 @@
 #include "early.h"
 #include "endpoint.h"
 #include "engine.h"
+#include "listen.h"
 #include "many.h"
 #include "returned.h"
 #include "plan.h"
@@ -57,6 +58,7 @@ struct engine {
 	} resync[SNAPSHOT_KINDS];
 	struct endpoints endpoints;
 	struct early early;
+	struct listeners_wanted listeners;
 	struct many many;
 	struct returned returned;
 	bool marks_matter; /* a rule looks at marks: routes are asked for with the connection's */
@@ -377,9 +379,9 @@ void engine_restore_limits(struct engine *engine);
  * the kernel could be asked. Returns whether it told.
  */
 bool engine_learn_announced(struct engine *engine, struct connection *connection);
-/* Hold a listening socket for it on this address of ours, which has a port; and let it go. */
+/* Listen for it on this address of ours, which has a port; and no more. */
 void engine_listen(struct engine *engine, struct announced *announced,
-		   const struct mptcpd_addr *addr, uint32_t ifindex);
+		   const struct mptcpd_addr *addr, uint32_t ifindex, enum mptcpd_listen when);
 void engine_unlisten(struct engine *engine, struct announced *announced);
 /*
  * Before a DESTROY on purpose: what was announced and led the peer there is taken back,

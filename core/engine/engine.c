@@ -31,8 +31,8 @@ static void on_forget(void *data, struct connection *connection)
 	deadlines_set(&engine->deadlines, connection, UINT64_MAX);
 	for (size_t i = 0; i < connection->more->n_announced; i++)
 		if (connection->more->announced[i].is.listening)
-			engine->ops->unlisten(engine->kernel,
-					      &connection->more->announced[i].want.listen);
+			listen_unwant(engine, &connection->more->announced[i].want.listen,
+				      connection->more->announced[i].want.listen_when);
 	if (engine->walk == connection)
 		engine->walk = connection_next(connection);
 	if (engine->observer.on_forget)
@@ -98,6 +98,11 @@ const struct model *engine_model(const struct engine *engine)
 const struct engine_counters *engine_counters(const struct engine *engine)
 {
 	return &engine->counters;
+}
+
+bool engine_listens(const struct engine *engine, const struct mptcpd_addr *addr)
+{
+	return listen_is_held(engine, addr);
 }
 
 /* ---- telling ---- */

@@ -211,6 +211,9 @@ struct explain_path {
 	bool backup;
 };
 
+/* Does a listener of ours wait for joins there? */
+bool engine_listens(const struct engine *engine, const struct mptcpd_addr *addr);
+
 /* How an endpoint stands. */
 enum endpoint_state {
 	ENDPOINT_PRESENT,

@@ -119,12 +119,29 @@ static int add_path(struct mptcpd_plan *base, const struct mptcpd_path *path)
 
 static int check_announcement(const struct plan *plan, const struct mptcpd_announcement *ann)
 {
-	if (!IS_RESERVED_ZERO(ann))
+	if (!IS_RESERVED_ZERO(ann) || !IS_ZERO(ann->reserved8) ||
+	    ann->listen_when > MPTCPD_LISTEN_BESIDE)
 		return -EOPNOTSUPP;
 	if (!plan->connection || !is_target(&ann->addr) || mptcpd_addr_is_loopback(&ann->addr) ||
 	    !mptcpd_addr_is_proper(&ann->listen))
 		return -EINVAL;
-	return ann->listen.family && ann->listen.family != ann->addr.family ? -EAFNOSUPPORT : 0;
+	if ((ann->listen.family && ann->listen.family != ann->addr.family) ||
+	    (ann->addr.family != AF_INET && connection_is_ipv4_only(plan->connection)))
+		return -EAFNOSUPPORT;
+	return 0;
+}
+
+/* Fill in what the plugin left out, and what the operator says of listening there. */
+static void complete_listen(const struct plan *plan, struct mptcpd_announcement *ann,
+			    const struct local *local)
+{
+	ann->ifindex = local->interface->is.ifindex;
+	if (!ann->listen.port)
+		ann->listen.port = ann->addr.port ? ann->addr.port : plan->connection->local.port;
+	if (local->listen == LISTEN_NO)
+		ann->listen = (struct mptcpd_addr){0};
+	else if (local->listen == LISTEN_YES)
+		ann->listen_when = MPTCPD_LISTEN_ALWAYS;
 }
 
 static int add_announcement(struct mptcpd_plan *base, const struct mptcpd_announcement *ann)
@@ -139,12 +156,8 @@ static int add_announcement(struct mptcpd_plan *base, const struct mptcpd_announ
 		r = find_usable(plan, &ann->listen, ann->ifindex, &local);
 	if (r < 0)
 		return refuse(plan, r, &ann->addr, &none);
-	if (local) {
-		wanted.ifindex = local->interface->is.ifindex;
-		if (!wanted.listen.port)
-			wanted.listen.port =
-				ann->addr.port ? ann->addr.port : plan->connection->local.port;
-	}
+	if (local)
+		complete_listen(plan, &wanted, local);
 	for (size_t i = 0; i < plan->n_announcements; i++)
 		if (addr_equal(&plan->announcements[i].announcement.addr, &ann->addr))
 			return -EEXIST;

@@ -143,6 +143,14 @@ static void take_first(struct engine *engine, uint32_t token)
 		engine_mark_awaited(engine, connection);
 }
 
+/* May it have changed who listens where, or where anybody can? */
+static bool touches_listeners(const struct change *change)
+{
+	return change->host || change->type == CHANGE_LISTENER_CREATED ||
+	       change->type == CHANGE_LISTENER_CLOSED ||
+	       (change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_CONNECTIONS);
+}
+
 static void handle_change(struct engine *engine, struct change *change, uint64_t now_ms)
 {
 	bool is_new = change->type != CHANGE_NONE || change->established;
@@ -167,6 +175,7 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 	engine->host_dirty |= change->host;
 	if (change->host && !engine->passive)
 		returned_see(engine, change, now_ms);
+	engine->listeners.dirty |= touches_listeners(change);
 	if (change->resync)
 		want_resync(engine, change->snapshot);
 	if (change->type == CHANGE_LOST) {
@@ -441,6 +450,7 @@ uint64_t engine_settle(struct engine *engine, uint64_t now_ms)
 			       : now_ms;
 	settle_host(engine, now_ms);
 	settle_endpoints(engine, now_ms);
+	listen_settle(engine);
 	done = settle_dirty(engine, now_ms) && settle_sweep(engine, now_ms) &&
 	       settle_deadlines(engine, now_ms) && settle_walk(engine, now_ms) &&
 	       engine->dirty.n == 0 &&

@@ -97,6 +97,7 @@ static bool judge_local(struct model *model, struct local *local)
 	local->flags = rule && rule->has_flags ? rule->flags : model->rules->endpoint_flags;
 	local->forced = rule && rule->use == USE_YES;
 	local->announce = rule ? rule->announce : (struct mptcpd_addr){0};
+	local->listen = rule ? rule->listen : LISTEN_AUTO;
 	return flags_before != local->flags || forced_before != local->forced;
 }
 

@@ -58,6 +58,7 @@ struct local {
 	bool leads_out; /* as far as asked; only for the endpoints of the kernel's path manager */
 	bool fresh; /* it has come, or its link works again, since: returned.h */
 	struct mptcpd_addr announce; /* from its rule; family 0: none */
+	enum listen listen; /* from its rule */
 };
 
 /* Whether the far side of a link answers, in one family. */
@@ -184,11 +185,12 @@ struct announced {
 	struct {
 		bool sent; /* the peer was told of it */
 		bool forgotten; /* … and the kernel does not know it any more */
-		bool listening; /* where that is wanted */
+		bool listening; /* it has a share in a listener of listen.h */
 		bool local; /* it was an address of ours when it was announced */
 	} is;
 	struct {
 		struct mptcpd_addr listen; /* a socket is to listen here; family 0: none */
+		uint8_t listen_when; /* enum mptcpd_listen */
 		uint8_t by; /* index in the policy's stack, or WANTED_BY_* */
 		bool banned; /* taken back on purpose: no plan announces it again */
 	} want;

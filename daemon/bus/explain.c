@@ -169,7 +169,8 @@ static const char *announcer(const struct connection *connection, uint8_t wanted
 	return "";
 }
 
-static void append_announcements(struct writer *writer, const struct connection *connection)
+static void append_announcements(struct writer *writer, const struct engine *engine,
+				 const struct connection *connection)
 {
 	char text[ADDR_TEXT_SIZE];
 
@@ -182,7 +183,7 @@ static void append_announcements(struct writer *writer, const struct connection 
 				      addr_format_host(&announced->addr, text),
 				      announced->addr.port, announced->id,
 				      announcer(connection, announced->want.by), announced->is.sent,
-				      announced->is.listening, 0);
+				      engine_listens(engine, &announced->want.listen), 0);
 	}
 	writer_close(writer);
 }
@@ -207,7 +208,7 @@ int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error)
 	writer_open(&writer, 'a', WIRE_EXPLAIN_PATH);
 	engine_explain(engine, token, loop_now_ms(), on_path, &writer);
 	writer_close(&writer);
-	append_announcements(&writer, connection);
+	append_announcements(&writer, engine, connection);
 	writer_no_extras(&writer);
 	return bus_send(&writer);
 }

@@ -29,6 +29,11 @@ static const struct key_word address_words[] = {
 	{NULL},
 };
 
+static const struct key_word listen_words[] = {{"auto", LISTEN_AUTO},
+					       {"no", LISTEN_NO},
+					       {"yes", LISTEN_YES},
+					       {NULL}};
+
 static const struct key_word use_words[] = {{"auto", USE_AUTO},
 					    {"no", USE_NO},
 					    {"yes", USE_YES},
@@ -258,6 +263,15 @@ static void read_flags(struct faults *faults, const struct ini_key *line, void *
 	rule->has_flags = read_flag_words(faults, line, &rule->flags);
 }
 
+static void read_listen(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct interface_rule *rule = into;
+	uint32_t listen;
+
+	if (key_read_word(faults, line, listen_words, &listen))
+		rule->listen = (enum listen)listen;
+}
+
 static void read_rp_filter(struct faults *faults, const struct ini_key *line, void *into)
 {
 	struct interface_rule *rule = into;
@@ -277,8 +291,13 @@ static void read_use(struct faults *faults, const struct ini_key *line, void *in
 }
 
 static const struct key interface_keys[] = {
-	{"addresses", read_addresses}, {"announce", read_announce}, {"flags", read_flags},
-	{"rp-filter", read_rp_filter}, {"use", read_use},	    {NULL},
+	{"addresses", read_addresses},
+	{"announce", read_announce},
+	{"flags", read_flags},
+	{"listen", read_listen},
+	{"rp-filter", read_rp_filter},
+	{"use", read_use},
+	{NULL},
 };
 
 static void read_interface(struct config_loader *loader, const struct ini_group *group)

@@ -165,6 +165,17 @@ struct mptcpd_path {
 	uint8_t reserved[23]; /* 0 */
 };
 
+/* When mptcpd is to listen for an announcement. Never where an application does. */
+enum mptcpd_listen {
+	MPTCPD_LISTEN_ALWAYS, /* as long as it is announced */
+	/*
+	 * As long as an application listens on that port, on other addresses. Linux lets nobody bind
+	 * beside a socket that listens: where the application has gone, ours is not to be in the way
+	 * of the next one.
+	 */
+	MPTCPD_LISTEN_BESIDE,
+};
+
 /* A wanted announcement (ADD_ADDR, RFC 8684 section 3.4.1). */
 struct mptcpd_announcement {
 	/* What the peer is told, also the address of a NAT in front of us. Port 0: none is told. */
@@ -174,11 +185,14 @@ struct mptcpd_announcement {
 	 * announced: where no application listens, a join there would be refused. Port 0: that of
 	 * `addr`, else that of the initial subflow. Family 0: nothing listens. A kernel takes a join
 	 * at another port than the connection's only if just that address and port was announced,
-	 * so a NAT in front of us has to lead to the connection's own port.
+	 * so a NAT in front of us has to lead to the connection's own port. The operator's `listen`
+	 * of the link may forbid it, or turn MPTCPD_LISTEN_BESIDE into ALWAYS.
 	 */
 	struct mptcpd_addr listen;
 	uint32_t ifindex; /* the link on which packets come in there; 0: not known */
-	uint32_t reserved[7]; /* 0 */
+	uint8_t listen_when; /* enum mptcpd_listen */
+	uint8_t reserved8[3]; /* 0 */
+	uint32_t reserved[6]; /* 0 */
 };
 
 /* Pairs of addresses between which no subflow may be; an absent address (family 0) is any. */
@@ -218,8 +232,8 @@ struct mptcpd_plan {
 	int (*add_path)(struct mptcpd_plan *plan, const struct mptcpd_path *path);
 	/*
 	 * Want an address announced. -EEXIST: it is in the plan already. -EADDRNOTAVAIL: `listen` is
-	 * not one of ours, or not usable. -EAFNOSUPPORT: it is of another family than `addr`.
-	 * -EINVAL: an address that nobody could connect to.
+	 * not one of ours, or not usable. -EAFNOSUPPORT: it is of another family than `addr`, or the
+	 * connection can have no subflow of that. -EINVAL: an address that nobody could connect to.
 	 */
 	int (*add_announcement)(struct mptcpd_plan *plan, const struct mptcpd_announcement *ann);
 	/*

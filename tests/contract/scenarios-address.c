@@ -263,6 +263,33 @@ static void listener_in_use(struct scene *scene, gconstpointer data)
 	g_assert_cmpint(unlisten(scene, "10.1.0.1:4900"), ==, 0);
 }
 
+static int listens(struct scene *scene, const char *address)
+{
+	struct mptcpd_addr addr = addr_of(address);
+
+	return world_ops->listens(world_kernel(scene->world), &addr, world_link(scene->world, "vb"),
+				  true);
+}
+
+static void who_listens(struct scene *scene, gconstpointer data)
+{
+	/* on 4711 an application on all of IPv4, on 4712 one on all of both */
+	g_assert_cmpint(listens(scene, "10.2.0.1:4711"), ==, LISTENS_HERE);
+	g_assert_cmpint(listens(scene, "[fd00:2::1]:4711"), ==, LISTENS_ELSEWHERE);
+	g_assert_cmpint(listens(scene, "10.2.0.1:4712"), ==, LISTENS_HERE);
+	g_assert_cmpint(listens(scene, "[fd00:2::1]:4712"), ==, LISTENS_HERE);
+	g_assert_cmpint(listens(scene, "10.2.0.1:4900"), ==, LISTENS_NOBODY);
+	world_listen(scene->world, "10.1.0.1:4900");
+	g_assert_cmpint(listens(scene, "10.1.0.1:4900"), ==, LISTENS_HERE);
+	g_assert_cmpint(listens(scene, "10.2.0.1:4900"), ==, LISTENS_ELSEWHERE);
+	/* ours is not an application */
+	g_assert_cmpint(listen_on(scene, "10.2.0.1:4900", "vb"), ==, 0);
+	g_assert_cmpint(listens(scene, "10.2.0.1:4900"), ==, LISTENS_ELSEWHERE);
+	world_unlisten(scene->world, "10.1.0.1:4900");
+	g_assert_cmpint(listens(scene, "10.2.0.1:4900"), ==, LISTENS_NOBODY);
+	g_assert_cmpint(unlisten(scene, "10.2.0.1:4900"), ==, 0);
+}
+
 void add_address_scenarios(void)
 {
 	SCENARIO("peer/announces", peer_announces);
@@ -276,4 +303,5 @@ void add_address_scenarios(void)
 	SCENARIO("own/initial-address-is-withdrawn", initial_address_is_withdrawn);
 	SCENARIO("listener/come-and-go", listeners);
 	SCENARIO("listener/in-use", listener_in_use);
+	SCENARIO("listener/who-listens", who_listens);
 }

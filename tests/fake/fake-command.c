@@ -494,6 +494,7 @@ const struct kernel_ops fake_ops = {
 	.limits_set = fake_limits_set,
 	.listen = fake_listen_on,
 	.unlisten = fake_unlisten,
+	.listens = fake_listens,
 	.snapshot = snapshot,
 	.snapshot_brief = snapshot_brief,
 	.error_text = error_text,

@@ -215,6 +215,7 @@ int fake_egress(void *kernel, const struct mptcpd_addr *local, const struct mptc
 int fake_check_listen(struct fake_kernel *fake, const struct mptcpd_addr *addr);
 int fake_listen_on(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex);
 int fake_unlisten(void *kernel, const struct mptcpd_addr *addr);
+int fake_listens(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex, bool again);
 
 /* Hand all queued events, and the snapshots asked for, to somebody; to the engine. */
 typedef void fake_hearer(void *data, const struct event *event);

@@ -283,3 +283,26 @@ int fake_unlisten(void *kernel, const struct mptcpd_addr *addr)
 		fake_listen_no_more(fake, addr);
 	return 0;
 }
+
+int fake_listens(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex, bool again)
+{
+	struct fake_kernel *fake = kernel;
+	int found = LISTENS_NOBODY;
+
+	(void)ifindex;
+	(void)again;
+	for (size_t i = 0; i < FAKE_LISTENERS; i++) {
+		const struct fake_listener *listener = &fake->listeners[i];
+		const struct mptcpd_addr *taken = &listener->addr;
+
+		if (!taken->family || listener->users || taken->port != addr->port)
+			continue;
+		/* a socket of IPv6 takes IPv4 too */
+		if (addr_equal(taken, addr) ||
+		    (mptcpd_addr_is_any(taken) &&
+		     (taken->family == addr->family || taken->family == AF_INET6)))
+			return LISTENS_HERE;
+		found = LISTENS_ELSEWHERE;
+	}
+	return found;
+}

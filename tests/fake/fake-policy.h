@@ -14,6 +14,8 @@ struct fake_policy {
 	struct mptcpd_addr forbidden; /* family 0: nothing is */
 	bool forbids_all; /* every pair */
 	struct mptcpd_addr announced; /* family 0: nothing is */
+	struct mptcpd_addr listen; /* for that; family 0: nothing does */
+	enum mptcpd_listen listen_when;
 	struct mptcpd_addr dropped_local, dropped_remote; /* once */
 	bool drops_all; /* once: every subflow that there is */
 	bool only_peers; /* as soon as one is announced, nothing but announced addresses */

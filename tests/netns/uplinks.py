@@ -7,7 +7,6 @@
 The server sees the client as CLIENT4 or CLIENT6, to which only its default routes lead.
 """
 
-import contextlib
 import shutil
 import socket
 import sys
@@ -156,6 +155,13 @@ class Site:
         wait_until(lambda: self.joined() == sorted(wanted), seconds, f"subflows at {wanted}",
                    self.joined)
 
+    def await_answers(self):
+        """No join of the client waits for an answer any more, nor the server for its last word."""
+        def waiting():
+            return self.client.subflows(state="SYN-SENT") + self.server.subflows(state="SYN-RECV")
+
+        wait_until(lambda: not waiting(), 10, "an answer to each join", waiting)
+
     def counter(self, host, name):
         return host.nstat().get(name, 0)
 
@@ -170,10 +176,26 @@ class Site:
         return self.daemon.json("explain", self.token())
 
     def listening(self):
-        """{(address, port)} where mptcpd listens, as ss sees it."""
-        rows = self.server.run("ss", "-HltnpO").stdout.splitlines()
-        # a subflow's socket belongs to no process: what is no test's is mptcpd's
-        return {row.split()[3] for row in rows if "traffic" not in row}
+        """Where MPTCP sockets listen on the server, whose ever they are, as ss shows it."""
+        rows = self.server.run("ss", "-HlMnO").stdout.splitlines()
+        return {row.split()[3].replace("%link1", "").replace("%link2", "") for row in rows}
+
+    def await_listening(self, *wanted):
+        wait_until(lambda: self.listening() == set(wanted), 2, f"listening at {wanted}",
+                   self.listening)
+
+    def talk(self, listener, target=None):
+        """A connection to this process's listener: (the client's socket, the server's)."""
+        target = target or listener.getsockname()[:2]
+        family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
+        client = in_namespace(self.client.name,
+                              lambda: socket.socket(family, socket.SOCK_STREAM, MPTCP))
+        client.settimeout(10)
+        client.connect(target)
+        server, _ = listener.accept()
+        server.send(b"greeting")
+        tap.equal(client.recv(100), b"greeting", "received")
+        return client, server
 
     def bind(self, address, port=PORT, **options):
         """An application's listening socket, which is this process's; or the errno."""
@@ -195,14 +217,3 @@ class Site:
             return listener
 
         return in_namespace(self.server.name, make)
-
-
-@contextlib.contextmanager
-def closing(*things):
-    """They are closed at the end, those that are sockets."""
-    try:
-        yield things
-    finally:
-        for thing in things:
-            if isinstance(thing, socket.socket):
-                thing.close()

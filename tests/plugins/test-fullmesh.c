@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <glib.h>
+#include <mptcpd/addr.h>
 
 #include "fake-plan.h"
 
@@ -371,7 +372,10 @@ static void test_server_announces(struct scene *scene, gconstpointer unused)
 	/* all but the one the client knows already */
 	g_assert_cmpuint(scene->plan.n_announcements, ==, scene->view.base.locals.n - 1);
 	g_assert_cmpuint(scene->plan.announcements[0].ifindex, !=, 0);
-	g_assert_false(scene->plan.announcements[0].listen.family);
+	/* mptcpd listens there only beside an application */
+	g_assert_true(mptcpd_addr_equal(&scene->plan.announcements[0].listen,
+					&scene->plan.announcements[0].addr));
+	g_assert_cmpint(scene->plan.announcements[0].listen_when, ==, MPTCPD_LISTEN_BESIDE);
 }
 
 static size_t count_announced(struct scene *scene, const char *local, const char *remote,

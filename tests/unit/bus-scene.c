@@ -125,6 +125,11 @@ static int on_listen(void *kernel, const struct mptcpd_addr *addr, uint32_t ifin
 	return 0;
 }
 
+static int on_listens(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex, bool again)
+{
+	return LISTENS_ELSEWHERE;
+}
+
 static int on_unlisten(void *kernel, const struct mptcpd_addr *addr)
 {
 	return 0;
@@ -185,6 +190,7 @@ static const struct kernel_ops ops = {
 	.limits_set = on_limits,
 	.listen = on_listen,
 	.unlisten = on_unlisten,
+	.listens = on_listens,
 	.snapshot = on_snapshot,
 	.snapshot_brief = on_snapshot_brief,
 	.error_text = on_error_text,

@@ -248,12 +248,13 @@ static void captured_replies(void)
 /* --- short and odd messages ----------------------------------------------------------------- */
 
 /* Every decoder on the same bytes; none may read beyond `size`. */
-static void decode_all(const void *bytes, size_t size, int outcomes[10])
+static void decode_all(const void *bytes, size_t size, int outcomes[11])
 {
 	struct event event;
 	struct codec_family found;
 	struct codec_route route;
 	struct codec_neighbour neighbour;
+	struct codec_listener listener;
 	char text[CODEC_TEXT_SIZE];
 	bool has_mark;
 	int error;
@@ -268,6 +269,7 @@ static void decode_all(const void *bytes, size_t size, int outcomes[10])
 	outcomes[7] = codec_ack(bytes, size, &error, text);
 	outcomes[8] = codec_neighbour(bytes, size, &neighbour);
 	outcomes[9] = codec_rule(bytes, size, &has_mark);
+	outcomes[10] = codec_diag_listener(bytes, size, &listener);
 }
 
 static const char *const captured[] = {
@@ -288,18 +290,18 @@ static void cut_short(void)
 
 		for (size_t length = 0; length < size; length++) {
 			g_autofree char *cut = g_memdup2(whole, length);
-			int outcomes[10];
+			int outcomes[11];
 
 			/* The header promises more than there is. */
 			decode_all(cut, length, outcomes);
-			for (size_t k = 0; k < 10; k++)
+			for (size_t k = 0; k < 11; k++)
 				g_assert_cmpint(outcomes[k], !=, 0);
 			if (length < sizeof(struct nlmsghdr))
 				continue;
 			/* The header is honest, the content is not. */
 			((struct nlmsghdr *)(void *)cut)->nlmsg_len = (uint32_t)length;
 			decode_all(cut, length, outcomes);
-			for (size_t k = 0; k < 10; k++)
+			for (size_t k = 0; k < 11; k++)
 				g_assert_true(outcomes[k] >= 0 || outcomes[k] == -EBADMSG);
 		}
 	}
@@ -317,11 +319,11 @@ static void bent_bytes(void)
 		for (size_t at = 0; at < size; at++) {
 			for (size_t v = 0; v < G_N_ELEMENTS(values); v++) {
 				g_autofree char *bent = g_memdup2(whole, size);
-				int outcomes[10];
+				int outcomes[11];
 
 				bent[at] = (char)values[v];
 				decode_all(bent, size, outcomes);
-				for (size_t k = 0; k < 10; k++)
+				for (size_t k = 0; k < 11; k++)
 					g_assert_true(outcomes[k] >= 0 || outcomes[k] == -EBADMSG);
 			}
 		}

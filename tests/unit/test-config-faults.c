@@ -128,7 +128,7 @@ static void test_all_faults(struct scene *scene, gconstpointer unused)
 	       "%s:7: unknown flag 'bakup', expected backup, fullmesh, laminar, signal or subflow; "
 	       "did you mean 'backup'?\n"
 	       "%s:8: unknown key 'flag', expected addresses, announce, flags, "
-	       "rp-filter or use; did you mean 'flags'?\n"
+	       "listen, rp-filter or use; did you mean 'flags'?\n"
 	       "%s:9: unknown use 'perhaps', expected auto, no or yes\n"
 	       "%s:10: unknown kind of address 'local', expected deprecated, link-local, stable, "
 	       "temporary "
@@ -172,14 +172,15 @@ static void test_value_faults(struct scene *scene, gconstpointer unused)
 {
 	refuse(scene,
 	       "[interface:type:wify]\n[interface:10.8.0.0/33]\n[interface:an-interface-name]\n"
-	       "[interface:a]\nflags = signal fullmesh\nrp-filter = strict\n",
+	       "[interface:a]\nflags = signal fullmesh\nrp-filter = strict\nlisten = never\n",
 	       "%s:1: unknown type of interface 'wify', expected other, loopback, ethernet, wifi, "
 	       "wwan, ppp, tunnel, bridge, bond, veth, vlan or tap; did you mean 'wifi'?\n"
 	       "%s:2: bad prefix '10.8.0.0/33', expected one like 10.8.0.0/16 or fd00::/8\n"
 	       "%s:3: no interface is called 'an-interface-name', expected a name of at most 15 "
 	       "characters\n"
 	       "%s:5: signal and fullmesh exclude each other, expected one of them\n"
-	       "%s:6: unknown rp-filter 'strict', expected keep or loose\n");
+	       "%s:6: unknown rp-filter 'strict', expected keep or loose\n"
+	       "%s:7: unknown listen 'never', expected auto, no or yes\n");
 	refuse(scene,
 	       "[policy:a b]\nplugin = echo\nplugins = echo\nmatch-side = both\n"
 	       "match-local-address = eth0\nmatch-remote-port = 9-8\nmatch-local-port = 0\n"

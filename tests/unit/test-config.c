@@ -77,7 +77,8 @@ static void test_interfaces(struct scene *scene, gconstpointer unused)
 		     "[interface:type:wifi]\nuse = no\n"
 		     "[interface:10.8.0.0/16]\nuse = yes\naddresses = link-local,deprecated\n"
 		     "[interface:fd00::1]\nannounce = 203.0.113.7\nrp-filter = loose\n"
-		     "[interface:eth0]\nuse = auto\nrp-filter = keep\n");
+		     "[interface:eth0]\nuse = auto\nrp-filter = keep\nlisten = auto\n"
+		     "[interface:eth1]\nlisten = yes\n[interface:eth2]\nlisten = no\n");
 	const struct interface_rule *list = rules->interfaces;
 	struct mptcpd_addr public;
 
@@ -97,6 +98,9 @@ static void test_interfaces(struct scene *scene, gconstpointer unused)
 	g_assert_true(list[3].rp_filter_loose && !list[2].rp_filter_loose);
 	g_assert_true(list[4].net.family == 0 && list[4].announce.family == 0);
 	g_assert_false(list[4].rp_filter_loose);
+	g_assert_cmpint(list[4].listen, ==, LISTEN_AUTO);
+	g_assert_cmpint(list[5].listen, ==, LISTEN_YES);
+	g_assert_cmpint(list[6].listen, ==, LISTEN_NO);
 }
 
 static void assert_warned(struct scene *scene, const char *text, const char *expected)

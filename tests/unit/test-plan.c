@@ -136,7 +136,7 @@ static void test_announcements(struct bench *bench, gconstpointer unused)
 	g_assert_cmpint(announce(bench, "203.0.113.1", "203.0.113.1:80", 0), ==, -EADDRNOTAVAIL);
 	g_assert_cmpint(announce(bench, "203.0.113.1", "10.0.2.1", 3), ==, -EADDRNOTAVAIL);
 	g_assert_cmpint(announce(bench, "203.0.113.1", "[2001:db8::1]:80", 0), ==, -EAFNOSUPPORT);
-	announcement.reserved[6] = 1;
+	announcement.reserved[5] = 1;
 	g_assert_cmpint(plan->add_announcement(plan, &announcement), ==, -EOPNOTSUPP);
 	g_assert_cmpuint(bench->plan.n_announcements, ==, 0);
 	/* link and port of the listener, where it is not told: its own, and the connection's */
