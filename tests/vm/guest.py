@@ -8,12 +8,14 @@ line `== program: …` comes before each, `== exit: CODE` behind, and `== alive`
 import ctypes
 import json
 import os
+import resource
 import subprocess
 import threading
 import time
 
 SYS_FINIT_MODULE = 313  # of x86-64
 RB_POWER_OFF = 0x4321FEDC
+FILES = 524288  # that a program may open, as with systemd; the kernel's own limit is 4096
 MOUNTS = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/run")]
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -42,6 +44,7 @@ def main():
     for path in plan["modules"]:
         load(path)
     os.environ.update(plan["environment"])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, FILES))
     threading.Thread(target=tell_alive, daemon=True).start()
     for argv in plan["programs"]:
         print("== program:", *argv, flush=True)
