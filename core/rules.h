@@ -39,6 +39,16 @@ enum address_kind {
 	ADDRESS_STABLE = 1 << 4,
 };
 
+#define PROBE_TARGETS_MAX 8
+
+/* What is asked whether a link leads anywhere. */
+struct probe_rule {
+	struct mptcpd_addr targets[PROBE_TARGETS_MAX]; /* by TCP; those without a port by ICMP */
+	size_t n_targets; /* 0: nothing is asked */
+	uint64_t interval_ms, timeout_ms;
+	uint64_t failures; /* in a row, to be taken for a failure */
+};
+
 /* One [interface:…] group; the first in order that matches decides. */
 struct interface_rule {
 	char *match; /* the text after the colon: glob, "type:NAME" or prefix */
@@ -53,6 +63,7 @@ struct interface_rule {
 	struct mptcpd_addr announce; /* public address behind 1:1 NAT, family 0: none */
 	enum listen listen;
 	bool rp_filter_loose; /* loosen a strict rp_filter while in use; else leave it */
+	struct probe_rule probe;
 };
 
 /* One plugin of a policy, started; one that is set aside for all has no function. */

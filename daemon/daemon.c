@@ -19,7 +19,7 @@
 #include "log.h"
 #include "notice.h"
 
-/* Descriptors that mptcpd opens itself: sockets, files, plugins, a file or two for a moment. */
+/* Those that mptcpd opens itself: sockets, also of probes, files, plugins, a few for a moment. */
 #define OWN_DESCRIPTORS 64
 
 /* ---- after each settle ---- */
@@ -36,11 +36,12 @@ static void tell_ready(struct daemon *daemon)
 		   config_path_manager_name(&daemon->config->rules));
 }
 
-static void look_at_rp_filter(struct daemon *daemon)
+static void look_at_host(struct daemon *daemon)
 {
 	if (!daemon->host_changed)
 		return;
 	daemon->host_changed = false;
+	probing_update(daemon->probing, engine_model(daemon->engine));
 	/* The kernel tells of links by events, of rp_filter it does not. */
 	if (rpfilter_update(daemon->rpfilter, engine_model(daemon->engine)))
 		kernel_ops.snapshot(daemon->kernel, SNAPSHOT_HOST);
@@ -48,7 +49,7 @@ static void look_at_rp_filter(struct daemon *daemon)
 
 static void after_settle(struct daemon *daemon, bool all)
 {
-	look_at_rp_filter(daemon);
+	look_at_host(daemon);
 	if (daemon->swept)
 		daemon_look_at_mptcp(daemon);
 	tell_ready(daemon);
@@ -60,6 +61,15 @@ static void after_settle(struct daemon *daemon, bool all)
 }
 
 /* ---- what comes in beside the kernel's events ---- */
+
+static void on_probe(void *data, const struct event *event)
+{
+	struct daemon *daemon = data;
+
+	daemon->now_ms = loop_now_ms();
+	daemon_on_event(daemon, event);
+	daemon_settle_soon(daemon);
+}
 
 static void on_notice(void *data, const struct notice *notice)
 {
@@ -170,6 +180,7 @@ static int start(struct daemon *daemon)
 	if (r < 0)
 		return fail("net.mptcp.allow_join_initial_addr_port", strerror(-r));
 	daemon->rpfilter = rpfilter_new(daemon->runtime_directory);
+	daemon->probing = probing_new(&daemon->loop, on_probe, daemon);
 	r = daemon_begin_work(daemon, &setup);
 	if (r == 0)
 		r = watch_signals(daemon);
@@ -198,6 +209,7 @@ static void stop(struct daemon *daemon)
 	}
 	engine_free(daemon->engine);
 	rpfilter_free(daemon->rpfilter);
+	probing_free(daemon->probing);
 	daemon_restore_path_manager(daemon);
 	daemon_restore_deny_join(daemon);
 	config_free(daemon->config);

@@ -15,6 +15,7 @@
 #include "engine.h"
 #include "kernel.h"
 #include "loop.h"
+#include "probing.h"
 #include "rpfilter.h"
 #include "state.h"
 
@@ -35,6 +36,7 @@ struct daemon {
 	struct checker *checker;
 	struct bus *bus;
 	struct rpfilter *rpfilter;
+	struct probing *probing;
 	struct private_daemon *private; /* NULL: it is nobody's private daemon */
 	struct loop loop;
 	struct loop_source netlink[KERNEL_FDS]; /* the first one tells of connections */
@@ -48,7 +50,7 @@ struct daemon {
 	enum path_manager path_manager_set; /* by us; UNKNOWN: never */
 	enum deny_join deny_join_before; /* KEEP: not changed */
 	struct blackhole blackhole;
-	bool host_changed; /* since the last look at rp_filter */
+	bool host_changed; /* since the last look at rp_filter and probes */
 	bool swept; /* a snapshot of connections ended since the last look at MPTCP */
 	bool journal; /* stderr is the journal's */
 	bool verbose, claimed, ready, all_settled;

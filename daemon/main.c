@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "asker.h"
 #include "daemon.h"
 #include "log.h"
 #include "standard.h"
@@ -81,6 +82,7 @@ int main(int argc, char **argv)
 	};
 	struct daemon daemon = {
 		.config_setup.plugin_directory = MPTCPD_PLUGIN_DIR,
+		.config_setup.can_ping = asker_can_ping,
 		.runtime_directory = "/run/mptcpd",
 	};
 	const char *private_for = NULL;

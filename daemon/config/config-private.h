@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Shared by config.c, policy.c and default.c. */
+/* Shared by config.c, policy.c, probe.c and default.c. */
 #ifndef DAEMON_CONFIG_PRIVATE_H
 #define DAEMON_CONFIG_PRIVATE_H
 
@@ -17,5 +17,16 @@ void config_read_policy(struct config_loader *loader, const struct ini_group *gr
 void config_add_defaults(struct ini *ini, enum path_manager path_manager);
 /* Within one file only: a drop-in may mean to take the place of what is shipped. */
 void config_warn_unreachable(struct config_loader *loader);
+
+/* For struct key, into struct interface_rule: what is asked whether the link leads anywhere. */
+void config_read_probe(struct faults *faults, const struct ini_key *line, void *into);
+void config_read_probe_interval(struct faults *faults, const struct ini_key *line, void *into);
+void config_read_probe_timeout(struct faults *faults, const struct ini_key *line, void *into);
+void config_read_probe_failures(struct faults *faults, const struct ini_key *line, void *into);
+/* What holds where the group says nothing. */
+void config_init_probe(struct probe_rule *probe);
+/* Look at all lines together, when they have been read. */
+void config_check_probe(struct config_loader *loader, const struct ini_group *group,
+			const struct probe_rule *probe);
 
 #endif

@@ -295,6 +295,10 @@ static const struct key interface_keys[] = {
 	{"announce", read_announce},
 	{"flags", read_flags},
 	{"listen", read_listen},
+	{"probe", config_read_probe},
+	{"probe-failures", config_read_probe_failures},
+	{"probe-interval", config_read_probe_interval},
+	{"probe-timeout", config_read_probe_timeout},
 	{"rp-filter", read_rp_filter},
 	{"use", read_use},
 	{NULL},
@@ -306,9 +310,11 @@ static void read_interface(struct config_loader *loader, const struct ini_group 
 	struct interface_rule *rule = &rules->interfaces[rules->n_interfaces++];
 
 	rule->match = l_strdup(group->name);
+	config_init_probe(&rule->probe);
 	read_interface_match(&loader->faults, group, rule);
 	key_read_group(interface_keys, group, rule, &loader->faults);
 	warn_announce(loader, ini_group_find(group, "announce"), rule);
+	config_check_probe(loader, group, &rule->probe);
 }
 
 /* ---- all groups ---- */

@@ -17,6 +17,8 @@ struct config_setup {
 	struct guard *guard; /* as of struct calls; must outlive the configuration */
 	bool retry;
 	char *place;
+	/* May echo requests be sent (net.ipv4.ping_group_range)? NULL: it is not asked. */
+	bool (*can_ping)(void);
 };
 
 struct config {

@@ -50,7 +50,8 @@ void scene_tear_down(struct scene *scene, gconstpointer unused)
 
 int load_file(struct scene *scene, const char *file)
 {
-	struct config_setup setup = {file, scene->plugin_directory, scene->root};
+	struct config_setup setup = {file, scene->plugin_directory, scene->root,
+				     .can_ping = scene->can_ping};
 
 	unload(scene);
 	return config_load(&setup, &scene->config, &scene->faults);

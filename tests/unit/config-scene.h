@@ -19,6 +19,7 @@ struct scene {
 	char *plugin_directory; /* holds echo, twin, points, failing, endpoints */
 	struct config *config;
 	char *faults;
+	bool (*can_ping)(void); /* NULL: it is not asked */
 };
 
 /* From argv: where the test plugins are; the file and the plugins that are shipped. */
