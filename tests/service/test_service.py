@@ -148,6 +148,32 @@ def counters():
                   "what status says")
 
 
+@tap.test("/service/hardening/probes-get-out-of-the-sandbox", 30)
+def probes():
+    far = ("ip", "netns", "exec", "far")
+
+    def answered():
+        """(echo requests, resets): those of the far side."""
+        rows = [row.split() for row in run(*far, "cat", "/proc/net/snmp").splitlines()]
+        found = {names[0]: dict(zip(names, values)) for names, values in zip(rows[::2], rows[1::2])}
+        return int(found["Icmp:"]["OutEchoReps"]), int(found["Tcp:"]["OutRsts"])
+
+    run("ip", "netns", "add", "far")
+    try:
+        run("ip", "link", "add", "near", "type", "veth", "peer", "name", "near", "netns", "far")
+        for where, number in (((), 1), (("-n", "far"), 2)):
+            run("ip", *where, "link", "set", "near", "up")
+            run("ip", *where, "address", "add", f"10.8.0.{number}/24", "dev", "near")
+        sysctl("net.ipv4.ping_group_range", "0 2147483647")
+        with Service(config=KERNEL + "[interface:near]\nuse = yes\nprobe = icmp:10.8.0.2, "
+                                     "tcp:10.8.0.2:9\nprobe-interval = 200ms\n"
+                                     "probe-timeout = 200ms\n") as service:
+            wait_until(lambda: min(answered()) >= 3, 10, "answers to both kinds", answered)
+            tap.equal(service.journal.entries(), [], "what it logs")
+    finally:
+        run("ip", "netns", "delete", "far")
+
+
 @tap.test("/service/hardening/is-what-systemd-calls-ok", 30)
 def exposure():
     text = run("systemd-analyze", "security", UNIT, "--no-pager")
