@@ -31,6 +31,9 @@ enum event_type {
 	EVENT_ENDPOINT_GONE, /* its id alone; only ever news of our own making */
 	EVENT_LIMITS,
 	EVENT_PATH_MANAGER, /* net.mptcp.path_manager as it is now */
+	/* records of SNAPSHOT_ROUTING alone: */
+	EVENT_ROUTE, /* one that leads everywhere, or one of ours */
+	EVENT_RULE,
 	/* a snapshot: BEGIN, the records, END. Several kinds may be open at once */
 	EVENT_SNAPSHOT_BEGIN,
 	EVENT_SNAPSHOT_CONNECTION, /* a record of the MPTCP socket dump */
@@ -54,11 +57,12 @@ enum event_type {
 	EVENT_PROBE, /* how a probe of a link went */
 };
 
-/* Three kinds of snapshot, which are also three kinds of loss. */
+/* Kinds of snapshot, which are also kinds of loss. */
 enum snapshot_kind {
 	SNAPSHOT_CONNECTIONS, /* connections and their subflows */
 	SNAPSHOT_HOST, /* links and addresses */
 	SNAPSHOT_ENDPOINTS, /* endpoints and limits of the kernel's path manager */
+	SNAPSHOT_ROUTING, /* rules, default routes, and what of them is ours */
 	SNAPSHOT_KINDS,
 };
 
@@ -138,6 +142,39 @@ struct event_limits {
 	uint32_t subflows, add_addr_accepted;
 };
 
+/* Whose rules and routes are: RTA_PROTOCOL and FRA_PROTOCOL of ours. */
+#define ROUTING_PROTOCOL 184
+#define ROUTING_TABLE_MAIN 254
+
+/*
+ * A next hop of a route to everywhere; a route with several is as many of these. Like struct
+ * event_rule it has no padding: two that are the same have the same bytes (sorted.h).
+ */
+struct event_route {
+	struct mptcpd_addr gateway; /* family 0: none is needed. That of IPv4 may be one of IPv6 */
+	uint32_t table, metric, ifindex;
+	uint8_t family, protocol;
+	bool onlink; /* the gateway is there, whatever prefixes say */
+	bool unreachable; /* ifindex 0: whoever comes here gets no further */
+};
+
+struct event_rule {
+	struct mptcpd_addr from; /* family 0: from anywhere */
+	uint32_t priority, table;
+	uint8_t family, protocol;
+	uint8_t from_prefix;
+	bool no_default; /* suppress_prefixlength 0: default routes of the table do not count */
+	bool asks_more; /* marks, interfaces, destinations …, or it does more than look up a table */
+	uint8_t reserved[3]; /* 0 */
+};
+
+/* What EVENT_ROUTES is about, the most of it. */
+enum routing_news {
+	ROUTING_NEWS_NONE,
+	ROUTING_NEWS_CHANGED, /* default routes, rules, next hops, or something of ours */
+	ROUTING_NEWS_ADDED, /* a default route of somebody else's is new */
+};
+
 struct event_saved_connection {
 	struct mptcpd_addr local, remote; /* both of a family */
 	uint32_t slot; /* the observer's own, for connection.saved_slot */
@@ -210,8 +247,9 @@ enum path_manager {
 struct event {
 	enum event_type type;
 	bool dumped; /* EVENT_LINK, _LOCAL, _ENDPOINT, _LIMITS: a record of a dump, not news */
-	bool brief; /* SNAPSHOT_BEGIN: of connections without their subflows */
+	bool brief; /* SNAPSHOT_BEGIN: of connections without their subflows; of routes, ours alone */
 	uint8_t error; /* SNAPSHOT_FAILED: errno */
+	uint8_t news; /* EVENT_ROUTES: enum routing_news */
 	uint32_t token;
 	union {
 		struct event_connection connection;
@@ -222,6 +260,8 @@ struct event {
 		struct event_local local; /* LOCAL_GONE: addr and ifindex */
 		struct event_endpoint endpoint;
 		struct event_limits limits;
+		struct event_route route;
+		struct event_rule rule;
 		struct event_saved_connection saved_connection;
 		struct event_saved_subflow saved_subflow;
 		struct event_saved_announced saved_announced;

@@ -146,6 +146,16 @@ struct kernel_ops {
 	int (*endpoint_flush)(void *kernel);
 	int (*limits_set)(void *kernel, const struct event_limits *limits);
 
+	/*
+	 * Rules and routes of ours, with ROUTING_PROTOCOL whatever `protocol` says. -EEXIST: it is there
+	 * already, or something else is in its place; -ENOENT and -ESRCH: it is gone already. `replace`:
+	 * in place of whatever the table has with that metric.
+	 */
+	int (*rule_add)(void *kernel, const struct event_rule *rule);
+	int (*rule_delete)(void *kernel, const struct event_rule *rule);
+	int (*route_add)(void *kernel, const struct event_route *route, bool replace);
+	int (*route_delete)(void *kernel, const struct event_route *route);
+
 	/* Keep a listening MPTCP socket on addr (which has a port); let it go when asked as often. */
 	int (*listen)(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex);
 	int (*unlisten)(void *kernel, const struct mptcpd_addr *addr);
@@ -162,10 +172,10 @@ struct kernel_ops {
 	 */
 	int (*snapshot)(void *kernel, enum snapshot_kind kind);
 	/*
-	 * A brief SNAPSHOT_CONNECTIONS: the connections without their subflows, which costs a fraction.
-	 * Its BEGIN says so. One that was asked for in full stays full.
+	 * A brief one, which costs a fraction, and whose BEGIN says so: connections without their
+	 * subflows, routing without others' routes. One that was asked for in full stays full.
 	 */
-	int (*snapshot_brief)(void *kernel);
+	int (*snapshot_brief)(void *kernel, enum snapshot_kind kind);
 	/* The kernel's own words on the last failed command (NETLINK_EXT_ACK), or "". */
 	const char *(*error_text)(void *kernel);
 };

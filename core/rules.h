@@ -30,6 +30,13 @@ enum listen {
 	LISTEN_YES, /* as long as they are announced */
 };
 
+/* `source-routing` */
+enum source_routing {
+	SOURCE_ROUTING_NO,
+	SOURCE_ROUTING_AUTO, /* where a family has several default routes */
+	SOURCE_ROUTING_YES, /* … always, and what has lost its default route gets no further */
+};
+
 /* Kinds of address that count only when named (`addresses =`). */
 enum address_kind {
 	ADDRESS_LINK_LOCAL = 1 << 0,
@@ -64,6 +71,7 @@ struct interface_rule {
 	enum listen listen;
 	bool rp_filter_loose; /* loosen a strict rp_filter while in use; else leave it */
 	struct probe_rule probe;
+	struct mptcpd_addr gateways[2]; /* of IPv4 and IPv6; family 0: as the routes say */
 };
 
 /* One plugin of a policy, started; one that is set aside for all has no function. */
@@ -105,6 +113,9 @@ struct rules {
 	uint32_t endpoint_flags; /* for interfaces without flags of their own */
 	uint64_t endpoint_hold_ms; /* how long one in use outlives its route or address */
 	bool rejoin_eager; /* renew an endpoint though other subflows of it are well */
+	enum source_routing source_routing;
+	uint32_t route_table; /* and the index of the interface: the number of its table */
+	uint32_t rule_priority; /* of an address's first rule; its second one has the next */
 };
 
 /*

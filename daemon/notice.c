@@ -66,15 +66,20 @@ static const char *refusal_text(int error)
 	}
 }
 
+/* The engine tells the others once for each case. */
+static bool is_limited(enum notice_type type)
+{
+	return type == NOTICE_PLAN_REFUSED || type == NOTICE_ANNOUNCEMENT_REFUSED ||
+	       type == NOTICE_COMMAND_FAILED;
+}
+
 void notice_log(const struct notice *notice, uint64_t now_ms)
 {
 	const char *who = notice->plugin ? notice->plugin : notice->command ? notice->command : "";
 	struct kind *kind = find_kind(notice, who);
 	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE], more[64] = "", about[32] = "";
 
-	if (notice->type != NOTICE_ENDPOINT_FOREIGN && notice->type != NOTICE_ENDPOINTS_FULL &&
-	    notice->type != NOTICE_ENDPOINT_LEAVING && kind->logged_ms &&
-	    now_ms - kind->logged_ms < INTERVAL_MS) {
+	if (is_limited(notice->type) && kind->logged_ms && now_ms - kind->logged_ms < INTERVAL_MS) {
 		kind->n_suppressed++;
 		return;
 	}
@@ -109,6 +114,18 @@ void notice_log(const struct notice *notice, uint64_t now_ms)
 		l_warn("connection %x: the peer announces %s, which is not used: %s%s",
 		       notice->token, addr_format(&notice->remote, remote), notice->text, more);
 		break;
+	case NOTICE_ROUTING_DELETED:
+		l_warn("somebody else deletes rules or routes of mptcpd's source routing, which "
+		       "are "
+		       "made again, more and more slowly; for systemd-networkd see 'Source "
+		       "routing' "
+		       "in man mptcpd.conf");
+		return;
+	case NOTICE_ROUTING_CONFLICT:
+		l_warn("source-routing makes nothing new: %s, where mptcpd's own belong; choose "
+		       "other numbers with 'rule-priority' and 'route-table' in [core]",
+		       notice->text);
+		return;
 	case NOTICE_COMMAND_FAILED:
 		l_warn("%s%s failed: %s%s%s%s", who, about, strerror(-notice->error),
 		       notice->text[0] ? ": " : "", notice->text, more);

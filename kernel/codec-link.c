@@ -254,6 +254,8 @@ int codec_link_event(const void *message, size_t size, struct event *ret_event)
 	default:
 		return CODEC_UNKNOWN;
 	}
+	if (r == 0 && event.type == EVENT_ROUTES)
+		event.news = (uint8_t)codec_routing_news(message);
 	if (r == 0)
 		*ret_event = event;
 	return r;

@@ -171,6 +171,22 @@ int codec_rule(const void *message, size_t size, bool *ret_has_mark);
 /* A dump of the unicast routes of all tables, on a socket with socket_filter(). */
 struct nlmsghdr *codec_get_routes(void *buffer, uint8_t family);
 
+/* --- source routing: codec-routing.c -------------------------------------------------------- */
+
+/* What the news of a route or rule are about; of a message that was found good. */
+enum routing_news codec_routing_news(const void *message);
+/*
+ * The records of SNAPSHOT_ROUTING: rules, and of routes those to everywhere and ours. CODEC_IGNORED
+ * for others. A route with several next hops is told hop by hop: -ENOENT behind the last one.
+ */
+int codec_routing_event(const void *message, size_t size, size_t hop, struct event *ret_event);
+/* A dump of the routes of all tables, or of ours alone on a socket with socket_filter(). */
+struct nlmsghdr *codec_get_all_routes(void *buffer, uint8_t family, bool ours);
+struct nlmsghdr *codec_add_rule(void *buffer, const struct event_rule *rule);
+struct nlmsghdr *codec_delete_rule(void *buffer, const struct event_rule *rule);
+struct nlmsghdr *codec_add_route(void *buffer, const struct event_route *route, bool replace);
+struct nlmsghdr *codec_delete_route(void *buffer, const struct event_route *route);
+
 /* --- neighbours: codec-neighbour.c ---------------------------------------------------------- */
 
 /* An entry of the neighbour tables (ARP, NDP). */

@@ -245,6 +245,39 @@ static int is_neighbour_known(void *data, const struct mptcpd_addr *local, uint3
 		    neighbour_known(&kernel->links, local, ifindex, remote));
 }
 
+static int ask_links(struct kernel *kernel, struct nlmsghdr *command)
+{
+	return told(kernel, &kernel->links, socket_request(&kernel->links, command, NULL, NULL));
+}
+
+static int rule_add(void *data, const struct event_rule *rule)
+{
+	union codec_command command;
+
+	return ask_links(data, codec_add_rule(&command, rule));
+}
+
+static int rule_delete(void *data, const struct event_rule *rule)
+{
+	union codec_command command;
+
+	return ask_links(data, codec_delete_rule(&command, rule));
+}
+
+static int route_add(void *data, const struct event_route *route, bool replace)
+{
+	union codec_command command;
+
+	return ask_links(data, codec_add_route(&command, route, replace));
+}
+
+static int route_delete(void *data, const struct event_route *route)
+{
+	union codec_command command;
+
+	return ask_links(data, codec_delete_route(&command, route));
+}
+
 static int endpoint_add(void *data, const struct event_endpoint *endpoint)
 {
 	struct kernel *kernel = data;
@@ -333,9 +366,9 @@ static int take_snapshot(void *data, enum snapshot_kind kind)
 	return ask_for_snapshot(data, kind, false);
 }
 
-static int take_brief_snapshot(void *data)
+static int take_brief_snapshot(void *data, enum snapshot_kind kind)
 {
-	return ask_for_snapshot(data, SNAPSHOT_CONNECTIONS, true);
+	return ask_for_snapshot(data, kind, true);
 }
 
 static const char *error_text(void *data)
@@ -363,6 +396,10 @@ const struct kernel_ops kernel_ops = {
 	.owner = owner_of,
 	.link_returned = link_returned,
 	.neighbour_known = is_neighbour_known,
+	.rule_add = rule_add,
+	.rule_delete = rule_delete,
+	.route_add = route_add,
+	.route_delete = route_delete,
 	.endpoint_add = endpoint_add,
 	.endpoint_delete = endpoint_delete,
 	.endpoint_flags = endpoint_flags,

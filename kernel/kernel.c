@@ -189,9 +189,9 @@ void kernel_wake_up(struct kernel *kernel)
 
 typedef int decoder(const void *message, size_t size, struct event *ret_event);
 
-/* All messages of one datagram, with EVENT_ROUTES held back: one stands for many. */
+/* All messages of one datagram, with EVENT_ROUTES held back: the greatest news stand for many. */
 static void tell_events(struct kernel *kernel, const char *bytes, size_t size, decoder *decode,
-			bool *routes)
+			int *news)
 {
 	const struct nlmsghdr *nlh;
 	struct event event;
@@ -200,7 +200,7 @@ static void tell_events(struct kernel *kernel, const char *bytes, size_t size, d
 		int r = decode(nlh, nlh->nlmsg_len, &event);
 
 		if (r == 0 && event.type == EVENT_ROUTES)
-			*routes = true;
+			*news = event.news > *news ? event.news : *news;
 		else
 			sink_take(&kernel->sink, r, &event);
 	}
@@ -212,12 +212,10 @@ static void tell_events(struct kernel *kernel, const char *bytes, size_t size, d
  * All that was queued is told. After ENOBUFS the kernel drops every event, without a word, until
  * then: what a snapshot misses meanwhile would never be told.
  */
-static void read_empty(struct kernel *kernel, struct socket *socket, enum snapshot_kind kind)
+static void read_empty(struct kernel *kernel, bool lossy, enum snapshot_kind kind)
 {
-	if (socket->lossy) {
-		socket->lossy = false;
+	if (lossy)
 		sink_mark(&kernel->sink, EVENT_LOST, kind);
-	}
 	snapshot_finish(&kernel->snapshots[kind]);
 	if (kernel->snapshots[kind].state == SNAPSHOT_ASKED)
 		kernel_wake_up(kernel);
@@ -229,7 +227,7 @@ HOT static void tell_batch(struct kernel *kernel, size_t n)
 	const struct kernel_reader *reader = &kernel->sink.reader;
 	struct socket_batch *batch = &kernel->batch;
 	struct event event;
-	bool routes;
+	int news = -1;
 
 	for (size_t i = 0; reader->on_early && i < n; i++) {
 		int size = socket_batch_length(batch, i);
@@ -245,7 +243,7 @@ HOT static void tell_batch(struct kernel *kernel, size_t n)
 		if (size == -EMSGSIZE)
 			kernel->pm_events.lossy = true;
 		else
-			tell_events(kernel, batch->bytes[i], (size_t)size, codec_pm_event, &routes);
+			tell_events(kernel, batch->bytes[i], (size_t)size, codec_pm_event, &news);
 	}
 }
 
@@ -266,7 +264,8 @@ HOT static int dispatch_pm(struct kernel *kernel)
 		/* A read that is not full may also have met a loss, which the next one tells. */
 		if (n == 0 || (n > 0 && n < SOCKET_BATCH && !socket->lossy &&
 			       snapshot->state != SNAPSHOT_DRAINING)) {
-			read_empty(kernel, socket, SNAPSHOT_CONNECTIONS);
+			read_empty(kernel, socket->lossy, SNAPSHOT_CONNECTIONS);
+			socket->lossy = false;
 			return 0;
 		}
 	}
@@ -276,24 +275,27 @@ HOT static int dispatch_pm(struct kernel *kernel)
 static int dispatch_links(struct kernel *kernel)
 {
 	struct socket *socket = &kernel->link_events;
-	bool routes = false;
-	int r = 1;
+	int r = 1, news = -1;
 
 	for (size_t i = 0; i < 2; i++)
 		ways_forget(&kernel->ways[i]);
 	for (size_t n = 0; n < SLICE && r > 0; n++) {
 		r = socket_receive(socket, kernel->buffer);
 		if (r > 0) {
-			tell_events(kernel, kernel->buffer, (size_t)r, link_event, &routes);
+			tell_events(kernel, kernel->buffer, (size_t)r, link_event, &news);
 		} else if (r == -ENOBUFS || r == -EMSGSIZE) {
 			socket->lossy = true;
 			r = 1;
 		}
 	}
-	if (routes)
-		sink_take(&kernel->sink, 0, &(struct event){.type = EVENT_ROUTES});
-	if (r == 0)
-		read_empty(kernel, socket, SNAPSHOT_HOST);
+	if (news >= 0)
+		sink_take(&kernel->sink, 0,
+			  &(struct event){.type = EVENT_ROUTES, .news = (uint8_t)news});
+	if (r == 0) {
+		read_empty(kernel, socket->lossy, SNAPSHOT_HOST);
+		read_empty(kernel, false, SNAPSHOT_ROUTING); /* a loss of the host's is one of these */
+		socket->lossy = false;
+	}
 	return r > 0 ? 1 : r;
 }
 
@@ -311,7 +313,8 @@ static int dispatch_wake(struct kernel *kernel)
 	snapshot_finish(&snapshots[SNAPSHOT_ENDPOINTS]);
 	if (snapshots[SNAPSHOT_CONNECTIONS].state == SNAPSHOT_DRAINING)
 		r = dispatch_pm(kernel);
-	if (r >= 0 && snapshots[SNAPSHOT_HOST].state == SNAPSHOT_DRAINING)
+	if (r >= 0 && (snapshots[SNAPSHOT_HOST].state == SNAPSHOT_DRAINING ||
+		       snapshots[SNAPSHOT_ROUTING].state == SNAPSHOT_DRAINING))
 		r = dispatch_links(kernel);
 	if (r < 0)
 		return r;

@@ -35,10 +35,13 @@ int snapshot_open(struct snapshot *snapshot, enum snapshot_kind kind, uint16_t f
 		[SNAPSHOT_CONNECTIONS] = NETLINK_SOCK_DIAG,
 		[SNAPSHOT_HOST] = NETLINK_ROUTE,
 		[SNAPSHOT_ENDPOINTS] = NETLINK_GENERIC,
+		[SNAPSHOT_ROUTING] = NETLINK_ROUTE,
 	};
+	int r;
 
 	*snapshot = (struct snapshot){.kind = kind, .family = family, .sink = sink};
-	return socket_open(&snapshot->socket, buses[kind], SOCKET_STREAM);
+	r = socket_open(&snapshot->socket, buses[kind], SOCKET_STREAM);
+	return r == 0 && kind == SNAPSHOT_ROUTING ? socket_filter(&snapshot->socket) : r;
 }
 
 void snapshot_close(struct snapshot *snapshot)
@@ -60,6 +63,13 @@ static struct nlmsghdr *stage_request(const struct snapshot *snapshot, void *buf
 			return codec_get_links(buffer);
 		if (snapshot->stage == 1)
 			return codec_get_addresses(buffer);
+	} else if (snapshot->kind == SNAPSHOT_ROUTING) {
+		if (snapshot->stage < 2)
+			return codec_get_rules(buffer, snapshot->stage ? AF_INET6 : AF_INET);
+		if (snapshot->stage < 4)
+			return codec_get_all_routes(buffer,
+						    snapshot->stage == 3 ? AF_INET6 : AF_INET,
+						    snapshot->brief);
 	} else {
 		if (snapshot->stage == 0)
 			return codec_get_addr(buffer, snapshot->family, 0);
@@ -67,6 +77,20 @@ static struct nlmsghdr *stage_request(const struct snapshot *snapshot, void *buf
 			return codec_get_limits(buffer, snapshot->family);
 	}
 	return NULL;
+}
+
+/* A route is as many records as it has next hops, a rule one. */
+static void tell_routing(const struct snapshot *snapshot, const struct nlmsghdr *nlh)
+{
+	struct event event;
+	size_t hop = 0;
+	int r;
+
+	while ((r = codec_routing_event(nlh, nlh->nlmsg_len, hop++, &event)) != -ENOENT) {
+		sink_take(snapshot->sink, r, &event);
+		if (r < 0)
+			break;
+	}
 }
 
 static int decode_record(const struct snapshot *snapshot, const struct nlmsghdr *nlh,
@@ -137,6 +161,14 @@ static void send_stage(struct snapshot *snapshot)
 		fail(snapshot, r);
 }
 
+/* Does the kernel say that it was built without that family, or without rules for it? */
+static bool has_nothing(const struct snapshot *snapshot, int error)
+{
+	if (snapshot->kind == SNAPSHOT_ROUTING)
+		return error == -EAFNOSUPPORT || error == -EOPNOTSUPP;
+	return snapshot->kind == SNAPSHOT_CONNECTIONS && snapshot->stage == 1 && error == -ENOENT;
+}
+
 static void end_stage(struct snapshot *snapshot, const struct nlmsghdr *nlh)
 {
 	char text[CODEC_TEXT_SIZE];
@@ -144,8 +176,7 @@ static void end_stage(struct snapshot *snapshot, const struct nlmsghdr *nlh)
 
 	if (codec_ack(nlh, nlh->nlmsg_len, &error, text) < 0)
 		error = -EBADMSG;
-	/* No IPv6 in this kernel: then there is nothing to dump. */
-	if (error == -ENOENT && snapshot->kind == SNAPSHOT_CONNECTIONS && snapshot->stage == 1)
+	if (has_nothing(snapshot, error))
 		error = 0;
 	if (error == 0 && snapshot->interrupted && ++snapshot->restarts > RESTARTS_MAX)
 		error = -EINTR;
@@ -207,6 +238,8 @@ static size_t read_records(struct snapshot *snapshot, const char *bytes, size_t 
 			snapshot->interrupted = true;
 		if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE)
 			end_stage(snapshot, nlh);
+		else if (snapshot->kind == SNAPSHOT_ROUTING)
+			tell_routing(snapshot, nlh);
 		else
 			sink_take(snapshot->sink, decode_record(snapshot, nlh, now_ms, &event),
 				  &event);

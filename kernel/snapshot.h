@@ -42,7 +42,7 @@ struct snapshot {
 	uint8_t stage; /* which of its dumps */
 	uint8_t restarts;
 	bool interrupted; /* this dump met a change and must be done again */
-	bool brief; /* connections without their subflows */
+	bool brief; /* connections without their subflows, or of routes ours alone */
 	bool again, again_brief; /* asked for while under way */
 };
 

@@ -422,4 +422,5 @@ void engine_leave(struct engine *engine, uint64_t now_ms)
 	}
 	engine_restore_limits(engine);
 	engine_tell_host(engine);
+	routing_leave(engine);
 }

@@ -13,9 +13,12 @@
 #include "returned.h"
 #include "plan.h"
 #include "route.h"
+#include "routing.h"
 
 /* Events that ask for a snapshot again and again lead to one in this many milliseconds. */
 #define RESYNC_INTERVAL_MS 250
+/* Routes that change all the time lead to one look at the host in this many milliseconds. */
+#define HOST_INTERVAL_MS 20
 
 struct view {
 	struct mptcpd_view base; /* what plugins see; first member */
@@ -57,6 +60,7 @@ struct engine {
 		uint64_t due_ms; /* not before */
 	} resync[SNAPSHOT_KINDS];
 	struct endpoints endpoints;
+	struct routes_kept routing;
 	struct early early;
 	struct listeners_wanted listeners;
 	struct many many;
@@ -109,6 +113,17 @@ static inline bool engine_carries(const struct subflow *subflow)
 	return subflow->is.state == SUBFLOW_ESTABLISHED && !subflow->is.stale &&
 	       !subflow->want.forbidden && !subflow->want.dropped;
 }
+
+/* ---- resync.c ---- */
+
+/* Ask for the snapshots that are due. */
+void resync_settle(struct engine *engine, uint64_t now_ms);
+/* When one is due at the latest: all there is to do before the host is known. */
+uint64_t resync_next(const struct engine *engine);
+/* Addresses changed: others may change endpoints with them. */
+void resync_watch_foreign(struct engine *engine, uint64_t now_ms);
+/* Is there a rule that looks at marks? */
+void engine_look_for_marks(struct engine *engine);
 
 /* ---- ask.c ---- */
 
@@ -360,6 +375,9 @@ bool need_may_be_held(enum leaving leaving);
 bool need_is_held(const struct engine *engine, const struct owned *owned);
 /* Would deleting an endpoint with this address close any subflow? */
 bool need_is_used(const struct engine *engine, const struct mptcpd_addr *addr);
+/* Which of these addresses do open connections use, whoever commands them? All, while not known. */
+void need_find_used(const struct engine *engine, const struct sorted *addresses,
+		    struct sorted *ret_used);
 /* A command has just closed all subflows that began there; the kernel's events are on their way. */
 void need_closed(struct engine *engine, const struct mptcpd_addr *addr, uint64_t now_ms);
 /* When the connections may be looked through again, for those who need the leaving. */

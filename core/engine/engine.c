@@ -70,10 +70,11 @@ struct engine *engine_new(const struct engine_setup *setup)
 	engine->passive = setup->passive;
 	engine->generation = 1;
 	engine->endpoints.due_ms = UINT64_MAX;
+	routing_kept_init(&engine->routing);
 	engine->view.engine = engine;
 	route_cache_init(&engine->routes, setup->ops, setup->kernel);
 	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++)
-		engine->resync[kind].wanted = true;
+		engine->resync[kind].wanted = kind != SNAPSHOT_ROUTING || !engine->passive;
 	return engine;
 }
 
@@ -83,6 +84,7 @@ void engine_free(struct engine *engine)
 		return;
 	engine->observer = (struct engine_observer){0}; /* that we end does not end a connection */
 	model_done(&engine->model);
+	routing_kept_done(&engine->routing);
 	deadlines_done(&engine->deadlines);
 	dirty_done(&engine->dirty);
 	free(engine->n_by_policy);

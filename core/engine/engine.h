@@ -25,6 +25,8 @@ enum notice_type {
 	NOTICE_ENDPOINTS_FULL, /* local: finds no place in the kernel's table; error: its size */
 	NOTICE_ANNOUNCEMENT_REFUSED, /* remote, text: the peer announced what cannot be its own */
 	NOTICE_ENDPOINT_LEAVING, /* local, text: why; error: how many connections need it */
+	NOTICE_ROUTING_DELETED, /* somebody else deleted rules or routes of ours, which are made again */
+	NOTICE_ROUTING_CONFLICT, /* text: who uses the numbers of ours; none are made */
 	NOTICE_COMMAND_FAILED, /* command, error, text: not one that races and retries explain */
 };
 
@@ -105,8 +107,8 @@ void engine_free(struct engine *engine);
  */
 void engine_set_host(struct engine *engine, const struct engine_host *host);
 /*
- * Put the host back as it was: the limits, and our endpoints but for those that open connections
- * use, which would lose their subflows. Tells what is left by on_host.
+ * Put the host back as it was: the limits, our endpoints, and the rules and routes of our addresses;
+ * but for those that open connections use. Tells which endpoints are left by on_host.
  */
 void engine_leave(struct engine *engine, uint64_t now_ms);
 

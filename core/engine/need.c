@@ -180,6 +180,31 @@ bool need_is_used(const struct engine *engine, const struct mptcpd_addr *addr)
 	return false;
 }
 
+static void find_used_by(const struct connection *connection, const struct sorted *addresses,
+			 struct sorted *used)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct mptcpd_addr addr = addr_host(&connection->subflows[i].local);
+
+		if (sorted_find(addresses, &addr) && begins_there(&connection->subflows[i], &addr))
+			sorted_add(used, &addr);
+	}
+}
+
+void need_find_used(const struct engine *engine, const struct sorted *addresses,
+		    struct sorted *ret_used)
+{
+	const struct connection *connection = model_next_connection(&engine->model, 0);
+	bool all = !need_is_known(engine);
+
+	for (; connection && !all; connection = connection_next(connection)) {
+		find_used_by(connection, addresses, ret_used);
+		all = connection->adopted;
+	}
+	for (size_t i = 0; all && i < addresses->n; i++)
+		sorted_add(ret_used, sorted_at(addresses, i));
+}
+
 void need_closed(struct engine *engine, const struct mptcpd_addr *addr, uint64_t now_ms)
 {
 	struct connection *connection = model_next_connection(&engine->model, 0);

@@ -5,18 +5,8 @@
 
 /* A settle takes so long at most, so that new events and those who ask need not wait. */
 #define SETTLE_NS 5000000
-/* Routes that change all the time lead to one look at the host in this many milliseconds. */
-#define HOST_INTERVAL_MS 20
 /* Snapshots that fail are asked for again, more and more slowly: so far apart at most. */
 #define RESYNC_SLOWEST_MS 8000
-/* Some connections end without an event: look for them this often, to find them within 30 s, */
-#define SWEEP_INTERVAL_MS 28000
-/*
- * and in case an event vanished unnoticed, each so many times at everything, which takes four times
- * as long: once in five minutes, and less often where there is very much to look at.
- */
-#define SWEEPS_FULL 10
-#define CONNECTIONS_A_SWEEP_MORE 10000
 /*
  * A walk over so many connections takes a while: those that carry data are to come first, and a brief
  * snapshot tells which. Once in this time at most.
@@ -59,6 +49,7 @@ static void snapshot_failed(struct engine *engine, const struct change *change, 
 		[SNAPSHOT_CONNECTIONS] = "dump of connections",
 		[SNAPSHOT_HOST] = "dump of links and addresses",
 		[SNAPSHOT_ENDPOINTS] = "dump of endpoints",
+		[SNAPSHOT_ROUTING] = "dump of rules and routes",
 	};
 	struct notice notice = {
 		.type = NOTICE_COMMAND_FAILED,
@@ -88,30 +79,6 @@ static void tell_refused(struct engine *engine, const struct change *change)
 		engine->observer.on_notice(engine->observer.data, &notice);
 }
 
-/*
- * Others who manage endpoints do so when addresses come and go, and the kernel does not tell: look
- * at once and a few times more.
- */
-static const uint64_t foreign_looks_ms[] = {0, 500, 2000, 5000};
-#define N_FOREIGN_LOOKS (sizeof(foreign_looks_ms) / sizeof(foreign_looks_ms[0]))
-
-static void watch_foreign(struct engine *engine, uint64_t now_ms)
-{
-	engine->endpoints.foreign_ms = now_ms;
-	engine->endpoints.n_foreign_looks = engine->rules->endpoints.plugin ? 0 : N_FOREIGN_LOOKS;
-}
-
-/* UINT64_MAX: not before addresses change. */
-static uint64_t next_foreign_look(const struct engine *engine)
-{
-	const struct endpoints *endpoints = &engine->endpoints;
-
-	if (endpoints->n_foreign_looks == N_FOREIGN_LOOKS ||
-	    engine->model.path_manager == PATH_MANAGER_USERSPACE)
-		return UINT64_MAX;
-	return endpoints->foreign_ms + foreign_looks_ms[endpoints->n_foreign_looks];
-}
-
 static void snapshot_ended(struct engine *engine, struct change *change, uint64_t now_ms)
 {
 	enum snapshot_kind kind = change->snapshot;
@@ -127,7 +94,8 @@ static void snapshot_ended(struct engine *engine, struct change *change, uint64_
 	engine->resync[kind].known = true;
 	engine->host_dirty |= kind == SNAPSHOT_HOST;
 	/* Endpoints that are leaving may go after a snapshot of connections. */
-	engine->endpoints.dirty |= kind != SNAPSHOT_HOST;
+	engine->endpoints.dirty |= kind == SNAPSHOT_CONNECTIONS || kind == SNAPSHOT_ENDPOINTS;
+	engine->routing.dirty |= kind == SNAPSHOT_ROUTING;
 	if (kind == SNAPSHOT_CONNECTIONS) {
 		engine_measured(engine, now_ms);
 		engine_start_walk(engine);
@@ -196,7 +164,8 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 	if (is_new && change->token)
 		engine_endpoint_touched(engine);
 	if (change->host)
-		watch_foreign(engine, now_ms);
+		resync_watch_foreign(engine, now_ms);
+	routing_touch(engine, change, now_ms);
 	if (change->busy && engine->walk)
 		take_first(engine, change->token);
 	tell_in_order(engine, connection, change);
@@ -238,6 +207,7 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 	}
 	engine->host_dirty = true;
 	engine->host_due_ms = now_ms;
+	routing_renew(engine, now_ms);
 	want_resync(engine, SNAPSHOT_HOST); /* sysctls of links change without an event */
 	want_resync(engine, SNAPSHOT_ENDPOINTS); /* the path manager may be another one too */
 }
@@ -262,19 +232,23 @@ static bool settle_sweep(struct engine *engine, uint64_t now_ms)
 	return !model_is_sweeping(&engine->model);
 }
 
-static void look_for_marks(struct engine *engine)
+/* What is new there may have to wait for its rules. */
+static uint64_t host_due(const struct engine *engine, uint64_t now_ms)
 {
-	engine->marks_matter = engine->ops->marks_matter(engine->kernel) > 0;
+	uint64_t awaited = routing_awaited(engine, now_ms);
+
+	return awaited > engine->host_due_ms ? awaited : engine->host_due_ms;
 }
 
 static void settle_host(struct engine *engine, uint64_t now_ms)
 {
-	if (!engine->host_dirty || now_ms < engine->host_due_ms || returned_wait(engine, now_ms))
+	if (!engine->host_dirty || now_ms < host_due(engine, now_ms) ||
+	    returned_wait(engine, now_ms))
 		return;
 	engine->host_dirty = false;
 	engine->host_due_ms = now_ms + HOST_INTERVAL_MS;
 	route_cache_flush(&engine->routes);
-	look_for_marks(engine);
+	engine_look_for_marks(engine);
 	engine->generation++;
 	engine_update_view(engine, now_ms);
 	engine->endpoints.dirty = true;
@@ -283,7 +257,7 @@ static void settle_host(struct engine *engine, uint64_t now_ms)
 	if (!engine->passive && now_ms >= engine->busy_due_ms &&
 	    !engine->model.snapshot[SNAPSHOT_CONNECTIONS].open &&
 	    table_count(&engine->model.connections) >= WALK_LONG &&
-	    engine->ops->snapshot_brief(engine->kernel) == 0)
+	    engine->ops->snapshot_brief(engine->kernel, SNAPSHOT_CONNECTIONS) == 0)
 		engine->busy_due_ms = now_ms + BUSY_INTERVAL_MS;
 }
 
@@ -370,70 +344,35 @@ static bool settle_walk(struct engine *engine, uint64_t now_ms)
 	return !engine->walk;
 }
 
-static void sweep_connections(struct engine *engine)
+static uint64_t next_deadline(const struct engine *engine, uint64_t now_ms)
 {
-	size_t n = table_count(&engine->model.connections);
-
-	if (engine->n_sweeps_left > 0) {
-		engine->n_sweeps_left--;
-		engine->ops->snapshot_brief(engine->kernel);
-	} else {
-		engine->n_sweeps_left = SWEEPS_FULL - 1 + n / CONNECTIONS_A_SWEEP_MORE;
-		want_resync(engine, SNAPSHOT_CONNECTIONS);
-	}
-}
-
-static void settle_resync(struct engine *engine, uint64_t now_ms)
-{
-	int r;
-
-	if (now_ms >= engine->sweep_due_ms) {
-		engine->sweep_due_ms = now_ms + SWEEP_INTERVAL_MS;
-		want_resync(engine, SNAPSHOT_ENDPOINTS);
-		sweep_connections(engine);
-	}
-	if (next_foreign_look(engine) <= now_ms) {
-		engine->endpoints.n_foreign_looks++;
-		want_resync(engine, SNAPSHOT_ENDPOINTS);
-	}
-	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++) {
-		if (!engine->resync[kind].wanted || now_ms < engine->resync[kind].due_ms)
-			continue;
-		/* What its records tell of owners is kept if they matter. */
-		if (kind == SNAPSHOT_CONNECTIONS && engine->generation == 1)
-			look_for_marks(engine);
-		engine->resync[kind].due_ms = now_ms + RESYNC_INTERVAL_MS;
-		r = engine->ops->snapshot(engine->kernel, kind);
-		engine->resync[kind].wanted = r < 0;
-		if (r < 0)
-			engine_command(engine, NULL, "snapshot", r);
-	}
-}
-
-/* When a snapshot is due at the latest: all there is to do before the host is known. */
-static uint64_t next_snapshot(const struct engine *engine)
-{
-	uint64_t next = engine->sweep_due_ms, foreign = next_foreign_look(engine);
-
-	if (foreign < next)
-		next = foreign;
-	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++)
-		if (engine->resync[kind].wanted && engine->resync[kind].due_ms < next)
-			next = engine->resync[kind].due_ms;
-	return next;
-}
-
-static uint64_t next_deadline(const struct engine *engine)
-{
-	uint64_t first = deadlines_next(&engine->deadlines), next = next_snapshot(engine);
+	uint64_t first = deadlines_next(&engine->deadlines), next = resync_next(engine);
 
 	if (!engine->host_dirty && engine->endpoints.due_ms < next)
 		next = engine->endpoints.due_ms;
 	if (first < next)
 		next = first;
-	if (engine->host_dirty && engine->host_due_ms < next)
-		next = engine->host_due_ms;
+	if (engine->routing.due_ms < next)
+		next = engine->routing.due_ms;
+	if (engine->host_dirty && host_due(engine, now_ms) < next)
+		next = host_due(engine, now_ms);
 	return next;
+}
+
+/* Nothing is planned before the host is known, and what packets of its addresses need is there. */
+static bool may_begin(const struct engine *engine, uint64_t now_ms)
+{
+	return engine->resync[SNAPSHOT_HOST].known &&
+	       (engine->generation > 1 || !routing_awaited(engine, now_ms));
+}
+
+static uint64_t next_to_begin(const struct engine *engine, uint64_t now_ms)
+{
+	uint64_t next = resync_next(engine), awaited = routing_awaited(engine, now_ms);
+
+	if (routing_is_due(engine, now_ms))
+		return now_ms;
+	return awaited && awaited < next ? awaited : next;
 }
 
 uint64_t engine_settle(struct engine *engine, uint64_t now_ms)
@@ -443,18 +382,20 @@ uint64_t engine_settle(struct engine *engine, uint64_t now_ms)
 	if (engine->clock)
 		engine->deadline_ns = engine->clock(engine->clock_data) + SETTLE_NS;
 	engine->view.base.now_ms = now_ms;
-	settle_resync(engine, now_ms);
-	if (!engine->resync[SNAPSHOT_HOST].known)
-		return settle_sweep(engine, now_ms) && !engine->resync[SNAPSHOT_HOST].known
-			       ? next_snapshot(engine)
+	resync_settle(engine, now_ms);
+	if (engine->resync[SNAPSHOT_HOST].known)
+		routing_settle(engine, now_ms);
+	if (!may_begin(engine, now_ms))
+		return settle_sweep(engine, now_ms) && !may_begin(engine, now_ms)
+			       ? next_to_begin(engine, now_ms)
 			       : now_ms;
 	settle_host(engine, now_ms);
 	settle_endpoints(engine, now_ms);
 	listen_settle(engine);
 	done = settle_dirty(engine, now_ms) && settle_sweep(engine, now_ms) &&
 	       settle_deadlines(engine, now_ms) && settle_walk(engine, now_ms) &&
-	       engine->dirty.n == 0 &&
+	       engine->dirty.n == 0 && !routing_is_due(engine, now_ms) &&
 	       !(engine->endpoints.dirty && engine->resync[SNAPSHOT_ENDPOINTS].known &&
 		 !engine->host_dirty);
-	return done ? next_deadline(engine) : now_ms;
+	return done ? next_deadline(engine, now_ms) : now_ms;
 }

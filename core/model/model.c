@@ -12,12 +12,14 @@
 void model_init(struct model *model, const struct rules *rules)
 {
 	*model = (struct model){.rules = rules, .next_serial = 1, .mark = 1};
+	routing_init(&model->routing);
 }
 
 void model_done(struct model *model)
 {
 	connection_done(model);
 	host_done(model);
+	routing_done(&model->routing);
 }
 
 void model_set_rules(struct model *model, const struct rules *rules)
@@ -34,6 +36,8 @@ static void begin_snapshot(struct model *model, enum snapshot_kind kind, bool br
 	model->snapshot[kind].sweeping = false;
 	model->snapshot[kind].again = false;
 	model->snapshot[kind].mark = ++model->mark;
+	if (kind == SNAPSHOT_ROUTING)
+		routing_begin(&model->routing);
 }
 
 static void end_snapshot(struct model *model, enum snapshot_kind kind)
@@ -110,8 +114,15 @@ int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
 		r = host_apply(model, event, &change);
 		break;
 	case EVENT_ROUTES:
+		if (event->news && model->snapshot[SNAPSHOT_ROUTING].open)
+			model->snapshot[SNAPSHOT_ROUTING].again = true;
+		change.news = event->news;
 		change.type = CHANGE_ROUTES;
 		change.host = true;
+		break;
+	case EVENT_ROUTE:
+	case EVENT_RULE:
+		routing_apply(&model->routing, event);
 		break;
 	case EVENT_PATH_MANAGER:
 		if (model->path_manager != event->path_manager)
@@ -163,6 +174,10 @@ static bool sweep_one(struct model *model, enum snapshot_kind kind, uint64_t now
 		return host_sweep(model, change);
 	case SNAPSHOT_ENDPOINTS:
 		return host_sweep_endpoints(model, change);
+	case SNAPSHOT_ROUTING:
+		if (!model->snapshot[kind].failed)
+			routing_end(&model->routing);
+		return false;
 	case SNAPSHOT_KINDS:
 		break;
 	}

@@ -11,6 +11,7 @@
 
 #include "event.h"
 #include "order.h"
+#include "routing.h"
 #include "rules.h"
 #include "table.h"
 
@@ -329,6 +330,7 @@ struct change {
 	bool busy; /* a record of the connection: it carried data a moment ago */
 	bool resync; /* the model met something it cannot know: a snapshot of `snapshot` is due */
 	bool returned; /* an interface that was down or without carrier works again */
+	uint8_t news; /* ROUTES: enum routing_news */
 	bool after_loss; /* RESYNCED: because events were lost, and not by routine */
 	const char *refused; /* why an announced address is not used, in words; NULL: it may be */
 	const struct policy *policy; /* of the connection, as long as the rules are; or NULL */
@@ -346,6 +348,7 @@ struct model {
 	struct endpoint *endpoints; /* by id */
 	struct event_limits limits;
 	bool limits_known;
+	struct routing routing;
 	enum path_manager path_manager;
 	const struct rules *rules; /* not owned */
 	uint64_t next_serial;

@@ -82,6 +82,8 @@ const char *snapshot_name(enum snapshot_kind kind)
 		return "host";
 	case SNAPSHOT_ENDPOINTS:
 		return "endpoints";
+	case SNAPSHOT_ROUTING:
+		return "routing";
 	case SNAPSHOT_KINDS:
 		break;
 	}

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Shared by config.c, policy.c, probe.c and default.c. */
+/* Shared by config.c, policy.c, probe.c, routing.c and default.c. */
 #ifndef DAEMON_CONFIG_PRIVATE_H
 #define DAEMON_CONFIG_PRIVATE_H
 
 #include "config.h"
 #include "faults.h"
+#include "ini.h"
+
+/* Without a file. */
+#define ROUTE_TABLE_DEFAULT 8684000
+#define RULE_PRIORITY_DEFAULT 31000
 
 struct config_loader {
 	const struct config_setup *setup;
@@ -28,5 +33,10 @@ void config_init_probe(struct probe_rule *probe);
 /* Look at all lines together, when they have been read. */
 void config_check_probe(struct config_loader *loader, const struct ini_group *group,
 			const struct probe_rule *probe);
+/* For struct key, into struct rules; and `gateway` into struct interface_rule. */
+void config_read_source_routing(struct faults *faults, const struct ini_key *line, void *into);
+void config_read_route_table(struct faults *faults, const struct ini_key *line, void *into);
+void config_read_rule_priority(struct faults *faults, const struct ini_key *line, void *into);
+void config_read_gateway(struct faults *faults, const struct ini_key *line, void *into);
 
 #endif

@@ -97,6 +97,9 @@ static void read_deny_join(struct faults *faults, const struct ini_key *line, vo
 static const struct key core_keys[] = {
 	{"deny-join-initial", read_deny_join},
 	{"path-manager", read_path_manager},
+	{"route-table", config_read_route_table},
+	{"rule-priority", config_read_rule_priority},
+	{"source-routing", config_read_source_routing},
 	{NULL},
 };
 
@@ -294,6 +297,7 @@ static const struct key interface_keys[] = {
 	{"addresses", read_addresses},
 	{"announce", read_announce},
 	{"flags", read_flags},
+	{"gateway", config_read_gateway},
 	{"listen", read_listen},
 	{"probe", config_read_probe},
 	{"probe-failures", config_read_probe_failures},
@@ -383,6 +387,8 @@ int config_load(const struct config_setup *setup, struct config **ret_config, ch
 	rules->path_manager = PATH_MANAGER_KERNEL;
 	rules->manage_path_manager = true;
 	rules->endpoint_flags = MPTCPD_FLAG_SUBFLOW;
+	rules->route_table = ROUTE_TABLE_DEFAULT;
+	rules->rule_priority = RULE_PRIORITY_DEFAULT;
 	faults_init(&loader.faults);
 	faults_init(&loader.warnings);
 	if (setup->file)

@@ -7,6 +7,9 @@
 
 #include "config-private.h"
 
+#define TEXT(number) #number
+#define TEXT_OF(number) TEXT(number)
+
 struct preset {
 	const char *kind, *name, *key, *value;
 };
@@ -14,6 +17,9 @@ struct preset {
 static const struct preset presets[] = {
 	{"core", NULL, "path-manager", "kernel"},
 	{"core", NULL, "deny-join-initial", "keep"},
+	{"core", NULL, "source-routing", "no"},
+	{"core", NULL, "route-table", TEXT_OF(ROUTE_TABLE_DEFAULT)},
+	{"core", NULL, "rule-priority", TEXT_OF(RULE_PRIORITY_DEFAULT)},
 	{"endpoints", NULL, "plugin", "endpoints"},
 	{"endpoints", NULL, "flags", "subflow"},
 	{"endpoints", NULL, "hold", "5s"},

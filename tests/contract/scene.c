@@ -346,7 +346,7 @@ static void compare_snapshot(struct scene *scene, enum snapshot_kind kind, bool 
 {
 	guint first = scene->events->len;
 	void *kernel = world_kernel(scene->world);
-	int r = brief ? world_ops->snapshot_brief(kernel) : world_ops->snapshot(kernel, kind);
+	int r = brief ? world_ops->snapshot_brief(kernel, kind) : world_ops->snapshot(kernel, kind);
 	g_autofree char *is = NULL;
 
 	g_assert_cmpint(r, ==, 0);

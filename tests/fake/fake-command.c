@@ -29,6 +29,10 @@ static void tell(const struct fake_record *record, int result)
 		[FAKE_ENDPOINT_FLAGS] = "endpoint flags",
 		[FAKE_ENDPOINT_FLUSH] = "endpoint flush",
 		[FAKE_LIMITS] = "limits",
+		[FAKE_RULE_ADD] = "rule add",
+		[FAKE_RULE_DELETE] = "rule delete",
+		[FAKE_ROUTE_ADD] = "route add",
+		[FAKE_ROUTE_DELETE] = "route delete",
 	};
 	char local[ADDR_TEXT_SIZE] = "-", remote[ADDR_TEXT_SIZE] = "-";
 
@@ -432,26 +436,9 @@ static int snapshot(void *kernel, enum snapshot_kind kind)
 	return r;
 }
 
-static int link_returned(void *kernel, uint32_t ifindex)
+static int snapshot_brief(void *kernel, enum snapshot_kind kind)
 {
-	struct fake_kernel *fake = kernel;
-
-	fake->n_returned += fake_find_link(fake, ifindex) != NULL;
-	return 0;
-}
-
-static int neighbour_known(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
-			   const struct mptcpd_addr *remote)
-{
-	struct fake_kernel *fake = kernel;
-
-	fake->n_sought++;
-	return fake->neighbours_unknown ? NEIGHBOUR_SOUGHT : NEIGHBOUR_KNOWN;
-}
-
-static int snapshot_brief(void *kernel)
-{
-	((struct fake_kernel *)kernel)->brief_wanted = true;
+	((struct fake_kernel *)kernel)->brief_wanted[kind] = true;
 	return 0;
 }
 
@@ -485,8 +472,12 @@ const struct kernel_ops fake_ops = {
 	.egress = fake_egress,
 	.marks_matter = marks_matter,
 	.owner = owner_of,
-	.link_returned = link_returned,
-	.neighbour_known = neighbour_known,
+	.link_returned = fake_link_returned,
+	.neighbour_known = fake_neighbour_known,
+	.rule_add = fake_rule_add,
+	.rule_delete = fake_rule_delete,
+	.route_add = fake_route_add,
+	.route_delete = fake_route_delete,
 	.endpoint_add = fake_endpoint_add,
 	.endpoint_delete = fake_endpoint_delete,
 	.endpoint_flags = fake_endpoint_flags,

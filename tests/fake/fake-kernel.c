@@ -353,6 +353,8 @@ static void dump(struct fake_kernel *fake, enum snapshot_kind kind, bool brief)
 		dump_host(fake);
 	else if (kind == SNAPSHOT_CONNECTIONS)
 		dump_connections(fake, brief);
+	else if (kind == SNAPSHOT_ROUTING)
+		fake_dump_routing(fake, brief);
 	else
 		dump_endpoints(fake);
 	r = fake_answer_command(fake, &(struct fake_record){.command = FAKE_DUMP}, 0);
@@ -360,6 +362,14 @@ static void dump(struct fake_kernel *fake, enum snapshot_kind kind, bool brief)
 	fake_queue(fake, &(struct event){.type = r < 0 ? EVENT_SNAPSHOT_FAILED : EVENT_SNAPSHOT_END,
 					 .error = (uint8_t)-r,
 					 .snapshot = kind});
+}
+
+static bool is_asked(const struct fake_kernel *fake)
+{
+	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++)
+		if (fake->brief_wanted[kind] || fake->snapshot_wanted[kind] || fake->lost[kind])
+			return true;
+	return false;
 }
 
 void fake_tell(struct fake_kernel *fake, fake_hearer *hear, void *data)
@@ -376,12 +386,11 @@ void fake_tell(struct fake_kernel *fake, fake_hearer *hear, void *data)
 			hear(data, &(struct event){.type = EVENT_LOST, .snapshot = kind});
 	fake->limit_events = 0; /* dumps have sockets of their own */
 	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_KINDS; kind++) {
-		bool brief = kind == SNAPSHOT_CONNECTIONS && fake->brief_wanted &&
-			     !fake->snapshot_wanted[kind];
+		bool brief = fake->brief_wanted[kind] && !fake->snapshot_wanted[kind];
 
 		if (!fake->snapshot_wanted[kind] && !brief)
 			continue;
-		fake->snapshot_wanted[kind] = fake->brief_wanted = false;
+		fake->snapshot_wanted[kind] = fake->brief_wanted[kind] = false;
 		dump(fake, kind, brief);
 		hand_over(fake, &to);
 	}
@@ -423,9 +432,7 @@ uint64_t fake_run(struct fake_kernel *fake, struct engine *engine, uint64_t now_
 	for (int rounds = 0; rounds < 1000; rounds++) {
 		fake_deliver(fake, engine, now_ms);
 		next = engine_settle(engine, now_ms);
-		if (next > now_ms && !fake->n_events && !fake->n_refused && !fake->lost[0] &&
-		    !fake->lost[1] && !fake->brief_wanted && !fake->snapshot_wanted[0] &&
-		    !fake->snapshot_wanted[1] && !fake->snapshot_wanted[2])
+		if (next > now_ms && !fake->n_events && !fake->n_refused && !is_asked(fake))
 			return next;
 	}
 	g_assert_not_reached();

@@ -16,6 +16,7 @@
 #define FAKE_ADDRESSES 32
 #define FAKE_ENDPOINTS 8 /* as the kernel's table */
 #define FAKE_LISTENERS 64
+#define FAKE_ROUTING 512
 #define FAKE_LOG 4096
 
 enum fake_command {
@@ -37,6 +38,10 @@ enum fake_command {
 	FAKE_ENDPOINT_FLAGS,
 	FAKE_ENDPOINT_FLUSH,
 	FAKE_LIMITS,
+	FAKE_RULE_ADD,
+	FAKE_RULE_DELETE,
+	FAKE_ROUTE_ADD,
+	FAKE_ROUTE_DELETE,
 	FAKE_COMMANDS,
 };
 
@@ -95,6 +100,8 @@ struct fake_kernel {
 	struct fake_connection connections[FAKE_CONNECTIONS];
 	struct event_endpoint endpoints[FAKE_ENDPOINTS]; /* id 0: unused */
 	struct event_limits limits;
+	struct event_rule rules[FAKE_ROUTING]; /* family 0: unused; */
+	struct event_route ways[FAKE_ROUTING]; /* default routes, likewise */
 	uint8_t endpoint_id; /* the greatest that was given since the last flush */
 	struct fake_listener listeners[FAKE_LISTENERS];
 	enum path_manager path_manager;
@@ -102,7 +109,7 @@ struct fake_kernel {
 	struct event *events; /* queue */
 	size_t n_events, room_events, limit_events; /* limit 0: none */
 	bool lost[SNAPSHOT_KINDS];
-	bool snapshot_wanted[SNAPSHOT_KINDS], brief_wanted;
+	bool snapshot_wanted[SNAPSHOT_KINDS], brief_wanted[SNAPSHOT_KINDS];
 
 	int fail[FAKE_COMMANDS]; /* answer the next such command with this, once */
 	int fail_always[FAKE_COMMANDS]; /* and each */
@@ -188,7 +195,25 @@ void fake_endpoint_gone(struct fake_kernel *fake, uint8_t id);
 struct event_endpoint *fake_find_endpoint(struct fake_kernel *fake, const char *address);
 size_t fake_count_endpoints(const struct fake_kernel *fake);
 
+/* Default routes and rules of anybody come and go. */
+void fake_way(struct fake_kernel *fake, const struct event_route *route);
+void fake_way_gone(struct fake_kernel *fake, const struct event_route *route);
+void fake_rule(struct fake_kernel *fake, const struct event_rule *rule);
+void fake_rule_gone(struct fake_kernel *fake, const struct event_rule *rule);
+/* A default route of somebody else's in the main table. */
+struct event_route fake_default(uint32_t ifindex, const char *gateway, uint32_t metric);
+size_t fake_count_rules(const struct fake_kernel *fake);
+size_t fake_count_ways(const struct fake_kernel *fake);
+
 /* What the files of the fake share. */
+int fake_link_returned(void *kernel, uint32_t ifindex);
+int fake_neighbour_known(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
+			 const struct mptcpd_addr *remote);
+void fake_dump_routing(struct fake_kernel *fake, bool brief);
+int fake_rule_add(void *kernel, const struct event_rule *rule);
+int fake_rule_delete(void *kernel, const struct event_rule *rule);
+int fake_route_add(void *kernel, const struct event_route *route, bool replace);
+int fake_route_delete(void *kernel, const struct event_route *route);
 struct event_link *fake_find_link(struct fake_kernel *fake, uint32_t ifindex);
 struct event_local *fake_find_local(struct fake_kernel *fake, uint32_t ifindex,
 				    const struct mptcpd_addr *addr);

@@ -306,3 +306,22 @@ int fake_listens(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex,
 	}
 	return found;
 }
+
+/* ---- neighbours ---- */
+
+int fake_link_returned(void *kernel, uint32_t ifindex)
+{
+	struct fake_kernel *fake = kernel;
+
+	fake->n_returned += fake_find_link(fake, ifindex) != NULL;
+	return 0;
+}
+
+int fake_neighbour_known(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
+			 const struct mptcpd_addr *remote)
+{
+	struct fake_kernel *fake = kernel;
+
+	fake->n_sought++;
+	return fake->neighbours_unknown ? NEIGHBOUR_SOUGHT : NEIGHBOUR_KNOWN;
+}

@@ -85,6 +85,23 @@ static void decode_event(event_decoder *decode, const void *message, size_t size
 		check_event(&event);
 }
 
+/* Hop by hop, which comes to an end. */
+static void decode_hops(const void *message, size_t size)
+{
+	struct event event;
+	size_t hop = 0;
+	int r;
+
+	while ((r = codec_routing_event(message, size, hop, &event)) >= 0) {
+		require(++hop <= size);
+		if (r == 0 && event.type == EVENT_ROUTE)
+			check_addr(&event.route.gateway);
+		if (r == 0 && event.type == EVENT_RULE)
+			check_addr(&event.rule.from);
+	}
+	require(r == -EBADMSG || r == -ENOENT);
+}
+
 static void decode_other(unsigned int which, const void *message, size_t size)
 {
 	char text[CODEC_TEXT_SIZE] = "";
@@ -94,7 +111,7 @@ static void decode_other(unsigned int which, const void *message, size_t size)
 	bool has_mark;
 	int error = 0;
 
-	switch (which % 5) {
+	switch (which % 6) {
 	case 0:
 		codec_family(message, size, &family);
 		break;
@@ -115,6 +132,9 @@ static void decode_other(unsigned int which, const void *message, size_t size)
 	case 4:
 		if (codec_neighbour(message, size, &neighbour) == 0)
 			check_addr(&neighbour.addr);
+		break;
+	case 5:
+		decode_hops(message, size);
 		break;
 	}
 }

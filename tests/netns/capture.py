@@ -37,7 +37,7 @@ FILTER = [
 ]
 
 
-def _in_namespace(name, function):
+def in_namespace(name, function):
     """What `function` returns when it runs inside the namespace; its sockets stay there."""
     results = []
 
@@ -114,7 +114,7 @@ class Capture:
     """Everything from the constructor on is seen."""
 
     def __init__(self, host):
-        self.socket = _in_namespace(host.name, _open)
+        self.socket = in_namespace(host.name, _open)
         self.seen = []
 
     def syns(self):

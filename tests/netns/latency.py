@@ -9,7 +9,7 @@ import struct
 import time
 
 import tap
-from capture import MP_CAPABLE, MP_JOIN, SO_RCVBUFFORCE, _in_namespace, _options, attach
+from capture import MP_CAPABLE, MP_JOIN, SO_RCVBUFFORCE, _options, attach, in_namespace
 
 JOIN_P50_MS, JOIN_MAX_MS = 2, 50
 SO_TIMESTAMPNS = 35
@@ -115,7 +115,7 @@ class Latency:
 
     def __init__(self, host=None, port=None, buffer=1 << 20):
         """`port`: of the server, where other traffic would fill the buffer."""
-        self.socket = _in_namespace(host.name, lambda: _open(port, buffer)) if host \
+        self.socket = in_namespace(host.name, lambda: _open(port, buffer)) if host \
             else _open(port, buffer)
 
     def packets(self):

@@ -24,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import sandbox
 import tap
-from capture import _in_namespace
+from capture import in_namespace
 from daemon import Daemon
 from hosts import Network, Timeout, Traffic, wait_until
 from judge import endpoints, quick_dad
@@ -369,8 +369,8 @@ def half_close(place):
         listener.listen()
         return listener
 
-    with _in_namespace(place.net.server.name, listen) as listener:
-        client = _in_namespace(place.net.client.name,
+    with in_namespace(place.net.server.name, listen) as listener:
+        client = in_namespace(place.net.client.name,
                                lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP))
         client.settimeout(GIVE_UP)
         client.connect(("10.0.1.2", 7000))

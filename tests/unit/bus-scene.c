@@ -160,7 +160,7 @@ static int on_neighbour_known(void *kernel, const struct mptcpd_addr *local, uin
 	return NEIGHBOUR_KNOWN;
 }
 
-static int on_snapshot_brief(void *kernel)
+static int on_snapshot_brief(void *kernel, enum snapshot_kind kind)
 {
 	return 0;
 }

@@ -116,23 +116,24 @@ static void assert_shown(struct scene *scene, const char *expected)
 	g_assert_cmpstr(text->str, ==, expected);
 }
 
+#define CORE                                                                                       \
+	"core.deny-join-initial=keep core.source-routing=no core.route-table=8684000 "             \
+	"core.rule-priority=31000 "
+
 static void test_shown(struct scene *scene, gconstpointer unused)
 {
 	load(scene, "");
-	assert_shown(scene, "core.path-manager=kernel core.deny-join-initial=keep "
-			    "endpoints.plugin=endpoints endpoints.flags=subflow endpoints.hold=5s "
-			    "endpoints.rejoin=lazy ");
+	assert_shown(scene, "core.path-manager=kernel " CORE "endpoints.plugin=endpoints "
+			    "endpoints.flags=subflow endpoints.hold=5s endpoints.rejoin=lazy ");
 	load(scene, "[endpoints]\nsubflows = 3\nflags = signal\n");
 	assert_shown(scene, "endpoints.subflows=3:2 endpoints.flags=signal:3 "
 			    "endpoints.plugin=endpoints endpoints.hold=5s endpoints.rejoin=lazy "
-			    "core.path-manager=kernel core.deny-join-initial=keep ");
+			    "core.path-manager=kernel " CORE);
 	scene_install(scene, scene_shipped, "fullmesh");
 	load(scene, "[core]\npath-manager = userspace\n");
-	assert_shown(scene, "core.path-manager=userspace:2 core.deny-join-initial=keep "
-			    "policy.plugin=fullmesh ");
+	assert_shown(scene, "core.path-manager=userspace:2 " CORE "policy.plugin=fullmesh ");
 	load(scene, "[policy:p]\nplugin = echo\n[core]\npath-manager = unmanaged\n");
-	assert_shown(scene, "policy.plugin=echo:2 core.path-manager=unmanaged:4 "
-			    "core.deny-join-initial=keep "
+	assert_shown(scene, "policy.plugin=echo:2 core.path-manager=unmanaged:4 " CORE
 			    "endpoints.plugin=endpoints endpoints.flags=subflow "
 			    "endpoints.hold=5s endpoints.rejoin=lazy ");
 }

@@ -82,7 +82,7 @@ static int snapshot(void *kernel, enum snapshot_kind kind)
 	return 0;
 }
 
-static int snapshot_brief(void *kernel)
+static int snapshot_brief(void *kernel, enum snapshot_kind kind)
 {
 	return 0;
 }

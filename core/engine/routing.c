@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Source routing: wanted against seen, and the commands that close the difference. */
+#include "routing.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "engine-private.h"
+
+#define RETRY_FIRST_MS 1000
+#define RETRY_MAX_MS 60000
+/* What others delete is made again at once so often, */
+#define AT_ONCE 3
+/* and that is forgotten when they have left it alone for so long. */
+#define QUIET_MS 120000
+/* Paths wait for rules at most so long: a dump may fail. */
+#define WAIT_MS 1000
+/* Rules that stay for open connections are looked at again. */
+#define HELD_MS 30000
+
+static bool is_on(const struct engine *engine)
+{
+	return !engine->passive && engine->rules->source_routing != SOURCE_ROUTING_NO;
+}
+
+/* ---- when ---- */
+
+static void await(struct engine *engine, uint64_t now_ms)
+{
+	if (!engine->routing.wait_ms)
+		engine->routing.wait_ms = now_ms + WAIT_MS;
+}
+
+void routing_touch(struct engine *engine, const struct change *change, uint64_t now_ms)
+{
+	bool is_lost = change->type == CHANGE_LOST && change->snapshot == SNAPSHOT_HOST;
+
+	if (!is_on(engine) || !(change->host || is_lost) ||
+	    (change->type == CHANGE_ROUTES && change->news == ROUTING_NEWS_NONE))
+		return;
+	/* The kernel drops routes of IPv4 in silence with their link or its last address. */
+	engine->resync[SNAPSHOT_ROUTING].wanted = true;
+	if (change->type != CHANGE_ROUTES && !is_lost)
+		engine->routing.n_deleted = 0;
+	if (change->news == ROUTING_NEWS_ADDED || change->type == CHANGE_INTERFACE_ADDRESS_ADDED)
+		await(engine, now_ms);
+}
+
+void routing_renew(struct engine *engine, uint64_t now_ms)
+{
+	if (engine->passive)
+		return;
+	engine->resync[SNAPSHOT_ROUTING].wanted = true;
+	engine->routing.n_deleted = 0;
+	if (is_on(engine))
+		await(engine, now_ms);
+}
+
+/* Are the facts there, as they are now? */
+static bool is_known(const struct engine *engine)
+{
+	return engine->resync[SNAPSHOT_ROUTING].known && !engine->resync[SNAPSHOT_ROUTING].wanted &&
+	       !engine->model.snapshot[SNAPSHOT_ROUTING].open &&
+	       !engine->model.snapshot[SNAPSHOT_ROUTING].sweeping;
+}
+
+bool routing_is_due(const struct engine *engine, uint64_t now_ms)
+{
+	return (engine->routing.dirty || engine->routing.due_ms <= now_ms) && is_known(engine);
+}
+
+uint64_t routing_awaited(const struct engine *engine, uint64_t now_ms)
+{
+	return engine->routing.wait_ms > now_ms ? engine->routing.wait_ms : 0;
+}
+
+/* ---- commands ---- */
+
+/* Returns whether it is there. */
+static bool add_route(struct engine *engine, const struct event_route *route)
+{
+	bool replace = route->table != ROUTING_TABLE_MAIN;
+	int r = engine->ops->route_add(engine->kernel, route, replace);
+
+	engine_command(engine, NULL, "NEWROUTE", r == -EEXIST ? 0 : r);
+	if (r < 0 && r != -EEXIST)
+		return false;
+	sorted_add(&engine->model.routing.routes, route);
+	return true;
+}
+
+static bool add_rule(struct engine *engine, const struct event_rule *rule)
+{
+	int r = engine->ops->rule_add(engine->kernel, rule);
+
+	engine_command(engine, NULL, "NEWRULE", r == -EEXIST ? 0 : r);
+	if (r < 0 && r != -EEXIST)
+		return false;
+	sorted_add(&engine->model.routing.rules, rule);
+	return true;
+}
+
+static bool is_gone(int r)
+{
+	return r == 0 || r == -ENOENT || r == -ESRCH || r == -ENODEV;
+}
+
+static bool delete_rules(struct engine *engine)
+{
+	struct sorted *seen = &engine->model.routing.rules;
+	bool done = true;
+
+	for (size_t i = seen->n; i-- > 0;) {
+		struct event_rule rule = *routing_rule(seen, i);
+		int r;
+
+		if (!routing_is_own_rule(&rule) || sorted_find(&engine->routing.rules, &rule))
+			continue;
+		r = engine->ops->rule_delete(engine->kernel, &rule);
+		engine_command(engine, NULL, "DELRULE", is_gone(r) ? 0 : r);
+		if (is_gone(r))
+			sorted_remove(seen, &rule);
+		done &= is_gone(r);
+	}
+	return done;
+}
+
+static bool delete_routes(struct engine *engine)
+{
+	struct sorted *seen = &engine->model.routing.routes;
+	bool done = true;
+
+	for (size_t i = seen->n; i-- > 0;) {
+		struct event_route route = *routing_route(seen, i);
+		int r;
+
+		if (!routing_is_own_route(&route) || sorted_find(&engine->routing.routes, &route))
+			continue;
+		r = engine->ops->route_delete(engine->kernel, &route);
+		engine_command(engine, NULL, "DELROUTE", is_gone(r) ? 0 : r);
+		if (is_gone(r))
+			sorted_remove(seen, &route);
+		done &= is_gone(r);
+	}
+	return done;
+}
+
+/* ---- what others delete ---- */
+
+static size_t count_missing(const struct sorted *wanted, const struct sorted *had,
+			    const struct sorted *seen)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < wanted->n; i++)
+		n += sorted_find(had, sorted_at(wanted, i)) &&
+		     !sorted_find(seen, sorted_at(wanted, i));
+	return n;
+}
+
+static void tell(struct engine *engine, enum notice_type type, const char *text)
+{
+	struct notice notice = {.type = type, .text = text};
+
+	if (engine->observer.on_notice)
+		engine->observer.on_notice(engine->observer.data, &notice);
+}
+
+/* Returns whether what others deleted may be made again now. */
+static bool may_repeat(struct engine *engine, uint64_t now_ms)
+{
+	struct routes_kept *kept = &engine->routing;
+	uint8_t n_slow;
+
+	if (!count_missing(&kept->routes, &kept->had_routes, &engine->model.routing.routes) &&
+	    !count_missing(&kept->rules, &kept->had_rules, &engine->model.routing.rules))
+		return true;
+	if (now_ms < kept->again_ms)
+		return false;
+	if (now_ms - kept->again_ms > QUIET_MS) {
+		kept->n_deleted = 0;
+		kept->told = false;
+	}
+	if (!kept->told)
+		tell(engine, NOTICE_ROUTING_DELETED, "");
+	kept->told = true;
+	n_slow = kept->n_deleted < AT_ONCE ? 0 : kept->n_deleted - AT_ONCE;
+	kept->again_ms = now_ms;
+	if (kept->n_deleted < UINT8_MAX)
+		kept->n_deleted++;
+	if (kept->n_deleted > AT_ONCE)
+		kept->again_ms += backoff_next(&n_slow, RETRY_FIRST_MS, RETRY_MAX_MS);
+	return true;
+}
+
+/* ---- all together ---- */
+
+static void tell_conflict(struct engine *engine, const char *before)
+{
+	const char *now = engine->routing.conflict;
+
+	if (*now && strcmp(now, before) != 0)
+		tell(engine, NOTICE_ROUTING_CONFLICT, now);
+}
+
+/* Is there a way out of the table, as far as there should be one? Else a rule would lead nowhere. */
+static bool has_way_out(const struct engine *engine, const struct event_rule *rule)
+{
+	const struct sorted *wanted = &engine->routing.routes;
+	bool should = false;
+
+	for (size_t i = 0; i < wanted->n; i++) {
+		const struct event_route *route = routing_route(wanted, i);
+
+		if (route->table != rule->table || route->family != rule->family ||
+		    route->unreachable)
+			continue;
+		if (sorted_find(&engine->model.routing.routes, route))
+			return true;
+		should = true;
+	}
+	return !should;
+}
+
+/* What is wanted and there, or was before others deleted it. */
+static void remember(struct sorted *had, const struct sorted *wanted, const struct sorted *seen)
+{
+	for (size_t i = had->n; i-- > 0;)
+		if (!sorted_find(wanted, sorted_at(had, i)))
+			sorted_remove(had, sorted_at(had, i));
+	for (size_t i = 0; i < wanted->n; i++)
+		if (sorted_find(seen, sorted_at(wanted, i)))
+			sorted_add(had, sorted_at(wanted, i));
+}
+
+static bool is_deleted(const struct sorted *had, const void *item, bool may)
+{
+	return !may && sorted_find(had, item);
+}
+
+/* Routes, then the rules that lead to them. Returns whether all is there. */
+static bool add_wanted(struct engine *engine, bool may)
+{
+	struct routes_kept *kept = &engine->routing;
+	bool done = true;
+
+	for (size_t i = 0; i < kept->routes.n; i++) {
+		const struct event_route *route = routing_route(&kept->routes, i);
+
+		if (sorted_find(&engine->model.routing.routes, route) ||
+		    is_deleted(&kept->had_routes, route, may))
+			continue;
+		done &= add_route(engine, route);
+	}
+	for (size_t i = 0; i < kept->rules.n; i++) {
+		const struct event_rule *rule = routing_rule(&kept->rules, i);
+
+		if (sorted_find(&engine->model.routing.rules, rule) ||
+		    is_deleted(&kept->had_rules, rule, may) || !has_way_out(engine, rule))
+			continue;
+		done &= add_rule(engine, rule);
+	}
+	return done;
+}
+
+static void reconcile(struct engine *engine, uint64_t now_ms)
+{
+	struct routes_kept *kept = &engine->routing;
+	char conflict[sizeof(kept->conflict)];
+	bool may, done = true;
+
+	memcpy(conflict, kept->conflict, sizeof(conflict));
+	routing_want(engine, false);
+	tell_conflict(engine, conflict);
+	may = may_repeat(engine, now_ms);
+	if (!*kept->conflict)
+		done = add_wanted(engine, may);
+	done &= delete_rules(engine);
+	done &= delete_routes(engine);
+	remember(&kept->had_routes, &kept->routes, &engine->model.routing.routes);
+	remember(&kept->had_rules, &kept->rules, &engine->model.routing.rules);
+	kept->due_ms = kept->is_held ? now_ms + HELD_MS : UINT64_MAX;
+	if (!may)
+		kept->due_ms = kept->again_ms;
+	if (done)
+		kept->n_failed = 0;
+	else
+		kept->due_ms = now_ms + backoff_next(&kept->n_failed, RETRY_FIRST_MS, RETRY_MAX_MS);
+}
+
+void routing_settle(struct engine *engine, uint64_t now_ms)
+{
+	if (engine->passive || !routing_is_due(engine, now_ms))
+		return;
+	engine->routing.dirty = false;
+	reconcile(engine, now_ms);
+	engine->routing.wait_ms = 0;
+}
+
+void routing_leave(struct engine *engine)
+{
+	if (engine->passive || !engine->resync[SNAPSHOT_ROUTING].known)
+		return;
+	routing_want(engine, true);
+	delete_rules(engine);
+	delete_routes(engine);
+}
