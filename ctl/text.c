@@ -290,16 +290,29 @@ void text_path_row(struct columns *columns, const struct mptcpctl_path *path)
 	columns_add(columns, "%s", notes);
 }
 
-void text_announcements(const struct mptcpctl_announcement *announcement)
+static void text_announcement(const struct mptcpctl_announcement *announcement)
 {
 	char text[TEXT_ADDR_SIZE];
 
+	print("announce %s", text_addr(&announcement->addr, text));
+	if (announcement->id)
+		print(" id %u%s%s%s%s%s", announcement->id,
+		      announcement->wanted_by ? " wanted by " : "",
+		      announcement->wanted_by ? announcement->wanted_by : "",
+		      announcement->sent ? "" : ", not sent yet",
+		      announcement->listening ? ", listening" : "",
+		      announcement->joined ? ", joined" : "");
+	print_end();
+	if (announcement->text)
+		print_line("  %s", announcement->text);
+	if (announcement->remedy)
+		print_line("  remedy: %s", announcement->remedy);
+}
+
+void text_announcements(const struct mptcpctl_announcement *announcement)
+{
 	for (; announcement; announcement = announcement->next)
-		print_line("announce %s id %u%s%s%s%s", text_addr(&announcement->addr, text),
-			   announcement->id, announcement->wanted_by ? " wanted by " : "",
-			   announcement->wanted_by ? announcement->wanted_by : "",
-			   announcement->sent ? "" : ", not sent yet",
-			   announcement->listening ? ", listening" : "");
+		text_announcement(announcement);
 }
 
 /* ---- events ---- */

@@ -50,6 +50,8 @@ struct daemon {
 	enum path_manager path_manager_set; /* by us; UNKNOWN: never */
 	enum deny_join deny_join_before; /* KEEP: not changed */
 	struct blackhole blackhole;
+	uint64_t mismatches; /* joins to a wrong port, as counted before, */
+	bool counts_mismatches, told_mismatches; /* if they were counted; said in the log */
 	bool host_changed; /* since the last look at rp_filter and probes */
 	bool swept; /* a snapshot of connections ended since the last look at MPTCP */
 	bool journal; /* stderr is the journal's */

@@ -2,6 +2,7 @@
 /* How the kernel's MPTCP stands on this host: is it on, and what keeps it from working? */
 #include "daemon.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -54,6 +55,43 @@ static const char *describe(const struct blackhole *blackhole, char text[static 
 	return text;
 }
 
+/* How many joins came to another port than their connection's, as far as the kernel counts them. */
+static uint64_t count_mismatches(void)
+{
+	static const char *const names[] = {"MismatchPortSynRx"};
+	uint64_t value = 0;
+
+	(void)netstat_read(names, &value, 1);
+	return value;
+}
+
+/* False: none came since we began to look. */
+static bool describe_mismatches(const struct daemon *daemon, char text[static 256])
+{
+	uint64_t n = count_mismatches() - daemon->mismatches;
+
+	snprintf(text, 256,
+		 "%" PRIu64 " joins were refused because they came to another port than that of "
+		 "their connection: a translation of ports in front of this host has to lead to "
+		 "that",
+		 n);
+	return n > 0;
+}
+
+/* Once: who reads the journal looks at `status` then. */
+static void tell_mismatches(struct daemon *daemon)
+{
+	char text[256];
+
+	if (!daemon->counts_mismatches) {
+		daemon->counts_mismatches = true;
+		daemon->mismatches = count_mismatches();
+	} else if (!daemon->told_mismatches && describe_mismatches(daemon, text)) {
+		daemon->told_mismatches = true;
+		l_warn("%s", text);
+	}
+}
+
 void daemon_look_at_mptcp(struct daemon *daemon)
 {
 	struct blackhole *blackhole = &daemon->blackhole;
@@ -61,6 +99,7 @@ void daemon_look_at_mptcp(struct daemon *daemon)
 	char text[128];
 
 	daemon->swept = false;
+	tell_mismatches(daemon);
 	if (!read_facts(&facts))
 		return;
 	switch (blackhole_look(blackhole, &facts, loop_now_ms())) {
@@ -124,6 +163,9 @@ void daemon_tell_warnings(void *data, bus_warning_func each, void *each_data)
 		     "find the firewall or middlebox that drops MPTCP; "
 		     "net.mptcp.blackhole_timeout=0 has the kernel try each time");
 	}
+	if (describe_mismatches(daemon, text))
+		each(each_data, "port-mismatch", text,
+		     "translate the announced port to the port on which the application listens");
 	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry)) {
 		const struct interface *interface = table_owner(entry, struct interface);
 

@@ -185,9 +185,16 @@ static const struct record path = {WIRE_EXPLAIN_PATH, sizeof(struct mptcpctl_pat
 
 #define M(name) AT(mptcpctl_announcement, name)
 static const struct field announcement_fields[] = {
-	{"address", FIELD_ADDR_HERE, M(addr)},	 {"id", FIELD_U8, M(id)},
-	{"wanted-by", FIELD_TEXT, M(wanted_by)}, {"sent", FIELD_BOOL, M(sent)},
-	{"listening", FIELD_BOOL, M(listening)}, {NULL},
+	{"address", FIELD_ADDR_HERE, M(addr)},
+	{"id", FIELD_U8, M(id)},
+	{"wanted-by", FIELD_TEXT, M(wanted_by)},
+	{"sent", FIELD_BOOL, M(sent)},
+	{"listening", FIELD_BOOL, M(listening)},
+	{"joined", FIELD_BOOL, M(joined), FIELD_EXTRA},
+	{"reason", FIELD_TEXT, M(reason), FIELD_EXTRA},
+	{"text", FIELD_TEXT, M(text), FIELD_EXTRA},
+	{"remedy", FIELD_TEXT, M(remedy), FIELD_EXTRA},
+	{NULL},
 };
 static const struct record announcement = {WIRE_ANNOUNCEMENT, sizeof(struct mptcpctl_announcement),
 					   announcement_fields};

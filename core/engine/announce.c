@@ -111,7 +111,7 @@ static void match(struct engine *engine, struct connection *connection, uint64_t
 }
 
 /* Can packets come in there? The address of a NAT in front of us is where its link is. */
-static bool is_reachable(const struct engine *engine, const struct announced *announced)
+bool engine_is_reachable(const struct engine *engine, const struct announced *announced)
 {
 	const struct local *local = model_find_local(&engine->model, &announced->addr, 0);
 	const struct interface *interface =
@@ -129,7 +129,7 @@ static bool is_to_be_known(const struct engine *engine, const struct connection 
 	/* Where a policy was set aside, its announcements stay as they are. */
 	if (connection->set_aside && announced->want.by != WANTED_BY_ADMIN)
 		return announced->is.sent;
-	return announced->want.by != WANTED_BY_NONE && is_reachable(engine, announced);
+	return announced->want.by != WANTED_BY_NONE && engine_is_reachable(engine, announced);
 }
 
 /* Does the peer know the subflow by the announcement? Behind a NAT, its link has to tell. */
@@ -237,14 +237,13 @@ void engine_ban_announced(struct engine *engine, struct connection *connection,
 	announced->want.banned = true;
 }
 
-/* Is another subflow there that came of it? */
-static bool is_used_beside(const struct connection *connection, const struct announced *announced,
-			   const struct subflow *closing)
+bool engine_is_joined(const struct connection *connection, const struct announced *announced,
+		      const struct subflow *except)
 {
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		const struct subflow *subflow = &connection->subflows[i];
 
-		if (subflow != closing && subflow_is_seen(subflow) &&
+		if (subflow != except && subflow_is_seen(subflow) &&
 		    subflow->is.state != SUBFLOW_CLOSING && is_at(subflow, announced))
 			return true;
 	}
@@ -259,7 +258,7 @@ int engine_take_back(struct engine *engine, struct connection *connection,
 		int r;
 
 		if (!announced->is.sent || !is_at(closing, announced) ||
-		    is_used_beside(connection, announced, closing))
+		    engine_is_joined(connection, announced, closing))
 			continue;
 		r = by_hand && announced->want.by == WANTED_BY_ADMIN
 			    ? 0
@@ -285,7 +284,7 @@ static uint64_t repeat(struct connection *connection, uint64_t now_ms)
 				  !announced->addr.port;
 
 		if (!announced->is.sent || !is_initial || announced->try.attempts > REPEATS ||
-		    is_used_beside(connection, announced, NULL))
+		    engine_is_joined(connection, announced, NULL))
 			continue;
 		if (announced->try.repeat_ms <= now_ms)
 			announced->is.sent = false;
@@ -318,6 +317,8 @@ static uint64_t announce_wanted(struct engine *engine, struct connection *connec
 					  announced->id, announced->ifindex);
 		announced->is.sent = engine_command(engine, connection, "ANNOUNCE", r) == 0;
 		announced->is.forgotten &= !announced->is.sent;
+		if (announced->is.sent)
+			announced->try.told_ms = now_ms;
 		if (announced->is.sent && announced->try.attempts <= REPEATS)
 			announced->try.repeat_ms = now_ms + backoff_next(&announced->try.attempts,
 									 REPEAT_MS, UINT64_MAX);

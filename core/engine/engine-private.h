@@ -397,6 +397,11 @@ void engine_restore_limits(struct engine *engine);
  * the kernel could be asked. Returns whether it told.
  */
 bool engine_learn_announced(struct engine *engine, struct connection *connection);
+/* Are there subflows that came of it, beside that one (NULL: none is left out)? */
+bool engine_is_joined(const struct connection *connection, const struct announced *announced,
+		      const struct subflow *except);
+/* Can packets come in there? */
+bool engine_is_reachable(const struct engine *engine, const struct announced *announced);
 /* Listen for it on this address of ours, which has a port; and no more. */
 void engine_listen(struct engine *engine, struct announced *announced,
 		   const struct mptcpd_addr *addr, uint32_t ifindex, enum mptcpd_listen when);

@@ -102,11 +102,6 @@ const struct engine_counters *engine_counters(const struct engine *engine)
 	return &engine->counters;
 }
 
-bool engine_listens(const struct engine *engine, const struct mptcpd_addr *addr)
-{
-	return listen_is_held(engine, addr);
-}
-
 /* ---- telling ---- */
 
 void engine_tell(struct engine *engine, const struct change *change)

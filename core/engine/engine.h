@@ -213,9 +213,27 @@ struct explain_path {
 	bool backup;
 };
 
-/* Does a listener of ours wait for joins there? */
-bool engine_listens(const struct engine *engine, const struct mptcpd_addr *addr);
+/* An address that is announced, or would be if it could be of use. */
+struct explain_announcement {
+	struct mptcpd_addr addr;
+	uint8_t id; /* 0: it is not announced */
+	const char *wanted_by; /* plugin name, "admin", or NULL */
+	bool sent; /* the peer was told */
+	bool listening; /* a socket of ours waits for joins there */
+	bool joined; /* subflows came of it */
+	const char *reason; /* why nothing comes of it, a word for programs; NULL: no reason */
+	char text[256]; /* the same for people, or "" */
+	char remedy[96]; /* what a person can do, or "" */
+};
 
+/*
+ * Call `on_announcement` for each address that is announced, or that its interface's flag signal
+ * would have announced but for a reason of this connection. -ESRCH: no such connection.
+ */
+int engine_explain_announcements(
+	struct engine *engine, uint32_t token, uint64_t now_ms,
+	void (*on_announcement)(void *data, const struct explain_announcement *announcement),
+	void *data);
 /* How an endpoint stands. */
 enum endpoint_state {
 	ENDPOINT_PRESENT,

@@ -198,6 +198,7 @@ struct announced {
 	struct {
 		uint64_t due_ms; /* the next command */
 		uint64_t repeat_ms; /* told again then, if nothing came of it */
+		uint64_t told_ms; /* when it was told last; 0: not in this life */
 		uint8_t attempts; /* how often it was told */
 	} try;
 };

@@ -160,31 +160,25 @@ static void on_path(void *data, const struct explain_path *path)
 	writer_close(writer);
 }
 
-static const char *announcer(const struct connection *connection, uint8_t wanted_by)
+static void on_announcement(void *data, const struct explain_announcement *announcement)
 {
-	if (wanted_by == WANTED_BY_ADMIN)
-		return "admin";
-	if (connection->policy && wanted_by < connection->policy->n_plugins)
-		return connection->policy->plugins[wanted_by].plugin->name;
-	return "";
-}
-
-static void append_announcements(struct writer *writer, const struct engine *engine,
-				 const struct connection *connection)
-{
+	struct writer *writer = data;
 	char text[ADDR_TEXT_SIZE];
 
-	writer_open(writer, 'a', WIRE_ANNOUNCEMENT);
-	for (size_t i = 0; i < connection->more->n_announced; i++) {
-		const struct announced *announced = &connection->more->announced[i];
-
-		if (!announced->want.banned)
-			writer_append(writer, WIRE_ANNOUNCEMENT,
-				      addr_format_host(&announced->addr, text),
-				      announced->addr.port, announced->id,
-				      announcer(connection, announced->want.by), announced->is.sent,
-				      engine_listens(engine, &announced->want.listen), 0);
-	}
+	writer_open(writer, 'r', WIRE_IN_ANNOUNCEMENT);
+	writer_append(writer, "(sq)ysbb", addr_format_host(&announcement->addr, text),
+		      announcement->addr.port, announcement->id,
+		      announcement->wanted_by ? announcement->wanted_by : "", announcement->sent,
+		      announcement->listening);
+	writer_open(writer, 'a', "{sv}");
+	writer_extra(writer, "joined", "b", announcement->joined);
+	if (announcement->reason)
+		writer_extra(writer, "reason", "s", announcement->reason);
+	if (*announcement->text)
+		writer_extra(writer, "text", "s", announcement->text);
+	if (*announcement->remedy)
+		writer_extra(writer, "remedy", "s", announcement->remedy);
+	writer_close(writer);
 	writer_close(writer);
 }
 
@@ -208,7 +202,9 @@ int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error)
 	writer_open(&writer, 'a', WIRE_EXPLAIN_PATH);
 	engine_explain(engine, token, loop_now_ms(), on_path, &writer);
 	writer_close(&writer);
-	append_announcements(&writer, engine, connection);
+	writer_open(&writer, 'a', WIRE_ANNOUNCEMENT);
+	engine_explain_announcements(engine, token, loop_now_ms(), on_announcement, &writer);
+	writer_close(&writer);
 	writer_no_extras(&writer);
 	return bus_send(&writer);
 }

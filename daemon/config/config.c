@@ -374,6 +374,7 @@ static void read_groups(struct config_loader *loader)
 	}
 	check_deny_join(loader);
 	config_warn_unreachable(loader);
+	config_warn_ports(loader);
 }
 
 int config_load(const struct config_setup *setup, struct config **ret_config, char **ret_faults)

@@ -184,3 +184,48 @@ void config_warn_unreachable(struct config_loader *loader)
 			last = group;
 	}
 }
+
+/* The ports of the first policy of servers that names any, and of one that names others. */
+static bool find_two_ports(const struct rules *rules, const struct policy **ret_first,
+			   const struct policy **ret_other)
+{
+	*ret_first = NULL;
+	for (size_t i = 0; i < rules->n_policies; i++) {
+		const struct policy *policy = &rules->policies[i];
+		const struct policy_match *match = &policy->match;
+
+		if (match->side == MPTCPD_SIDE_CLIENT || match->local_port_max == 0)
+			continue;
+		if (!*ret_first)
+			*ret_first = policy;
+		*ret_other = policy;
+		if (match->local_port_min != match->local_port_max ||
+		    match->local_port_min != (*ret_first)->match.local_port_min)
+			return true;
+	}
+	return false;
+}
+
+void config_warn_ports(struct config_loader *loader)
+{
+	const struct ini *ini = &loader->config->ini;
+	const struct policy *first, *other;
+	struct mptcpd_addr addr;
+
+	if (loader->config->rules.path_manager == PATH_MANAGER_KERNEL ||
+	    !find_two_ports(&loader->config->rules, &first, &other))
+		return;
+	for (size_t i = 0; i < ini->n_groups; i++) {
+		const struct ini_key *key = ini_group_find(&ini->groups[i], "announce");
+
+		if (!key || strcmp(ini->groups[i].kind, "interface") != 0 ||
+		    addr_parse(key->value, &addr) < 0 || addr.port == 0)
+			continue;
+		faults_add(
+			&loader->warnings, key->where,
+			"if %s is translated to an address of this host, port %u leads to one "
+			"port, and [policy:%s] and [policy:%s] are for more: peers of the others "
+			"will be refused (MismatchPortSynRx)",
+			key->value, addr.port, first->name, other->name);
+	}
+}

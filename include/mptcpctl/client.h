@@ -228,8 +228,11 @@ struct mptcpctl_announcement {
 	const struct mptcpctl_announcement *next;
 	struct mptcpctl_addr addr;
 	const char *wanted_by;
-	uint8_t id;
+	uint8_t id; /* 0: it is not announced, for a reason */
 	bool sent, listening;
+	bool joined; /* subflows came of it */
+	const char *reason; /* why nothing comes of it, a word for programs; or NULL */
+	const char *text, *remedy; /* the same for people, and what can be done; or NULL */
 };
 
 /* A line of the configuration, as it counts after all files were layered. */

@@ -220,6 +220,154 @@ def ipv6_only():
             end.close()
 
 
+# ---- what explain says ----
+
+
+def announcement(site, address=SECOND):
+    return next(a for a in site.explain()["announcements"] if a["address"] == address)
+
+
+def explained(site, word, text):
+    """Wait until explain says that word of SECOND, and see that the text is among its own."""
+    wait_until(lambda: announcement(site)["reason"] == word, 15, f"reason {word}", site.explain)
+    found = announcement(site)
+    tap.true(text in found["text"], f"{found}")
+    tap.true(found["text"] in site.daemon.ctl("explain", site.token()), "as text")
+    return found
+
+
+@tap.test("/server/explain/joined-and-where-nobody-listens")
+def explain_joined():
+    with Site(server_config()) as site:
+        site.await_joined(FIRST, SECOND)
+        tap.equal(announcement(site), {
+            "address": SECOND, "port": 0, "id": announcement(site)["id"], "sent": True,
+            "wanted-by": "fullmesh", "listening": False, "joined": True, "reason": None,
+            "text": None, "remedy": None}, "joined")
+    with Site(server_config("listen = no"), FIRST) as site:
+        found = explained(site, "no-listener", f"nobody listens on {SECOND}:{PORT}")
+        tap.equal((found["remedy"], found["joined"]),
+                  ("listen = auto in [interface:link2]", False), "remedy")
+
+
+@tap.test("/server/explain/a-peer-that-accepts-no-addresses", waits=True)
+def explain_not_accepted():
+    with Site(server_config(), accept=0) as site:
+        site.await_counter(site.server, "EchoAdd")
+        tap.true("no join so far" in announcement(site)["text"], f"{announcement(site)}")
+        explained(site, "not-joined", "the peer accepts no addresses")
+        tap.equal(site.counter(site.server, "MPJoinSynRx"), 0, "joins")
+        tap.equal(site.joined(), [FIRST], "subflows")
+
+
+@tap.test("/server/explain/ipv6-is-left-out-where-the-connection-is-of-ipv4")
+def explain_ipv4_only():
+    with Site(server_config()) as site:
+        site.await_joined(FIRST, SECOND)
+        found = announcement(site, SECOND6)
+        tap.equal((found["id"], found["sent"], found["reason"]), (0, False, "ipv4-only"), "IPv6")
+        tap.equal(len(site.daemon.connections()[0]["announced"]), 1, "announced")
+
+
+# ---- what a client behind a router can join: with mptcpd, and without what is tested ----
+
+
+@tap.test("/server/table/application-on-all-addresses")
+def on_all():
+    for listen in ("0.0.0.0", "::"):
+        tap.equal(joins(server_config("listen = no"), listen), [FIRST, SECOND], listen)
+
+
+@tap.test("/server/table/application-on-its-first-address")
+def on_the_first():
+    tap.equal(joins(server_config("listen = no")), [FIRST], "without a listener")
+    tap.equal(joins(server_config()), [FIRST, SECOND], "with one")
+
+
+@tap.test("/server/table/a-port-of-its-own")
+def with_a_port():
+    port = f"announce = {SECOND}:9000\n"
+    for listen in (FIRST, "0.0.0.0"):
+        tap.equal(joins(server_config(port + "listen = no"), listen), [FIRST], f"{listen}, none")
+        tap.equal(joins(server_config(port), listen), [FIRST, SECOND], f"{listen}, with one")
+
+
+@tap.test("/server/table/the-client-accepts-no-addresses")
+def not_accepted():
+    with Site(server_config(), accept=0) as site:
+        site.await_counter(site.server, "EchoAdd")
+        tap.equal((site.joined(), site.counter(site.client, "MPJoinSynTx")), ([FIRST], 0), "alone")
+
+
+@tap.test("/server/table/a-client-of-two-links-and-the-c-flag")
+def c_flag():
+    for config, wanted in ((None, [FIRST, FIRST]), (DENY, [FIRST, SECOND])):
+        with Site(config, target=None) as site:
+            if not config:  # alone, the flag leaves no join at all
+                site.server.sysctl(ALLOW, 0)
+                wanted = [FIRST]
+            second_link(site)
+            site.connect(FIRST).transfer("upload", 1 << 16)
+            site.await_joined(*wanted)
+            site.await_answers()
+            tap.equal(site.joined(), sorted(wanted), f"subflows with {config}")
+
+
+@tap.test("/server/table/behind-translation-of-the-address")
+def behind_address_translation():
+    rules = (lead(PUBLIC, None, SECOND, None),)
+    public = f"announce = {PUBLIC}\n"
+    tap.equal(joins(server_config(public), "0.0.0.0", rules=rules), [FIRST, SECOND], "on all")
+    tap.equal(joins(server_config(public), rules=rules), [FIRST, SECOND], "on the first")
+    tap.equal(joins(server_config(public + "listen = no"), rules=rules), [FIRST], "no listener")
+    tap.equal(joins(server_config(""), rules=rules), [FIRST, SECOND], "its own address")
+
+
+@tap.test("/server/table/behind-translation-of-the-port")
+def behind_port_translation():
+    public = f"announce = {PUBLIC}:8443\n"
+    right, wrong = lead(PUBLIC, 8443, SECOND, PORT), lead(PUBLIC, 8443, SECOND, 8443)
+    for listen in ("0.0.0.0", FIRST):
+        tap.equal(joins(server_config(public), listen, rules=(right,)), [FIRST, SECOND],
+                  f"to the connection's port, {listen}")
+    # where another application listens, of which the connection knows nothing
+    with Site(server_config(public), target=None, rules=(wrong,)) as site:
+        other = site.bind(SECOND, 8443)
+        site.connect(FIRST)
+        site.await_counter(site.server, "MismatchPortSynRx")
+        site.await_answers()
+        tap.equal(site.joined(), [FIRST], "to another port")
+        found = site.explain()["announcements"][0]
+        tap.equal(found["reason"], "port-translated", "reason")
+        tap.true("port 8443 must be translated to port 8000" in found["text"], found["text"])
+        warnings = site.daemon.json("status")["status"]["warnings"]
+        tap.equal([w["reason"] for w in warnings], ["port-mismatch"], "warnings")
+        other.close()
+
+
+@tap.test("/server/table/families")
+def families():
+    both = server_config()
+    # a socket of IPv4 has no subflow of IPv6, one of IPv6 has both
+    for listen, target, wanted in (("0.0.0.0", FIRST, [FIRST, SECOND]),
+                                   ("::", FIRST, [FIRST, SECOND]),
+                                   ("::", f"::ffff:{FIRST}", [FIRST, SECOND, SECOND6]),
+                                   ("::", FIRST6, [FIRST6, SECOND, SECOND6])):
+        with Site(both, listen, target) as site:
+            site.await_joined(*wanted)
+            site.await_answers()
+            tap.equal(site.joined(), sorted(wanted), f"{target} at {listen}")
+
+
+@tap.test("/server/table/many-announcements-back-to-back")
+def back_to_back():
+    with Site(server_config(), "::", None) as site:
+        site.server.ip("address add 10.2.2.3/24 dev link2", "address add 10.2.2.4/24 dev link2")
+        site.connect(FIRST)
+        site.await_joined(FIRST, SECOND, "10.2.2.3", "10.2.2.4", seconds=10)
+        tap.true(len(site.daemon.connections()[0]["announced"]) >= 3, "announced")
+
+
 # ---- the end ----
 
 

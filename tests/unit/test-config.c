@@ -131,6 +131,32 @@ static void test_announce(struct scene *scene, gconstpointer unused)
 		      NULL);
 }
 
+static void test_announced_port(struct scene *scene, gconstpointer unused)
+{
+#define BEHIND_NAT                                                                                 \
+	"[core]\npath-manager = userspace\n[interface:eth0]\nannounce = 203.0.113.7:8443\n"
+
+	/* what leads to one port serves connections of one port */
+	assert_warned(
+		scene,
+		BEHIND_NAT "[policy:a]\nplugin = echo\nmatch-local-port = 8000\n"
+			   "[policy:b]\nplugin = echo\nmatch-local-port = 9000\n",
+		"/f:4: if 203.0.113.7:8443 is translated to an address of this host, port "
+		"8443 leads to one port, and [policy:a] and [policy:b] are for more: peers of "
+		"the others will be refused (MismatchPortSynRx)\n");
+	assert_warned(
+		scene, BEHIND_NAT "[policy:a]\nplugin = echo\nmatch-local-port = 8000-8001\n",
+		"/f:4: if 203.0.113.7:8443 is translated to an address of this host, port "
+		"8443 leads to one port, and [policy:a] and [policy:a] are for more: peers of "
+		"the others will be refused (MismatchPortSynRx)\n");
+	assert_warned(scene,
+		      BEHIND_NAT "[policy:a]\nplugin = echo\nmatch-local-port = 8000\n"
+				 "[policy:b]\nplugin = echo\nmatch-local-port = 8000\n"
+				 "[policy:c]\nplugin = echo\nmatch-local-port = 1-9\n"
+				 "match-side = client\n",
+		      NULL);
+}
+
 static void test_matches(struct scene *scene, gconstpointer unused)
 {
 	const struct policy *policy = load(scene, "[policy:all-of.it_1]\n"
@@ -421,6 +447,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	scene_init(argc, argv);
+	ADD("announced-port-is-for-one", test_announced_port);
 	ADD("no-file-is-the-built-in-default", test_built_in);
 	ADD("path-managers", test_path_managers);
 	ADD("endpoints", test_endpoints);

@@ -28,7 +28,31 @@ static void end_at(struct scene *scene, const char *address)
 	scene_run(scene);
 }
 
-/* Is a socket of ours there? The engine knows what is. */
+/* What explain says of the announcement that the connection has, if it has one. */
+struct told {
+	size_t n;
+	struct explain_announcement last;
+};
+
+static void on_announcement(void *data, const struct explain_announcement *announcement)
+{
+	struct told *told = data;
+
+	told->n++;
+	told->last = *announcement;
+}
+
+static struct told explain(struct scene *scene)
+{
+	struct told told = {0};
+
+	g_assert_cmpint(engine_explain_announcements(scene->engine, SCENE_TOKEN, scene->now_ms,
+						     on_announcement, &told),
+			==, 0);
+	return told;
+}
+
+/* Is a socket of ours there? */
 static bool is_held(struct scene *scene, const char *address)
 {
 	struct mptcpd_addr addr = fake_addr(address);
@@ -37,7 +61,6 @@ static bool is_held(struct scene *scene, const char *address)
 	for (size_t i = 0; i < FAKE_LISTENERS; i++)
 		found |= scene->fake->listeners[i].users &&
 			 addr_equal(&scene->fake->listeners[i].addr, &addr);
-	g_assert_cmpint(engine_listens(scene->engine, &addr), ==, found);
 	return found;
 }
 
@@ -173,6 +196,90 @@ static void operator_decides(struct scene *scene, gconstpointer data)
 	engine_set_rules(scene->engine, &fake_rules, scene->now_ms);
 }
 
+/* ---- and what explain says ---- */
+
+static void said(struct scene *scene, const char *reason, const char *text, const char *remedy)
+{
+	struct told told = explain(scene);
+
+	g_assert_cmpuint(told.n, ==, 1);
+	g_assert_cmpstr(told.last.reason, ==, reason);
+	g_assert_cmpstr(told.last.text, ==, text);
+	g_assert_cmpstr(told.last.remedy, ==, remedy);
+}
+
+#define ACCEPTS_NONE "at the peer: ip mptcp limits set add_addr_accepted 4"
+
+static void what_came_of_it(struct scene *scene, gconstpointer data)
+{
+	listen_at(scene, EVERYWHERE);
+	announcing(scene, MPTCPD_LISTEN_BESIDE);
+	said(scene, NULL, "told 0 s ago, no join so far", "");
+	scene_later(scene, 10001);
+	said(scene, "not-joined",
+	     "told 10 s ago, and no join came: the peer accepts no addresses, or cannot reach it",
+	     ACCEPTS_NONE);
+	end_at(scene, EVERYWHERE);
+	said(scene, "no-listener", "nobody listens on 10.0.2.1:5000: peers are refused",
+	     "have the application listen there");
+	listen_at(scene, FIRST);
+	g_assert_true(explain(scene).last.listening);
+	fake_join(scene->fake, SCENE_TOKEN, SECOND, "10.9.0.1:1000");
+	scene_run(scene);
+	said(scene, NULL, "", "");
+	g_assert_true(explain(scene).last.joined);
+	fake_policy.listen = (struct mptcpd_addr){0};
+	fake_link(scene->fake, 2, "eth2", true, false);
+	scene_later(scene, 100);
+	fake_answer(scene->fake, 0);
+	scene_later(scene, 2000);
+	said(scene, "link-down", "its address or its link is gone", "");
+	g_assert_cmpint(engine_explain_announcements(scene->engine, 7, scene->now_ms,
+						     on_announcement, NULL),
+			==, -ESRCH);
+}
+
+static void a_port_behind_a_nat(struct scene *scene, gconstpointer data)
+{
+	fake_policy.plans_nothing = true;
+	fake_policy.announced = fake_addr("203.0.113.9:8443");
+	serve(scene, SCENE_TOKEN, "10.9.0.1:999");
+	said(scene, "port-translated",
+	     "told 0 s ago, no join so far; port 8443 must be translated to port 5000 of this "
+	     "host, or peers will be refused (MismatchPortSynRx)",
+	     "");
+	scene_later(scene, 12000);
+	said(scene, "port-translated",
+	     "told 12 s ago, and no join came: the peer accepts no addresses, or cannot reach it; "
+	     "port 8443 must be translated to port 5000 of this host, or peers will be refused "
+	     "(MismatchPortSynRx)",
+	     ACCEPTS_NONE);
+}
+
+static void ipv6_of_a_connection_of_ipv4(struct scene *scene, gconstpointer data)
+{
+	static char match[] = "eth2";
+	struct interface_rule rule = {.match = match,
+				      .flags = MPTCPD_FLAG_SIGNAL,
+				      .has_flags = true};
+	struct rules rules = fake_rules;
+
+	rules.interfaces = &rule;
+	rules.n_interfaces = 1;
+	engine_set_rules(scene->engine, &rules, scene->now_ms);
+	fake_address(scene->fake, 2, "2001:db8:2::1");
+	fake_policy.plans_nothing = true;
+	serve(scene, SCENE_TOKEN, "10.9.0.1:999");
+	said(scene, "ipv4-only",
+	     "not announced: the connection is of IPv4 alone, and can have no subflow of IPv6",
+	     "an application that listens on an IPv6 socket");
+	scene->fake->wide = true;
+	serve(scene, 2, "10.9.0.1:1000");
+	fake_close(scene->fake, SCENE_TOKEN, false);
+	scene_run(scene);
+	engine_set_rules(scene->engine, &fake_rules, scene->now_ms);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -182,5 +289,8 @@ int main(int argc, char **argv)
 	ADD("listen/lost-events", events_are_lost);
 	ADD("listen/an-address-that-is-not-there-yet", address_is_not_there_yet);
 	ADD("listen/the-operator-decides", operator_decides);
+	ADD("announced/explain/what-came-of-it", what_came_of_it);
+	ADD("announced/explain/a-port-behind-a-nat", a_port_behind_a_nat);
+	ADD("announced/explain/ipv6-of-a-connection-of-ipv4", ipv6_of_a_connection_of_ipv4);
 	return g_test_run();
 }

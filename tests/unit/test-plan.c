@@ -138,6 +138,14 @@ static void test_announcements(struct bench *bench, gconstpointer unused)
 	g_assert_cmpint(announce(bench, "203.0.113.1", "[2001:db8::1]:80", 0), ==, -EAFNOSUPPORT);
 	announcement.reserved[5] = 1;
 	g_assert_cmpint(plan->add_announcement(plan, &announcement), ==, -EOPNOTSUPP);
+	announcement.reserved[5] = 0;
+	announcement.reserved8[0] = 1;
+	g_assert_cmpint(plan->add_announcement(plan, &announcement), ==, -EOPNOTSUPP);
+	announcement.reserved8[0] = 0;
+	announcement.listen_when = MPTCPD_LISTEN_BESIDE + 1;
+	g_assert_cmpint(plan->add_announcement(plan, &announcement), ==, -EOPNOTSUPP);
+	/* the connection is of IPv4 */
+	g_assert_cmpint(announce(bench, "2001:db8::9", "", 0), ==, -EAFNOSUPPORT);
 	g_assert_cmpuint(bench->plan.n_announcements, ==, 0);
 	/* link and port of the listener, where it is not told: its own, and the connection's */
 	g_assert_cmpint(announce(bench, "203.0.113.1", "10.0.2.1", 0), ==, 0);
