@@ -47,11 +47,64 @@ char *fake_plan_text(const struct fake_plan *plan);
 /* "ADDRESS%IFINDEX/FLAG,FLAG" an endpoint, joined by a blank. For g_free(). */
 char *fake_plan_endpoints_text(const struct fake_plan *plan);
 
+/*
+ * A client's established connection from 10.0.1.1:40000 to 10.0.9.1:80, of a host with that address
+ * and 10.0.2.1, on the links 1 and 2.
+ */
+struct fake_scene {
+	struct fake_view view;
+	struct fake_plan plan;
+	struct mptcpd_connection connection;
+	struct mptcpd_peer_address peers[8];
+	struct mptcpd_subflow subflows[8];
+	struct mptcpd_failure failures[8];
+	const struct mptcpd_plugin *plugin;
+	void *data;
+};
+
+#define FAKE_A "10.0.1.1"
+#define FAKE_B "10.0.2.1"
+#define FAKE_PEER "10.0.9.1:80"
+#define FAKE_A6 "2001:db8:1::1"
+#define FAKE_B6 "2001:db8:2::1"
+#define FAKE_PEER6 "[2001:db8:9::1]:80"
+
+/* The plugin is started with its defaults, unless it was started before. */
+void fake_scene_init(struct fake_scene *scene, const struct mptcpd_plugin *plugin);
+void fake_scene_done(struct fake_scene *scene);
+/* The same between the addresses of IPv6. */
+void fake_scene_use_v6(struct fake_scene *scene);
+/* Start it anew, with pairs of name and value as of fake_start(). */
+#define fake_scene_start(scene, ...)                                                               \
+	do {                                                                                       \
+		fake_scene_stop(scene);                                                            \
+		(scene)->data = fake_start((scene)->plugin, __VA_ARGS__, NULL);                    \
+	} while (0)
+void fake_scene_stop(struct fake_scene *scene);
+void fake_scene_announce(struct fake_scene *scene, const char *addr);
+/* Established since ever, on the link of its address. */
+struct mptcpd_subflow *fake_scene_see(struct fake_scene *scene, const char *local,
+				      const char *remote);
+/* As if a plugin before it had planned this. */
+void fake_scene_want(struct fake_scene *scene, const char *local, const char *remote);
+/* Ask the plugin, with what others planned before; the plan's paths as text, for g_free(). */
+char *fake_scene_plan(struct fake_scene *scene);
+/* Ask it, with nothing planned before. */
+#define assert_plan(scene, expected)                                                               \
+	do {                                                                                       \
+		g_autofree char *text_ = NULL;                                                     \
+                                                                                                   \
+		fake_plan_init(&(scene)->plan, &(scene)->connection);                              \
+		text_ = fake_scene_plan(scene);                                                    \
+		g_assert_cmpstr(text_, ==, expected);                                              \
+		g_assert_cmpuint((scene)->plan.n_refused, ==, 0);                                  \
+	} while (0)
+
 /* The plugin at this path, which stays open for the process. Aborts if there is none. */
 const struct mptcpd_plugin *fake_plugin(const char *path);
 /*
  * Start it with the defaults of its settings, but for pairs of name and value; NULL ends them.
- * Numbers and booleans only.
+ * No addresses, ports and words.
  */
 void *fake_start(const struct mptcpd_plugin *plugin, ...) __attribute__((sentinel));
 

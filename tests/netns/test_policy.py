@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Each policy that mptcpd comes with does its paragraph, on the real kernel."""
+
+import contextlib
+import pathlib
+import signal
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import sandbox
+import tap
+from capture import Capture
+from daemon import Daemon
+from hosts import NEEDS_ROUTES_BY_SOURCE, Network, Traffic, wait_until
+
+SERVER = {4: "10.0.1.2", 6: "2001:db8:1::2"}
+PORTS = (5000, 5001)
+MEGABYTE = 1 << 20
+
+
+def config(*policies, interfaces=""):
+    """Of (port, plugins and settings): the first for connections to that port, and so on."""
+    groups = "".join(f"[policy:p{port}]\nmatch-remote-port = {port}\nplugin = {text}\n"
+                     for port, text in policies)
+    return f"[core]\npath-manager = userspace\n{interfaces}{groups}"
+
+
+class Scene:
+    """Two hosts with three links, mptcpd on the client, a server on each of PORTS."""
+
+    def __init__(self, text):
+        self.net = Network(note=tap.note, routes_by_source=NEEDS_ROUTES_BY_SOURCE)
+        self.text = text
+
+    def __enter__(self):
+        with contextlib.ExitStack() as undo:
+            net = undo.enter_context(self.net)
+            self.daemon = Daemon(net.client, self.text)
+            net.on_failure.append(lambda: "mptcpd's log:\n" + self.daemon.text()[-4000:])
+            for port in PORTS:
+                Traffic(net.server, "server", "::", port)
+            self.undo = undo.pop_all()
+        return self
+
+    def __exit__(self, *exception):
+        return self.undo.__exit__(*exception)
+
+    def connect(self, family=4, port=PORTS[0]):
+        client = Traffic(self.net.client, "client", SERVER[family], port, 1)
+        tap.equal(client.hello, {"connected": 1, "mptcp": 1}, "connections")
+        return client
+
+    def reload(self, text):
+        self.daemon.config.write_text(text)
+        self.daemon.ctl("reload")
+
+    def restart(self):
+        """mptcpd is killed, and another one comes after it."""
+        tap.equal(self.daemon.end(signal.SIGKILL), -signal.SIGKILL, "exit code")
+        self.daemon = Daemon(self.net.client, self.daemon.config.read_text(),
+                             runtime=self.daemon.runtime)
+
+    def links(self, port=PORTS[0]):
+        """The number of established subflows by link, of connections to that port."""
+        count = self.net.by_link(s for s in self.net.client.subflows() if s["remote"][1] == port)
+        return tuple(count.values())
+
+    def await_links(self, *wanted, port=PORTS[0], seconds=5):
+        wait_until(lambda: self.links(port) == wanted, seconds, f"subflows by link {wanted}",
+                   self.net.client.subflows)
+
+    def ports(self):
+        """The local ports of the connections to the first port."""
+        return {s["local"][1] for s in self.net.client.subflows() if s["remote"][1] == PORTS[0]}
+
+    def settle(self):
+        """Whatever was to happen has: a later connection of fullmesh has all it is to have."""
+        ends = {s["local"] for s in self.net.client.subflows()}
+        client = self.connect(port=PORTS[1])
+        wait_until(lambda: len([s for s in self.net.client.subflows()
+                                if s["remote"][1] == PORTS[1] and s["local"] not in ends]) == 3,
+                   5, "a later connection has its subflows", self.net.client.subflows)
+        client.close()
+
+
+def intact(result, size=MEGABYTE):
+    good = result["intact"] and result["bytes"] == size and result["failed"] == 0
+    tap.true(good, f"transfer: {result}")
+
+
+def each_family(name, function, **options):
+    for family in SERVER:
+        tap.test(f"{name}-ipv{family}", **options)(lambda family=family: function(family))
+
+
+# ---- none and ndiffports ----
+
+
+def none_is_single(family):
+    text = config((5000, "none"), (5001, "fullmesh"))
+    with Scene(text) as scene:
+        capture = Capture(scene.net.client)
+        client = scene.connect(family)
+        scene.settle()
+        tap.equal(scene.links(), (1, 0, 0), "subflows")
+        tap.equal([syn for syn in capture.joins() if syn["port"] == 5000], [], "MP_JOINs")
+        intact(client.transfer("upload", MEGABYTE))
+        # another policy from now on, and back; the initial subflow is what stays
+        scene.reload(config((5000, "fullmesh"), (5001, "fullmesh")))
+        scene.await_links(1, 1, 1)
+        scene.reload(text)
+        scene.await_links(1, 0, 0)
+        scene.restart()
+        scene.settle()
+        tap.equal(scene.links(), (1, 0, 0), "subflows after a restart")
+        intact(client.transfer("download", MEGABYTE))
+
+
+each_family("/policy/none/leaves-one-subflow", none_is_single)
+
+
+def ndiffports_has_ports(family):
+    with Scene(config((5000, "ndiffports\nsubflows = 4"), (5001, "fullmesh"))) as scene:
+        capture = Capture(scene.net.client)
+        client = scene.connect(family)
+        scene.await_links(4, 0, 0)
+        ports = scene.ports()
+        tap.equal(len(ports), 4, f"ports: {ports}")
+        tap.equal([syn["link"] for syn in capture.joins()], ["link1"] * 3, "MP_JOINs")
+        intact(client.transfer("upload", MEGABYTE))
+        scene.restart()
+        scene.settle()
+        tap.equal(scene.links(), (4, 0, 0), "subflows after a restart")
+        tap.equal(scene.ports(), ports, "their ports")
+        # one that ends is made again, from another port
+        joined = next(s["local"][1] for s in scene.net.client.subflows()
+                      if s["remote"][1] == 5000 and s["flags"].startswith("J"))
+        scene.net.server.run("ss", "-K", "dport", "=", f":{joined}")
+        wait_until(lambda: joined not in scene.ports() and len(scene.ports()) == 4, 5,
+                   f"another port than {joined}", scene.net.client.subflows)
+        scene.reload(config((5000, "ndiffports\nsubflows = 2"), (5001, "fullmesh")))
+        scene.await_links(2, 0, 0)
+        intact(client.transfer("download", MEGABYTE))
+
+
+each_family("/policy/ndiffports/so-many-subflows-of-one-pair", ndiffports_has_ports)
+
+
+@tap.test("/policy/selection/two-ports-of-one-server-follow-two-policies")
+def two_policies():
+    with Scene(config((5000, "ndiffports"), (5001, "fullmesh"))) as scene:
+        scene.connect(4, 5000)
+        scene.connect(6, 5001)
+        scene.await_links(2, 0, 0, port=5000)
+        scene.await_links(1, 1, 1, port=5001)
+        shown = {c["remote"]["port"]: c["policy"] for c in scene.daemon.connections()}
+        tap.equal(shown, {5000: "p5000", 5001: "p5001"}, "policies")
+
+
+if __name__ == "__main__":
+    sandbox.run(tap.main)
