@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import sandbox
 import tap
 from hosts import wait_until
-from uplinks import (FIRST, FIRST6, MPTCP, PORT, PUBLIC, SECOND, SECOND6, Site, lead,
+from uplinks import (BCP38, FIRST, FIRST6, MPTCP, PORT, PUBLIC, SECOND, SECOND6, Site, lead,
                      server_config)
 
 ALLOW = "net.mptcp.allow_join_initial_addr_port"
@@ -343,6 +343,36 @@ def behind_port_translation():
         warnings = site.daemon.json("status")["status"]["warnings"]
         tap.equal([w["reason"] for w in warnings], ["port-mismatch"], "warnings")
         other.close()
+
+
+@tap.test("/server/table/uplinks-that-let-out-only-what-is-theirs")
+def filtered():
+    for listen, target, second in (("0.0.0.0", FIRST, SECOND), ("::", FIRST6, SECOND6)):
+        for routing, wanted in (("no", [target]), ("yes", [target, second])):
+            config = server_config("listen = no", f"source-routing = {routing}")
+            with Site(config, listen, target, rules=(BCP38,)) as site:
+                site.await_counter(site.server, "MPJoinSynRx")
+                if routing == "no":  # the answers leave by the other link, and are dropped there
+                    site.await_dropped()
+                else:
+                    wait_until(lambda: second in site.joined(), 5, "a join", site.joined)
+                joined = [a for a in site.joined() if (":" in a) == (":" in target)]
+                tap.equal(joined, wanted, f"{target}, source-routing = {routing}")
+
+
+@tap.test("/server/table/a-connection-to-the-second-address-behind-filters")
+def filtered_from_the_first():
+    for routing in ("no", "yes"):
+        config = server_config("", f"source-routing = {routing}")
+        with Site(config, "0.0.0.0", None, rules=(BCP38,)) as site:
+            if routing == "no":
+                attempt = site.try_to_connect(SECOND)
+                site.await_dropped()
+                attempt.close()
+                continue
+            site.connect(SECOND)
+            done = site.traffic.transfer("download", 1 << 18)
+            tap.true(done["intact"] and done["failed"] == 0, f"transfer: {done}")
 
 
 @tap.test("/server/table/families")

@@ -7,12 +7,13 @@
 The server sees the client as CLIENT4 or CLIENT6, to which only its default routes lead.
 """
 
+import re
 import shutil
 import socket
 import sys
 
 import tap
-from capture import _in_namespace as in_namespace
+from capture import in_namespace
 from daemon import Daemon
 from hosts import Host, Network, Traffic, wait_until
 
@@ -37,10 +38,10 @@ BCP38 = """
 table inet bcp38 {
     chain forward {
         type filter hook forward priority filter
-        iifname "link1" ip saddr != 10.1.1.0/24 drop
-        iifname "link2" ip saddr != 10.2.2.0/24 drop
-        iifname "link1" meta nfproto ipv6 ip6 saddr != 2001:db8:1::/64 drop
-        iifname "link2" meta nfproto ipv6 ip6 saddr != 2001:db8:2::/64 drop
+        iifname "link1" ip saddr != 10.1.1.0/24 counter drop
+        iifname "link2" ip saddr != 10.2.2.0/24 counter drop
+        iifname "link1" meta nfproto ipv6 ip6 saddr != 2001:db8:1::/64 counter drop
+        iifname "link2" meta nfproto ipv6 ip6 saddr != 2001:db8:2::/64 counter drop
     }
 }
 """
@@ -146,6 +147,22 @@ class Site:
         self.traffic = Traffic(self.client, "client", target, PORT)
         tap.equal(self.traffic.hello, {"connected": 1, "mptcp": 1}, "connections")
         return self.traffic
+
+    def try_to_connect(self, target):
+        """The client's socket, which waits for an answer."""
+        client = in_namespace(self.client.name,
+                              lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP))
+        client.setblocking(False)
+        client.connect_ex((target, PORT))
+        return client
+
+    def await_dropped(self):
+        """A filter has dropped what left by the wrong uplink."""
+        def dropped():
+            text = self.router.run("nft", "list", "table", "inet", "bcp38").stdout
+            return sum(int(n) for n in re.findall(r"counter packets (\d+)", text))
+
+        wait_until(dropped, 5, "a packet was dropped")
 
     def joined(self):
         """The server's addresses of established subflows, each as often as there are."""
