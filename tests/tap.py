@@ -158,8 +158,9 @@ def _run_apart(name):
 
 
 def _run_all(chosen):
-    """Those that wait first, a few at a time, the others after them; were all good?"""
+    """Those that wait first, a few at a time, the long ones before others; were all good?"""
     apart = [t for t in chosen if t[0] in WAITING] if AT_ONCE > 1 and len(chosen) > 1 else []
+    apart.sort(key=lambda t: -t[1])
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(_run_apart, [t[0] for t in apart]))
     return results + [_run(next(_numbers), *t) for t in chosen if t not in apart]

@@ -231,7 +231,7 @@ class Lab:
                          for i in self.links[1:] for family in (4, 6)))
 
     def set(self, i, direction="both", **values):
-        """Change what wan.c knows of a link: rate (kbit/s), delay, queue, loss, dead."""
+        """Change what wan.c knows of a link: rate (kbit/s), delay, queue, loss, dead, port."""
         for way in WAYS[direction]:
             for word, number in values.items():
                 self.wan.set(i, way, word, number)

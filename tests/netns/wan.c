@@ -12,6 +12,7 @@
  *	queue	bytes that may wait because of the rate (65536)
  *	loss	so many of a hundred packets (0)
  *	dead	1: nothing gets out at the other end
+ *	port	the same for TCP from or to this one port (0: none)
  * Neighbours find each other at all times and at once (ARP, ND): the link itself is well.
  *
  * What gets through is recorded (talk.h) in DIRECTORY/up-N and down-N: bytes of TCP's payload.
@@ -45,7 +46,7 @@ struct packet {
 /* One direction of a link. */
 struct way {
 	int in, out;
-	uint64_t delay_us, kbps, queue, loss, dead;
+	uint64_t delay_us, kbps, queue, loss, dead, port;
 	uint64_t free_us; /* when the last one will have been put on the line */
 	struct packet *first, **last;
 	struct record record;
@@ -92,6 +93,11 @@ static void open_link(const char *directory, uint64_t epoch_us, size_t i)
 	}
 }
 
+static unsigned read_16(const unsigned char *at)
+{
+	return (unsigned)at[0] << 8 | at[1];
+}
+
 static const unsigned char *network_header(const struct packet *packet)
 {
 	return packet->frame + sizeof(struct virtio_net_hdr) + ETH_HLEN;
@@ -99,9 +105,7 @@ static const unsigned char *network_header(const struct packet *packet)
 
 static unsigned protocol(const struct packet *packet)
 {
-	const unsigned char *type = network_header(packet) - 2;
-
-	return (unsigned)type[0] << 8 | type[1];
+	return read_16(network_header(packet) - 2);
 }
 
 static bool is_neighbour_talk(const struct packet *packet)
@@ -113,20 +117,33 @@ static bool is_neighbour_talk(const struct packet *packet)
 		ip[40] <= 137);
 }
 
-static size_t tcp_payload(const struct packet *packet)
+/* The segment and its size, or NULL. */
+static const unsigned char *tcp_segment(const struct packet *packet, size_t *ret_size)
 {
 	const unsigned char *ip = network_header(packet);
-	size_t header = 40, total = 40 + ((size_t)ip[4] << 8 | ip[5]), at = 6;
+	bool is_v4 = protocol(packet) == ETH_P_IP;
+	size_t header = is_v4 ? (size_t)(ip[0] & 15) * 4 : 40;
 
-	if (protocol(packet) == ETH_P_IP) {
-		header = (size_t)(ip[0] & 15) * 4;
-		total = (size_t)ip[2] << 8 | ip[3];
-		at = 9;
-	}
-	if (ip[at] != IPPROTO_TCP)
-		return 0;
-	header += (size_t)(ip[header + 12] >> 4) * 4;
-	return total > header ? total - header : 0;
+	*ret_size = is_v4 ? read_16(ip + 2) - header : read_16(ip + 4);
+	return ip[is_v4 ? 9 : 6] == IPPROTO_TCP ? ip + header : NULL;
+}
+
+static size_t tcp_payload(const struct packet *packet)
+{
+	size_t size, header;
+	const unsigned char *tcp = tcp_segment(packet, &size);
+
+	header = tcp ? (size_t)(tcp[12] >> 4) * 4 : 0;
+	return tcp && size > header ? size - header : 0;
+}
+
+static bool is_stopped(const struct way *way, const struct packet *packet)
+{
+	size_t size;
+	const unsigned char *tcp = tcp_segment(packet, &size);
+
+	return way->dead ||
+	       (way->port && tcp && (read_16(tcp) == way->port || read_16(tcp + 2) == way->port));
 }
 
 /* The device may be down, or its queue full: that is a loss like others. */
@@ -188,7 +205,7 @@ static void emit_due(struct way *way, uint64_t now)
 		way->first = packet->next;
 		if (!way->first)
 			way->last = &way->first;
-		if (!way->dead)
+		if (!is_stopped(way, packet))
 			emit(way, packet);
 		free(packet);
 	}
@@ -200,6 +217,7 @@ static uint64_t *place(struct way *way, const char *word)
 	       : strcmp(word, "queue") == 0 ? &way->queue
 	       : strcmp(word, "loss") == 0  ? &way->loss
 	       : strcmp(word, "dead") == 0  ? &way->dead
+	       : strcmp(word, "port") == 0  ? &way->port
 	       : strcmp(word, "delay") == 0 ? &way->delay_us
 					    : NULL;
 }
