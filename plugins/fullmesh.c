@@ -18,8 +18,16 @@
 /* More addresses, of either side, than this are not looked at: no plan has more paths. */
 #define ADDRESSES_MAX MPTCPD_PLAN_MAX
 
+/* Which pairs there may be beside each other; the place of each in the words of the setting. */
+enum pairing {
+	PAIRING_FULL,
+	PAIRING_ONE_TO_ONE, /* no address, of either side, in two of them */
+	PAIRING_PER_INTERFACE, /* no interface in two of them */
+};
+
 struct fullmesh {
 	size_t max_subflows;
+	enum pairing pairing;
 	bool server_side;
 };
 
@@ -49,6 +57,7 @@ struct source {
 struct mesh {
 	const struct mptcpd_view *view;
 	struct mptcpd_plan *plan;
+	enum pairing pairing;
 	struct source sources[ADDRESSES_MAX];
 	size_t n_sources;
 	struct mptcpd_addr remotes[ADDRESSES_MAX];
@@ -57,7 +66,7 @@ struct mesh {
 	uint64_t patience_ms; /* when the first of those asked a moment ago is so no more */
 };
 
-enum { SETTING_MAX_SUBFLOWS, SETTING_SERVER_SIDE, N_SETTINGS };
+enum { SETTING_MAX_SUBFLOWS, SETTING_SERVER_SIDE, SETTING_PAIRING, N_SETTINGS };
 
 static const struct mptcpd_setting settings[N_SETTINGS] = {
 	[SETTING_MAX_SUBFLOWS] = {"max-subflows", MPTCPD_SETTING_NUMBER, "8",
@@ -66,6 +75,11 @@ static const struct mptcpd_setting settings[N_SETTINGS] = {
 	[SETTING_SERVER_SIDE] =
 		{"server-side", MPTCPD_SETTING_BOOL, "no",
 		 "make subflows on the server's side too; clients that do not listen refuse them"},
+	[SETTING_PAIRING] =
+		{"pairing", MPTCPD_SETTING_CHOICE, "full",
+		 "full: every address with every one of the peer; one-to-one: each with "
+		 "one; per-interface: one subflow an interface",
+		 .words = "full one-to-one per-interface"},
 };
 
 static void add_remote(struct mesh *mesh, const struct mptcpd_addr *addr)
@@ -233,6 +247,24 @@ static size_t next_routable(struct mesh *mesh, struct source *source, uint8_t wo
 	return i;
 }
 
+/* This pair is planned: those that may not be beside it are not. */
+static void leave_out(struct mesh *mesh, const struct source *planned, size_t remote)
+{
+	uint32_t ifindex = planned->local->ifindex;
+
+	for (size_t i = 0; i < mesh->n_sources && mesh->pairing != PAIRING_FULL; i++) {
+		struct source *source = &mesh->sources[i];
+		bool all = mesh->pairing == PAIRING_PER_INTERFACE
+				   ? source->local->ifindex == ifindex
+				   : source == planned;
+
+		if (all)
+			memset(source->is_done, true, sizeof(source->is_done));
+		else if (mesh->pairing == PAIRING_ONE_TO_ONE)
+			source->is_done[remote] = true;
+	}
+}
+
 /* Plan the next path from this source, none worse than that. False: it has no more. */
 static bool plan_next(struct mesh *mesh, struct source *source, uint8_t worst)
 {
@@ -251,6 +283,7 @@ static bool plan_next(struct mesh *mesh, struct source *source, uint8_t worst)
 			continue;
 		mesh->n_paths++;
 		source->n_paths++;
+		leave_out(mesh, source, i);
 		return true;
 	}
 	return false;
@@ -337,6 +370,7 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 		return;
 	mesh.view = view;
 	mesh.plan = plan;
+	mesh.pairing = fullmesh->pairing;
 	mesh.max_paths = fullmesh->max_subflows;
 	mesh.patience_ms = UINT64_MAX;
 	mesh.n_sources = mesh.n_remotes = mesh.n_paths = 0;
@@ -354,6 +388,7 @@ static int start(const struct mptcpd_start *start, void **data)
 	if (!fullmesh)
 		return -ENOMEM;
 	fullmesh->max_subflows = mptcpd_get_value(start, SETTING_MAX_SUBFLOWS)->number;
+	fullmesh->pairing = (enum pairing)mptcpd_get_value(start, SETTING_PAIRING)->number;
 	fullmesh->server_side = mptcpd_get_value(start, SETTING_SERVER_SIDE)->number;
 	*data = fullmesh;
 	return 0;

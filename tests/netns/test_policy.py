@@ -147,6 +147,46 @@ def ndiffports_has_ports(family):
 each_family("/policy/ndiffports/so-many-subflows-of-one-pair", ndiffports_has_ports)
 
 
+# ---- fullmesh ----
+
+
+def pairing(family):
+    """The server announces nothing, then all it has. An IPv6 socket has both families."""
+    one, each = "fullmesh\npairing = one-to-one", "fullmesh\npairing = per-interface"
+    announcing = "[core]\npath-manager = userspace\n[interface:link*]\nflags = signal\n"
+    with Scene(config((5000, one), (5001, each))) as scene:
+        scene.connect(family, 5000)
+        scene.connect(family, 5001)
+        scene.await_links(1, 1, 1, port=5001)
+        tap.equal(scene.links(5000), (1, 0, 0), "one address of the peer, one subflow")
+        Daemon(scene.net.server, announcing)
+        client = scene.connect(family, 5000)
+
+        def seen():
+            rows = [s for s in scene.net.client.subflows() if s["remote"][1] == 5000]
+            tokens = {s["token"] for s in rows}
+            return sorted(sorted((s["local"][0], s["remote"][0]) for s in rows
+                                 if s["token"] == token) for token in tokens)
+
+        def is_one_to_one():
+            return [len(set(pairs)) == len({local for local, _ in pairs}) ==
+                    len({remote for _, remote in pairs}) for pairs in seen()]
+
+        count = 3 if family == 4 else 6
+        wait_until(lambda: any(len(pairs) == count for pairs in seen()), 5, f"{count} pairs", seen)
+        tap.equal(is_one_to_one(), [True, True], f"{seen()}")
+        scene.connect(family, 5001)
+        scene.await_links(2, 2, 2, port=5001)
+        intact(client.transfer("upload", MEGABYTE))
+        scene.restart()
+        wait_until(lambda: len(scene.daemon.connections()) == 4, 5, "it has found them all")
+        tap.equal(scene.links(5001), (2, 2, 2), "one of each interface")
+        tap.equal(is_one_to_one(), [True, True], f"{seen()}")
+
+
+each_family("/policy/fullmesh/pairing", pairing)
+
+
 @tap.test("/policy/selection/two-ports-of-one-server-follow-two-policies")
 def two_policies():
     with Scene(config((5000, "ndiffports"), (5001, "fullmesh"))) as scene:

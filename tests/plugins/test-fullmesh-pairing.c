@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The setting `pairing` of fullmesh. */
+#include <glib.h>
+
+#include "fake-plan.h"
+
+#define A FAKE_A
+#define B FAKE_B
+#define C "10.0.3.1"
+#define PEER FAKE_PEER
+#define PEER2 "10.0.9.2:80"
+#define PEER3 "10.0.9.3:80"
+
+static const struct mptcpd_plugin *plugin;
+
+static void set_up(struct fake_scene *scene, gconstpointer pairing)
+{
+	fake_scene_init(scene, plugin);
+	fake_scene_start(scene, "pairing", (const char *)pairing);
+}
+
+static void tear_down(struct fake_scene *scene, gconstpointer unused)
+{
+	fake_scene_done(scene);
+}
+
+static void test_full(struct fake_scene *scene, gconstpointer unused)
+{
+	fake_scene_announce(scene, PEER2);
+	assert_plan(scene, A ">" PEER " " B ">" PEER2 " " A ">" PEER2 " " B ">" PEER);
+}
+
+/* As many pairs as there can be, if none has an address of another. */
+static void test_one_to_one(struct fake_scene *scene, gconstpointer unused)
+{
+	assert_plan(scene, A ">" PEER);
+	fake_scene_announce(scene, PEER2);
+	fake_scene_announce(scene, PEER3);
+	assert_plan(scene, A ">" PEER " " B ">" PEER2);
+}
+
+static void test_one_to_one_keeps(struct fake_scene *scene, gconstpointer unused)
+{
+	scene->connection.remote = fake_addr(PEER3);
+	fake_scene_see(scene, A ":40001", PEER2);
+	fake_scene_announce(scene, PEER2);
+	scene->failures[0] = (struct mptcpd_failure){.local = fake_addr(A),
+						     .remote = fake_addr(PEER3),
+						     .ifindex = 1,
+						     .attempts = 1};
+	scene->connection.failures.n = 1;
+	assert_plan(scene, A ">" PEER2 " " B ">" PEER3);
+}
+
+/* Whatever addresses it has; an address on two links is one of each. */
+static void test_per_interface(struct fake_scene *scene, gconstpointer unused)
+{
+	fake_scene_announce(scene, PEER2);
+	fake_scene_announce(scene, FAKE_PEER6);
+	fake_view_add(&scene->view, C, MPTCPD_FLAG_SUBFLOW);
+	fake_view_add(&scene->view, FAKE_A6, MPTCPD_FLAG_SUBFLOW);
+	scene->view.locals[2].ifindex = scene->view.locals[3].ifindex = 2;
+	fake_view_add(&scene->view, B, MPTCPD_FLAG_SUBFLOW);
+	assert_plan(scene, A ">" PEER " " B ">" PEER2 " " B ">" PEER2);
+	g_assert_cmpuint(scene->plan.paths[1].ifindex, ==, 2);
+	g_assert_cmpuint(scene->plan.paths[2].ifindex, ==, 5);
+}
+
+/* Where one address of a link does not lead there, another one does. */
+static void test_per_interface_routes(struct fake_scene *scene, gconstpointer unused)
+{
+	fake_view_add(&scene->view, C, MPTCPD_FLAG_SUBFLOW);
+	scene->view.locals[2].ifindex = 2;
+	fake_view_cut(&scene->view, B, PEER);
+	assert_plan(scene, A ">" PEER " " C ">" PEER);
+}
+
+#define ADD(name, pairing, func)                                                                   \
+	g_test_add("/fullmesh/pairing/" name, struct fake_scene, pairing, set_up, func, tear_down)
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_assert_cmpint(argc, ==, 2);
+	plugin = fake_plugin(argv[1]);
+	ADD("full-makes-all", "full", test_full);
+	ADD("one-to-one-uses-no-address-twice", "one-to-one", test_one_to_one);
+	ADD("one-to-one-keeps-what-is-established", "one-to-one", test_one_to_one_keeps);
+	ADD("per-interface-makes-one-subflow-of-each", "per-interface", test_per_interface);
+	ADD("per-interface-takes-the-address-that-leads-there", "per-interface",
+	    test_per_interface_routes);
+	return g_test_run();
+}
