@@ -293,7 +293,8 @@ static int dispatch_links(struct kernel *kernel)
 			  &(struct event){.type = EVENT_ROUTES, .news = (uint8_t)news});
 	if (r == 0) {
 		read_empty(kernel, socket->lossy, SNAPSHOT_HOST);
-		read_empty(kernel, false, SNAPSHOT_ROUTING); /* a loss of the host's is one of these */
+		read_empty(kernel, false,
+			   SNAPSHOT_ROUTING); /* a loss of the host's is one of these */
 		socket->lossy = false;
 	}
 	return r > 0 ? 1 : r;

@@ -194,8 +194,10 @@ static bool is_source(const struct engine *engine, const struct local *local, bo
 	if (model_sole_local(&engine->model, &local->is.addr) != local)
 		return false;
 	switch (local->judged) {
+	case UNUSABLE_TENTATIVE: /* nothing else was judged yet */
+		return ruled || !(mptcpd_addr_is_link_local(&local->is.addr) ||
+				  mptcpd_addr_is_unique_local(&local->is.addr));
 	case USABLE:
-	case UNUSABLE_TENTATIVE:
 	case UNUSABLE_TEMPORARY:
 	case UNUSABLE_STABLE:
 	case UNUSABLE_DEPRECATED:

@@ -38,10 +38,12 @@ void routing_touch(struct engine *engine, const struct change *change, uint64_t 
 	if (!is_on(engine) || !(change->host || is_lost) ||
 	    (change->type == CHANGE_ROUTES && change->news == ROUTING_NEWS_NONE))
 		return;
-	/* The kernel drops routes of IPv4 in silence with their link or its last address. */
 	engine->resync[SNAPSHOT_ROUTING].wanted = true;
-	if (change->type != CHANGE_ROUTES && !is_lost)
+	/* With a link, or its last address, the kernel drops its routes, those of IPv4 in silence. */
+	if (change->type != CHANGE_ROUTES && !is_lost) {
 		engine->routing.n_deleted = 0;
+		sorted_clear(&engine->routing.had_routes);
+	}
 	if (change->news == ROUTING_NEWS_ADDED || change->type == CHANGE_INTERFACE_ADDRESS_ADDED)
 		await(engine, now_ms);
 }

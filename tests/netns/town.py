@@ -10,7 +10,6 @@ program's own, of MPTCP, and live in one of the namespaces.
 import collections
 import contextlib
 import socket
-import time
 
 import tap
 from capture import ETH_P_ALL, SO_RCVBUFFORCE, in_namespace
@@ -170,16 +169,20 @@ class Talk:
             sock.close()
 
 
-def call(town, source="", family=4, port=PORT):
+def meet(server, client, address, source="", port=PORT, seconds=5):
+    """The one host calls an address of the other."""
+    any_address = "0.0.0.0" if version(address) == 4 else "::"
+    listener = open_socket(server, any_address, port)
+    listener.listen()
+    return Talk(listener, open_socket(client, source or any_address, seconds=seconds),
+                (address, port))
+
+
+def call(town, source="", family=4):
     """The client calls the world, from an address of its own."""
-    any_address = "0.0.0.0" if family == 4 else "::"
-    listener = open_socket(town.server, any_address, port)
-    listener.listen()
-    return Talk(listener, open_socket(town.client, source or any_address), (FAR[family], port))
+    return meet(town.server, town.client, FAR[family], source)
 
 
-def called(town, address, port=PORT):
+def called(town, address, seconds=5):
     """The world calls an address of the client."""
-    listener = open_socket(town.client, "0.0.0.0" if version(address) == 4 else "::", port)
-    listener.listen()
-    return Talk(listener, open_socket(town.server, FAR[version(address)]), (address, port))
+    return meet(town.client, town.server, address, FAR[version(address)], seconds=seconds)
