@@ -246,6 +246,10 @@ void text_interface(struct ctl *ctl, const struct mptcpctl_interface *interface)
 			coloured(ctl, GREEN, "usable");
 		else
 			print("not usable (%s)", address->reason ? address->reason : "unknown");
+		if (address->source_rule)
+			print(" leaves by %s (table %u, rule of %s)",
+			      address->gateway ? address->gateway : "no gateway",
+			      address->route_table, address->source_rule);
 		print_end();
 	}
 }

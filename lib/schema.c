@@ -107,6 +107,9 @@ static const struct field interface_address_fields[] = {
 	{"prefix", FIELD_U8, M(prefix)},
 	{"usable", FIELD_BOOL, M(usable)},
 	{"reason", FIELD_TEXT, M(reason)},
+	{"source-rule", FIELD_TEXT, M(source_rule), FIELD_EXTRA},
+	{"route-table", FIELD_U32, M(route_table), FIELD_EXTRA, .known = M(route_table)},
+	{"gateway", FIELD_TEXT, M(gateway), FIELD_EXTRA},
 	{NULL},
 };
 static const struct record interface_address = {WIRE_INTERFACE_ADDRESS,

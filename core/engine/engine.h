@@ -251,6 +251,17 @@ struct explain_endpoint {
 	size_t needed_by; /* connections that a leaving one waits for */
 };
 
+/* By which rule and gateway an address leaves, as far as source routing knows. */
+struct explain_source {
+	const char *owner; /* of the rule: "mptcpd", "other"; NULL: none, or not known */
+	uint32_t table; /* that it leads to */
+	bool leads_out; /* by the table's best default route, */
+	struct mptcpd_addr gateway; /* family 0: which needs none */
+};
+
+void engine_explain_source(const struct engine *engine, const struct local *local,
+			   struct explain_source *ret_source);
+
 /* How the endpoint, one of the model's, stands. Looks through all connections for a leaving one. */
 void engine_explain_endpoint(struct engine *engine, const struct endpoint *seen, uint64_t now_ms,
 			     struct explain_endpoint *ret_endpoint);

@@ -176,6 +176,22 @@ static enum usability judge(const struct bus *bus, const struct local *local)
 		       : local->usability;
 }
 
+static void append_source(struct writer *writer, const struct bus *bus, const struct local *local)
+{
+	struct explain_source source;
+	char text[ADDR_TEXT_SIZE];
+
+	engine_explain_source(bus->setup.engine, local, &source);
+	writer_open(writer, 'a', "{sv}");
+	if (source.owner) {
+		writer_extra(writer, "source-rule", "s", source.owner);
+		writer_extra(writer, "route-table", "u", source.table);
+	}
+	if (source.leads_out && source.gateway.family)
+		writer_extra(writer, "gateway", "s", addr_format_host(&source.gateway, text));
+	writer_close(writer);
+}
+
 static void append_addresses(struct writer *writer, const struct bus *bus,
 			     const struct interface *interface)
 {
@@ -192,9 +208,11 @@ static void append_addresses(struct writer *writer, const struct bus *bus,
 			elsewhere = model_endpoint_elsewhere(model, local);
 		if (elsewhere)
 			snprintf(reason, sizeof(reason), SAME_ADDRESS_TEXT, elsewhere->is.name);
-		writer_append(writer, WIRE_INTERFACE_ADDRESS,
-			      addr_format_host(&local->is.addr, text), local->is.prefix, !*reason,
-			      reason, 0);
+		writer_open(writer, 'r', WIRE_IN_INTERFACE_ADDRESS);
+		writer_append(writer, "sybs", addr_format_host(&local->is.addr, text),
+			      local->is.prefix, !*reason, reason);
+		append_source(writer, bus, local);
+		writer_close(writer);
 	}
 	writer_close(writer);
 }

@@ -139,6 +139,14 @@ struct mptcpctl_interface_address {
 	const char *reason; /* why it is not used, or NULL */
 	uint8_t prefix;
 	bool usable;
+	/*
+	 * The rule by which what carries the address leaves: whose it is, "mptcpd" or "other"; the table
+	 * that it leads to, 0: none; and the gateway there, NULL: none. As far as mptcpd knows, which is
+	 * nothing without source-routing.
+	 */
+	const char *source_rule;
+	uint32_t route_table;
+	const char *gateway;
 };
 
 struct mptcpctl_interface {

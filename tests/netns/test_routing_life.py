@@ -146,6 +146,29 @@ def link_local():
         right(town, 3)
 
 
+@tap.test("/netns/routing/whose-rule-and-which-gateway-is-shown")
+def shown():
+    def addresses():
+        return {a["address"]: (a["source-rule"], a["route-table"], a["gateway"])
+                for i in town.daemon.json("interface")["interfaces"] for a in i["addresses"]}
+
+    with Town(text=config("no")) as town:
+        tap.equal(addresses()[near(1)], (None, None, None), "without source routing")
+        town.client.ip(f"rule add from {near(2)} lookup 66 priority 900 protocol static",
+                       f"route add default via {gateway(2)} dev link2 table 66 metric 102")
+        town.daemon.config.write_text(config())
+        town.daemon.ctl("reload")
+        right(town, 2)
+        shown_now = addresses()
+        for family in FAMILIES:
+            tap.equal(shown_now[near(1, family)],
+                      ("mptcpd", FIRST + town.index(1), gateway(1, family)), "ours")
+        tap.equal(shown_now[near(2)], ("other", 66, gateway(2)), "of somebody else")
+        tap.equal(shown_now["127.0.0.1"], (None, None, None), "of nobody")
+        text = town.daemon.ctl("interface")
+        tap.true(f"leaves by {gateway(2)} (table 66, rule of other)" in text, text)
+
+
 # ---- lives --------------------------------------------------------------------------------------
 
 
