@@ -235,6 +235,25 @@ static int remove_path(struct mptcpd_plan *base, size_t i)
 	return 0;
 }
 
+static const struct mptcpd_announcement *get_announcement(struct mptcpd_plan *base, size_t i)
+{
+	struct plan *plan = plan_of(base);
+
+	return i < plan->n_announcements ? &plan->announcements[i].announcement : NULL;
+}
+
+static int remove_announcement(struct mptcpd_plan *base, size_t i)
+{
+	struct plan *plan = plan_of(base);
+
+	if (i >= plan->n_announcements)
+		return -ENOENT;
+	plan->n_announcements--;
+	memmove(&plan->announcements[i], &plan->announcements[i + 1],
+		(plan->n_announcements - i) * sizeof(plan->announcements[0]));
+	return 0;
+}
+
 static int set_path_flags(struct mptcpd_plan *base, size_t i, uint32_t flags)
 {
 	struct plan *plan = plan_of(base);
@@ -327,6 +346,8 @@ static const struct mptcpd_plan functions = {
 	.set_path_flags = set_path_flags,
 	.add_endpoint = add_endpoint,
 	.set_limits = set_limits,
+	.get_announcement = get_announcement,
+	.remove_announcement = remove_announcement,
 };
 
 void plan_init(struct plan *plan, const struct model *model, const struct connection *connection)

@@ -28,6 +28,11 @@ static bool is_routable(const struct mptcpd_view *base, const struct mptcpd_loca
 	       leads_to(engine, local, remote);
 }
 
+static const char *link_name(const struct mptcpd_view *base, uint32_t ifindex)
+{
+	return model_interface_name(&((const struct view *)base)->engine->model, ifindex);
+}
+
 static void add_local(struct engine *engine, const struct local *local)
 {
 	const struct health *health =
@@ -153,7 +158,8 @@ void engine_update_view(struct engine *engine, uint64_t now_ms)
 
 	engine->view.base = (struct mptcpd_view){.size = sizeof(engine->view.base),
 						 .now_ms = now_ms,
-						 .routable = is_routable};
+						 .routable = is_routable,
+						 .link_name = link_name};
 	look_at_routes(engine);
 	for (entry = table_first(&engine->model.interfaces); entry; entry = table_next(entry)) {
 		struct interface *interface = table_owner(entry, struct interface);

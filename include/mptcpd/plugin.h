@@ -276,6 +276,13 @@ struct mptcpd_plan {
 	 * leaves one alone. -EINVAL.
 	 */
 	int (*set_limits)(struct mptcpd_plan *plan, uint32_t subflows, uint32_t add_addr_accepted);
+	/* The first version of this ABI ends here. */
+	/*
+	 * The announcements so far: the i-th, NULL past the end, valid until the plan changes; and
+	 * take the i-th away (-ENOENT).
+	 */
+	const struct mptcpd_announcement *(*get_announcement)(struct mptcpd_plan *plan, size_t i);
+	int (*remove_announcement)(struct mptcpd_plan *plan, size_t i);
 };
 
 /* What a plugin needs that costs something: who does not say so, does not get it. */

@@ -228,6 +228,9 @@ struct mptcpd_view {
 	 */
 	bool (*routable)(const struct mptcpd_view *view, const struct mptcpd_local *local,
 			 const struct mptcpd_addr *remote);
+	/* The first version of this ABI ends here. */
+	/* The name of a link, used or not; "" if there is none of that index. */
+	const char *(*link_name)(const struct mptcpd_view *view, uint32_t ifindex);
 };
 
 /* The i-th of the local addresses, from 0; NULL past the end. */

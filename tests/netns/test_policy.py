@@ -5,6 +5,7 @@ import contextlib
 import pathlib
 import signal
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -185,6 +186,103 @@ def pairing(family):
 
 
 each_family("/policy/fullmesh/pairing", pairing)
+
+
+# ---- guard ----
+
+
+def guard(family):
+    text = "fullmesh, guard\nforbid = {}\n"
+    rule = "link3 -> *, 10.0.2.0/24 -> 10.0.99.0/24"
+    with Scene(config((5000, text.format(rule)), (5001, "fullmesh"))) as scene:
+        capture = Capture(scene.net.client)
+        client = scene.connect(family)
+        scene.await_links(1, 1, 0)
+        scene.settle()
+        scene.restart()
+        scene.settle()
+        tap.equal(scene.links(), (1, 1, 0), "subflows")
+        tap.equal({syn["link"] for syn in capture.joins() if syn["port"] == 5000}, {"link2"},
+                  "joins by")
+        token = next(c["token"] for c in scene.daemon.connections() if c["remote"]["port"] == 5000)
+        paths = scene.daemon.json("explain", token)["paths"]
+        tap.equal({p["interface"]: p["forbidden-by"] for p in paths},
+                  {"link1": None, "link2": None, "link3": "policy"}, "forbidden")
+        # what carries the connection now goes for the other, once that is there
+        prefix = "10.0.1.0/24" if family == 4 else "2001:db8:1::/64"
+        client.order("upload", 16 * MEGABYTE)
+        scene.reload(config((5000, text.format(f"{prefix} -> *")), (5001, "fullmesh")))
+        scene.await_links(0, 1, 1)
+        intact(client.read(), 16 * MEGABYTE)
+        scene.reload(config((5000, "fullmesh, guard\nguard.max-subflows = 2"), (5001, "fullmesh")))
+        scene.settle()
+        tap.equal(sum(scene.links()), 2, f"subflows at most, {scene.links()}")
+        intact(client.transfer("download", MEGABYTE))
+
+
+each_family("/policy/guard/client-makes-nothing-that-is-forbidden", guard)
+
+
+def guarded_server(family):
+    """It announces nothing of its second link, and shows out who comes from the client's third."""
+    server = ("[core]\npath-manager = userspace\n[interface:link*]\nflags = signal\n[policy:p]\n"
+              "plugin = fullmesh, guard\n"
+              "forbid = link2 -> *, * -> 10.0.3.0/24, * -> 2001:db8:3::/64\n")
+    with Scene(config((5000, "fullmesh"))) as scene:
+        daemon = Daemon(scene.net.server, server)
+        client = scene.connect(family)
+
+        def seen():
+            return {(s["local"][0], s["remote"][0]) for s in scene.net.server.subflows()}
+
+        def is_as_told():
+            pairs = seen()
+            return len(pairs) >= 4 and not any(
+                ".3." in remote or ":3:" in remote for _, remote in pairs)
+
+        wait_until(is_as_told, 10, "two links to two addresses", seen)
+        second = {"10.0.2.2", "2001:db8:2::2"}
+        tap.true(not second & {local for local, _ in seen()}, f"{seen()}")
+        announced = {a["address"] for c in daemon.connections() for a in c["announced"]}
+        tap.true(announced and not second & announced, f"announced: {announced}")
+        intact(client.transfer("download", MEGABYTE))
+
+
+each_family("/policy/guard/server-invites-nobody-to-what-is-forbidden", guarded_server)
+
+
+# ---- delayed ----
+
+
+def delayed_bytes(family):
+    text = "fullmesh, delayed\nage = 1h\nbytes = 1M"
+    with Scene(config((5000, text), (5001, "fullmesh"))) as scene:
+        capture = Capture(scene.net.client)
+        client = scene.connect(family)
+        intact(client.transfer("upload", MEGABYTE // 4), MEGABYTE // 4)
+        scene.settle()
+        tap.equal([syn for syn in capture.joins() if syn["port"] == 5000], [], "MP_JOINs")
+        intact(client.transfer("download", MEGABYTE))
+        scene.await_links(1, 1, 1)
+        scene.restart()
+        scene.settle()
+        tap.equal(scene.links(), (1, 1, 1), "subflows after a restart")
+
+
+each_family("/policy/delayed/joins-after-so-many-bytes", delayed_bytes)
+
+
+def delayed_age(family):
+    with Scene(config((5000, "fullmesh, delayed\nage = 3s\nbytes = 0"))) as scene:
+        begin = time.monotonic()
+        scene.connect(family)
+        tap.equal(scene.links(), (1, 0, 0), "subflows")
+        scene.restart()  # it is no younger for that
+        scene.await_links(1, 1, 1)
+        tap.true(time.monotonic() - begin >= 3, "not before its time")
+
+
+each_family("/policy/delayed/joins-after-so-long", delayed_age)
 
 
 @tap.test("/policy/selection/two-ports-of-one-server-follow-two-policies")

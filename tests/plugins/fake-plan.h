@@ -18,6 +18,8 @@ struct fake_plan {
 	uint32_t limit_subflows, limit_accepted;
 	struct mptcpd_announcement announcements[MPTCPD_PLAN_MAX];
 	size_t n_announcements;
+	struct mptcpd_forbidden forbidden[MPTCPD_PLAN_MAX];
+	size_t n_forbidden;
 	unsigned int n_refused; /* entries a real plan would report */
 	uint64_t ask_ms;
 };
@@ -38,11 +40,15 @@ struct fake_view {
 struct mptcpd_addr fake_addr(const char *text);
 
 void fake_view_init(struct fake_view *view);
+/* On the next link: "link1", of index 1, and so on. */
 void fake_view_add(struct fake_view *view, const char *addr, uint32_t flags);
 void fake_view_cut(struct fake_view *view, const char *local, const char *remote);
 
 void fake_plan_init(struct fake_plan *plan, const struct mptcpd_connection *connection);
-/* "LOCAL>REMOTE" a path, with "/backup" where asked for, joined by a blank. For g_free(). */
+/*
+ * "LOCAL>REMOTE" a path, with "/backup" where asked for, and "/forbidden" where the plan forbids it,
+ * joined by a blank. For g_free().
+ */
 char *fake_plan_text(const struct fake_plan *plan);
 /* "ADDRESS%IFINDEX/FLAG,FLAG" an endpoint, joined by a blank. For g_free(). */
 char *fake_plan_endpoints_text(const struct fake_plan *plan);
@@ -107,5 +113,7 @@ const struct mptcpd_plugin *fake_plugin(const char *path);
  * No addresses, ports and words.
  */
 void *fake_start(const struct mptcpd_plugin *plugin, ...) __attribute__((sentinel));
+/* The same for one that does not start: what it found fault with last, until the next start. */
+const char *fake_fault(const struct mptcpd_plugin *plugin, ...) __attribute__((sentinel));
 
 #endif

@@ -194,6 +194,24 @@ static void test_endpoints(struct bench *bench, gconstpointer unused)
 	g_assert_cmpint(plan->set_limits(plan, 256, 0), ==, -EINVAL);
 }
 
+/* What a plugin of the stack wants announced, a later one may take away. */
+static void test_stack_announcements(struct bench *bench, gconstpointer unused)
+{
+	struct mptcpd_plan *plan = begin(bench);
+	struct mptcpd_announcement announcement = {.addr = fake_addr("203.0.113.1")};
+
+	g_assert_null(plan->get_announcement(plan, 0));
+	g_assert_cmpint(plan->remove_announcement(plan, 0), ==, -ENOENT);
+	g_assert_cmpint(plan->add_announcement(plan, &announcement), ==, 0);
+	announcement.addr = fake_addr("203.0.113.2");
+	g_assert_cmpint(plan->add_announcement(plan, &announcement), ==, 0);
+	g_assert_cmpint(plan->get_announcement(plan, 0)->addr.ip[3], ==, 1);
+	g_assert_cmpint(plan->remove_announcement(plan, 0), ==, 0);
+	g_assert_cmpint(plan->get_announcement(plan, 0)->addr.ip[3], ==, 2);
+	g_assert_null(plan->get_announcement(plan, 1));
+	g_assert_cmpint(plan->remove_announcement(plan, SIZE_MAX), ==, -ENOENT);
+}
+
 #define ADD_BENCH(name, func) g_test_add("/plan/" name, struct bench, NULL, set_up, func, tear_down)
 
 int main(int argc, char **argv)
@@ -202,6 +220,7 @@ int main(int argc, char **argv)
 	ADD_BENCH("paths-that-make-no-sense-are-refused", test_paths);
 	ADD_BENCH("ten-thousand-entries-are-cut", test_too_many);
 	ADD_BENCH("announcements-that-make-no-sense-are-refused", test_announcements);
+	ADD_BENCH("announcements-of-others-may-be-taken-away", test_stack_announcements);
 	ADD_BENCH("forbidden-pairs-that-make-no-sense-are-refused", test_forbidden);
 	ADD_BENCH("endpoints-that-make-no-sense-are-refused", test_endpoints);
 	return g_test_run();
