@@ -32,4 +32,10 @@ static inline uint64_t clock_work_ns(void)
 	return clock_read_ns(CLOCK_MONOTONIC);
 }
 
+/* The time of the processor that this thread has used. */
+static inline uint64_t clock_cpu_ns(void)
+{
+	return clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 #endif

@@ -55,6 +55,9 @@ enum event_type {
 	/* What the engine finds out beside the kernel's own words. */
 	EVENT_HEALTH, /* its verdict on a link */
 	EVENT_PROBE, /* how a probe of a link went */
+	/* Asked for by ops->look(): whether TCP's peers answer. Not of connections alone. */
+	EVENT_EVIDENCE, /* one socket */
+	EVENT_EVIDENCE_END, /* there are no more of them, or it failed: error */
 };
 
 /* Kinds of snapshot, which are also kinds of loss. */
@@ -224,6 +227,27 @@ enum health_reason {
 	HEALTH_REASON_BEYOND, /* all links are silent: what fails lies behind them */
 };
 
+/* What a TCP socket knows of its peer. Ages are those of a clock that stands still in suspend. */
+struct event_evidence {
+	struct mptcpd_addr local, remote;
+	uint32_t ifindex; /* 0: not bound to a device */
+	bool syn_sent; /* the peer has not answered at all */
+	uint8_t retransmits; /* timeouts in a row, without an answer */
+	uint32_t next_ms; /* from now on, until what is unanswered is sent again; 0: nothing is */
+	bool measured; /* what follows is known */
+	uint32_t token; /* of the connection that it is a subflow of; 0: none */
+	uint8_t backoff; /* how often the timeout was doubled */
+	uint8_t probes; /* of a window that is closed: what is not sent is not unanswered */
+	uint32_t unacked; /* segments */
+	uint32_t rto_ms, rtt_ms;
+	uint32_t ack_age_ms; /* since the peer was heard */
+	uint32_t received_age_ms; /* since it sent data; UINT32_MAX: it never did */
+};
+
+struct event_evidence_end {
+	uint32_t cost_us; /* time of the processor that the look took */
+};
+
 struct event_health {
 	uint32_t ifindex;
 	uint8_t family;
@@ -268,6 +292,8 @@ struct event {
 		struct event_saved_memory saved_memory;
 		struct event_health health;
 		struct event_probe probe;
+		struct event_evidence evidence;
+		struct event_evidence_end evidence_end;
 		enum path_manager path_manager;
 		enum snapshot_kind snapshot; /* SNAPSHOT_*, LOST */
 	};

@@ -176,6 +176,24 @@ struct kernel_ops {
 	 * subflows, routing without others' routes. One that was asked for in full stays full.
 	 */
 	int (*snapshot_brief)(void *kernel, enum snapshot_kind kind);
+	/*
+	 * How often TCP here has waited in vain, for an acknowledgement or for an answer to a SYN, in
+	 * any socket of this namespace: it stands still where all is well. 0 or -errno. NULL: nobody
+	 * looks whether the far sides of links answer.
+	 */
+	int (*unanswered)(void *kernel, uint64_t *ret_count);
+	/*
+	 * Ask for evidence, which comes later as events up to EVENT_EVIDENCE_END: of the sockets that
+	 * wait in vain, or measured and of all that are connected. -EBUSY: the last one has not ended.
+	 */
+	int (*look)(void *kernel, bool measured);
+	/*
+	 * The evidence of one subflow, measured; `ifindex` is what it is bound to, or 0. 0, -ENOENT:
+	 * there is none such (any more), or -errno.
+	 */
+	int (*evidence)(void *kernel, const struct mptcpd_addr *local,
+			const struct mptcpd_addr *remote, uint32_t ifindex,
+			struct event_evidence *ret_evidence);
 	/* The kernel's own words on the last failed command (NETLINK_EXT_ACK), or "". */
 	const char *(*error_text)(void *kernel);
 };

@@ -69,6 +69,10 @@ struct interface_rule {
 	uint32_t addresses; /* enum address_kind bits that count too */
 	struct mptcpd_addr announce; /* public address behind 1:1 NAT, family 0: none */
 	enum listen listen;
+	bool health_off; /* nobody looks whether the far side answers */
+	bool has_recover;
+	uint32_t silent_after_ms; /* 0: as by default */
+	uint32_t recover_ms; /* if has_recover */
 	bool rp_filter_loose; /* loosen a strict rp_filter while in use; else leave it */
 	struct probe_rule probe;
 	struct mptcpd_addr gateways[2]; /* of IPv4 and IPv6; family 0: as the routes say */

@@ -248,6 +248,64 @@ int codec_diag_subflow(const void *message, size_t size, uint64_t now_ms, struct
 	return 0;
 }
 
+/* ---- evidence ---- */
+
+/* Whose idiag_timer it is: enum of the kernel's inet_diag.c, which no header has. */
+enum timer {
+	TIMER_RETRANSMIT = 1,
+};
+
+static void decode_silence(const struct nlattr *attribute, struct event_evidence *ret)
+{
+	struct tcp_info info = {0};
+	size_t size = codec_length(attribute);
+
+	memcpy(&info, codec_payload(attribute), size < sizeof(info) ? size : sizeof(info));
+	ret->measured = true;
+	ret->retransmits = info.tcpi_retransmits;
+	ret->backoff = info.tcpi_backoff;
+	ret->probes = info.tcpi_probes;
+	ret->unacked = info.tcpi_unacked;
+	ret->rto_ms = info.tcpi_rto / 1000;
+	ret->rtt_ms = info.tcpi_rtt / 1000;
+	ret->ack_age_ms = info.tcpi_last_ack_recv;
+	/* One that was just made tells its age. */
+	ret->received_age_ms = info.tcpi_bytes_received ? info.tcpi_last_data_recv : UINT32_MAX;
+}
+
+int codec_diag_evidence(const void *message, size_t size, struct event *ret_event)
+{
+	const struct nlattr *attrs[INET_DIAG_CGROUP_ID + 1];
+	struct event event = {.type = EVENT_EVIDENCE}, subflow;
+	struct event_evidence *evidence = &event.evidence;
+	struct inet_diag_msg socket;
+	int r = decode_socket(message, size, attrs, &socket);
+
+	if (r != 0)
+		return r;
+	evidence->local =
+		decode_addr(socket.idiag_family, socket.id.idiag_src, socket.id.idiag_sport);
+	evidence->remote =
+		decode_addr(socket.idiag_family, socket.id.idiag_dst, socket.id.idiag_dport);
+	if (evidence->local.family != evidence->remote.family)
+		return CODEC_IGNORED;
+	evidence->ifindex = socket.id.idiag_if;
+	evidence->syn_sent = socket.idiag_state == STATE_SYN_SENT;
+	if (socket.idiag_timer == TIMER_RETRANSMIT) {
+		evidence->retransmits = socket.idiag_retrans;
+		evidence->next_ms = socket.idiag_expires;
+	}
+	if (attrs[INET_DIAG_INFO])
+		decode_silence(attrs[INET_DIAG_INFO], evidence);
+	memset(&subflow, 0, sizeof(subflow));
+	if (attrs[INET_DIAG_ULP_INFO] && decode_ulp(attrs[INET_DIAG_ULP_INFO], &subflow) == 0)
+		evidence->token = subflow.token;
+	*ret_event = event;
+	return 0;
+}
+
+/* ---- requests ---- */
+
 static struct nlmsghdr *put_request(void *buffer, uint8_t family, uint16_t flags)
 {
 	struct nlmsghdr *nlh = codec_start(buffer, SOCK_DIAG_BY_FAMILY, flags);
@@ -278,6 +336,15 @@ struct nlmsghdr *codec_get_connections(void *buffer, uint8_t family, uint32_t st
 
 	set_states(nlh, states);
 	put_mptcp(nlh);
+	return nlh;
+}
+
+struct nlmsghdr *codec_get_sockets(void *buffer, uint32_t states)
+{
+	struct nlmsghdr *nlh = codec_get_subflows(buffer, states);
+	struct inet_diag_req *request = mnl_nlmsg_get_payload(nlh);
+
+	request->idiag_ext = 0;
 	return nlh;
 }
 

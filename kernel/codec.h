@@ -222,9 +222,16 @@ struct codec_listener {
 	bool takes_ipv4; /* of IPv6: and IPv4 as well */
 };
 int codec_diag_listener(const void *message, size_t size, struct codec_listener *ret_listener);
+/*
+ * A record of the TCP socket dump, whoever's socket it is: an EVENT_EVIDENCE, or CODEC_IGNORED if
+ * its addresses are no pair.
+ */
+int codec_diag_evidence(const void *message, size_t size, struct event *ret_event);
 
 /* Socket states to ask for, as masks of 1 << TCP_*. */
 enum codec_states {
+	/* established and CLOSE_WAIT */
+	CODEC_SENDING = 1 << 1 | 1 << 8,
 	CODEC_SYN_SENT = 1 << 2,
 	CODEC_LISTEN = 1 << 10,
 	/* established, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK and CLOSING */
@@ -238,6 +245,8 @@ struct nlmsghdr *codec_get_connections(void *buffer, uint8_t family, uint32_t st
  * sockets of all namespaces.
  */
 struct nlmsghdr *codec_get_subflows(void *buffer, uint32_t states);
+/* The same, without what was measured, which takes half the time. */
+struct nlmsghdr *codec_get_sockets(void *buffer, uint32_t states);
 /* The one subflow between these addresses (with ports); `ifindex` is what it is bound to, or 0. */
 struct nlmsghdr *codec_get_subflow(void *buffer, const struct mptcpd_addr *local,
 				   const struct mptcpd_addr *remote, uint32_t ifindex);

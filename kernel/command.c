@@ -371,6 +371,29 @@ static int take_brief_snapshot(void *data, enum snapshot_kind kind)
 	return ask_for_snapshot(data, kind, true);
 }
 
+static int unanswered(void *data, uint64_t *ret_count)
+{
+	struct kernel *kernel = data;
+
+	return waiting_count(&kernel->waiting, ret_count);
+}
+
+static int look(void *data, bool measured)
+{
+	struct kernel *kernel = data;
+
+	return waiting_ask(&kernel->waiting, measured);
+}
+
+static int evidence_of(void *data, const struct mptcpd_addr *local,
+		       const struct mptcpd_addr *remote, uint32_t ifindex,
+		       struct event_evidence *ret_evidence)
+{
+	struct kernel *kernel = data;
+
+	return diag_get_evidence(&kernel->diag, local, remote, ifindex, ret_evidence);
+}
+
 static const char *error_text(void *data)
 {
 	const struct kernel *kernel = data;
@@ -408,6 +431,9 @@ const struct kernel_ops kernel_ops = {
 	.listen = listen_on,
 	.unlisten = unlisten,
 	.listens = listens,
+	.unanswered = unanswered,
+	.look = look,
+	.evidence = evidence_of,
 	.snapshot = take_snapshot,
 	.snapshot_brief = take_brief_snapshot,
 	.error_text = error_text,

@@ -72,6 +72,34 @@ int diag_get_subflow(struct socket *socket, const struct mptcpd_addr *local,
 	return 0;
 }
 
+static int on_evidence(void *data, const void *message, size_t size)
+{
+	struct event_evidence *found = data;
+	struct event event;
+	int r = codec_diag_evidence(message, size, &event);
+
+	if (r == 0)
+		*found = event.evidence;
+	return r < 0 ? r : 0;
+}
+
+int diag_get_evidence(struct socket *socket, const struct mptcpd_addr *local,
+		      const struct mptcpd_addr *remote, uint32_t ifindex,
+		      struct event_evidence *ret_evidence)
+{
+	union codec_command command;
+	struct event_evidence found = {0};
+	int r = socket_request(socket, codec_get_subflow(&command, local, remote, ifindex),
+			       on_evidence, &found);
+
+	if (r < 0)
+		return r;
+	if (!found.measured)
+		return -ENOENT;
+	*ret_evidence = found;
+	return 0;
+}
+
 /* Whom a dump goes to. */
 struct dump {
 	diag_on_event *on_event;

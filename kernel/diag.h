@@ -24,6 +24,11 @@ int diag_get_subflow(struct socket *socket, const struct mptcpd_addr *local,
 		     const struct mptcpd_addr *remote, uint32_t ifindex,
 		     struct event_subflow *ret_subflow);
 
+/* The evidence of the same. */
+int diag_get_evidence(struct socket *socket, const struct mptcpd_addr *local,
+		      const struct mptcpd_addr *remote, uint32_t ifindex,
+		      struct event_evidence *ret_evidence);
+
 /* An EVENT_SNAPSHOT_CONNECTION for each connection, then an EVENT_SNAPSHOT_SUBFLOW for each subflow. */
 typedef void diag_on_event(void *data, const struct event *event);
 int diag_dump(struct socket *socket, diag_on_event *on_event, void *data);

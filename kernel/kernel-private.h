@@ -4,6 +4,7 @@
 #define KERNEL_KERNEL_PRIVATE_H
 
 #include "asking.h"
+#include "waiting.h"
 #include "kernel.h"
 #include "listener.h"
 #include "listening.h"
@@ -24,6 +25,7 @@ struct kernel {
 	struct listeners listeners;
 	struct listening listening;
 	struct pending pending;
+	struct waiting waiting;
 	struct ways ways[2]; /* of IPv4 and IPv6 */
 	int wake; /* an eventfd: readable when a snapshot is to start or to end */
 	bool has_diag; /* connections can be dumped: asked once */

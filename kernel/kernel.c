@@ -84,6 +84,9 @@ static int open_sockets(struct kernel *kernel)
 		return r;
 	socket_grow(&kernel->pm_events);
 	socket_grow(&kernel->link_events);
+	r = waiting_open(&kernel->waiting, &kernel->sink);
+	if (r < 0)
+		return r;
 	kernel->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (kernel->wake < 0)
 		return -errno;
@@ -123,6 +126,7 @@ static int make(const struct kernel_reader *reader, bool with_events, struct ker
 	socket_batch_init(&kernel->batch);
 	kernel->wake = -1;
 	kernel->listeners.fd = -1;
+	kernel->waiting.netstat_fd = -1;
 	r = kernel_open(kernel, with_events, ret_why);
 	if (r < 0) {
 		kernel_free(kernel);
@@ -151,6 +155,7 @@ void kernel_free(struct kernel *kernel)
 	listeners_done(&kernel->listeners);
 	listening_done(&kernel->listening);
 	pending_done(&kernel->pending);
+	waiting_close(&kernel->waiting);
 	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_KINDS; kind++)
 		snapshot_close(&kernel->snapshots[kind]);
 	socket_close(&kernel->link_events);
@@ -174,6 +179,7 @@ size_t kernel_fds(const struct kernel *kernel, int ret_fds[static KERNEL_FDS])
 	ret_fds[n++] = kernel->link_events.fd;
 	ret_fds[n++] = kernel->wake;
 	ret_fds[n++] = kernel->listeners.fd;
+	ret_fds[n++] = kernel->waiting.socket.fd;
 	if (kernel->asking.socket.mnl)
 		ret_fds[n++] = kernel->asking.socket.fd;
 	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_KINDS; kind++)
@@ -362,6 +368,8 @@ HOT int kernel_dispatch(struct kernel *kernel, int fd)
 		listeners_dispatch(&kernel->listeners);
 		return 0;
 	}
+	if (fd == kernel->waiting.socket.fd)
+		return waiting_dispatch(&kernel->waiting, kernel->buffer, DUMP_SLICE);
 	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_KINDS; kind++) {
 		if (fd == kernel->snapshots[kind].socket.fd)
 			return dispatch_snapshot(kernel, &kernel->snapshots[kind]);

@@ -9,22 +9,25 @@
 
 /* Two lines of 76 names and values, after those of TCP and IP: 6 KiB with Linux 6.18. */
 #define TEXT_SIZE 32768
-#define PREFIX "MPTcpExt: "
+#define MPTCP "MPTcpExt: "
+#define TCP "TcpExt: "
 
 /* The line of names and the one of values begin alike. */
-static char *find_line(char **rest)
+static char *find_line(char **rest, const char *prefix)
 {
 	char *line;
 
 	while ((line = strsep(rest, "\n")))
-		if (strncmp(line, PREFIX, strlen(PREFIX)) == 0)
-			return line + strlen(PREFIX);
+		if (strncmp(line, prefix, strlen(prefix)) == 0)
+			return line + strlen(prefix);
 	return NULL;
 }
 
-int netstat_parse(char *text, const char *const *names, uint64_t *ret_values, size_t n)
+static int parse(char *text, const char *prefix, const char *const *names, uint64_t *ret_values,
+		 size_t n)
 {
-	char *words = find_line(&text), *values = find_line(&text), *word, *value, *end;
+	char *words = find_line(&text, prefix), *values = find_line(&text, prefix);
+	char *word, *value, *end;
 
 	if (!words || !values)
 		return -EBADMSG;
@@ -42,6 +45,35 @@ int netstat_parse(char *text, const char *const *names, uint64_t *ret_values, si
 		}
 	}
 	return 0;
+}
+
+int netstat_parse(char *text, const char *const *names, uint64_t *ret_values, size_t n)
+{
+	return parse(text, MPTCP, names, ret_values, n);
+}
+
+int netstat_open(void)
+{
+	int fd = open("/proc/thread-self/net/netstat", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int netstat_unanswered(int fd, uint64_t *ret_count)
+{
+	static const char *const names[] = {"TCPTimeouts", "TCPSynRetrans"};
+	char text[TEXT_SIZE];
+	uint64_t values[2];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	int r;
+
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	r = parse(text, TCP, names, values, 2);
+	if (r == 0)
+		*ret_count = values[0] + values[1];
+	return r;
 }
 
 int netstat_read(const char *const *names, uint64_t *ret_values, size_t n)

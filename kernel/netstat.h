@@ -14,4 +14,11 @@ int netstat_read(const char *const *names, uint64_t *ret_values, size_t n);
 /* The same from a text, which is cut up. */
 int netstat_parse(char *text, const char *const *names, uint64_t *ret_values, size_t n);
 
+/*
+ * How often TCP waited in vain: TcpExt TCPTimeouts and TCPSynRetrans together, from the begin of the
+ * file, open and kept open as `fd`. 0 or -errno.
+ */
+int netstat_open(void);
+int netstat_unanswered(int fd, uint64_t *ret_count);
+
 #endif

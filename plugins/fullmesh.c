@@ -7,6 +7,9 @@
  * different addresses of the peer: what a limit leaves over uses as many links as possible. What is
  * established goes before what is not, what was not tried before what does not answer, and what
  * failed comes last, the pair that failed least often first.
+ *
+ * By a link whose far side is silent no path begins; those that are there stay. They, and others that
+ * are silent, do not count for the limit: they carry nothing.
  */
 #include <mptcpd/addr.h>
 #include <mptcpd/plugin.h>
@@ -37,6 +40,7 @@ struct fullmesh {
 /* How a pair has done, the better the lower; from RANK_FAILED on by the number of failures. */
 enum rank {
 	RANK_ESTABLISHED,
+	RANK_SILENT, /* established, and dead */
 	RANK_ASKED, /* a moment ago */
 	RANK_UNTRIED,
 	RANK_UNANSWERED,
@@ -50,6 +54,7 @@ struct source {
 	const struct mptcpd_local *local;
 	size_t first; /* the address of the peer it begins with */
 	size_t n_paths;
+	bool is_silent; /* its link is */
 	uint8_t ranks[ADDRESSES_MAX]; /* of the pairs with each of mesh.remotes */
 	bool is_done[ADDRESSES_MAX]; /* planned, or cannot be */
 };
@@ -114,7 +119,9 @@ static void add_source(struct mesh *mesh, const struct mptcpd_local *local)
 		return;
 	for (size_t i = 0; i < mesh->n_sources; i++)
 		rank += mesh->sources[i].local->addr.family == local->addr.family;
-	*source = (struct source){.local = local, .first = rank};
+	*source = (struct source){.local = local,
+				  .first = rank,
+				  .is_silent = local->health == MPTCPD_HEALTH_SILENT};
 	memset(source->ranks, RANK_UNKNOWN, sizeof(source->ranks));
 	mesh->n_sources++;
 }
@@ -167,7 +174,7 @@ static uint8_t rank_of(struct mesh *mesh, const struct mptcpd_subflow *subflow)
 	uint64_t end_ms = subflow->since_ms + PATIENCE_MS;
 
 	if (subflow->state == MPTCPD_SUBFLOW_ESTABLISHED)
-		return RANK_ESTABLISHED;
+		return subflow->health == MPTCPD_HEALTH_SILENT ? RANK_SILENT : RANK_ESTABLISHED;
 	if (subflow->state == MPTCPD_SUBFLOW_CLOSING)
 		return RANK_UNTRIED;
 	if (end_ms <= mesh->view->now_ms)
@@ -289,6 +296,26 @@ static bool plan_next(struct mesh *mesh, struct source *source, uint8_t worst)
 	return false;
 }
 
+/* They stay, and take no place: closing them helps nothing, and they may come back. */
+static void keep_silent(struct mesh *mesh)
+{
+	for (size_t i = 0; i < mesh->n_sources; i++)
+		for (size_t j = 0; j < mesh->n_remotes; j++) {
+			const struct mptcpd_local *local = mesh->sources[i].local;
+			struct mptcpd_path path = {
+				.local = local->addr,
+				.remote = mesh->remotes[j],
+				.flags = local->flags & MPTCPD_FLAG_BACKUP,
+				.ifindex = local->ifindex,
+			};
+
+			if (mesh->sources[i].ranks[j] != RANK_SILENT)
+				continue;
+			mesh->sources[i].is_done[j] = true;
+			mesh->plan->add_path(mesh->plan, &path);
+		}
+}
+
 /* Those that were not tried wait for the place of one that was asked a moment ago, or will be now. */
 static void ask_again(struct mesh *mesh)
 {
@@ -308,9 +335,13 @@ static bool plan_round(struct mesh *mesh, uint8_t worst, bool first_only)
 {
 	bool more = false;
 
-	for (size_t i = 0; i < mesh->n_sources; i++)
-		if (!first_only || mesh->sources[i].n_paths == 0)
-			more |= plan_next(mesh, &mesh->sources[i], worst);
+	for (size_t i = 0; i < mesh->n_sources; i++) {
+		struct source *source = &mesh->sources[i];
+		uint8_t own_worst = source->is_silent && worst > RANK_ASKED ? RANK_ASKED : worst;
+
+		if (!first_only || source->n_paths == 0)
+			more |= plan_next(mesh, source, own_worst);
+	}
 	return more;
 }
 
@@ -319,8 +350,10 @@ static void plan_mesh(struct mesh *mesh, const struct mptcpd_connection *connect
 	static const uint8_t worst[] = {RANK_ESTABLISHED, RANK_UNTRIED, RANK_WORST};
 
 	rank_pairs(mesh, connection);
+	keep_silent(mesh);
 	if (mesh->n_sources && is_start(connection, mesh->sources[0].local))
-		plan_next(mesh, &mesh->sources[0], RANK_UNTRIED);
+		plan_next(mesh, &mesh->sources[0],
+			  mesh->sources[0].is_silent ? RANK_ASKED : RANK_UNTRIED);
 	for (size_t i = 0; i < sizeof(worst); i++)
 		plan_round(mesh, worst[i], true);
 	for (size_t i = 0; i < sizeof(worst); i++)

@@ -188,13 +188,13 @@ static bool lacks_route(struct engine *engine, const struct connection *connecti
 
 /*
  * A policy's, that no plan wants any more. An established one stays as long as one that is planned
- * in its place is not: each of those lets one stay. A SYN that was sent is left to TCP; to take it
- * back makes the kernel send again whatever is under way.
+ * in its place is not: each of those lets one stay. A scout does no harm. A SYN that was sent is left
+ * to TCP; to take it back makes the kernel send again whatever is under way.
  */
 static bool should_close_unwanted(struct engine *engine, const struct connection *connection,
 				  const struct subflow *subflow, struct verdict *verdict)
 {
-	if (!engine_is_policys(subflow) || !verdict->carried_on ||
+	if (!engine_is_policys(subflow) || !verdict->carried_on || subflow->is.scout ||
 	    lacks_route(engine, connection, subflow))
 		return false;
 	if (!is_eligible(engine, subflow))

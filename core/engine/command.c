@@ -94,6 +94,16 @@ int command_set_backup(struct engine *engine, struct connection *connection,
 	return r;
 }
 
+void command_poke(struct engine *engine, const struct connection *connection,
+		  const struct subflow *subflow)
+{
+	int r = engine->ops->subflow_backup(engine->kernel, connection->token, &subflow->local,
+					    &subflow->remote, subflow->is.backup);
+
+	/* It may be gone by now. */
+	engine_command(engine, connection, "SET_FLAGS", r == -EINVAL ? 0 : r);
+}
+
 int command_withdraw(struct engine *engine, const struct connection *connection, uint8_t id)
 {
 	int r = engine->ops->withdraw(engine->kernel, connection->token, id);

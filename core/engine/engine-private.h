@@ -9,6 +9,7 @@
 #include "endpoint.h"
 #include "engine.h"
 #include "listen.h"
+#include "health.h"
 #include "many.h"
 #include "returned.h"
 #include "plan.h"
@@ -65,6 +66,7 @@ struct engine {
 	struct listeners_wanted listeners;
 	struct many many;
 	struct returned returned;
+	struct health_watch health;
 	bool marks_matter; /* a rule looks at marks: routes are asked for with the connection's */
 	const struct policy *counted; /* the rules' policies, */
 	size_t *n_by_policy; /* and for each of them its connections; owned */
@@ -235,6 +237,12 @@ int command_destroy(struct engine *engine, struct connection *connection, struct
 		    uint64_t now_ms);
 int command_set_backup(struct engine *engine, struct connection *connection,
 		       struct subflow *subflow, bool backup);
+/*
+ * Say again what it is: an ACK goes out with that, at which a peer goes on that was waiting for one,
+ * and which middleboxes see.
+ */
+void command_poke(struct engine *engine, const struct connection *connection,
+		  const struct subflow *subflow);
 /* Was it made a backup, as SUBFLOW_CREATE was asked to? Sets what is true. */
 void command_look_at_backup(struct engine *engine, const struct connection *connection,
 			    struct subflow *subflow);
@@ -270,6 +278,37 @@ bool many_create(struct engine *engine, const struct connection *connection,
 		 const struct subflow_request *request);
 /* Send all that was asked for, and hear how it went. */
 void many_settle(struct engine *engine);
+
+/* ---- health.c ---- */
+
+/* Look whether the far sides answer, if it is time, and act on it. */
+void health_settle(struct engine *engine, uint64_t now_ms);
+/* When to look next. ENGINE_NEVER: there is nothing to look at. */
+uint64_t health_next(const struct engine *engine);
+/* Evidence came, or its end, or the verdict of a probe. */
+void health_event(struct engine *engine, const struct event *event, uint64_t now_ms);
+
+/* ---- scout.c ---- */
+
+/* Is it a subflow that may be doubled to find out whether its link answers? */
+bool scout_may_follow(const struct connection *connection, const struct subflow *subflow);
+/* Send one by the far side's link, beside this witness if that can be. Returns whether one is out. */
+bool scout_send(struct engine *engine, struct far *far, const struct witness *beside,
+		uint64_t now_ms);
+/* See what became of it: whether it is answered, and since when it is not. */
+enum scout_state {
+	SCOUT_NONE,
+	SCOUT_OUT, /* a SYN is sent, and not answered */
+	SCOUT_ANSWERED,
+};
+enum scout_state scout_look(struct engine *engine, struct far *far);
+/* Wake the peers' senders by what has a witness there: an ACK that needs no answer. */
+void scout_poke(struct engine *engine, struct far *far, uint64_t now_ms);
+
+/* ---- wake.c ---- */
+
+/* Subflows whose link went silent, or is well again: note it, and wake them. */
+void wake_connection(struct engine *engine, struct connection *connection);
 
 /* ---- match.c ---- */
 

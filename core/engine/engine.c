@@ -86,6 +86,7 @@ void engine_free(struct engine *engine)
 	model_done(&engine->model);
 	routing_kept_done(&engine->routing);
 	deadlines_done(&engine->deadlines);
+	free(engine->health.fars);
 	dirty_done(&engine->dirty);
 	free(engine->n_by_policy);
 	free(engine->locals);

@@ -85,6 +85,9 @@ static void explain_error(const struct engine *engine, const struct connection *
 	else if (subflow->is.state == SUBFLOW_ABSENT && subflow->try.no_route)
 		snprintf(path->error, sizeof(path->error), "no route to the peer from %s",
 			 local->interface->is.name);
+	else if (subflow->is.scout)
+		snprintf(path->error, sizeof(path->error), "sent to find out whether %s answers",
+			 local->interface->is.name);
 	else if (subflow_health(&engine->model, subflow) == MPTCPD_HEALTH_SILENT)
 		explain_silence(engine, subflow, local, path);
 	else if (subflow->is.state != SUBFLOW_ESTABLISHED && local->is.addr.family == AF_INET &&

@@ -33,6 +33,9 @@ static int match_score(const struct model *model, const struct subflow *subflow,
 		return 0;
 	if (subflow->is.state == SUBFLOW_CLOSING)
 		return 7; /* an administrator closed it: nothing is to take its place */
+	if (subflow->is.scout)
+		/* It may take the place of another one that is there no more. */
+		return subflow->is.state == SUBFLOW_ESTABLISHED ? 3 : 0;
 	if (subflow->is.state == SUBFLOW_ABSENT)
 		return !same_identity ? 0 : subflow->ifindex == path->ifindex ? 2 : 1;
 	if (subflow->is.stale || subflow->want.dropped ||
@@ -102,6 +105,7 @@ void engine_match_plan(struct engine *engine, struct connection *connection, uin
 			return;
 		taken[subflow - connection->subflows] = true;
 		subflow->is.origin_known = true;
+		subflow->is.scout = false;
 		subflow->want.instance = want->path.instance;
 		if (!subflow->want.pinned)
 			subflow->want.backup = want->path.flags & MPTCPD_FLAG_BACKUP;

@@ -211,6 +211,7 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 		return;
 	}
 	engine_place(engine, connection);
+	wake_connection(engine, connection);
 	ask_find_policy(engine, connection); /* one seen before the host was has none yet */
 	connection->planned = engine->generation;
 	deadlines_set(&engine->deadlines, connection, UINT64_MAX);

@@ -189,6 +189,8 @@ void engine_event(struct engine *engine, const struct event *event, uint64_t now
 		handle_change(engine, &change, now_ms);
 	if (event->type == EVENT_CONNECTION_ESTABLISHED)
 		early_learn(engine, event, now_ms);
+	else if (event->type >= EVENT_PROBE)
+		health_event(engine, event, now_ms);
 }
 
 void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t now_ms)
@@ -352,6 +354,8 @@ static uint64_t next_deadline(const struct engine *engine, uint64_t now_ms)
 		next = engine->endpoints.due_ms;
 	if (first < next)
 		next = first;
+	if (health_next(engine) < next)
+		next = health_next(engine);
 	if (engine->routing.due_ms < next)
 		next = engine->routing.due_ms;
 	if (engine->host_dirty && host_due(engine, now_ms) < next)
@@ -389,6 +393,7 @@ uint64_t engine_settle(struct engine *engine, uint64_t now_ms)
 		return settle_sweep(engine, now_ms) && !may_begin(engine, now_ms)
 			       ? next_to_begin(engine, now_ms)
 			       : now_ms;
+	health_settle(engine, now_ms);
 	settle_host(engine, now_ms);
 	settle_endpoints(engine, now_ms);
 	listen_settle(engine);

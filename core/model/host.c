@@ -9,7 +9,7 @@
 
 #include "addr.h"
 #include "choose.h"
-#include "health.h"
+#include "link-health.h"
 
 static const char *const usability_texts[] = {
 	[USABLE] = "",

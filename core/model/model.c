@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "connection.h"
-#include "health.h"
+#include "link-health.h"
 #include "host.h"
 #include "saved.h"
 
@@ -94,6 +94,8 @@ int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
 		change.local = event->listener.addr;
 		break;
 	case EVENT_PROBE:
+	case EVENT_EVIDENCE:
+	case EVENT_EVIDENCE_END:
 		break; /* the engine judges what it means */
 	case EVENT_HEALTH:
 		r = health_apply(model, &event->health, now_ms, &change);

@@ -134,6 +134,8 @@ struct subflow_seen {
 	bool backup_asked : 1; /* with SUBFLOW_CREATE, and nobody looked whether it got it */
 	bool stale : 1; /* its address or link was gone meanwhile: to be replaced */
 	bool silent : 1; /* the far side does not answer on it */
+	bool waits : 1; /* its link is silent, or was and nobody has woken it since */
+	bool scout : 1; /* made to find out whether its link is silent, beside one that a plan wants */
 	uint8_t local_id,
 		remote_id; /* local_id: the kernel may know the address by it even later */
 } __attribute__((packed));

@@ -208,8 +208,8 @@ static bool has_died(const struct connection *connection, const struct subflow *
 static bool has_failed(const struct connection *connection, const struct subflow *subflow)
 {
 	return connection->path_manager != PATH_MANAGER_KERNEL &&
-	       subflow->is.state == SUBFLOW_PENDING && subflow->is.origin == MPTCPD_ORIGIN_POLICY &&
-	       subflow->is.origin_known;
+	       subflow->is.state == SUBFLOW_PENDING && !subflow->is.scout &&
+	       subflow->is.origin == MPTCPD_ORIGIN_POLICY && subflow->is.origin_known;
 }
 
 bool subflow_is_pinned(const struct subflow *subflow)

@@ -394,6 +394,10 @@ void fake_tell(struct fake_kernel *fake, fake_hearer *hear, void *data)
 		dump(fake, kind, brief);
 		hand_over(fake, &to);
 	}
+	if (fake->looks) {
+		fake_tell_evidence(fake);
+		hand_over(fake, &to);
+	}
 	fake->limit_events = limit;
 }
 
@@ -432,7 +436,8 @@ uint64_t fake_run(struct fake_kernel *fake, struct engine *engine, uint64_t now_
 	for (int rounds = 0; rounds < 1000; rounds++) {
 		fake_deliver(fake, engine, now_ms);
 		next = engine_settle(engine, now_ms);
-		if (next > now_ms && !fake->n_events && !fake->n_refused && !is_asked(fake))
+		if (next > now_ms && !fake->n_events && !fake->n_refused && !is_asked(fake) &&
+		    !fake->looks)
 			return next;
 	}
 	g_assert_not_reached();

@@ -60,6 +60,7 @@ struct fake_subflow {
 	uint16_t asked_port; /* ids are kept by address and the port that was asked for */
 	uint8_t local_id, remote_id;
 	uint32_t ifindex;
+	struct event_evidence evidence; /* what it knows of its peer; without its addresses */
 };
 
 /* What the kernel's list of a connection's own addresses holds: one entry an address and port. */
@@ -129,6 +130,13 @@ struct fake_kernel {
 	uint64_t look_ns; /* … else so much from one look at it to the next */
 	uint64_t work_ns; /* the clock */
 	size_t n_looks; /* at it */
+	uint64_t n_unanswered; /* the counter of what was waited for in vain */
+	size_t n_evidence_looks; /* that were asked for */
+	bool looks; /* one at the evidence is under way, */
+	bool measures; /* and takes all */
+	struct event_evidence sockets[8]; /* of other programs: measured ones, or SYNs */
+	size_t n_sockets;
+	size_t n_evidence; /* times that a single subflow was asked about */
 	bool tells; /* print each command */
 	size_t n_returned; /* links */
 	bool neighbours_unknown; /* on all links */
@@ -241,6 +249,14 @@ int fake_check_listen(struct fake_kernel *fake, const struct mptcpd_addr *addr);
 int fake_listen_on(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex);
 int fake_unlisten(void *kernel, const struct mptcpd_addr *addr);
 int fake_listens(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex, bool again);
+
+/* The counters of what was waited for in vain; of an engine that is to look at health alone. */
+int fake_unanswered(void *kernel, uint64_t *ret_count);
+int fake_look(void *kernel, bool measured);
+int fake_evidence(void *kernel, const struct mptcpd_addr *local, const struct mptcpd_addr *remote,
+		  uint32_t ifindex, struct event_evidence *ret_evidence);
+/* Queue what a look was asked for. */
+void fake_tell_evidence(struct fake_kernel *fake);
 
 /* Hand all queued events, and the snapshots asked for, to somebody; to the engine. */
 typedef void fake_hearer(void *data, const struct event *event);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Whether links, and subflows on them, answer: remembered here, judged by the engine. */
-#ifndef CORE_HEALTH_H
-#define CORE_HEALTH_H
+#ifndef CORE_LINK_HEALTH_H
+#define CORE_LINK_HEALTH_H
 
 #include "model.h"
 

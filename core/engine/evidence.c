@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "evidence.h"
+
+#include "addr.h"
+#include "engine-private.h"
+#include "watch.h"
+
+/* Looks take a hundredth of the time; for a verdict that is near a twentieth, but not for long. */
+#define LOOK_PART 100
+#define MEASURE_PART 20
+#define MEASURE_SLOW_MS 2000
+/* SYNs that were sent again so often and are not answered mean something, for so long. */
+#define SYN_RETRANSMITS 2
+#define SYN_FRESH_MS 3000
+/* Peers that were heard so short ago could tell. */
+#define PEER_MS 60000
+/* Connections that are looked through for one with a peer. */
+#define SEARCHED_MAX 256
+
+/* ---- what sockets say ---- */
+
+static uint32_t link_of(const struct engine *engine, const struct event_evidence *evidence,
+			const struct local **ret_local)
+{
+	const struct local *local =
+		evidence->ifindex
+			? model_find_local(&engine->model, &evidence->local, evidence->ifindex)
+			: model_sole_local(&engine->model, &evidence->local);
+
+	*ret_local = local;
+	return local ? local->interface->is.ifindex : 0;
+}
+
+/* A neighbour answers whatever becomes of the world behind. */
+static bool is_near(const struct local *local, const struct mptcpd_addr *remote)
+{
+	return mptcpd_addr_in_prefix(remote, &local->is.addr, local->is.prefix);
+}
+
+/* Do we know that this peer lives, because a connection has it by another link? */
+static bool is_known_peer(const struct engine *engine, const struct mptcpd_addr *remote)
+{
+	const struct connection *connection = model_next_connection(&engine->model, 0);
+
+	for (size_t i = 0; connection && i < SEARCHED_MAX; i++) {
+		for (size_t j = 0; j < connection->n_subflows; j++)
+			if (connection->subflows[j].is.state == SUBFLOW_ESTABLISHED &&
+			    addr_equal_host(&connection->subflows[j].remote, remote))
+				return true;
+		connection = connection_next(connection);
+	}
+	return false;
+}
+
+static void take_syn(struct engine *engine, struct far *far, const struct event_evidence *evidence,
+		     uint64_t now_ms)
+{
+	if (evidence->retransmits < SYN_RETRANSMITS)
+		return;
+	if (now_ms - far->syn_ms > SYN_FRESH_MS)
+		far->syn_known = far->syn_several = false;
+	else
+		far->syn_several |= !addr_equal_host(&far->syn_peer, &evidence->remote);
+	far->syn_peer = evidence->remote;
+	far->syn_known |= is_known_peer(engine, &evidence->remote);
+	far->syn_ms = now_ms;
+}
+
+/* It waits in vain: have it watched, with all that may know better. */
+static void take_unanswered(struct engine *engine, const struct far *far,
+			    const struct event_evidence *evidence)
+{
+	struct event_evidence measured;
+	struct connection *connection;
+
+	/* Only what is measured tells whose it is. */
+	if (watch_count(engine, far) >= WITNESSES_OF_FAR ||
+	    engine->ops->evidence(engine->kernel, &evidence->local, &evidence->remote,
+				  evidence->ifindex, &measured) < 0)
+		return;
+	connection = model_find_connection(&engine->model, measured.token);
+	if (connection && !connection->fallback)
+		watch_all(engine, connection);
+}
+
+static void take_measured(struct engine *engine, struct far *far,
+			  const struct event_evidence *evidence, uint64_t now_ms)
+{
+	uint64_t awake_ms = now_ms - engine->health.awake_ms;
+	uint32_t age_ms = silence_heard_age(evidence);
+
+	if (age_ms <= awake_ms)
+		watch_heard(far, now_ms - age_ms);
+	if (age_ms > PEER_MS)
+		return; /* it is idle, and no peer that could tell */
+	if (far->peer.family)
+		far->has_peers |= !addr_equal_host(&far->peer, &evidence->remote);
+	far->peer = evidence->remote;
+}
+
+void evidence_take(struct engine *engine, const struct event *event, uint64_t now_ms)
+{
+	const struct event_evidence *evidence = &event->evidence;
+	const struct local *local;
+	uint32_t ifindex = link_of(engine, evidence, &local);
+	struct far *far = ifindex ? watch_find(engine, ifindex, evidence->local.family) : NULL;
+
+	if (!far)
+		return;
+	if (evidence->syn_sent)
+		take_syn(engine, far, evidence, now_ms);
+	else if (!evidence->measured)
+		take_unanswered(engine, far, evidence);
+	else if ((evidence->token || !is_near(local, &evidence->remote)))
+		take_measured(engine, far, evidence, now_ms);
+}
+
+void evidence_ended(struct engine *engine, const struct event *event, uint64_t now_ms)
+{
+	struct health_watch *health = &engine->health;
+	uint64_t took_ms = (uint64_t)event->evidence_end.cost_us / 1000;
+
+	health->looking = false;
+	health->look_interval_ms = (uint32_t)ms_at_least(LOOK_PART * took_ms, HEALTH_TICK_MS);
+	if (health->measuring)
+		health->measure_due_ms =
+			now_ms + ms_at_least(MEASURE_PART * took_ms, HEALTH_TICK_MS);
+	else
+		health->look_due_ms = now_ms + health->look_interval_ms;
+	if (health->measuring && !event->error)
+		health->measured_ms = health->look_ms;
+}
+
+bool evidence_has_syns(const struct far *far, uint64_t now_ms)
+{
+	return far->syn_ms && now_ms - far->syn_ms <= SYN_FRESH_MS;
+}
+
+/* ---- when they are asked ---- */
+
+void evidence_count(struct engine *engine)
+{
+	struct health_watch *health = &engine->health;
+	uint64_t count = 0;
+	int r = engine->ops->unanswered(engine->kernel, &count);
+
+	health->look_wanted |= r < 0 || !health->counted || count != health->count;
+	health->count = count;
+	health->counted = r == 0;
+}
+
+/* Is a verdict near that others on the link may contradict, or a link silent that may be heard? */
+static bool needs_measures(const struct engine *engine, uint64_t now_ms, bool *ret_near)
+{
+	bool is_needed = false;
+
+	*ret_near = false;
+	for (size_t i = 0; i < engine->health.n_fars; i++) {
+		const struct far *far = &engine->health.fars[i];
+
+		*ret_near |= !far->silent && (far->nearly || evidence_has_syns(far, now_ms));
+		is_needed |= far->silent;
+	}
+	for (size_t i = 0; i < WITNESSES_MAX; i++)
+		*ret_near |=
+			engine->health.witnesses[i].serial && engine->health.witnesses[i].asked;
+	return is_needed || *ret_near;
+}
+
+static void ask_for_look(struct engine *engine, bool measured, uint64_t now_ms)
+{
+	struct health_watch *health = &engine->health;
+
+	if (engine->ops->look(engine->kernel, measured) < 0)
+		return;
+	for (size_t i = 0; measured && i < health->n_fars; i++) {
+		health->fars[i].peer.family = 0;
+		health->fars[i].has_peers = false;
+	}
+	health->looking = true;
+	health->measuring = measured;
+	health->look_ms = now_ms;
+	if (!measured)
+		health->look_wanted = false;
+}
+
+void evidence_look(struct engine *engine, uint64_t now_ms)
+{
+	struct health_watch *health = &engine->health;
+	bool is_near;
+
+	if (health->looking)
+		return;
+	/* In turns, where both are wanted. */
+	if (health->look_wanted && health->measuring && now_ms >= health->look_due_ms)
+		ask_for_look(engine, false, now_ms);
+	else if (needs_measures(engine, now_ms, &is_near) &&
+		 now_ms >= health->measure_due_ms + (is_near ? 0 : MEASURE_SLOW_MS))
+		ask_for_look(engine, true, now_ms);
+	else if (health->look_wanted && now_ms >= health->look_due_ms)
+		ask_for_look(engine, false, now_ms);
+}

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Verdicts on links: from what witnesses say, and from what else was heard there. */
+#include <errno.h>
+
+#include "addr.h"
+#include "engine-private.h"
+#include "evidence.h"
+#include "watch.h"
+
+/* So much later than planned: the host slept, or was kept from working, and knows nothing now. */
+#define LATE_MS 3000
+/* Nothing was heard on a silent link for so long, by any socket. */
+#define UNHEARD_MS 1000
+/* So old at most is the look that says so. */
+#define FRESH_MS 3000
+/* Of what was heard so short ago it is known that it answers. */
+#define WELL_MS 60000
+/* Again silent so soon after it got well: it has to be well for longer, up to a limit. */
+#define RELAPSE_MS 600000
+#define RECOVER_MOST_MS 60000
+#define RELAPSES_MAX 10
+/* How long a scout is given. One that follows mere quiet is all there is, and has to be sent again. */
+#define SCOUT_MS 300
+#define SCOUT_ALONE_MS 1500
+/* A subflow that received and does not, while another does; and where there is no other. */
+#define QUIET_MS 2000
+#define QUIET_ALONE_MS 5000
+/* Quiet that meant nothing: the next time it is asked about later, and later. */
+#define ASK_FIRST_MS 10000
+#define ASK_MOST_MS 600000
+/* A silent link that no connection tells about any more is forgotten after this. */
+#define FORGOTTEN_MS 30000
+
+/* ---- what comes in ---- */
+
+static void take_probe(struct engine *engine, const struct event_probe *probe, uint64_t now_ms)
+{
+	struct far *far;
+
+	watch_links(engine);
+	far = watch_find(engine, probe->ifindex, probe->family);
+	if (!far)
+		return;
+	far->probe_failed = !probe->ok;
+	if (probe->ok)
+		watch_heard(far, now_ms);
+	if (!engine->health.due_ms || engine->health.due_ms > now_ms)
+		engine->health.due_ms = now_ms; /* judged at once */
+}
+
+void health_event(struct engine *engine, const struct event *event, uint64_t now_ms)
+{
+	switch ((int)event->type) {
+	case EVENT_EVIDENCE:
+		evidence_take(engine, event, now_ms);
+		break;
+	case EVENT_EVIDENCE_END:
+		evidence_ended(engine, event, now_ms);
+		break;
+	case EVENT_PROBE:
+		take_probe(engine, &event->probe, now_ms);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- what speaks for a verdict ---- */
+
+/* Was its peer heard by another link, well after it went silent here? */
+static bool is_heard_elsewhere(const struct engine *engine, const struct witness *witness)
+{
+	for (size_t i = 0; i < WITNESSES_MAX; i++) {
+		const struct witness *other = &engine->health.witnesses[i];
+
+		if (other->serial == witness->serial && other->ifindex != witness->ifindex &&
+		    other->heard_ms >= witness->heard_ms + UNHEARD_MS)
+			return true;
+	}
+	return false;
+}
+
+static bool has_other_link(const struct engine *engine, const struct witness *witness)
+{
+	const struct connection *connection = model_find_connection(&engine->model, witness->token);
+
+	for (size_t i = 0; connection && i < connection->n_subflows; i++)
+		if (connection->subflows[i].is.state == SUBFLOW_ESTABLISHED &&
+		    connection->subflows[i].ifindex != witness->ifindex)
+			return true;
+	return false;
+}
+
+static bool is_on(const struct witness *witness, const struct far *far)
+{
+	return witness->serial && witness->ifindex == far->ifindex &&
+	       witness->local.family == far->family;
+}
+
+/*
+ * Do witnesses say that it is the link, and not one peer? Several peers do, or one that is heard by
+ * another link, or the only one that the link has.
+ */
+static bool is_accused(const struct engine *engine, const struct far *far,
+		       const struct witness **ret_witness)
+{
+	const struct witness *first = NULL;
+
+	*ret_witness = NULL;
+	for (size_t i = 0; i < WITNESSES_MAX; i++) {
+		const struct witness *witness = &engine->health.witnesses[i];
+
+		if (!is_on(witness, far) || witness->silence < SILENCE_NEARLY)
+			continue;
+		if (!*ret_witness || witness->silence > (*ret_witness)->silence)
+			*ret_witness = witness;
+		if (witness->silence != SILENCE_FULL)
+			continue;
+		if (is_heard_elsewhere(engine, witness) ||
+		    (first && !addr_equal_host(&first->remote, &witness->remote)) ||
+		    (!far->has_peers && !has_other_link(engine, witness)))
+			return true;
+		first = witness;
+	}
+	return false;
+}
+
+/* Is anything unanswered there, and nothing was heard since? Of all links: then it is not this one. */
+static void find_doubts(struct engine *engine, uint64_t now_ms)
+{
+	struct health_watch *health = &engine->health;
+
+	for (size_t i = 0; i < health->n_fars; i++) {
+		struct far *far = &health->fars[i];
+
+		far->doubted = far->nearly = false;
+		for (size_t j = 0; j < WITNESSES_MAX; j++) {
+			const struct witness *witness = &health->witnesses[j];
+
+			if (!is_on(witness, far))
+				continue;
+			far->doubted |= witness->silence != SILENCE_NONE &&
+					now_ms - far->heard_ms >= UNHEARD_MS / 2;
+			far->nearly |= witness->silence >= SILENCE_NEARLY;
+		}
+	}
+}
+
+static bool is_any_other_well(const struct engine *engine, const struct far *far)
+{
+	const struct health_watch *health = &engine->health;
+
+	for (size_t i = 0; i < health->n_fars; i++) {
+		const struct far *other = &health->fars[i];
+
+		if (other != far && other->family == far->family && !other->silent &&
+		    !other->doubted)
+			return true;
+	}
+	return false;
+}
+
+static bool is_unheard(const struct engine *engine, const struct far *far, uint64_t now_ms)
+{
+	uint64_t measured_ms = engine->health.measured_ms;
+
+	return measured_ms >= far->heard_ms + UNHEARD_MS && measured_ms + FRESH_MS >= now_ms;
+}
+
+/* ---- verdicts ---- */
+
+static void set_silent(struct far *far, enum health_reason reason, uint64_t now_ms)
+{
+	uint64_t well_ms = now_ms - far->well_ms;
+
+	if (!far->well_ms || well_ms > RELAPSE_MS)
+		far->relapses /= 2;
+	else if (far->relapses < RELAPSES_MAX)
+		far->relapses++;
+	far->silent = true;
+	far->reason = reason;
+	far->silent_ms = now_ms;
+	far->answered_ms = 0;
+	far->poke_ms = now_ms;
+}
+
+/* Ask, unless that was done; has it been asked for long enough? True where nobody can ask. */
+static bool is_asked_in_vain(struct engine *engine, struct far *far, const struct witness *beside,
+			     uint64_t patience_ms, uint64_t now_ms)
+{
+	bool is_asked = far->scout_ms > beside->heard_ms && scout_look(engine, far) != SCOUT_NONE;
+
+	if (!is_asked && !scout_send(engine, far, beside, now_ms))
+		return true;
+	return scout_look(engine, far) == SCOUT_OUT && now_ms - far->scout_ms >= patience_ms;
+}
+
+static void judge(struct engine *engine, struct far *far, uint64_t now_ms)
+{
+	const struct witness *witness;
+	bool is_accused_by_data = is_accused(engine, far, &witness);
+	bool is_accused_by_syns =
+		evidence_has_syns(far, now_ms) && (far->syn_known || far->syn_several);
+
+	if (far->probe_failed && now_ms - far->heard_ms >= UNHEARD_MS) {
+		set_silent(far, HEALTH_REASON_PROBE, now_ms);
+		return;
+	}
+	if (witness && now_ms - far->heard_ms >= UNHEARD_MS &&
+	    !is_asked_in_vain(engine, far, witness, SCOUT_MS + witness->rtt_ms, now_ms))
+		return;
+	if ((!is_accused_by_data && !is_accused_by_syns) || !is_unheard(engine, far, now_ms))
+		return;
+	if (is_any_other_well(engine, far))
+		set_silent(far,
+			   is_accused_by_data ? HEALTH_REASON_UNACKNOWLEDGED : HEALTH_REASON_SYN,
+			   now_ms);
+}
+
+static bool has_relapsed(const struct engine *engine, const struct far *far)
+{
+	for (size_t i = 0; i < WITNESSES_MAX; i++) {
+		const struct witness *witness = &engine->health.witnesses[i];
+
+		if (is_on(witness, far) && witness->silence >= SILENCE_NEARLY &&
+		    witness->heard_ms > far->answered_ms)
+			return true;
+	}
+	return false;
+}
+
+/* How long it has to answer until it counts as well. */
+static uint64_t recover_ms(const struct far *far)
+{
+	uint64_t ms = far->recover_ms << far->relapses;
+
+	return ms > RECOVER_MOST_MS && far->relapses ? ms_at_least(RECOVER_MOST_MS, far->recover_ms)
+						     : ms;
+}
+
+static void judge_return(struct engine *engine, struct far *far, uint64_t now_ms)
+{
+	if (scout_look(engine, far) == SCOUT_ANSWERED)
+		watch_heard(far, far->scout_ms);
+	if (far->heard_ms <= far->silent_ms || far->probe_failed ||
+	    (far->answered_ms && has_relapsed(engine, far))) {
+		if (far->answered_ms)
+			far->silent_ms = now_ms; /* what is heard from now on counts */
+		far->answered_ms = 0;
+	} else if (!far->answered_ms) {
+		far->answered_ms = now_ms;
+	}
+	if (!far->answered_ms || now_ms - far->answered_ms < recover_ms(far))
+		return;
+	far->silent = false;
+	far->well_ms = now_ms;
+	far->syn_ms = 0;
+}
+
+static bool are_all_silent(const struct engine *engine, uint8_t family)
+{
+	const struct health_watch *health = &engine->health;
+
+	for (size_t i = 0; i < health->n_fars; i++)
+		if (health->fars[i].family == family && !health->fars[i].silent)
+			return false;
+	return true;
+}
+
+static void tell_beyond(struct engine *engine, bool is_beyond)
+{
+	struct notice notice = {.type = NOTICE_ALL_SILENT, .text = ""};
+
+	if (is_beyond && !engine->health.told_beyond && engine->observer.on_notice)
+		engine->observer.on_notice(engine->observer.data, &notice);
+	engine->health.told_beyond = is_beyond;
+}
+
+/* What counts: none is silent if all are. */
+static void tell_verdicts(struct engine *engine, uint64_t now_ms)
+{
+	bool are_silent[] = {are_all_silent(engine, AF_INET), are_all_silent(engine, AF_INET6)};
+	bool is_beyond = false;
+
+	for (size_t i = 0; i < engine->health.n_fars; i++) {
+		const struct far *far = &engine->health.fars[i];
+		bool all = are_silent[health_index(far->family)];
+
+		is_beyond |= far->silent && all;
+		if (far->silent && !all)
+			watch_tell(engine, far, MPTCPD_HEALTH_SILENT, far->reason, now_ms);
+		else if (far->silent)
+			watch_tell(engine, far, MPTCPD_HEALTH_SUSPECT, HEALTH_REASON_BEYOND,
+				   now_ms);
+		else if (far->nearly && now_ms - far->heard_ms >= UNHEARD_MS)
+			watch_tell(engine, far, MPTCPD_HEALTH_SUSPECT, HEALTH_REASON_UNACKNOWLEDGED,
+				   now_ms);
+		else if (far->heard_ms && now_ms - far->heard_ms <= WELL_MS)
+			watch_tell(engine, far, MPTCPD_HEALTH_WELL, HEALTH_REASON_HEARD, now_ms);
+	}
+	tell_beyond(engine, is_beyond);
+}
+
+/* ---- subflows alone ---- */
+
+/* One that is dead on a link that is well, and whose peer is: another one takes its place. */
+static void replace_dead(struct engine *engine, const struct witness *witness)
+{
+	const struct far *far = watch_find(engine, witness->ifindex, witness->local.family);
+	struct subflow *subflow = watch_subflow(engine, witness);
+
+	if (!far || !subflow || subflow->is.stale || far->silent ||
+	    witness->silence != SILENCE_FULL || far->heard_ms < witness->heard_ms + UNHEARD_MS ||
+	    !is_heard_elsewhere(engine, witness))
+		return;
+	subflow->is.stale = true;
+	engine_mark_dirty(engine, model_find_connection(&engine->model, witness->token));
+}
+
+static bool receives_elsewhere(const struct engine *engine, const struct witness *witness)
+{
+	for (size_t i = 0; i < WITNESSES_MAX; i++) {
+		const struct witness *other = &engine->health.witnesses[i];
+
+		if (other->serial == witness->serial && other->ifindex != witness->ifindex &&
+		    other->received_ms >= witness->received_ms + UNHEARD_MS)
+			return true;
+	}
+	return false;
+}
+
+/* It received and does not any more, which may be the far side's wish or a path that is dead. */
+static bool is_quiet(const struct engine *engine, const struct witness *witness, uint64_t now_ms)
+{
+	uint64_t quiet_ms = now_ms - witness->received_ms;
+
+	if (!witness->serial || !witness->receives || witness->silence != SILENCE_NONE)
+		return false;
+	return has_other_link(engine, witness)
+		       ? quiet_ms >= QUIET_MS && receives_elsewhere(engine, witness)
+		       : quiet_ms >= QUIET_ALONE_MS;
+}
+
+static void ask_quiet(struct engine *engine, struct witness *witness, uint64_t now_ms)
+{
+	struct far *far = watch_find(engine, witness->ifindex, witness->local.family);
+
+	if (!far || far->silent || now_ms < far->ask_ms)
+		return;
+	if (!witness->asked) {
+		witness->asked = scout_send(engine, far, witness, now_ms);
+		witness->receives = witness->asked;
+		return;
+	}
+	if (scout_look(engine, far) == SCOUT_ANSWERED) {
+		struct subflow *subflow = watch_subflow(engine, witness);
+
+		/* The link is well; whether the subflow is nobody can say, and this one is. */
+		if (subflow)
+			subflow->is.stale = true;
+		far->ask_ms = now_ms + backoff_next(&far->n_asked, ASK_FIRST_MS, ASK_MOST_MS);
+		witness->receives = false;
+		return;
+	}
+	if (now_ms - far->scout_ms >=
+		    ms_at_least(SCOUT_ALONE_MS, 3 * witness->rtt_ms + UNHEARD_MS) &&
+	    is_unheard(engine, far, now_ms) && is_any_other_well(engine, far)) {
+		far->n_asked = 0;
+		set_silent(far, HEALTH_REASON_SCOUT, now_ms);
+	}
+}
+
+/* ---- the tick ---- */
+
+static void judge_all(struct engine *engine, uint64_t now_ms)
+{
+	struct health_watch *health = &engine->health;
+
+	find_doubts(engine, now_ms);
+	for (size_t i = 0; i < WITNESSES_MAX; i++) {
+		if (is_quiet(engine, &health->witnesses[i], now_ms))
+			ask_quiet(engine, &health->witnesses[i], now_ms);
+		if (health->witnesses[i].serial)
+			replace_dead(engine, &health->witnesses[i]);
+	}
+	for (size_t i = 0; i < health->n_fars; i++) {
+		struct far *far = &health->fars[i];
+
+		if (far->silent)
+			judge_return(engine, far, now_ms);
+		else
+			judge(engine, far, now_ms);
+	}
+	tell_verdicts(engine, now_ms);
+	for (size_t i = 0; i < health->n_fars; i++)
+		if (health->fars[i].silent)
+			scout_poke(engine, &health->fars[i], now_ms);
+}
+
+static bool is_needed(const struct engine *engine, uint64_t now_ms)
+{
+	const struct health_watch *health = &engine->health;
+
+	if (table_count(&engine->model.connections))
+		return true;
+	for (size_t i = 0; i < health->n_fars; i++)
+		if (health->fars[i].probe_failed ||
+		    (health->fars[i].silent && now_ms - health->fars[i].silent_ms < FORGOTTEN_MS))
+			return true;
+	return false;
+}
+
+void health_settle(struct engine *engine, uint64_t now_ms)
+{
+	struct health_watch *health = &engine->health;
+
+	if (engine->passive || !engine->ops->unanswered ||
+	    (!health->due_ms && !is_needed(engine, now_ms)) || now_ms < health->due_ms)
+		return;
+	if (!is_needed(engine, now_ms)) {
+		watch_forget(engine, now_ms);
+		health->due_ms = 0;
+		return;
+	}
+	if (!health->due_ms)
+		health->awake_ms = now_ms;
+	else if (now_ms - health->due_ms > LATE_MS)
+		watch_forget(engine, now_ms);
+	health->due_ms = now_ms + HEALTH_TICK_MS;
+	watch_links(engine);
+	evidence_count(engine);
+	watch_ask(engine, now_ms);
+	watch_search(engine, now_ms);
+	judge_all(engine, now_ms);
+	evidence_look(engine, now_ms);
+}
+
+uint64_t health_next(const struct engine *engine)
+{
+	return engine->health.due_ms ? engine->health.due_ms : ENGINE_NEVER;
+}

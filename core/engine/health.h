@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Whether the far side of links and subflows answers. Part of the engine.
+ *
+ * One coarse tick, while there are connections, reads two counters that stand still where all is
+ * well. When they move, a dump tells which sockets wait in vain; subflows among these are *witnesses*,
+ * asked one by one until they are well again. What they say, and whether anything else was heard on
+ * their link, makes a verdict on the link (health.c). To find out more, a *scout* is sent: a join
+ * of a path that the plan has already (scout.c).
+ *
+ * Nothing is closed or withdrawn for being silent: that makes the kernel send again all that is under
+ * way, and is over as soon as the link is back.
+ */
+#ifndef CORE_HEALTH_H
+#define CORE_HEALTH_H
+
+#include "model.h"
+#include "silence.h"
+
+/* From one look at the counters to the next. */
+#define HEALTH_TICK_MS 250
+#define WITNESSES_MAX 256
+/* So many of one link, in one family, are enough. */
+#define WITNESSES_OF_FAR 32
+
+/* A subflow that is asked at each tick. */
+struct witness {
+	uint64_t serial; /* of its connection; 0: this place is free */
+	uint32_t token, ifindex;
+	struct mptcpd_addr local, remote;
+	uint64_t heard_ms; /* when its peer was heard by it, and */
+	uint64_t received_ms; /* when that sent data */
+	uint32_t rtt_ms;
+	enum silence silence;
+	bool receives; /* it is watched for going quiet, though nothing of ours is unanswered */
+	bool asked; /* it went quiet, and a scout was sent for that */
+};
+
+/* The far side of a link, in one family. */
+struct far {
+	uint32_t ifindex;
+	uint8_t family;
+	bool is_used; /* the link still is, in this family */
+	bool silent; /* taken by itself: where all are, none counts as silent */
+	bool doubted; /* a witness waits, and nothing was heard meanwhile */
+	bool nearly; /* for so long that it should be asked */
+	bool probe_failed;
+	enum health_reason reason;
+	uint64_t after_ms, recover_ms; /* from its rule */
+	uint64_t heard_ms; /* when anything was heard by it */
+	uint64_t silent_ms; /* since when it is silent */
+	uint64_t answered_ms; /* … and answers again; 0: it does not */
+	uint64_t well_ms; /* when it got well last */
+	uint8_t relapses; /* in a row, soon after that */
+	/* Of the last look at all: whose sockets it has, near neighbours left out. */
+	struct mptcpd_addr peer;
+	bool has_peers; /* more than that one */
+	/* SYNs that are sent again and again, as of syn_ms: to one peer, or to several */
+	struct mptcpd_addr syn_peer;
+	bool syn_known, syn_several;
+	uint64_t syn_ms;
+	/* the scout that was sent last */
+	uint64_t scout_serial, scout_ms;
+	uint32_t scout_token;
+	uint64_t poke_ms; /* the next poke */
+	uint64_t ask_ms; /* not asked for quiet alone before this */
+	uint8_t n_asked; /* in vain, in a row */
+};
+
+struct health_watch {
+	uint64_t due_ms; /* the next tick; 0: none is needed */
+	uint64_t awake_ms; /* since when this host, and this engine, has been running */
+	uint64_t count; /* of the counters, as read last */
+	bool counted;
+	bool looking, measuring; /* a look is under way; it is one at all sockets */
+	bool look_wanted;
+	uint64_t look_ms; /* when it began */
+	uint64_t look_due_ms, measure_due_ms; /* not before */
+	uint64_t measured_ms; /* when the last one at all began that is complete */
+	uint32_t look_interval_ms; /* how rare they are; for status */
+	uint64_t cursor; /* of the search for those that receive: serial of a connection */
+	bool told_beyond;
+	struct far *fars; /* owned */
+	size_t n_fars, room_fars;
+	struct witness witnesses[WITNESSES_MAX];
+};
+
+static inline uint64_t ms_at_least(uint64_t ms, uint64_t least_ms)
+{
+	return ms > least_ms ? ms : least_ms;
+}
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Whether TCP's peers answer: two counters that stand still while all do, and a dump of sockets, read
+ * in slices from a socket of its own, that tells which do not.
+ */
+#ifndef KERNEL_WAITING_H
+#define KERNEL_WAITING_H
+
+#include "snapshot.h"
+
+struct waiting {
+	struct socket socket;
+	struct sink *sink; /* not owned */
+	int netstat_fd; /* or -errno; kept open: the kernel writes the whole file anew for each that opens it */
+	bool busy; /* a dump is under way */
+	bool measured;
+	uint64_t cost_ns; /* of the look so far, but for the slice that began at: */
+	uint64_t read_ns;
+};
+
+int waiting_open(struct waiting *waiting, struct sink *sink);
+/* Accepts one that was only set to be closed: netstat_fd -1, all else 0. */
+void waiting_close(struct waiting *waiting);
+
+/* As ops->unanswered(). */
+int waiting_count(const struct waiting *waiting, uint64_t *ret_count);
+/* As ops->look(). */
+int waiting_ask(struct waiting *waiting, bool measured);
+/* As snapshot_dispatch(). */
+int waiting_dispatch(struct waiting *waiting, char buffer[static SOCKET_BUFFER_SIZE], size_t slice);
+
+#endif
