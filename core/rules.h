@@ -119,6 +119,7 @@ struct rules {
 	bool rejoin_eager; /* renew an endpoint though other subflows of it are well */
 	enum source_routing source_routing;
 	uint32_t route_table; /* and the index of the interface: the number of its table */
+	bool spare_new_connections; /* a link that is silent; only with source routing */
 	uint32_t rule_priority; /* of an address's first rule; its second one has the next */
 };
 

@@ -130,6 +130,9 @@ void notice_log(const struct notice *notice, uint64_t now_ms)
 		l_warn("no link is answered: the fault lies beyond them, and nothing is changed%s",
 		       more);
 		break;
+	case NOTICE_SPARED:
+		l_warn("%s", notice->text);
+		return;
 	case NOTICE_COMMAND_FAILED:
 		l_warn("%s%s failed: %s%s%s%s", who, about, strerror(-notice->error),
 		       notice->text[0] ? ": " : "", notice->text, more);

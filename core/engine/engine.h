@@ -28,6 +28,7 @@ enum notice_type {
 	NOTICE_ROUTING_DELETED, /* somebody else deleted rules or routes of ours, which are made again */
 	NOTICE_ROUTING_CONFLICT, /* text: who uses the numbers of ours; none are made */
 	NOTICE_ALL_SILENT, /* no link is answered: the fault lies beyond them, nothing is changed */
+	NOTICE_SPARED, /* text: whether new connections are spared a silent link, or why not */
 	NOTICE_COMMAND_FAILED, /* command, error, text: not one that races and retries explain */
 };
 

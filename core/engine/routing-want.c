@@ -177,7 +177,7 @@ static struct event_rule main_rule(const struct engine *engine, const struct mpt
 	return rule;
 }
 
-static bool has_rule(const struct engine *engine, const struct local *local)
+bool routing_is_ruled(const struct engine *engine, const struct local *local)
 {
 	struct event_rule rule =
 		link_rule(engine, &local->is.addr, table_of(engine, local->interface));
@@ -255,7 +255,7 @@ static void want_rules(struct engine *engine, const struct interface *interface,
 	bool has_default = is_active && find_defaults(engine, interface, family).n > 0;
 
 	for (const struct local *local = interface->locals; local; local = local->next) {
-		bool ruled = local->is.addr.family == family && has_rule(engine, local);
+		bool ruled = local->is.addr.family == family && routing_is_ruled(engine, local);
 		struct event_rule first = main_rule(engine, &local->is.addr);
 		struct event_rule second =
 			link_rule(engine, &local->is.addr, table_of(engine, interface));

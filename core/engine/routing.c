@@ -40,7 +40,7 @@ void routing_touch(struct engine *engine, const struct change *change, uint64_t 
 		return;
 	engine->resync[SNAPSHOT_ROUTING].wanted = true;
 	/* With a link, or its last address, the kernel drops its routes, those of IPv4 in silence. */
-	if (change->type != CHANGE_ROUTES && !is_lost) {
+	if (change->type != CHANGE_ROUTES && change->type != CHANGE_INTERFACE_HEALTH && !is_lost) {
 		engine->routing.n_deleted = 0;
 		sorted_clear(&engine->routing.had_routes);
 	}
@@ -78,14 +78,28 @@ uint64_t routing_awaited(const struct engine *engine, uint64_t now_ms)
 
 /* ---- commands ---- */
 
+/* May it take the place of what the table has with its metric? In ours it may; in the main one, of ours. */
+static bool may_replace(const struct engine *engine, const struct event_route *route)
+{
+	const struct sorted *seen = &engine->model.routing.routes;
+
+	for (size_t i = 0; i < seen->n; i++) {
+		const struct event_route *there = routing_route(seen, i);
+
+		if (there->table == route->table && there->family == route->family &&
+		    there->metric == route->metric && routing_is_own_route(there))
+			return true;
+	}
+	return route->table != ROUTING_TABLE_MAIN;
+}
+
 /* Returns whether it is there. */
 static bool add_route(struct engine *engine, const struct event_route *route)
 {
-	bool replace = route->table != ROUTING_TABLE_MAIN;
-	int r = engine->ops->route_add(engine->kernel, route, replace);
+	int r = engine->ops->route_add(engine->kernel, route, may_replace(engine, route));
 
 	engine_command(engine, NULL, "NEWROUTE", r == -EEXIST ? 0 : r);
-	if (r < 0 && r != -EEXIST)
+	if (r < 0)
 		return false;
 	sorted_add(&engine->model.routing.routes, route);
 	return true;
@@ -197,12 +211,21 @@ static bool may_repeat(struct engine *engine, uint64_t now_ms)
 
 /* ---- all together ---- */
 
-static void tell_conflict(struct engine *engine, const char *before)
-{
-	const char *now = engine->routing.conflict;
+/* What was said already. */
+struct said {
+	char conflict[sizeof(((struct routes_kept *)0)->conflict)];
+	char spare[2][sizeof(((struct routes_kept *)0)->spare[0])];
+};
 
-	if (*now && strcmp(now, before) != 0)
-		tell(engine, NOTICE_ROUTING_CONFLICT, now);
+static void tell_news(struct engine *engine, const struct said *before)
+{
+	const struct routes_kept *kept = &engine->routing;
+
+	if (*kept->conflict && strcmp(kept->conflict, before->conflict) != 0)
+		tell(engine, NOTICE_ROUTING_CONFLICT, kept->conflict);
+	for (size_t i = 0; i < 2; i++)
+		if (*kept->spare[i] && strcmp(kept->spare[i], before->spare[i]) != 0)
+			tell(engine, NOTICE_SPARED, kept->spare[i]);
 }
 
 /* Is there a way out of the table, as far as there should be one? Else a rule would lead nowhere. */
@@ -268,12 +291,14 @@ static bool add_wanted(struct engine *engine, bool may)
 static void reconcile(struct engine *engine, uint64_t now_ms)
 {
 	struct routes_kept *kept = &engine->routing;
-	char conflict[sizeof(kept->conflict)];
+	struct said before;
 	bool may, done = true;
 
-	memcpy(conflict, kept->conflict, sizeof(conflict));
+	memcpy(before.conflict, kept->conflict, sizeof(before.conflict));
+	memcpy(before.spare, kept->spare, sizeof(before.spare));
 	routing_want(engine, false);
-	tell_conflict(engine, conflict);
+	routing_want_spare(engine);
+	tell_news(engine, &before);
 	may = may_repeat(engine, now_ms);
 	if (!*kept->conflict)
 		done = add_wanted(engine, may);

@@ -17,6 +17,7 @@
 
 struct engine;
 struct change;
+struct local;
 
 struct routes_kept {
 	struct sorted routes, rules; /* wanted */
@@ -31,6 +32,7 @@ struct routes_kept {
 	uint8_t n_deleted, n_failed; /* in a row */
 	bool told;
 	char conflict[96]; /* who uses our numbers; "": nobody */
+	char spare[2][160]; /* what is done for new connections, or why not, of IPv4 and IPv6 */
 };
 
 static inline void routing_kept_init(struct routes_kept *kept)
@@ -57,6 +59,14 @@ static inline void routing_kept_done(struct routes_kept *kept)
  * connections use an address that is not wanted any more, its rules stay wanted.
  */
 void routing_want(struct engine *engine, bool leaving);
+
+/* Has the address its rule, which leads to the table of its link? */
+bool routing_is_ruled(const struct engine *engine, const struct local *local);
+
+/* ---- routing-spare.c ---- */
+
+/* The same for new connections that would begin on a link that is silent. */
+void routing_want_spare(struct engine *engine);
 
 /* ---- routing.c ---- */
 

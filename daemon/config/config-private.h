@@ -39,6 +39,9 @@ void config_check_probe(struct config_loader *loader, const struct ini_group *gr
 void config_read_source_routing(struct faults *faults, const struct ini_key *line, void *into);
 void config_read_route_table(struct faults *faults, const struct ini_key *line, void *into);
 void config_read_rule_priority(struct faults *faults, const struct ini_key *line, void *into);
+void config_read_spare(struct faults *faults, const struct ini_key *line, void *into);
+/* Is it accepted with what else [core] says? */
+void config_check_spare(struct config_loader *loader, const struct ini_group *core);
 void config_read_gateway(struct faults *faults, const struct ini_key *line, void *into);
 
 #endif

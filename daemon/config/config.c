@@ -100,6 +100,7 @@ static const struct key core_keys[] = {
 	{"route-table", config_read_route_table},
 	{"rule-priority", config_read_rule_priority},
 	{"source-routing", config_read_source_routing},
+	{"spare-new-connections", config_read_spare},
 	{NULL},
 };
 
@@ -352,6 +353,7 @@ static void read_groups(struct config_loader *loader)
 	/* the path manager decides about defaults */
 	if (core)
 		key_read_group(core_keys, core, &config->rules, &loader->faults);
+	config_check_spare(loader, core);
 	config_add_defaults(&config->ini, config->rules.path_manager);
 	n = config->ini.n_groups;
 	config->rules.interfaces = l_new(struct interface_rule, n);

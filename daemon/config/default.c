@@ -18,6 +18,7 @@ static const struct preset presets[] = {
 	{"core", NULL, "path-manager", "kernel"},
 	{"core", NULL, "deny-join-initial", "keep"},
 	{"core", NULL, "source-routing", "no"},
+	{"core", NULL, "spare-new-connections", "no"},
 	{"core", NULL, "route-table", TEXT_OF(ROUTE_TABLE_DEFAULT)},
 	{"core", NULL, "rule-priority", TEXT_OF(RULE_PRIORITY_DEFAULT)},
 	{"endpoints", NULL, "plugin", "endpoints"},

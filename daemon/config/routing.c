@@ -56,6 +56,25 @@ void config_read_rule_priority(struct faults *faults, const struct ini_key *line
 	read_number(faults, line, PRIORITY_MIN, PRIORITY_MAX, &rules->rule_priority);
 }
 
+void config_read_spare(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct rules *rules = into;
+
+	if (value_bool(line->value, &rules->spare_new_connections) < 0)
+		faults_add(faults, line->where, "spare-new-connections is '%s', expected yes or no",
+			   line->value);
+}
+
+void config_check_spare(struct config_loader *loader, const struct ini_group *core)
+{
+	const struct rules *rules = &loader->config->rules;
+
+	if (rules->spare_new_connections && rules->source_routing == SOURCE_ROUTING_NO)
+		faults_add(&loader->faults, ini_group_find(core, "spare-new-connections")->where,
+			   "spare-new-connections = yes would move the packets of other programs "
+			   "without source-routing, expected 'source-routing = auto' or 'yes'");
+}
+
 /* ---- gateway = auto | ADDR, or one of each family ---- */
 
 static bool is_gateway(const struct mptcpd_addr *addr)

@@ -4,13 +4,16 @@
 #include "addr.h"
 
 struct rules routing_rules;
-size_t routing_n_deleted, routing_n_conflicts;
-char routing_conflict[128];
+size_t routing_n_deleted, routing_n_conflicts, routing_n_spared;
+char routing_conflict[128], routing_spared[160];
 
 static void on_notice(void *data, const struct notice *notice)
 {
 	routing_n_deleted += notice->type == NOTICE_ROUTING_DELETED;
 	routing_n_conflicts += notice->type == NOTICE_ROUTING_CONFLICT;
+	routing_n_spared += notice->type == NOTICE_SPARED;
+	if (notice->type == NOTICE_SPARED)
+		g_strlcpy(routing_spared, notice->text, sizeof(routing_spared));
 	if (notice->type == NOTICE_ROUTING_CONFLICT)
 		g_strlcpy(routing_conflict, notice->text, sizeof(routing_conflict));
 }
@@ -72,7 +75,8 @@ void routing_lead_out(struct scene *scene)
 {
 	routing_add_default(scene, 1, "10.0.1.254", 100);
 	routing_add_default(scene, 2, "10.0.2.254", 200);
-	routing_n_deleted = routing_n_conflicts = 0;
+	routing_n_deleted = routing_n_conflicts = routing_n_spared = 0;
+	routing_spared[0] = '\0';
 }
 
 bool routing_has_rule(struct scene *scene, const char *from, uint32_t priority, uint32_t table)

@@ -12,8 +12,8 @@
 
 /* The rules in force, and the notices since routing_lead_out(). */
 extern struct rules routing_rules;
-extern size_t routing_n_deleted, routing_n_conflicts;
-extern char routing_conflict[128];
+extern size_t routing_n_deleted, routing_n_conflicts, routing_n_spared;
+extern char routing_conflict[128], routing_spared[160];
 
 /* A new life of the daemon; and a reload. */
 void routing_start(struct scene *scene, enum source_routing mode);

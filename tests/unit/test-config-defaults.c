@@ -117,7 +117,8 @@ static void assert_shown(struct scene *scene, const char *expected)
 }
 
 #define CORE                                                                                       \
-	"core.deny-join-initial=keep core.source-routing=no core.route-table=8684000 "             \
+	"core.deny-join-initial=keep core.source-routing=no core.spare-new-connections=no "        \
+	"core.route-table=8684000 "                                                                \
 	"core.rule-priority=31000 "
 
 static void test_shown(struct scene *scene, gconstpointer unused)

@@ -120,7 +120,7 @@ static void test_all_faults(struct scene *scene, gconstpointer unused)
 	       "addresses = local\nannounce = here\nnonsense\n[policy:p]\n",
 	       "%s:12: expected [GROUP] or KEY = VALUE\n"
 	       "%s:2: unknown key 'path-manger', expected deny-join-initial, path-manager, "
-	       "route-table, rule-priority or source-routing; did you mean "
+	       "route-table, rule-priority, source-routing or spare-new-connections; did you mean "
 	       "'path-manager'?\n"
 	       "%s:3: unknown group 'corr', expected core, endpoints, interface or policy; did you "
 	       "mean 'core'?\n"

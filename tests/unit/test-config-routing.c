@@ -32,6 +32,20 @@ static void test_core(struct scene *scene, gconstpointer unused)
 	g_assert_cmpuint(rules->route_table, ==, INT32_MAX);
 }
 
+static void test_spare(struct scene *scene, gconstpointer unused)
+{
+	g_assert_false(load(scene, "")->spare_new_connections);
+	g_assert_true(load(scene, "[core]\nsource-routing = auto\nspare-new-connections = yes\n")
+			      ->spare_new_connections);
+	load(scene, "[core]\nspare-new-connections = no\n");
+	/* Without rules for its addresses a link's connections would follow the new ones. */
+	refuse(scene, "[core]\nsource-routing = no\nspare-new-connections = yes\n",
+	       "%s:3: spare-new-connections = yes would move the packets of other programs without "
+	       "source-routing, expected 'source-routing = auto' or 'yes'\n");
+	refuse(scene, "[core]\nsource-routing = yes\nspare-new-connections = perhaps\n",
+	       "%s:3: spare-new-connections is 'perhaps', expected yes or no\n");
+}
+
 static void test_gateways(struct scene *scene, gconstpointer unused)
 {
 	const struct rules *rules =
@@ -79,6 +93,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	scene_init(argc, argv);
 	ADD("routing/core", test_core);
+	ADD("routing/spare", test_spare);
 	ADD("routing/gateways", test_gateways);
 	ADD("routing/faults", test_faults);
 	return g_test_run();
