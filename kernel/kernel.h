@@ -13,7 +13,7 @@
 struct kernel;
 
 /* The most descriptors kernel_fds() returns. */
-#define KERNEL_FDS 9
+#define KERNEL_FDS (6 + SNAPSHOT_KINDS)
 
 struct kernel_counters {
 	uint64_t malformed; /* netlink messages dropped because they were not what they should be */
