@@ -121,6 +121,7 @@ void watch_tell(struct engine *engine, const struct far *far, enum mptcpd_health
 	if (change.host) {
 		engine->host_dirty = true;
 		engine->host_due_ms = now_ms; /* whoever is on that link does not wait */
+		engine->routing.dirty = true; /* new connections may be spared it */
 	}
 	engine_tell(engine, &change);
 }

@@ -109,8 +109,8 @@ def refused():
     with Lab(config=config()) as lab:
         ready(lab)
         wait_until(lambda: is_known(lab, "well"), 5, "health")
-        lab.client.ip(f"route add default via {gateway(1, 4)} dev link1 metric 0",
-                      "-6 rule add fwmark 9 lookup 9 priority 900")
+        lab.client.ip(f"route add default via {gateway(1, 4)} dev link1 metric 0")
+        lab.client.run("ip", "-6", "rule", "add", "fwmark", 9, "lookup", 9, "priority", 900)
         lab.cut(1)
         for text in ("new connections of IPv4 are not spared link1, which is silent: nothing comes "
                      "before the metric of its default route",
