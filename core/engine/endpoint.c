@@ -254,6 +254,18 @@ static bool is_due(const struct owned *owned, uint64_t now_ms)
 	return owned->present && !owned->unconfirmed && owned->due_ms <= now_ms;
 }
 
+/* Of a link whose far side is silent it is a backup: that closes nothing, and is soon undone. */
+static uint32_t wanted_flags(const struct engine *engine, const struct owned *owned)
+{
+	const struct interface *interface =
+		model_find_interface(&engine->model, owned->want.ifindex);
+	size_t i = health_index(owned->want.addr.family);
+
+	return interface && interface->health[i].state == MPTCPD_HEALTH_SILENT
+		       ? owned->want.flags | MPTCPD_FLAG_BACKUP
+		       : owned->want.flags;
+}
+
 /*
  * Changes that close nothing. What the configuration does not want any more, and connections do, is
  * a backup meanwhile.
@@ -263,7 +275,7 @@ static void soften(struct engine *engine, struct owned *owned, uint64_t now_ms)
 	if (owned->pinned || !is_due(owned, now_ms))
 		return;
 	if (owned->leaving == LEAVING_NOT)
-		change_flags(engine, owned, owned->want.flags, now_ms);
+		change_flags(engine, owned, wanted_flags(engine, owned), now_ms);
 	else if (owned->needed &&
 		 (owned->leaving == LEAVING_CONFIG || owned->leaving == LEAVING_FLAGS))
 		change_flags(engine, owned, owned->is.flags | MPTCPD_FLAG_BACKUP, now_ms);

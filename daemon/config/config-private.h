@@ -30,6 +30,10 @@ void config_read_probe(struct faults *faults, const struct ini_key *line, void *
 void config_read_probe_interval(struct faults *faults, const struct ini_key *line, void *into);
 void config_read_probe_timeout(struct faults *faults, const struct ini_key *line, void *into);
 void config_read_probe_failures(struct faults *faults, const struct ini_key *line, void *into);
+/* The same: whether, and after how long, a link is taken for silent, and for well again. */
+void config_read_health(struct faults *faults, const struct ini_key *line, void *into);
+void config_read_silent_after(struct faults *faults, const struct ini_key *line, void *into);
+void config_read_recover(struct faults *faults, const struct ini_key *line, void *into);
 /* What holds where the group says nothing. */
 void config_init_probe(struct probe_rule *probe);
 /* Look at all lines together, when they have been read. */

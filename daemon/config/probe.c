@@ -6,10 +6,13 @@
 #include "addr.h"
 #include "auto.h"
 #include "config-private.h"
+#include "key.h"
 #include "value.h"
 
 #define INTERVAL_MIN_MS 200
 #define TIMEOUT_MIN_MS 50
+/* Sooner than TCP sends a segment a second time nobody can tell. */
+#define SILENT_AFTER_MIN_MS 500
 #define TIME_MAX_MS (60 * 60 * 1000)
 #define FAILURES_MAX 100
 #define EXPECTED "expected none, icmp:ADDRESS or tcp:ADDRESS:PORT"
@@ -127,6 +130,40 @@ void config_read_probe_failures(struct faults *faults, const struct ini_key *lin
 	else
 		rule->probe.failures = n;
 }
+
+/* ---- health ---- */
+
+static const struct key_word health_words[] = {{"auto", false}, {"off", true}, {NULL}};
+
+void config_read_health(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct interface_rule *rule = into;
+	uint32_t off;
+
+	if (key_read_word(faults, line, health_words, &off))
+		rule->health_off = off;
+}
+
+void config_read_silent_after(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct interface_rule *rule = into;
+	uint64_t ms = rule->silent_after_ms;
+
+	read_duration(faults, line, SILENT_AFTER_MIN_MS, &ms);
+	rule->silent_after_ms = (uint32_t)ms;
+}
+
+void config_read_recover(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct interface_rule *rule = into;
+	uint64_t ms = rule->recover_ms;
+
+	read_duration(faults, line, 0, &ms);
+	rule->recover_ms = (uint32_t)ms;
+	rule->has_recover = true;
+}
+
+/* ---- probes, all lines together ---- */
 
 static bool needs_ping(const struct probe_rule *probe)
 {

@@ -434,6 +434,30 @@ static void test_no_locals(struct scene *scene, gconstpointer unused)
 
 #define ADD(name, func) g_test_add("/fullmesh/" name, struct scene, NULL, set_up, func, tear_down)
 
+static void be_silent(struct scene *scene, size_t i)
+{
+	scene->view.locals[i].health = MPTCPD_HEALTH_SILENT;
+	scene->subflows[i].health = MPTCPD_HEALTH_SILENT;
+}
+
+static void test_silent(struct scene *scene, gconstpointer unused)
+{
+	see(scene, A ":40000", PEER, MPTCPD_SUBFLOW_ESTABLISHED, 500);
+	see(scene, B ":40001", PEER, MPTCPD_SUBFLOW_ESTABLISHED, 500);
+	announce(scene, PEER2);
+	be_silent(scene, 1);
+	plan(scene);
+	assert_paths(scene, B ">" PEER " " A ">" PEER " " A ">" PEER2);
+}
+
+static void test_silent_takes_no_place(struct scene *scene, gconstpointer unused)
+{
+	see(scene, A ":40000", PEER, MPTCPD_SUBFLOW_ESTABLISHED, 500);
+	be_silent(scene, 0);
+	plan_with(scene, "max-subflows", "1");
+	assert_paths(scene, A ">" PEER " " B ">" PEER);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -443,6 +467,8 @@ int main(int argc, char **argv)
 	ADD("each-address-to-each-v6", test_pairs_v6);
 	ADD("families-do-not-mix", test_mixed);
 	ADD("ipv4-socket-gets-no-ipv6", test_ipv4_only);
+	ADD("silent/begins-nothing-there", test_silent);
+	ADD("silent/takes-no-place", test_silent_takes_no_place);
 	ADD("initial-pair-comes-first", test_initial_first);
 	ADD("initial-link-gone-is-left-out", test_initial_link_gone);
 	ADD("address-without-subflow-flag-is-left-out", test_no_flag);

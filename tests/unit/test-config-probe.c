@@ -59,6 +59,29 @@ static void test_probes(struct scene *scene, gconstpointer unused)
 				       "sysctl -w net.ipv4.ping_group_range='0 2147483647'\n"));
 }
 
+static void test_health(struct scene *scene, gconstpointer unused)
+{
+	const struct interface_rule *rule;
+
+	rule = &load(scene, "[interface:eth0]\nuse = yes\n")->interfaces[0];
+	g_assert_false(rule->health_off);
+	g_assert_false(rule->has_recover);
+	rule = &load(scene, "[interface:eth0]\nhealth = off\n")->interfaces[0];
+	g_assert_true(rule->health_off);
+	rule = &load(scene, "[interface:eth0]\nhealth = auto\nsilent-after = 3s\nrecover = 0\n")
+			->interfaces[0];
+	g_assert_cmpuint(rule->silent_after_ms, ==, 3000);
+	g_assert_true(rule->has_recover);
+	g_assert_cmpuint(rule->recover_ms, ==, 0);
+	refuse(scene,
+	       "[interface:a]\nhealth = on\nsilent-after = 1ms\nrecover = 2h\n"
+	       "[interface:b]\nsilent-after = soon\n",
+	       "%s:2: unknown health 'on', expected auto or off\n"
+	       "%s:3: silent-after is '1ms', expected 500ms to 1h\n"
+	       "%s:4: recover is '2h', expected 0ms to 1h\n"
+	       "%s:6: silent-after is 'soon', expected a duration like 500ms, 30s, 5min or 1h\n");
+}
+
 static void test_probe_faults(struct scene *scene, gconstpointer unused)
 {
 	refuse(scene,
@@ -112,5 +135,6 @@ int main(int argc, char **argv)
 	scene_init(argc, argv);
 	ADD("probe/values", test_probes);
 	ADD("probe/faults", test_probe_faults);
+	ADD("health/values", test_health);
 	return g_test_run();
 }

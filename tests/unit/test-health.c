@@ -82,6 +82,9 @@ static void what_makes_no_sense_is_refused(struct scene *scene, gconstpointer da
 /* When the far side of a link went, and each peer; 0: it has not. And what is sent on subflows. */
 static uint64_t link_dead_ms[4], peer_dead_ms[4];
 static bool is_sending[4], is_receiving[4];
+/* A subflow that alone is dead, since then. */
+static uint16_t dead_port;
+static uint64_t dead_port_ms;
 
 static void network(struct scene *scene, gconstpointer data)
 {
@@ -89,6 +92,7 @@ static void network(struct scene *scene, gconstpointer data)
 	memset(peer_dead_ms, 0, sizeof(peer_dead_ms));
 	memset(is_receiving, 0, sizeof(is_receiving));
 	memset(is_sending, 1, sizeof(is_sending));
+	dead_port = 0;
 	scene_set_up(scene, data);
 	scene->ops.unanswered = fake_unanswered;
 }
@@ -133,7 +137,9 @@ static void look_at(struct scene *scene, struct fake_connection *connection,
 		    struct fake_subflow *subflow)
 {
 	uint32_t ifindex = subflow->initial ? 1 : subflow->ifindex;
-	uint64_t since_ms = dead_since(connection, ifindex);
+	uint64_t since_ms = dead_port && subflow->local.port == dead_port
+				    ? dead_port_ms
+				    : dead_since(connection, ifindex);
 	uint64_t dead_ms = since_ms ? scene->now_ms - since_ms : 0;
 	uint8_t before = subflow->evidence.retransmits;
 
@@ -387,6 +393,79 @@ static void without_connections_nothing_runs(struct scene *scene, gconstpointer 
 	g_assert_cmpuint(scene_run(scene), >, scene->now_ms + 20000);
 }
 
+/* Under the kernel's path manager: that closes nothing, and is over with the silence. */
+static void the_endpoint_of_a_silent_link_is_a_backup(struct scene *scene, gconstpointer data)
+{
+	const uint32_t backup = MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP;
+
+	scene->fake->path_manager = PATH_MANAGER_KERNEL;
+	fake_endpoint(scene->fake, 1, "192.0.2.7", MPTCPD_FLAG_SUBFLOW, 2);
+	scene_start(scene);
+	scene_run(scene);
+	tell_health(scene, 2, AF_INET, MPTCPD_HEALTH_SILENT);
+	scene_later(scene, 50);
+	g_assert_cmpuint(fake_find_endpoint(scene->fake, "10.0.2.1")->flags, ==, backup);
+	g_assert_cmpuint(fake_find_endpoint(scene->fake, "192.0.2.7")->flags, ==,
+			 MPTCPD_FLAG_SUBFLOW);
+	tell_health(scene, 2, AF_INET, MPTCPD_HEALTH_WELL);
+	scene_later(scene, 50);
+	g_assert_cmpuint(fake_find_endpoint(scene->fake, "10.0.2.1")->flags, ==,
+			 MPTCPD_FLAG_SUBFLOW);
+	g_assert_cmpuint(scene->fake->counts[FAKE_ENDPOINT_FLAGS], ==, 2);
+	g_assert_cmpuint(scene->fake->counts[FAKE_ENDPOINT_DELETE], ==, 0);
+}
+
+/* A NAT that forgot it: what is asked is answered. */
+static void one_dead_subflow_is_replaced_and_its_link_stays(struct scene *scene, gconstpointer data)
+{
+	const struct fake_connection *fake = scene_meshed(scene);
+
+	pass(scene, 1000);
+	for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
+		if (fake->subflows[i].used && fake->subflows[i].ifindex == 2)
+			dead_port = fake->subflows[i].local.port;
+	dead_port_ms = scene->now_ms;
+	expect_no_alarm(scene, 10000);
+	g_assert_cmpuint(count_creates(scene, 2), ==, 1);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 1);
+	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 1);
+	g_assert_cmpuint(scene_record(scene, FAKE_DESTROY, 0)->local.port, ==, dead_port);
+	g_assert_cmpuint(connection_count_established(scene_connection(scene)), ==, 3);
+}
+
+/* The peer's sender may wait too, and hears nothing by itself. */
+static void subflows_of_a_silent_link_are_poked(struct scene *scene, gconstpointer data)
+{
+	size_t n;
+
+	scene_meshed(scene);
+	pass(scene, 1000);
+	link_dead_ms[2] = scene->now_ms;
+	expect_silent(scene, 2, 3000);
+	n = scene->fake->counts[FAKE_BACKUP];
+	pass(scene, 5000);
+	g_assert_cmpuint(scene->fake->counts[FAKE_BACKUP] - n, >=, 4);
+	g_assert_cmpuint(scene->fake->counts[FAKE_BACKUP] - n, <=, 6);
+}
+
+static void a_group_may_say_that_nobody_looks(struct scene *scene, gconstpointer data)
+{
+	static char every[] = "*";
+	struct interface_rule off = {.match = every, .health_off = true};
+	struct rules rules = fake_rules;
+
+	rules.interfaces = &off;
+	rules.n_interfaces = 1;
+	engine_set_rules(scene->engine, &rules, scene->now_ms);
+	scene_meshed(scene);
+	pass(scene, 1000);
+	link_dead_ms[1] = scene->now_ms;
+	expect_no_alarm(scene, 10000);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 0);
+	g_assert_cmpint(state(scene, 2), ==, MPTCPD_HEALTH_UNKNOWN);
+	engine_set_rules(scene->engine, &fake_rules, scene->now_ms);
+}
+
 #define WATCH(name, func)                                                                          \
 	g_test_add("/engine/health/" name, struct scene, NULL, network, func, scene_tear_down)
 
@@ -410,6 +489,12 @@ int main(int argc, char **argv)
 	      a_link_that_answers_is_well_after_recover);
 	WATCH("a-receiver-that-goes-quiet-is-asked", a_receiver_that_goes_quiet_is_asked);
 	WATCH("probes-tell-of-a-link-that-is-idle", probes_tell_of_a_link_that_is_idle);
+	WATCH("the-endpoint-of-a-silent-link-is-a-backup",
+	      the_endpoint_of_a_silent_link_is_a_backup);
+	WATCH("one-dead-subflow-is-replaced-and-its-link-stays",
+	      one_dead_subflow_is_replaced_and_its_link_stays);
+	WATCH("subflows-of-a-silent-link-are-poked", subflows_of_a_silent_link_are_poked);
+	WATCH("a-group-may-say-that-nobody-looks", a_group_may_say_that_nobody_looks);
 	WATCH("without-connections-nothing-runs", without_connections_nothing_runs);
 	return g_test_run();
 }
