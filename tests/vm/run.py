@@ -25,7 +25,8 @@ BUILD = pathlib.Path(os.environ.get("MPTCPD_BUILD", ROOT / "build")).resolve()
 SLOW = os.environ.get("MPTCPD_SLOW", "10")
 NETNS = ROOT / "tests/netns"
 SCRIPTS = ("harness", "start", "main", "links", "standing", "restart", "direct", "private", "endpoints",
-           "life", "hand", "peer", "twins", "temporary", "crash", "lab", "probe", "truth", "sweep", "flood")
+           "life", "hand", "peer", "twins", "temporary", "crash", "lab", "probe", "routing", "routing_life", "truth", "sweep",
+           "flood")
 PROGRAMS = ("test-kernel", "test-connection", "test-contract-kernel")
 BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "tests/netns/traffic", "tests/netns/storm", "tests/netns/flow",
          "tests/netns/wan", "tests/netns/forbid.so", "tests/netns/witness.so",
