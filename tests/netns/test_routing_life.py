@@ -47,6 +47,74 @@ def default(i, family, verb="replace", via=None):
     return f"route {verb} {to} via {via or gateway(i, family)} dev link{i} metric {100 + i}"
 
 
+# ---- default routes of every kind ---------------------------------------------------------------
+
+
+def led_out(town, i, family):
+    """What our table of the link has, without `unreachable`, in few words."""
+    lines = town.client.run("ip", f"-{family}", "route", "show", "table", FIRST + town.index(i),
+                            check=False).stdout.splitlines()
+    return sorted(" ".join(line.replace("pref medium", "").replace("proto 184 ", "")
+                           .replace("proto mptcpd ", "").split())
+                  for line in lines if "unreachable" not in line)
+
+
+KINDS = {
+    # (family, the routes that somebody makes, what our tables of link1 and link2 have)
+    "without-a-gateway": (4, ["route add default dev link2 scope link metric 7"],
+                          ["via 10.0.1.2 dev link1 metric 101"], ["dev link2 scope link metric 7"]),
+    "without-a-gateway-ipv6": (6, ["route add ::/0 dev link2 metric 7"],
+                               ["via 2001:db8:1::2 dev link1 metric 101"], ["dev link2 metric 7"]),
+    "several-next-hops": (4, ["route add default metric 7 nexthop via 10.0.1.2 dev link1 "
+                              "nexthop via 10.0.2.2 dev link2"],
+                          ["via 10.0.1.2 dev link1 metric 7"], ["via 10.0.2.2 dev link2 metric 7"]),
+    "several-next-hops-ipv6": (6, ["route add ::/0 metric 7 nexthop via 2001:db8:1::2 dev link1 "
+                                   "nexthop via 2001:db8:2::2 dev link2"],
+                               ["via 2001:db8:1::2 dev link1 metric 7"],
+                               ["via 2001:db8:2::2 dev link2 metric 7"]),
+    "next-hop-objects": (4, ["nexthop add id 5 via 10.0.2.2 dev link2",
+                             "route add default metric 7 nhid 5"],
+                         ["via 10.0.1.2 dev link1 metric 101"], ["via 10.0.2.2 dev link2 metric 7"]),
+    "gateway-outside-of-the-prefix": (4, ["route add default via 192.0.2.1 dev link2 onlink metric 7"],
+                                      ["via 10.0.1.2 dev link1 metric 101"],
+                                      ["via 192.0.2.1 dev link2 metric 7 onlink"]),
+    "gateway-of-the-other-family": (4, ["route add default via inet6 fe80::9 dev link2 metric 7"],
+                                    ["via 10.0.1.2 dev link1 metric 101"],
+                                    ["via inet6 fe80::9 dev link2 metric 7"]),
+    "two-routers-of-one-metric": (6, ["route add ::/0 via fe80::8 dev link2 metric 1024",
+                                      "route append ::/0 via fe80::9 dev link2 metric 1024"],
+                                  ["via 2001:db8:1::2 dev link1 metric 101"],
+                                  ["via fe80::8 dev link2 metric 1024",
+                                   "via fe80::9 dev link2 metric 1025"]),
+    "in-another-table": (4, ["route add default via 10.0.2.2 dev link2 table 99 metric 7"],
+                         ["via 10.0.1.2 dev link1 metric 101"], ["via 10.0.2.2 dev link2 metric 7"]),
+}
+
+
+@tap.test("/netns/routing/default-routes-of-every-kind")
+def kinds():
+    with Town(text=config()) as town:
+        right(town, 2)
+        for kind, (family, lines, *expected) in KINDS.items():
+            town.client.ip(default(2, family, "del"))
+            for line in lines:
+                town.client.run("ip", f"-{family}", *line.split())
+            wanted = [[f"default {route}" for route in routes] for routes in expected]
+            wait_until(lambda f=family, w=wanted: [led_out(town, i, f) for i in (1, 2)] == w, 1,
+                       kind, lambda f=family: [led_out(town, i, f) for i in (1, 2)],
+                       by_the_clock=True)
+            town.client.run("ip", f"-{family}", "route", "flush", "table", "99", check=False)
+            for _ in range(3):
+                for metric in (7, 1024):
+                    town.client.run("ip", f"-{family}", "route", "del", "default", "metric", metric,
+                                    check=False)
+            town.client.run("ip", "nexthop", "flush", check=False)
+            town.up(1, town.client)
+            town.up(2, town.client)
+            right(town)
+        tap.true("failed" not in town.daemon.text(), "no command failed")
+
+
 # ---- others -------------------------------------------------------------------------------------
 
 
