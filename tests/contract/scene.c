@@ -193,6 +193,33 @@ static void put_lost(struct scene *scene, GString *text, const struct event *eve
 	g_string_append(text, kinds[event->snapshot]);
 }
 
+static void put_rule(struct scene *scene, GString *text, const struct event *event)
+{
+	char from[ADDR_TEXT_SIZE];
+
+	g_string_append_printf(text, "%u from %s/%u", event->rule.priority,
+			       addr_format_host(&event->rule.from, from), event->rule.from_prefix);
+	g_string_append_printf(text, " table %u", event->rule.table);
+	if (event->rule.no_default)
+		g_string_append(text, " no-default");
+}
+
+static void put_route(struct scene *scene, GString *text, const struct event *event)
+{
+	const struct event_route *route = &event->route;
+	char gateway[ADDR_TEXT_SIZE];
+
+	g_string_append_printf(text, "ipv%u metric %u", route->family == AF_INET ? 4 : 6,
+			       route->metric);
+	g_string_append_printf(text, " table %u", route->table);
+	if (route->gateway.family)
+		g_string_append_printf(text, " via %s", addr_format_host(&route->gateway, gateway));
+	if (route->ifindex)
+		put_link(scene, text, route->ifindex);
+	if (route->unreachable)
+		g_string_append(text, " unreachable");
+}
+
 /* How each kind is written; one that is not here is no part of a contract. */
 static const struct {
 	const char *word;
@@ -215,6 +242,8 @@ static const struct {
 	[EVENT_ENDPOINT] = {"endpoint ", put_endpoint},
 	[EVENT_LIMITS] = {"limits ", put_limits},
 	[EVENT_PATH_MANAGER] = {"path-manager ", put_path_manager},
+	[EVENT_ROUTE] = {"route ", put_route},
+	[EVENT_RULE] = {"rule ", put_rule},
 	[EVENT_SNAPSHOT_CONNECTION] = {"connection ", put_connection},
 	[EVENT_SNAPSHOT_SUBFLOW] = {"subflow ", put_subflow},
 	[EVENT_LOST] = {"lost ", put_lost},
@@ -237,7 +266,8 @@ static char *text_of(struct scene *scene, const struct event *event)
 static bool is_of_snapshot(const struct event *event)
 {
 	return event->dumped || event->type == EVENT_SNAPSHOT_CONNECTION ||
-	       event->type == EVENT_SNAPSHOT_SUBFLOW || event->type == EVENT_SNAPSHOT_BEGIN ||
+	       event->type == EVENT_SNAPSHOT_SUBFLOW || event->type == EVENT_ROUTE ||
+	       event->type == EVENT_RULE || event->type == EVENT_SNAPSHOT_BEGIN ||
 	       event->type == EVENT_SNAPSHOT_END || event->type == EVENT_PATH_MANAGER;
 }
 
@@ -318,6 +348,9 @@ static void add_record(struct scene *scene, guint i, GPtrArray *lines)
 	/* What ends may still be there, or not. */
 	if (event->type == EVENT_SNAPSHOT_SUBFLOW && event->subflow.closing)
 		return;
+	/* The rules that every kernel has. */
+	if (event->type == EVENT_RULE && event->rule.protocol != ROUTING_PROTOCOL)
+		return;
 	if (is_of_snapshot(event) && event->type != EVENT_SNAPSHOT_BEGIN)
 		g_ptr_array_add(lines, text_of(scene, event));
 }
@@ -363,6 +396,11 @@ void expect_snapshot(struct scene *scene, enum snapshot_kind kind, const char *t
 void expect_brief_snapshot(struct scene *scene, const char *text)
 {
 	compare_snapshot(scene, SNAPSHOT_CONNECTIONS, true, text);
+}
+
+void expect_own_routing(struct scene *scene, const char *text)
+{
+	compare_snapshot(scene, SNAPSHOT_ROUTING, true, text);
 }
 
 uint32_t connect_client(struct scene *scene)

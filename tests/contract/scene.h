@@ -30,6 +30,9 @@ void expect_no_more(struct scene *scene, uint32_t token);
 void expect_snapshot(struct scene *scene, enum snapshot_kind kind, const char *text);
 void expect_brief_snapshot(struct scene *scene, const char *text);
 
+/* Our rules and routes. */
+void expect_own_routing(struct scene *scene, const char *text);
+
 struct mptcpd_addr addr_of(const char *text);
 /* A connection from va to the peer, established, whose events were looked at. */
 uint32_t connect_client(struct scene *scene);
@@ -39,6 +42,7 @@ void add_connection_scenarios(void);
 void add_address_scenarios(void);
 void add_endpoint_scenarios(void);
 void add_host_scenarios(void);
+void add_routing_scenarios(void);
 
 #define SCENARIO(name, function)                                                                   \
 	g_test_add("/contract/" name, struct scene, NULL, scene_set_up, function, scene_tear_down)

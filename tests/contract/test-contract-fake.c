@@ -9,5 +9,6 @@ int main(int argc, char **argv)
 	add_address_scenarios();
 	add_endpoint_scenarios();
 	add_host_scenarios();
+	add_routing_scenarios();
 	return g_test_run();
 }

@@ -40,6 +40,9 @@ void fake_link(struct fake_kernel *fake, uint32_t ifindex, const char *name, boo
 				    .carrier = carrier};
 	g_strlcpy(link->name, name, sizeof(link->name));
 	fake_queue(fake, &(struct event){.type = EVENT_LINK, .link = *link});
+	for (size_t i = 0; i < FAKE_ROUTING && !up; i++)
+		if (fake->ways[i].family && fake->ways[i].ifindex == ifindex)
+			fake->ways[i] = (struct event_route){0}; /* nobody is told */
 	for (size_t i = 0; i < FAKE_LOCALS && !up; i++)
 		if (fake->locals[i].ifindex == ifindex && fake->locals[i].addr.family == AF_INET6)
 			lose_local(fake, &fake->locals[i]);

@@ -167,7 +167,7 @@ int fake_route_add(void *kernel, const struct event_route *route, bool replace)
 	int r = there && !replace ? -EEXIST : 0;
 
 	if (route->ifindex && (!link || !link->up))
-		r = link ? -ENETDOWN : -ENODEV;
+		r = link ? -ENETUNREACH : -ENODEV;
 	r = fake_answer_command(fake, &record, r);
 	if (r == 0 && there)
 		*there = (struct event_route){0};
