@@ -79,6 +79,17 @@ static bool is_target(const struct mptcpd_addr *addr)
 	       !mptcpd_addr_is_multicast(addr);
 }
 
+/* To want a subflow that is there is no join. */
+static bool is_there(const struct connection *connection, const struct mptcpd_path *path)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (subflow_is_seen(&connection->subflows[i]) &&
+		    addr_equal(&connection->subflows[i].local, &path->local) &&
+		    addr_equal(&connection->subflows[i].remote, &path->remote))
+			return true;
+	return false;
+}
+
 static int check_path(const struct plan *plan, const struct mptcpd_path *path)
 {
 	const struct connection *connection = plan->connection;
@@ -91,7 +102,8 @@ static int check_path(const struct plan *plan, const struct mptcpd_path *path)
 	if (path->local.family != path->remote.family ||
 	    (path->local.family != AF_INET && connection_is_ipv4_only(connection)))
 		return -EAFNOSUPPORT;
-	if (connection->deny_join_id0 && addr_equal(&path->remote, &connection->remote))
+	if (connection->deny_join_id0 && addr_equal(&path->remote, &connection->remote) &&
+	    !is_there(connection, path))
 		return -EPERM;
 	return 0;
 }

@@ -227,7 +227,8 @@ struct mptcpd_plan {
 	 * Want a path. -EEXIST: it is in the plan already. -EADDRNOTAVAIL: the local address is not
 	 * one of ours, not on that link, or not usable. -ENOTUNIQ: several links have it, and the
 	 * path does not say which. -EAFNOSUPPORT: the families differ, or the connection cannot have
-	 * that one. -EPERM: the peer's C flag. -EINVAL: no remote port, or unknown flags.
+	 * that one. -EPERM: the peer's C flag, unless it is a subflow that is there, named with its
+	 * local port. -EINVAL: no remote port, or unknown flags.
 	 */
 	int (*add_path)(struct mptcpd_plan *plan, const struct mptcpd_path *path);
 	/*

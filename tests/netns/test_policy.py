@@ -14,6 +14,7 @@ import tap
 from capture import Capture
 from daemon import Daemon
 from hosts import NEEDS_ROUTES_BY_SOURCE, Network, Traffic, wait_until
+from lab import Lab, client_address
 
 SERVER = {4: "10.0.1.2", 6: "2001:db8:1::2"}
 PORTS = (5000, 5001)
@@ -283,6 +284,142 @@ def delayed_age(family):
 
 
 each_family("/policy/delayed/joins-after-so-long", delayed_age)
+
+
+# ---- interactive ----
+
+
+def normal(lab, daemon, side="local"):
+    """The links of the subflows that are not backup, by the client's addresses."""
+    found = [s[side]["address"] for c in daemon.connections() for s in c["subflows"]
+             if not s["backup"] and s["state"] == "established"]
+    return [i for address in found for i in lab.links
+            if address in (client_address(i, 4), client_address(i, 6))]
+
+
+def await_normal(lab, daemon, wanted, side="local", seconds=15):
+    """Until one alone is normal, of those wanted; which one."""
+    return wait_until(lambda: [i for i in normal(lab, daemon, side) if i in wanted]
+                      if len(normal(lab, daemon, side)) == 1 else None, seconds,
+                      f"normal is one of {wanted}", lambda: daemon.connections())[0]
+
+
+def interactive(family):
+    text = "[core]\npath-manager = userspace\n[policy:p]\nplugin = interactive\nhold = 3s\n"
+    with Lab(links=3, config=text) as lab:
+        for i, ms in ((1, 10), (2, 50), (3, 50)):
+            lab.set(i, delay=ms)
+        capture = Capture(lab.client)
+        flow = lab.flow("up", thin=True, family=family)
+        lab.await_subflows(3)
+        if not tap.kernel_before(6, 12):
+            tap.equal({syn["link"]: syn["backup"] for syn in capture.joins()},
+                      {"link2": True, "link3": True}, "B bits")
+        lab.await_flowing(flow)
+        tap.equal(await_normal(lab, lab.daemon, [1]), 1, "the first is the quickest")
+        before = lab.server.nstat().get("MPPrioRx", 0)
+        lab.set(1, delay=150)
+        second = await_normal(lab, lab.daemon, [2, 3])
+        changed = time.monotonic()
+        tap.at_most(lab.server.nstat().get("MPPrioRx", 0) - before, 2, "priorities on the wire")
+        tap.equal(lab.daemon.end(signal.SIGKILL), -signal.SIGKILL, "exit code")
+        lab.daemon = Daemon(lab.client, text, runtime=lab.daemon.runtime)
+        wait_until(lab.daemon.connections, 5, "the next mptcpd knows it")
+        tap.equal(normal(lab, lab.daemon), [second], "after a restart")
+        lab.set(second, delay=300)
+        third = await_normal(lab, lab.daemon, [5 - second], seconds=25)
+        tap.true(time.monotonic() - changed >= 2.5, "not before its time")
+        # what is gone is left at once
+        lab.client.ip(f"link set link{third} down")
+        await_normal(lab, lab.daemon, [1, second], seconds=5)
+        cut = time.monotonic()
+        wait_until(lambda: flow.next(cut), 5, "data goes on")
+
+
+each_family("/policy/interactive/data-goes-by-the-quickest", interactive, seconds=90, waits=True)
+
+
+@tap.test("/policy/interactive/server-chooses-if-told")
+def interactive_server():
+    server = ("[core]\npath-manager = userspace\n[policy:p]\nplugin = interactive\n"
+              "server-side = yes\nhold = 2s\n")
+    with Scene(config((5000, "fullmesh"))) as scene:
+        daemon = Daemon(scene.net.server, server)
+        client = scene.connect(4)
+        scene.await_links(1, 1, 1)
+
+        def chosen():
+            """What is sent now measures its path."""
+            intact(client.transfer("download", 50_000), 50_000)
+            found = [s["remote"]["address"] for c in daemon.connections() for s in c["subflows"]
+                     if not s["backup"]]
+            return int(found[0].split(".")[2]) if len(found) == 1 else None
+
+        first = wait_until(chosen, 10, "one is normal", daemon.connections)
+        scene.net.server.run("tc", "qdisc", "replace", "dev", f"link{first}", "root", "tbf", "rate",
+                             "1mbit", "burst", "3kb", "latency", "500ms")
+        wait_until(lambda: chosen() not in (None, first), 20, "another one", daemon.connections)
+
+
+# ---- handover ----
+
+HANDOVER = "[interface:link2]\nflags = subflow,backup\n[interface:link3]\nflags = subflow,backup\n"
+
+
+def handover(family):
+    text = config((5000, "handover\nhold = 3s"), interfaces=HANDOVER)
+    with Scene(text) as scene:
+        capture = Capture(scene.net.client)
+        client = scene.connect(family)
+        intact(client.transfer("upload", MEGABYTE))
+        tap.equal(scene.links(), (1, 0, 0), "at home")
+        tap.equal(capture.joins(), [], "MP_JOINs")
+        for cut in range(2):
+            # a cable that is pulled: data goes on by what was asleep, within a second
+            client.order("upload", 8 * MEGABYTE)
+            begin = time.monotonic()
+            scene.net.down(1)
+            wait_until(lambda: scene.links()[1:] == (1, 1), 1, "away", scene.net.client.subflows)
+            tap.note(f"joined after {time.monotonic() - begin:.3f} s")
+            intact(client.read(), 8 * MEGABYTE)
+            if cut == 0:
+                scene.restart()
+            intact(client.transfer("download", MEGABYTE))
+            scene.net.up(1, scene.net.client)
+            back = time.monotonic()
+            wait_until(lambda: scene.links()[0] == 1, 5, "back", scene.net.client.subflows)
+            tap.equal(scene.links()[1:], (1, 1), "still joined")
+            wait_until(lambda: [s["interface"] for s in scene.daemon.connections()[0]["subflows"]
+                                if not s["backup"]] == ["link1"], 2, "the others are backup")
+            scene.await_links(1, 0, 0, seconds=6)
+            tap.true(time.monotonic() - back >= 3, "not before its time")
+            intact(client.transfer("upload", MEGABYTE))
+
+
+each_family("/policy/handover/away-when-the-normal-link-fails-and-back", handover, seconds=90)
+
+
+def handover_silent(family):
+    text = ("[core]\npath-manager = userspace\n[interface:link2]\nflags = subflow,backup\n"
+            "[policy:p]\nplugin = handover\nhold = 3s\n")
+    with Lab(config=text) as lab:
+        capture = Capture(lab.client)
+        flow = lab.flow("up", thin=True, family=family)
+        lab.await_flowing(flow)
+        tap.equal(capture.joins(), [], "MP_JOINs")
+        cut = lab.cut(1)
+        again = wait_until(lambda: flow.next(cut + 0.2), 10, "data again")
+        tap.note(f"data again {again - cut:.2f} s after the cut")
+        tap.at_most(again - cut, 3.5 * tap.SLOW, "seconds until data flows again")
+        tap.equal({syn["link"] for syn in capture.joins() if syn["id"]} - {"link1"}, {"link2"},
+                  "joined by")
+        lab.restore(1)
+        wait_until(lambda: {s["local"][0] for s in lab.client.subflows()}
+                   == {client_address(1, family)}, 15, "back", lab.client.subflows)
+
+
+each_family("/policy/handover/away-when-the-normal-link-is-silent", handover_silent, seconds=90,
+            waits=True)
 
 
 @tap.test("/policy/selection/two-ports-of-one-server-follow-two-policies")

@@ -97,6 +97,17 @@ static int refuse(struct fake_plan *plan, int error)
 	return error;
 }
 
+static bool is_there(const struct fake_plan *plan, const struct mptcpd_path *path)
+{
+	const struct mptcpd_subflow *subflow;
+
+	for (size_t i = 0; (subflow = mptcpd_get_subflow(plan->connection, i)); i++)
+		if (same(&subflow->local, &path->local, true) &&
+		    same(&subflow->remote, &path->remote, true))
+			return true;
+	return false;
+}
+
 static int add_path(struct mptcpd_plan *base, const struct mptcpd_path *path)
 {
 	struct fake_plan *plan = (struct fake_plan *)base;
@@ -105,7 +116,8 @@ static int add_path(struct mptcpd_plan *base, const struct mptcpd_path *path)
 		return refuse(plan, -EINVAL);
 	if (path->local.family != path->remote.family)
 		return refuse(plan, -EAFNOSUPPORT);
-	if (plan->connection->deny_join_id0 && same(&path->remote, &plan->connection->remote, true))
+	if (plan->connection->deny_join_id0 &&
+	    same(&path->remote, &plan->connection->remote, true) && !is_there(plan, path))
 		return refuse(plan, -EPERM);
 	for (size_t i = 0; i < plan->n_paths; i++)
 		if (same(&plan->paths[i].local, &path->local, true) &&
@@ -142,7 +154,15 @@ static int forbid(struct mptcpd_plan *base, const struct mptcpd_forbidden *forbi
 static int drop(struct mptcpd_plan *base, const struct mptcpd_addr *local,
 		const struct mptcpd_addr *remote)
 {
-	return -ENOENT;
+	struct fake_plan *plan = (struct fake_plan *)base;
+	const struct mptcpd_subflow *subflow;
+
+	for (size_t i = 0; (subflow = mptcpd_get_subflow(plan->connection, i)); i++)
+		if (same(&subflow->local, local, true) && same(&subflow->remote, remote, true)) {
+			plan->n_drops++;
+			return 0;
+		}
+	return refuse(plan, -ENOENT);
 }
 
 static void ask_again(struct mptcpd_plan *base, uint64_t at_ms)

@@ -20,6 +20,7 @@ struct fake_plan {
 	size_t n_announcements;
 	struct mptcpd_forbidden forbidden[MPTCPD_PLAN_MAX];
 	size_t n_forbidden;
+	size_t n_drops;
 	unsigned int n_refused; /* entries a real plan would report */
 	uint64_t ask_ms;
 };

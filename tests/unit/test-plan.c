@@ -86,6 +86,23 @@ static void test_paths(struct bench *bench, gconstpointer unused)
 	expect_path(bench, &path, -EADDRNOTAVAIL);
 }
 
+/* The peer's C flag bars joins, not to want what is there. */
+static void test_c_flag(struct bench *bench, gconstpointer unused)
+{
+	struct mptcpd_path path = good_path();
+	struct connection connection;
+
+	begin(bench);
+	connection = *scene_connection(&bench->scene);
+	connection.deny_join_id0 = true;
+	plan_init(&bench->plan, engine_model(bench->scene.engine), &connection);
+	expect_path(bench, &path, -EPERM);
+	path.local.port = 1;
+	expect_path(bench, &path, -EPERM);
+	path.local = connection.subflows[0].local;
+	expect_path(bench, &path, 0);
+}
+
 static void test_too_many(struct bench *bench, gconstpointer unused)
 {
 	struct mptcpd_plan *plan = begin(bench);
@@ -218,6 +235,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	ADD_BENCH("paths-that-make-no-sense-are-refused", test_paths);
+	ADD_BENCH("c-flag-bars-joins-alone", test_c_flag);
 	ADD_BENCH("ten-thousand-entries-are-cut", test_too_many);
 	ADD_BENCH("announcements-that-make-no-sense-are-refused", test_announcements);
 	ADD_BENCH("announcements-of-others-may-be-taken-away", test_stack_announcements);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Break before make: no subflow at all by a backup link as long as a normal one works, so that its
+ * radio sleeps and nothing is paid for. When all normal ones have failed, the backup links are joined
+ * and carry the data; when one has been well for a while, they go. Between the two they are backup: at
+ * once nothing is sent there, and so closing them makes the kernel send nothing again.
+ */
+#include "mesh.h"
+
+#include <mptcpd/addr.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* So often the timeouts of normal subflows are looked at. */
+#define LOOK_MS 1000
+
+struct handover {
+	struct mesh_rules mesh;
+	uint64_t hold_ms;
+	uint64_t max_rto_us; /* 0: none */
+};
+
+/* What is remembered of a connection. */
+struct memory {
+	uint64_t away_ms; /* since when backup links are used; 0: they are not */
+	uint64_t well_ms; /* meanwhile: since when a normal one is well again; 0: none is */
+	uint64_t routeless_ms; /* since when the normal ones are there and no route is; 0: it is */
+};
+
+/* How the normal links do, the best of them. */
+enum state {
+	STATE_FAILED,
+	STATE_ROUTELESS, /* routes go for moments */
+	STATE_WELL,
+};
+
+enum { SETTING_HOLD, SETTING_MAX_RTO, SETTING_MAX_SUBFLOWS, N_SETTINGS };
+
+static const struct mptcpd_setting settings[N_SETTINGS] = {
+	[SETTING_HOLD] = {"hold", MPTCPD_SETTING_DURATION, "10s",
+			  "how long a normal link must be well again before backup links are left, "
+			  "and how long it may be without a route",
+			  1000},
+	[SETTING_MAX_RTO] =
+		{"max-rto", MPTCPD_SETTING_DURATION, "3s",
+		 "the retransmission timeout with which a normal link counts as failed; "
+		 "0: none"},
+	[SETTING_MAX_SUBFLOWS] = {"max-subflows", MPTCPD_SETTING_NUMBER, "8",
+				  "the most subflows of a connection, the initial one included", 1,
+				  MPTCPD_PLAN_MAX},
+};
+
+/* ---- how they do ---- */
+
+static const struct mptcpd_local *find_local(const struct mptcpd_view *view,
+					     const struct mptcpd_subflow *subflow)
+{
+	const struct mptcpd_local *local;
+
+	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++)
+		if (mptcpd_addr_equal_host(&local->addr, &subflow->local) &&
+		    (!subflow->ifindex || local->ifindex == subflow->ifindex))
+			return local;
+	return NULL;
+}
+
+/* Of a subflow whose link is there: without a carrier or its address it is not shown. */
+static enum state state_of(const struct handover *handover, const struct mptcpd_view *view,
+			   const struct mptcpd_local *local, const struct mptcpd_subflow *subflow)
+{
+	if (local->health == MPTCPD_HEALTH_SILENT || subflow->health == MPTCPD_HEALTH_SILENT ||
+	    (handover->max_rto_us && subflow->measure &&
+	     subflow->measure->rto_us >= handover->max_rto_us))
+		return STATE_FAILED;
+	return view->routable(view, local, &subflow->remote) ? STATE_WELL : STATE_ROUTELESS;
+}
+
+static enum state find_state(const struct handover *handover, const struct mptcpd_view *view,
+			     const struct mptcpd_connection *connection)
+{
+	enum state best = STATE_FAILED;
+	const struct mptcpd_subflow *subflow;
+
+	for (size_t i = 0; (subflow = mptcpd_get_subflow(connection, i)); i++) {
+		const struct mptcpd_local *local = find_local(view, subflow);
+		enum state state;
+
+		if (subflow->state != MPTCPD_SUBFLOW_ESTABLISHED || !local ||
+		    (local->flags & MPTCPD_FLAG_BACKUP))
+			continue;
+		state = state_of(handover, view, local, subflow);
+		if (state > best)
+			best = state;
+	}
+	return best;
+}
+
+/* ---- what comes of it ---- */
+
+/* Have they failed? Routes are waited for. */
+static bool has_failed(const struct handover *handover, enum state state, struct memory *memory,
+		       uint64_t now_ms, struct mptcpd_plan *plan)
+{
+	if (state != STATE_ROUTELESS) {
+		memory->routeless_ms = 0;
+		return state == STATE_FAILED;
+	}
+	if (!memory->routeless_ms)
+		memory->routeless_ms = now_ms;
+	if (now_ms >= memory->routeless_ms + handover->hold_ms)
+		return true;
+	plan->ask_again(plan, memory->routeless_ms + handover->hold_ms);
+	return false;
+}
+
+static void leave_or_stay(const struct handover *handover, enum state state, struct memory *memory,
+			  uint64_t now_ms, struct mptcpd_plan *plan)
+{
+	if (state != STATE_WELL) {
+		memory->well_ms = 0;
+		return;
+	}
+	if (!memory->well_ms)
+		memory->well_ms = now_ms;
+	if (now_ms >= memory->well_ms + handover->hold_ms)
+		memory->away_ms = memory->well_ms = 0;
+	else
+		plan->ask_again(plan, memory->well_ms + handover->hold_ms);
+}
+
+/* While no normal link works, the backup ones are normal; before and after there are none. */
+static void plan_backup_links(const struct memory *memory, struct mptcpd_plan *plan)
+{
+	const struct mptcpd_path *path;
+	size_t i = 0;
+
+	while ((path = plan->get_path(plan, i)))
+		if (!(path->flags & MPTCPD_FLAG_BACKUP) || memory->well_ms)
+			i++;
+		else if (memory->away_ms)
+			plan->set_path_flags(plan, i++, 0);
+		else
+			plan->remove_path(plan, i);
+}
+
+/* A connection may have begun there: its initial subflow goes like the others. */
+static void drop_others(const struct mptcpd_view *view, const struct mptcpd_connection *connection,
+			struct mptcpd_plan *plan)
+{
+	const struct mptcpd_subflow *subflow;
+
+	for (size_t i = 0; (subflow = mptcpd_get_subflow(connection, i)); i++) {
+		const struct mptcpd_local *local = find_local(view, subflow);
+
+		if (local && (local->flags & MPTCPD_FLAG_BACKUP) &&
+		    subflow->origin == MPTCPD_ORIGIN_APPLICATION &&
+		    subflow->state == MPTCPD_SUBFLOW_ESTABLISHED)
+			plan->drop(plan, &subflow->local, &subflow->remote);
+	}
+}
+
+static void plan_paths(void *data, const struct mptcpd_view *view,
+		       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
+{
+	const struct handover *handover = data;
+	struct memory *memory = connection->memory;
+	enum state state = find_state(handover, view, connection);
+	bool was_away = memory->away_ms;
+
+	if (!plan->get_path(plan, 0))
+		mesh_plan(&handover->mesh, view, connection, plan);
+	if (connection->side != MPTCPD_SIDE_CLIENT)
+		return;
+	/* Before it is established nothing is known, and nothing is lost. */
+	if (connection->state == MPTCPD_CONNECTION_CREATED) {
+		plan_backup_links(memory, plan);
+		return;
+	}
+	if (has_failed(handover, state, memory, view->now_ms, plan) && !memory->away_ms)
+		memory->away_ms = view->now_ms;
+	if (memory->away_ms)
+		leave_or_stay(handover, state, memory, view->now_ms, plan);
+	if (was_away && !memory->away_ms)
+		drop_others(view, connection, plan);
+	plan_backup_links(memory, plan);
+	if (handover->max_rto_us)
+		plan->ask_again(plan, view->now_ms + LOOK_MS);
+}
+
+static int start(const struct mptcpd_start *start, void **data)
+{
+	struct handover *handover = calloc(1, sizeof(*handover));
+
+	if (!handover)
+		return -ENOMEM;
+	handover->hold_ms = mptcpd_get_value(start, SETTING_HOLD)->number;
+	handover->max_rto_us = mptcpd_get_value(start, SETTING_MAX_RTO)->number * 1000;
+	handover->mesh.max_subflows = mptcpd_get_value(start, SETTING_MAX_SUBFLOWS)->number;
+	*data = handover;
+	return 0;
+}
+
+MPTCPD_PLUGIN_EXPORT const struct mptcpd_plugin mptcpd_plugin = {
+	.abi = MPTCPD_PLUGIN_ABI,
+	.size = sizeof(struct mptcpd_plugin),
+	.name = "handover",
+	.summary =
+		"backup links are joined only when no normal one works, and left when one is back",
+	.settings = settings,
+	.n_settings = N_SETTINGS,
+	.memory_size = sizeof(struct memory),
+	.start = start,
+	.stop = free,
+	.plan_paths = plan_paths,
+	.needs = MPTCPD_NEED_MEASURES,
+};

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What several policies begin with: the pairs of our addresses with the peer's that there may be, as
+ * paths of the plan, and on the server's side the announcements. It depends on what
+ * MPTCPD_TRAIT_ADDRESSES says.
+ */
+#ifndef PLUGINS_MESH_H
+#define PLUGINS_MESH_H
+
+#include <mptcpd/addr.h>
+#include <mptcpd/plugin.h>
+
+/* Which pairs there may be beside each other; the place of each in MESH_PAIRINGS. */
+enum mesh_pairing {
+	PAIRING_FULL,
+	PAIRING_ONE_TO_ONE, /* no address, of either side, in two of them */
+	PAIRING_PER_INTERFACE, /* no interface in two of them */
+};
+
+#define MESH_PAIRINGS "full one-to-one per-interface"
+/* The most subflows of a connection, the initial one included, unless a setting says otherwise. */
+#define MESH_SUBFLOWS 8
+
+struct mesh_rules {
+	size_t max_subflows; /* those that are in the plan already included */
+	enum mesh_pairing pairing;
+	bool server_side; /* make subflows on the server's side too */
+};
+
+/* Those of a backup link have its flag. */
+__attribute__((visibility("hidden"))) void mesh_plan(const struct mesh_rules *rules,
+						     const struct mptcpd_view *view,
+						     const struct mptcpd_connection *connection,
+						     struct mptcpd_plan *plan);
+
+/* Is this subflow, as far as it goes, what the path asks for? */
+static inline bool mesh_serves(const struct mptcpd_subflow *subflow, const struct mptcpd_path *path)
+{
+	return subflow->state != MPTCPD_SUBFLOW_CLOSING && subflow->instance == path->instance &&
+	       mptcpd_addr_equal_host(&subflow->local, &path->local) &&
+	       mptcpd_addr_equal(&subflow->remote, &path->remote) &&
+	       (!path->local.port || subflow->local.port == path->local.port) &&
+	       (!subflow->ifindex || subflow->ifindex == path->ifindex);
+}
+
+#endif
