@@ -9,6 +9,8 @@
 #define LOOK_PART 100
 #define MEASURE_PART 20
 #define MEASURE_SLOW_MS 2000
+/* So much later looks may be due and are made: what moves after a quiet time is looked at quickly. */
+#define LOOK_AHEAD_MS 6000
 /* SYNs that were sent again so often and are not answered mean something, for so long. */
 #define SYN_RETRANSMITS 2
 #define SYN_FRESH_MS 3000
@@ -37,15 +39,22 @@ static bool is_near(const struct local *local, const struct mptcpd_addr *remote)
 	return mptcpd_addr_in_prefix(remote, &local->is.addr, local->is.prefix);
 }
 
-/* Do we know that this peer lives, because a connection has it by another link? */
-static bool is_known_peer(const struct engine *engine, const struct mptcpd_addr *remote)
+static bool speaks_for(const struct subflow *subflow, const struct far *far,
+		       const struct mptcpd_addr *remote)
+{
+	return subflow->is.state == SUBFLOW_ESTABLISHED && !subflow->is.silent &&
+	       subflow->ifindex != far->ifindex && addr_equal_host(&subflow->remote, remote);
+}
+
+/* Do we know that this peer lives, because a connection has it by another link and not in vain? */
+static bool is_known_peer(const struct engine *engine, const struct far *far,
+			  const struct mptcpd_addr *remote)
 {
 	const struct connection *connection = model_next_connection(&engine->model, 0);
 
 	for (size_t i = 0; connection && i < SEARCHED_MAX; i++) {
 		for (size_t j = 0; j < connection->n_subflows; j++)
-			if (connection->subflows[j].is.state == SUBFLOW_ESTABLISHED &&
-			    addr_equal_host(&connection->subflows[j].remote, remote))
+			if (speaks_for(&connection->subflows[j], far, remote))
 				return true;
 		connection = connection_next(connection);
 	}
@@ -62,7 +71,7 @@ static void take_syn(struct engine *engine, struct far *far, const struct event_
 	else
 		far->syn_several |= !addr_equal_host(&far->syn_peer, &evidence->remote);
 	far->syn_peer = evidence->remote;
-	far->syn_known |= is_known_peer(engine, &evidence->remote);
+	far->syn_known |= is_known_peer(engine, far, &evidence->remote);
 	far->syn_ms = now_ms;
 }
 
@@ -126,7 +135,8 @@ void evidence_ended(struct engine *engine, const struct event *event, uint64_t n
 		health->measure_due_ms =
 			now_ms + ms_at_least(MEASURE_PART * took_ms, HEALTH_TICK_MS);
 	else
-		health->look_due_ms = now_ms + health->look_interval_ms;
+		health->look_due_ms =
+			ms_at_least(health->look_due_ms, now_ms) + health->look_interval_ms;
 	if (health->measuring && !event->error)
 		health->measured_ms = health->look_ms;
 }
@@ -187,16 +197,17 @@ static void ask_for_look(struct engine *engine, bool measured, uint64_t now_ms)
 void evidence_look(struct engine *engine, uint64_t now_ms)
 {
 	struct health_watch *health = &engine->health;
-	bool is_near;
+	bool is_near, may_look;
 
 	if (health->looking)
 		return;
+	may_look = health->look_wanted && now_ms + LOOK_AHEAD_MS >= health->look_due_ms;
 	/* In turns, where both are wanted. */
-	if (health->look_wanted && health->measuring && now_ms >= health->look_due_ms)
+	if (may_look && health->measuring)
 		ask_for_look(engine, false, now_ms);
 	else if (needs_measures(engine, now_ms, &is_near) &&
 		 now_ms >= health->measure_due_ms + (is_near ? 0 : MEASURE_SLOW_MS))
 		ask_for_look(engine, true, now_ms);
-	else if (health->look_wanted && now_ms >= health->look_due_ms)
+	else if (may_look)
 		ask_for_look(engine, false, now_ms);
 }

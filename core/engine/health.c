@@ -30,6 +30,8 @@
 #define ASK_MOST_MS 600000
 /* A silent link that no connection tells about any more is forgotten after this. */
 #define FORGOTTEN_MS 30000
+/* Who had a connection so short ago begins another one, which may wait for an answer in vain. */
+#define USED_MS 30000
 
 /* ---- what comes in ---- */
 
@@ -74,7 +76,7 @@ static bool is_heard_elsewhere(const struct engine *engine, const struct witness
 		const struct witness *other = &engine->health.witnesses[i];
 
 		if (other->serial == witness->serial && other->ifindex != witness->ifindex &&
-		    other->heard_ms >= witness->heard_ms + UNHEARD_MS)
+		    other->heard_ms >= witness->waits_ms + UNHEARD_MS)
 			return true;
 	}
 	return false;
@@ -310,7 +312,7 @@ static void replace_dead(struct engine *engine, const struct witness *witness)
 	struct subflow *subflow = watch_subflow(engine, witness);
 
 	if (!far || !subflow || subflow->is.stale || far->silent ||
-	    witness->silence != SILENCE_FULL || far->heard_ms < witness->heard_ms + UNHEARD_MS ||
+	    witness->silence != SILENCE_FULL || far->heard_ms < witness->waits_ms + UNHEARD_MS ||
 	    !is_heard_elsewhere(engine, witness))
 		return;
 	subflow->is.stale = true;
@@ -401,7 +403,7 @@ static bool is_needed(const struct engine *engine, uint64_t now_ms)
 {
 	const struct health_watch *health = &engine->health;
 
-	if (table_count(&engine->model.connections))
+	if (health->used_ms && now_ms - health->used_ms < USED_MS)
 		return true;
 	for (size_t i = 0; i < health->n_fars; i++)
 		if (health->fars[i].probe_failed ||
@@ -414,6 +416,11 @@ void health_settle(struct engine *engine, uint64_t now_ms)
 {
 	struct health_watch *health = &engine->health;
 
+	/* Also one that came and went since the last time. */
+	if (table_count(&engine->model.connections) ||
+	    (health->next_serial && health->next_serial != engine->model.next_serial))
+		health->used_ms = now_ms;
+	health->next_serial = engine->model.next_serial;
 	if (engine->passive || !engine->ops->unanswered ||
 	    (!health->due_ms && !is_needed(engine, now_ms)) || now_ms < health->due_ms)
 		return;

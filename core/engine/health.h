@@ -28,6 +28,7 @@ struct witness {
 	uint64_t serial; /* of its connection; 0: this place is free */
 	uint32_t token, ifindex;
 	struct mptcpd_addr local, remote;
+	uint64_t waits_ms; /* since when something is unanswered */
 	uint64_t heard_ms; /* when its peer was heard by it, and */
 	uint64_t received_ms; /* when that sent data */
 	uint32_t rtt_ms;
@@ -69,13 +70,15 @@ struct far {
 
 struct health_watch {
 	uint64_t due_ms; /* the next tick; 0: none is needed */
+	uint64_t next_serial; /* of the model, at the last look */
+	uint64_t used_ms; /* when there were connections last; 0: never */
 	uint64_t awake_ms; /* since when this host, and this engine, has been running */
 	uint64_t count; /* of the counters, as read last */
 	bool counted;
 	bool looking, measuring; /* a look is under way; it is one at all sockets */
 	bool look_wanted;
 	uint64_t look_ms; /* when it began */
-	uint64_t look_due_ms, measure_due_ms; /* not before */
+	uint64_t look_due_ms, measure_due_ms; /* not before; the former may be ahead a little */
 	uint64_t measured_ms; /* when the last one at all began that is complete */
 	uint32_t look_interval_ms; /* how rare they are; for status */
 	uint64_t cursor; /* of the search for those that receive: serial of a connection */

@@ -9,32 +9,27 @@
 /* Before the first timeout TCP tries once by itself, which delays it so much. */
 #define PROBED_MS 200
 
-/*
- * How long the oldest segment has been waiting. One who was idle before it was sent had heard nothing
- * for long, so the age of the last acknowledgement alone says nothing.
- */
-static uint64_t waited(const struct event_evidence *evidence)
+uint64_t silence_waited(const struct event_evidence *evidence)
 {
 	uint64_t rto_ms = evidence->rto_ms, first_ms = rto_ms >> evidence->backoff;
 	uint64_t waited_ms = rto_ms - first_ms;
 
 	if (evidence->next_ms < rto_ms)
 		waited_ms += rto_ms - evidence->next_ms;
-	return waited_ms + 2 * (uint64_t)evidence->rtt_ms + PROBED_MS;
+	waited_ms += 2 * (uint64_t)evidence->rtt_ms + PROBED_MS;
+	return evidence->ack_age_ms < waited_ms ? evidence->ack_age_ms : waited_ms;
 }
 
 enum silence silence_judge(const struct event_evidence *evidence, uint64_t after_ms,
 			   uint64_t awake_ms)
 {
 	uint64_t limit_ms = ROUND_TRIPS * (uint64_t)evidence->rtt_ms + ALLOWANCE_MS;
-	uint64_t silence_ms = waited(evidence);
+	uint64_t silence_ms = silence_waited(evidence);
 
 	if (!evidence->measured || !evidence->unacked || !evidence->retransmits || evidence->probes)
 		return SILENCE_NONE;
 	if (limit_ms < after_ms)
 		limit_ms = after_ms;
-	if (evidence->ack_age_ms < silence_ms)
-		silence_ms = evidence->ack_age_ms;
 	if (awake_ms < silence_ms)
 		silence_ms = awake_ms;
 	if (evidence->backoff < BACKOFF_MIN || silence_ms < limit_ms / 4 * 3)

@@ -19,6 +19,11 @@ enum silence {
  */
 enum silence silence_judge(const struct event_evidence *evidence, uint64_t after_ms,
 			   uint64_t awake_ms);
+/*
+ * How long what is unanswered has been waiting. One who was idle before it was sent had heard nothing
+ * for long, so the age of the last acknowledgement alone says nothing.
+ */
+uint64_t silence_waited(const struct event_evidence *evidence);
 /* How long ago the peer was heard. UINT32_MAX: not known. */
 uint32_t silence_heard_age(const struct event_evidence *evidence);
 

@@ -243,6 +243,7 @@ static void hear(struct engine *engine, struct witness *witness, struct subflow 
 		return;
 	}
 	witness->silence = silence_judge(evidence, far->after_ms, awake_ms);
+	witness->waits_ms = now_ms - silence_waited(evidence);
 	witness->rtt_ms = evidence->rtt_ms;
 	if (age_ms <= awake_ms && now_ms - age_ms > witness->heard_ms + COARSE_MS) {
 		witness->heard_ms = now_ms - age_ms;

@@ -85,12 +85,15 @@ static bool is_sending[4], is_receiving[4];
 /* A subflow that alone is dead, since then. */
 static uint16_t dead_port;
 static uint64_t dead_port_ms;
+/* Since when nothing was sent by a link to who lives, and so nothing heard. 0: something is. */
+static uint64_t idle_since_ms[4];
 
 static void network(struct scene *scene, gconstpointer data)
 {
 	memset(link_dead_ms, 0, sizeof(link_dead_ms));
 	memset(peer_dead_ms, 0, sizeof(peer_dead_ms));
 	memset(is_receiving, 0, sizeof(is_receiving));
+	memset(idle_since_ms, 0, sizeof(idle_since_ms));
 	memset(is_sending, 1, sizeof(is_sending));
 	dead_port = 0;
 	scene_set_up(scene, data);
@@ -150,6 +153,8 @@ static void look_at(struct scene *scene, struct fake_connection *connection,
 			(uint8_t)((scene->now_ms - subflow->evidence.rto_ms) / 1000);
 	else
 		subflow->evidence = is_sending[ifindex] ? silence(dead_ms) : idle(dead_ms);
+	if (idle_since_ms[ifindex])
+		subflow->evidence.ack_age_ms = (uint32_t)(scene->now_ms - idle_since_ms[ifindex]);
 	if (is_receiving[ifindex])
 		subflow->evidence.received_age_ms = (uint32_t)dead_ms;
 	scene->fake->n_unanswered += subflow->evidence.retransmits != before;
@@ -267,6 +272,20 @@ static void one_peer_that_dies_makes_no_link_silent(struct scene *scene, gconstp
 	peer_dead_ms[SCENE_TOKEN & 3] = scene->now_ms;
 	expect_no_alarm(scene, 30000);
 	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 0);
+}
+
+/* What is sent again goes by the other link, which was idle: it was heard there long before. */
+static void a_peer_that_dies_makes_no_idle_link_silent(struct scene *scene, gconstpointer data)
+{
+	scene_meshed(scene);
+	fake_connect(scene->fake, 2, MPTCPD_SIDE_CLIENT, "10.0.1.1:2000", "10.9.0.2:80");
+	fake_establish(scene->fake, 2);
+	scene_run(scene);
+	fake_answer(scene->fake, 0);
+	idle_since_ms[2] = scene->now_ms;
+	pass(scene, 5000);
+	peer_dead_ms[SCENE_TOKEN & 3] = scene->now_ms;
+	expect_no_alarm(scene, 30000);
 }
 
 static void where_all_links_are_silent_none_is(struct scene *scene, gconstpointer data)
@@ -389,7 +408,10 @@ static void without_connections_nothing_runs(struct scene *scene, gconstpointer 
 	scene_meshed(scene);
 	g_assert_cmpuint(scene_run(scene), <=, scene->now_ms + 250);
 	fake_close(scene->fake, SCENE_TOKEN, false);
+	/* who had one may want another */
 	pass(scene, 500);
+	g_assert_cmpuint(scene_run(scene), <=, scene->now_ms + 250);
+	pass(scene, 30500);
 	g_assert_cmpuint(scene_run(scene), >, scene->now_ms + 20000);
 }
 
@@ -481,6 +503,8 @@ int main(int argc, char **argv)
 	      a_link_whose_data_is_not_acknowledged_is_silent);
 	WATCH("a-short-outage-is-no-silence", a_short_outage_is_no_silence);
 	WATCH("one-peer-that-dies-makes-no-link-silent", one_peer_that_dies_makes_no_link_silent);
+	WATCH("a-peer-that-dies-makes-no-idle-link-silent",
+	      a_peer_that_dies_makes_no_idle_link_silent);
 	WATCH("where-all-links-are-silent-none-is", where_all_links_are_silent_none_is);
 	WATCH("a-suspend-is-no-silence", a_suspend_is_no_silence);
 	WATCH("a-suspend-makes-verdicts-void", a_suspend_makes_verdicts_void);
