@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import sandbox
 import tap
 from capture import Capture
-from daemon import MPTCPD
+from daemon import MPTCPD, Monitor
 from hosts import wait_until
 from lab import PORT, Lab, client_address, server_address
 
@@ -32,12 +32,41 @@ def config(*probes, interval="300ms", more=""):
             f"{more}[policy:default]\nplugin = fullmesh\n")
 
 
+def health(lab, i, family):
+    found = {link["name"]: link for link in lab.daemon.json("interface")["interfaces"]}
+    return found[f"link{i}"][f"health-ipv{family}"]
+
+
+def await_health(lab, i, family, wanted, seconds=5):
+    wait_until(lambda: health(lab, i, family) in wanted.split(), seconds, f"link{i} is {wanted}",
+               lambda: lab.daemon.json("interface"))
+
+
 class Probed(Lab):
     """A lab in which everybody may ping."""
 
     def build(self):
         super().build()
         self.client.sysctl(GROUPS, "0 2147483647")
+
+
+def each_target(name, family, probe):
+    @tap.test(f"/probe/{name}/silence-and-return-are-told-by-link", waits=True)
+    def run():
+        with Probed(config=config(probe)) as lab:
+            monitor = Monitor(lab.daemon)
+            for i in lab.links:
+                await_health(lab, i, family, "well unknown")
+            lab.cut(1)
+            await_health(lab, 1, family, "silent")
+            tap.true(health(lab, 2, family) in ("well", "unknown"), "the other link")
+            monitor.wait({"event": "interface-health", "health": "silent", "health-reason": "probe"})
+            lab.restore(1)
+            await_health(lab, 1, family, "well")
+
+
+for _name, _case in TARGETS.items():
+    each_target(_name, *_case)
 
 
 @tap.test("/probe/wire/leaves-by-its-link-from-its-address", waits=True)
@@ -94,6 +123,8 @@ def forbidden():
                               lab.client.directory / "plugins", "--check-config", check=False)
         tap.equal(done.returncode, 0, "exit")
         tap.true(f"{lab.daemon.config}:4: " in done.stderr and COMMAND in done.stderr, done.stderr)
+        lab.cut(1)
+        await_health(lab, 1, 4, "silent suspect", 10)  # as the other target says
         lab.client.sysctl(GROUPS, "0 2147483647")
         done = lab.client.run(MPTCPD, "--config", lab.daemon.config, "--plugin-directory",
                               lab.client.directory / "plugins", "--check-config")
