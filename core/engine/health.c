@@ -44,6 +44,7 @@ static void take_probe(struct engine *engine, const struct event_probe *probe, u
 	if (!far)
 		return;
 	far->probe_failed = !probe->ok;
+	far->probed_ms = now_ms;
 	if (probe->ok)
 		watch_heard(far, now_ms);
 	if (!engine->health.due_ms || engine->health.due_ms > now_ms)
@@ -407,6 +408,7 @@ static bool is_needed(const struct engine *engine, uint64_t now_ms)
 		return true;
 	for (size_t i = 0; i < health->n_fars; i++)
 		if (health->fars[i].probe_failed ||
+		    (health->fars[i].probed_ms && now_ms - health->fars[i].probed_ms < WELL_MS) ||
 		    (health->fars[i].silent && now_ms - health->fars[i].silent_ms < FORGOTTEN_MS))
 			return true;
 	return false;

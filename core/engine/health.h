@@ -46,6 +46,7 @@ struct far {
 	bool doubted; /* a witness waits, and nothing was heard meanwhile */
 	bool nearly; /* for so long that it should be asked */
 	bool probe_failed;
+	uint64_t probed_ms; /* when that was told last; 0: never */
 	enum health_reason reason;
 	uint64_t after_ms, recover_ms; /* from its rule */
 	uint64_t heard_ms; /* when anything was heard by it */

@@ -402,6 +402,23 @@ static void probes_tell_of_a_link_that_is_idle(struct scene *scene, gconstpointe
 	g_assert_cmpint(state(scene, 3), ==, MPTCPD_HEALTH_WELL);
 }
 
+static void probes_tell_without_connections(struct scene *scene, gconstpointer data)
+{
+	struct event event = {.type = EVENT_PROBE, .probe = {.ifindex = 3, .family = AF_INET}};
+
+	engine_event(scene->engine, &event, scene->now_ms);
+	pass(scene, 40000);
+	g_assert_cmpint(state(scene, 3), ==, MPTCPD_HEALTH_SILENT);
+	event.probe.ok = true;
+	for (int i = 0; i < 20; i++) {
+		engine_event(scene->engine, &event, scene->now_ms);
+		pass(scene, 5000);
+		g_assert_cmpint(state(scene, 3), ==, MPTCPD_HEALTH_WELL);
+	}
+	pass(scene, 70000); /* nobody asks any more */
+	g_assert_cmpint(state(scene, 3), ==, MPTCPD_HEALTH_UNKNOWN);
+}
+
 static void without_connections_nothing_runs(struct scene *scene, gconstpointer data)
 {
 	g_assert_cmpuint(scene_run(scene), >, scene->now_ms + 20000);
@@ -519,6 +536,7 @@ int main(int argc, char **argv)
 	      one_dead_subflow_is_replaced_and_its_link_stays);
 	WATCH("subflows-of-a-silent-link-are-poked", subflows_of_a_silent_link_are_poked);
 	WATCH("a-group-may-say-that-nobody-looks", a_group_may_say_that_nobody_looks);
+	WATCH("probes-tell-without-connections", probes_tell_without_connections);
 	WATCH("without-connections-nothing-runs", without_connections_nothing_runs);
 	return g_test_run();
 }

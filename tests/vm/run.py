@@ -25,7 +25,7 @@ BUILD = pathlib.Path(os.environ.get("MPTCPD_BUILD", ROOT / "build")).resolve()
 SLOW = os.environ.get("MPTCPD_SLOW", "10")
 NETNS = ROOT / "tests/netns"
 SCRIPTS = ("harness", "start", "main", "links", "standing", "restart", "direct", "private", "endpoints",
-           "life", "hand", "peer", "twins", "temporary", "crash", "lab", "probe", "routing", "routing_life", "truth", "sweep",
+           "life", "hand", "peer", "twins", "temporary", "crash", "lab", "probe", "health", "routing", "routing_life", "truth", "sweep",
            "flood")
 PROGRAMS = ("test-kernel", "test-connection", "test-contract-kernel")
 BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "tests/netns/traffic", "tests/netns/storm", "tests/netns/flow",
@@ -37,7 +37,7 @@ PASSED = ("MPTCPD_LONG", "MPTCPD_SEED")  # of our environment to the guest
 QEMU = "qemu-system-x86_64"
 MEMORY = "2048"  # MB, most of them never touched: the kernel has tokens for 4 sockets in each
 # These take more tokens than that, or judge how fast mptcpd is: only if a word names them.
-LEFT_OUT = ("/truth/storm/", "/truth/memory/", "/sweep/cost/", "/flood/", "/lab/")
+LEFT_OUT = ("/truth/storm/", "/truth/memory/", "/sweep/cost/", "/flood/", "/lab/", "/health/")
 # The kernel changes its own code, and QEMU runs the old one for a moment more on another processor.
 PATCHED = "a fault of QEMU, met now and then, ended the guest: run it again"
 QUIET = 300  # seconds; a guest that is silent for longer hangs
