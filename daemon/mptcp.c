@@ -166,6 +166,12 @@ void daemon_tell_warnings(void *data, bus_warning_func each, void *each_data)
 	if (describe_mismatches(daemon, text))
 		each(each_data, "port-mismatch", text,
 		     "translate the announced port to the port on which the application listens");
+	if (*engine_routing_conflict(daemon->engine)) {
+		snprintf(text, sizeof(text), "source-routing makes nothing new: %s",
+			 engine_routing_conflict(daemon->engine));
+		each(each_data, "source-routing", text,
+		     "choose other numbers with rule-priority and route-table in [core]");
+	}
 	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry)) {
 		const struct interface *interface = table_owner(entry, struct interface);
 

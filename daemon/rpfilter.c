@@ -183,13 +183,13 @@ static bool is_in_use(const struct interface *interface)
 	return false;
 }
 
-static bool look_at(struct rpfilter *rpfilter, const struct interface *interface)
+static bool look_at(struct rpfilter *rpfilter, const struct interface *interface, bool warns)
 {
 	if (!interface->is.rp_filter_strict || !is_in_use(interface))
 		return false;
 	if (interface->rule && interface->rule->rp_filter_loose)
 		return loosen(rpfilter, interface);
-	if (l_uintset_contains(rpfilter->told, interface->is.ifindex))
+	if (!warns || l_uintset_contains(rpfilter->told, interface->is.ifindex))
 		return false;
 	/* Indexes past the set's end are told again; that many interfaces are rare. */
 	l_uintset_put(rpfilter->told, interface->is.ifindex);
@@ -233,9 +233,16 @@ static size_t count_in_use(const struct model *model)
 	return n;
 }
 
+/* With source routing the way back is that of the packet's own address: strict filters take it. */
+static bool has_ways_back(const struct model *model)
+{
+	return model->rules->source_routing != SOURCE_ROUTING_NO;
+}
+
 bool rpfilter_harms(const struct model *model, const struct interface *interface)
 {
-	return interface->is.rp_filter_strict && is_in_use(interface) && count_in_use(model) > 1;
+	return interface->is.rp_filter_strict && is_in_use(interface) && !has_ways_back(model) &&
+	       count_in_use(model) > 1;
 }
 
 bool rpfilter_update(struct rpfilter *rpfilter, const struct model *model)
@@ -247,6 +254,7 @@ bool rpfilter_update(struct rpfilter *rpfilter, const struct model *model)
 	if (count_in_use(model) < 2)
 		return changed;
 	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry))
-		changed |= look_at(rpfilter, table_owner(entry, struct interface));
+		changed |= look_at(rpfilter, table_owner(entry, struct interface),
+				   !has_ways_back(model));
 	return changed;
 }

@@ -263,6 +263,8 @@ struct explain_source {
 
 void engine_explain_source(const struct engine *engine, const struct local *local,
 			   struct explain_source *ret_source);
+/* Who uses the numbers of source routing, so that nothing new is made; "": nobody. */
+const char *engine_routing_conflict(const struct engine *engine);
 
 /* How the endpoint, one of the model's, stands. Looks through all connections for a leaving one. */
 void engine_explain_endpoint(struct engine *engine, const struct endpoint *seen, uint64_t now_ms,

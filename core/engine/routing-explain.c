@@ -54,3 +54,8 @@ void engine_explain_source(const struct engine *engine, const struct local *loca
 		ret_source->gateway = route->gateway;
 	}
 }
+
+const char *engine_routing_conflict(const struct engine *engine)
+{
+	return engine->routing.conflict;
+}

@@ -31,6 +31,13 @@ static void await(struct engine *engine, uint64_t now_ms)
 		engine->routing.wait_ms = now_ms + WAIT_MS;
 }
 
+static bool is_loss(const struct change *change)
+{
+	return change->type == CHANGE_INTERFACE_REMOVED ||
+	       change->type == CHANGE_INTERFACE_ADDRESS_REMOVED ||
+	       (change->type == CHANGE_INTERFACE_CHANGED && !change->returned);
+}
+
 void routing_touch(struct engine *engine, const struct change *change, uint64_t now_ms)
 {
 	bool is_lost = change->type == CHANGE_LOST && change->snapshot == SNAPSHOT_HOST;
@@ -46,6 +53,8 @@ void routing_touch(struct engine *engine, const struct change *change, uint64_t 
 	}
 	if (change->news == ROUTING_NEWS_ADDED || change->type == CHANGE_INTERFACE_ADDRESS_ADDED)
 		await(engine, now_ms);
+	else if (is_loss(change))
+		engine->routing.wait_ms = 0; /* whoever is on that link does not wait */
 }
 
 void routing_renew(struct engine *engine, uint64_t now_ms)

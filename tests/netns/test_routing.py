@@ -235,6 +235,7 @@ def strict():
                 wait_until(lambda: sum(s["local"][0] == near(2) for s in town.client.subflows()),
                            3, "joined by link 2")
                 tap.equal(town.client.sysctl("net.ipv4.conf.all.rp_filter"), "1", "rp_filter")
+                tap.true("rp_filter is strict" not in town.daemon.text(), "nobody is warned of it")
 
 
 # ---- what it must not break ---------------------------------------------------------------------

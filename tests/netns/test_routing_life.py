@@ -195,8 +195,11 @@ def conflict():
         wait_until(lambda: "a rule of priority 31001 is of protocol 4" in town.daemon.text(), 2,
                    "it is said", town.daemon.text)
         tap.equal(town.ours(), [], "ours")
+        warnings = town.daemon.json("status")["status"]["warnings"]
+        tap.equal([w["reason"] for w in warnings], ["source-routing"], "what status warns of")
         town.client.ip("rule del priority 31001")
         right(town)
+        tap.equal(town.daemon.json("status")["status"]["warnings"], [], "what status warns of")
         # Other numbers, by a reload.
         town.daemon.config.write_text(config(more="route-table = 5000\nrule-priority = 200\n"))
         town.daemon.ctl("reload")

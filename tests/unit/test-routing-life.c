@@ -255,6 +255,23 @@ static void test_failing_dump(struct scene *scene, gconstpointer unused)
 	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 1);
 }
 
+/* What is on a link that goes does not wait for what is new on another one. */
+static void test_loss_waits_for_nothing(struct scene *scene, gconstpointer unused)
+{
+	routing_lead_out(scene);
+	routing_start(scene, SOURCE_ROUTING_YES);
+	scene_meshed(scene);
+	scene->fake->fail_always[FAKE_DUMP] = -EINTR;
+	fake_link(scene->fake, 4, "eth4", true, true);
+	fake_address(scene->fake, 4, "10.0.4.1");
+	scene_later(scene, 25);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 0);
+	fake_link(scene->fake, 2, "eth2", true, false);
+	scene_run(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW] + scene->fake->counts[FAKE_DESTROY], >,
+			 0);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -270,5 +287,6 @@ int main(int argc, char **argv)
 	ADD("other-numbers-by-a-reload", test_renumbered);
 	ADD("paths-are-made-after-their-rules", test_paths_wait);
 	ADD("paths-do-not-wait-for-ever", test_failing_dump);
+	ADD("what-is-lost-waits-for-nothing", test_loss_waits_for_nothing);
 	return g_test_run();
 }
