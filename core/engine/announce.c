@@ -122,6 +122,22 @@ bool engine_is_reachable(const struct engine *engine, const struct announced *an
 	return !interface || (interface->is.up && interface->is.carrier);
 }
 
+/* Is its address gone, but for so short that it may be back at once? Sets when it is not, then. */
+static bool is_blinking(const struct engine *engine, struct announced *announced, uint64_t now_ms,
+			uint64_t *next)
+{
+	if (engine_is_reachable(engine, announced)) {
+		announced->try.lost_ms = 0;
+		return false;
+	}
+	if (!announced->try.lost_ms)
+		announced->try.lost_ms = backoff_blink(engine, announced->ifindex);
+	if (announced->try.lost_ms <= now_ms)
+		return false;
+	*next = announced->try.lost_ms < *next ? announced->try.lost_ms : *next;
+	return true;
+}
+
 /* Is the peer to know it now? */
 static bool is_to_be_known(const struct engine *engine, const struct connection *connection,
 			   const struct announced *announced)
@@ -194,11 +210,12 @@ uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *conn
 	match(engine, connection, now_ms);
 	for (size_t i = connection->more->n_announced; i-- > 0;) {
 		struct announced *announced = &connection->more->announced[i];
+		bool blinks = is_blinking(engine, announced, now_ms, &next);
 		int r = 0;
 
 		/* An address that the kernel has forgotten is announced once more, to be taken back then. */
 		if (announced->is.forgotten || is_to_be_known(engine, connection, announced) ||
-		    (announced->is.sent && is_needed(connection, announced)))
+		    (announced->is.sent && (blinks || is_needed(connection, announced))))
 			continue;
 		announced->try.attempts = 0;
 		if (announced->is.sent && is_told_by_id_0(connection, announced))

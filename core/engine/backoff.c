@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* When what failed is tried again. */
+/* When what failed is tried again, and what went is given up. */
 #include "engine-private.h"
 #include "failure.h"
 
@@ -9,6 +9,13 @@
 #define REFUSED_FIRST_MS 2000
 /* A peer that closes what it accepted is asked more and more rarely. */
 #define TURNED_AWAY_MAX_MS 3600000
+
+/*
+ * An address that went from a link which works is often back at once: whoever configures links anew
+ * takes it away and gives it back, and TCP hardly notices. To close what is there, and to tell the
+ * peer, has everything sent again that is under way. So it waits this long.
+ */
+#define BLINK_MS 300
 
 /* splitmix64: small, and the same everywhere for the same seed. */
 static uint64_t next_random(struct engine *engine)
@@ -48,6 +55,14 @@ void backoff_path(struct engine *engine, struct subflow *subflow, uint64_t now_m
 		delay_ms = REFUSED_FIRST_MS;
 	subflow->try.failed = false;
 	subflow->try.due_ms = now_ms + jitter(engine, delay_ms);
+}
+
+uint64_t backoff_blink(const struct engine *engine, uint32_t ifindex)
+{
+	const struct interface *interface = model_find_interface(&engine->model, ifindex);
+	bool works = ifindex == 0 || (interface && interface->is.up && interface->is.carrier);
+
+	return engine->view.base.now_ms + (works ? BLINK_MS : 0);
 }
 
 void backoff_ask(struct connection *connection, uint64_t now_ms)

@@ -59,10 +59,20 @@ static void judge_link(const struct engine *engine, struct subflow *subflow)
 {
 	if (subflow->is.state != SUBFLOW_ESTABLISHED)
 		return;
-	if (is_lost(engine, subflow))
+	if (!is_lost(engine, subflow)) {
+		if (subflow->try.due_ms > engine->view.base.now_ms ||
+		    !is_covered(&engine->plan, subflow))
+			subflow->is.stale = false;
+	} else if (!subflow->is.stale) {
 		subflow->is.stale = true;
-	else if (subflow->is.stale && !is_covered(&engine->plan, subflow))
-		subflow->is.stale = false;
+		subflow->try.due_ms = backoff_blink(engine, subflow->ifindex);
+	}
+}
+
+void engine_judge_links(struct engine *engine, struct connection *connection)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		judge_link(engine, &connection->subflows[i]);
 }
 
 /* It is to go; the plan of whose plugin says so? */
@@ -147,7 +157,6 @@ struct verdict engine_judge(struct engine *engine, struct connection *connection
 
 		subflow->want.forbidden = plan_forbids(&engine->plan, &subflow->local,
 						       &subflow->remote, subflow->ifindex);
-		judge_link(engine, subflow);
 		judge_route(engine, connection, subflow);
 		subflow->want.unwelcome = comes_again(connection, subflow);
 		carries = engine_carries(subflow) && !subflow->want.unwelcome;
@@ -216,7 +225,8 @@ static bool should_close(struct engine *engine, const struct connection *connect
 	if (subflow->want.forbidden || subflow->want.dropped || subflow->want.unwelcome)
 		return verdict->carried || subflow->is.state == SUBFLOW_PENDING;
 	if (is_lost(engine, subflow))
-		return verdict->carried_on || subflow->is.state == SUBFLOW_PENDING;
+		return subflow->is.state == SUBFLOW_PENDING ||
+		       (verdict->carried_on && subflow->try.due_ms <= engine->view.base.now_ms);
 	if (subflow->want.by != WANTED_BY_NONE)
 		return false;
 	if (subflow->is.stale)

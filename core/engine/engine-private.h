@@ -156,8 +156,10 @@ struct verdict {
  * beside it, and it goes once another one carries the connection. Before engine_match_plan().
  */
 void engine_mark_drops(struct engine *engine, struct connection *connection);
+/* Mark subflows whose address or link went. Before engine_match_plan(). */
+void engine_judge_links(struct engine *engine, struct connection *connection);
 /*
- * Mark subflows that are forbidden or stale, and wishes without a route. Refuses drops that would
+ * Mark subflows that are forbidden, and wishes without a route. Refuses drops that would
  * end the connection.
  */
 struct verdict engine_judge(struct engine *engine, struct connection *connection);
@@ -209,6 +211,11 @@ void ids_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms);
 uint64_t backoff_next(uint8_t *attempts, uint64_t first_ms, uint64_t most_ms);
 /* The attempt failed: when is the next one? Sets due_ms and attempts. */
 void backoff_path(struct engine *engine, struct subflow *subflow, uint64_t now_ms);
+/*
+ * An address of this link has just gone: until when it may come back as if nothing had happened. Now,
+ * where the link does not work either (0: it is not known).
+ */
+uint64_t backoff_blink(const struct engine *engine, uint32_t ifindex);
 /* A command failed that no back-off of a subflow's own tries again. */
 void backoff_ask(struct connection *connection, uint64_t now_ms);
 

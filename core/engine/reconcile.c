@@ -148,16 +148,17 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static uint64_t next_due(const struct connection *connection)
+static uint64_t next_due(const struct connection *connection, uint64_t now_ms)
 {
 	uint64_t due = connection->more->ask_ms;
 
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		const struct subflow *subflow = &connection->subflows[i];
 
-		if (is_wish(subflow) && !subflow->want.forbidden && !subflow->try.no_route &&
-		    subflow->want.by != WANTED_BY_NONE && subflow->try.due_ms < due)
-			due = subflow->try.due_ms;
+		if (is_wish(subflow) ? !subflow->want.forbidden && !subflow->try.no_route &&
+					       subflow->want.by != WANTED_BY_NONE
+				     : subflow->is.stale && subflow->try.due_ms > now_ms)
+			due = earlier(due, subflow->try.due_ms);
 	}
 	return due;
 }
@@ -232,6 +233,7 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 	if (connection->ids_unknown)
 		backoff_ask(connection, now_ms);
 	engine_mark_drops(engine, connection);
+	engine_judge_links(engine, connection);
 	engine_match_plan(engine, connection, now_ms);
 	verdict = engine_judge(engine, connection);
 	early_keep(engine, connection);
@@ -247,7 +249,7 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 		return;
 	announce_due = engine_announce_wanted(engine, connection, now_ms);
 	connection->as_planned = is_as_planned(engine, connection);
-	due = earlier(next_due(connection), earlier(withdraw_due, announce_due));
+	due = earlier(next_due(connection, now_ms), earlier(withdraw_due, announce_due));
 	deadlines_set(&engine->deadlines, connection, due);
 	command_probe(engine, connection);
 }

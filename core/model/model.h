@@ -157,7 +157,7 @@ struct subflow_wish {
 
 /* How the attempts went to have what is wanted. */
 struct subflow_tries {
-	uint64_t due_ms : TIME_BITS; /* ABSENT: the next one */
+	uint64_t due_ms : TIME_BITS; /* ABSENT: the next one; of a stale one: not closed before */
 	bool turned_away : 1; /* the peer closed it soon after it had accepted it, for no reason it gave */
 	bool failed : 1; /* it ended and the engine has not set its next try yet */
 	bool no_route : 1; /* wanted, but no route leads there now */
@@ -200,6 +200,7 @@ struct announced {
 	struct {
 		uint64_t due_ms; /* the next command */
 		uint64_t repeat_ms; /* told again then, if nothing came of it */
+		uint64_t lost_ms; /* its address went: taken back then; 0: it is there */
 		uint64_t told_ms; /* when it was told last; 0: not in this life */
 		uint8_t attempts; /* how often it was told */
 	} try;
