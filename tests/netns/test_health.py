@@ -18,6 +18,7 @@ import sandbox
 import tap
 from daemon import FULLMESH, Monitor
 from hosts import wait_until
+from judge import endpoints
 from lab import PORT, Lab, Program, Record, client_address, measure, server_address
 from stage import LONG
 
@@ -414,6 +415,29 @@ def probed():
         tap.at_most(lab.told(1, "well", back, 10), 1.5 + RECOVER, "seconds until it is well")
         tap.at_most(lab.await_again(lab.carried(1, "up"), back, 10, at_least=20_000),
                     1.5 + RECOVER, "seconds until both links carry data")
+
+
+@tap.test("/health/kernel/an-endpoint-is-backup-while-its-link-is-silent", waits=True)
+def kernel():
+    def flags():
+        return {e["address"]: "backup" in e for e in endpoints(lab.client)
+                if e["address"] in (client_address(1), client_address(2))}
+
+    with Ward(config="[core]\npath-manager = kernel\n") as lab:
+        wait_until(lambda: len(flags()) == 2, 5, "endpoints", lambda: endpoints(lab.client))
+        flow = lab.flow("up")
+        lab.await_subflows(2)
+        lab.await_flowing(flow, lab.carried(2, "up"))
+        before = {(s["local"], s["remote"]) for s in lab.client.subflows()}
+        cut = lab.cut(2)
+        tap.at_most(lab.told(2, "silent", cut, 5), 2.5, "seconds")
+        wait_until(lambda: flags()[client_address(2)], 2, "a backup", flags)
+        tap.equal(flags(), {client_address(1): False, client_address(2): True}, "backups")
+        lab.restore(2)
+        wait_until(lambda: not flags()[client_address(2)], 20, "no backup any more", flags)
+        lab.await_flowing(flow, lab.carried(2, "up"), seconds=20)
+        tap.true(before <= {(s["local"], s["remote"]) for s in lab.client.subflows()},
+                 "what was there has not been closed")
 
 
 @tap.test("/health/flaps/ten-of-two-seconds-cost-no-connection", seconds=120, waits=True)
