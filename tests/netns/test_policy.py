@@ -189,6 +189,36 @@ def pairing(family):
 each_family("/policy/fullmesh/pairing", pairing)
 
 
+def backup_links(family):
+    """Joined as backup, used only when no normal one works, and backup again after it."""
+    text = config((5000, "fullmesh"), interfaces="[interface:link3]\nflags = subflow,backup\n")
+    with Scene(text) as scene:
+        client = scene.connect(family)
+        scene.await_links(1, 1, 1)
+
+        def sent():
+            return scene.net.client.counters()["link3"][1]
+
+        def assert_idle(when):
+            before = sent()
+            intact(client.transfer("upload", 4 * MEGABYTE), 4 * MEGABYTE)
+            tap.at_most(sent() - before, MEGABYTE // 10, f"bytes by the backup link {when}")
+
+        assert_idle("before")
+        before = sent()
+        scene.net.down(1)
+        scene.net.down(2)
+        intact(client.transfer("upload", 4 * MEGABYTE), 4 * MEGABYTE)
+        tap.true(sent() - before >= 4 * MEGABYTE, f"{sent() - before} bytes by the backup link")
+        for i in (1, 2):
+            scene.net.up(i, scene.net.client)
+        scene.await_links(1, 1, 1, seconds=10)
+        assert_idle("after")
+
+
+each_family("/policy/fullmesh/backup-links-carry-data-only-without-others", backup_links)
+
+
 # ---- guard ----
 
 
