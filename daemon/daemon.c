@@ -56,6 +56,7 @@ static void after_settle(struct daemon *daemon, bool all)
 	if (all && daemon->ready && !daemon->all_settled) {
 		daemon->all_settled = true;
 		guard_end_doubts(daemon->guard);
+		daemon_tell_strays(daemon);
 		fdstore_settle(daemon->kernel);
 	}
 }

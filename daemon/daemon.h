@@ -117,6 +117,8 @@ void daemon_tell_asides(void *data, bus_aside_func each, void *each_data);
 
 /* Look for black holes, and log what is new. */
 void daemon_look_at_mptcp(struct daemon *daemon);
+/* Log what leaves by another link than that of its address, for want of rules. At the start. */
+void daemon_tell_strays(struct daemon *daemon);
 /* For struct bus_setup. */
 void daemon_tell_mptcp(void *data, struct bus_mptcp *ret_mptcp);
 void daemon_tell_warnings(void *data, bus_warning_func each, void *each_data);

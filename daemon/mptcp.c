@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "addr.h"
 #include "netstat.h"
 #include "sysctl.h"
 
@@ -89,6 +90,39 @@ static void tell_mismatches(struct daemon *daemon)
 	} else if (!daemon->told_mismatches && describe_mismatches(daemon, text)) {
 		daemon->told_mismatches = true;
 		l_warn("%s", text);
+	}
+}
+
+/*
+ * With two uplinks and no rule, what carries the second one's address leaves by the first. Said once.
+ * Asked of a root name server, which is far away for everybody.
+ */
+void daemon_tell_strays(struct daemon *daemon)
+{
+	static const uint8_t root[4] = {198, 41, 0, 4};
+	const struct mptcpd_addr far = addr_v4(root, 0);
+	const struct model *model = engine_model(daemon->engine);
+	struct table_entry *entry = table_first(&model->locals);
+	char text[ADDR_TEXT_SIZE];
+
+	if (model->rules->source_routing != SOURCE_ROUTING_NO)
+		return;
+	for (; entry; entry = table_next(entry)) {
+		const struct local *local = table_owner(entry, struct local);
+		int out;
+
+		if (local->usability != USABLE || local->is.addr.family != AF_INET ||
+		    !local->interface->route_v4)
+			continue;
+		out = kernel_ops.egress(daemon->kernel, &local->is.addr, &far, 0);
+		if (out <= 0 || (uint32_t)out == local->interface->is.ifindex)
+			continue;
+		l_info("packets from %s, the address of %s, leave by %s unless a socket is bound "
+		       "to "
+		       "its link; 'source-routing = auto' in [core] changes it",
+		       addr_format_host(&local->is.addr, text), local->interface->is.name,
+		       model_interface_name(model, (uint32_t)out));
+		return;
 	}
 }
 

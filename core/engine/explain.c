@@ -96,6 +96,28 @@ static void explain_error(const struct engine *engine, const struct connection *
 		       local->interface->is.name);
 }
 
+/* A socket that is bound to no link goes where routing says: by another than that of its address? */
+static void explain_stray(struct engine *engine, const struct connection *connection,
+			  const struct subflow *subflow, struct explain_path *path)
+{
+	char text[ADDR_TEXT_SIZE];
+	int out;
+
+	if (subflow->is.state != SUBFLOW_ESTABLISHED || subflow->is.bound || *path->error ||
+	    engine->rules->source_routing != SOURCE_ROUTING_NO ||
+	    !model_sole_local(&engine->model, &subflow->local))
+		return;
+	out = engine->ops->egress(engine->kernel, &subflow->local, &subflow->remote,
+				  connection->more->has_owner ? connection->more->owner.mark : 0);
+	if (out <= 0 || (uint32_t)out == subflow->ifindex ||
+	    !model_find_interface(&engine->model, (uint32_t)out))
+		return;
+	snprintf(path->error, sizeof(path->error),
+		 "packets from %s leave by %s: source-routing = auto in [core]",
+		 addr_format_host(&subflow->local, text),
+		 model_interface_name(&engine->model, (uint32_t)out));
+}
+
 /* Under the kernel's path manager: what becomes of the endpoint it began on. */
 static void explain_endpoint(struct engine *engine, const struct connection *connection,
 			     const struct subflow *subflow, struct explain_path *path)
@@ -131,6 +153,7 @@ static void explain(struct engine *engine, const struct connection *connection,
 	snprintf(path->interface, sizeof(path->interface), "%s",
 		 model_interface_name(&engine->model, subflow->ifindex));
 	explain_error(engine, connection, subflow, path);
+	explain_stray(engine, connection, subflow, path);
 	explain_endpoint(engine, connection, subflow, path);
 	if (subflow->is.state != SUBFLOW_ABSENT)
 		return;

@@ -260,6 +260,21 @@ def explain_not_accepted():
         tap.equal(site.joined(), [FIRST], "subflows")
 
 
+@tap.test("/server/explain/packets-that-leave-by-the-wrong-link")
+def explain_strays():
+    for routing in ("no", "yes"):
+        with Site(server_config("", f"source-routing = {routing}"), "0.0.0.0", SECOND) as site:
+            def error():
+                return next(path["error"] for path in site.explain()["paths"]
+                            if path["local"]["address"] == SECOND)
+
+            wait_until(lambda: site.joined(), 5, "a connection")
+            text = f"packets from {SECOND} leave by link1: source-routing = auto in [core]"
+            tap.equal(error(), text if routing == "no" else None, f"with {routing}")
+            told = [line for line in site.daemon.lines() if f"packets from {SECOND}" in line]
+            tap.equal(len(told), int(routing == "no"), f"in the log: {told}")
+
+
 @tap.test("/server/explain/ipv6-is-left-out-where-the-connection-is-of-ipv4")
 def explain_ipv4_only():
     with Site(server_config()) as site:
