@@ -64,6 +64,7 @@ static bool is_known_peer(const struct engine *engine, const struct far *far,
 static void take_syn(struct engine *engine, struct far *far, const struct event_evidence *evidence,
 		     uint64_t now_ms)
 {
+	far->syn_begun_ms = now_ms;
 	if (evidence->retransmits < SYN_RETRANSMITS)
 		return;
 	if (now_ms - far->syn_ms > SYN_FRESH_MS)
@@ -131,9 +132,10 @@ void evidence_ended(struct engine *engine, const struct event *event, uint64_t n
 
 	health->looking = false;
 	health->look_interval_ms = (uint32_t)ms_at_least(LOOK_PART * took_ms, HEALTH_TICK_MS);
+	/* Reckoned from its begin, so that the next tick may be soon enough. */
 	if (health->measuring)
 		health->measure_due_ms =
-			now_ms + ms_at_least(MEASURE_PART * took_ms, HEALTH_TICK_MS);
+			health->look_ms + ms_at_least(MEASURE_PART * took_ms, HEALTH_TICK_MS / 2);
 	else
 		health->look_due_ms =
 			ms_at_least(health->look_due_ms, now_ms) + health->look_interval_ms;
@@ -168,7 +170,9 @@ static bool needs_measures(const struct engine *engine, uint64_t now_ms, bool *r
 	for (size_t i = 0; i < engine->health.n_fars; i++) {
 		const struct far *far = &engine->health.fars[i];
 
-		*ret_near |= !far->silent && (far->nearly || evidence_has_syns(far, now_ms));
+		*ret_near |= !far->silent &&
+			     (far->nearly ||
+			      (far->syn_begun_ms && now_ms - far->syn_begun_ms < SYN_FRESH_MS / 2));
 		is_needed |= far->silent;
 	}
 	for (size_t i = 0; i < WITNESSES_MAX; i++)

@@ -198,26 +198,41 @@ static bool is_asked_in_vain(struct engine *engine, struct far *far, const struc
 	return scout_look(engine, far) == SCOUT_OUT && now_ms - far->scout_ms >= patience_ms;
 }
 
+/* Is the peer that does not answer SYNs one that is silent by another link too? */
+static bool is_peer_silent(const struct engine *engine, const struct far *far)
+{
+	for (size_t i = 0; i < WITNESSES_MAX; i++) {
+		const struct witness *witness = &engine->health.witnesses[i];
+
+		if (witness->serial && !is_on(witness, far) && witness->silence != SILENCE_NONE &&
+		    addr_equal_host(&witness->remote, &far->syn_peer))
+			return true;
+	}
+	return false;
+}
+
+static bool is_accused_by_syns(const struct engine *engine, const struct far *far, uint64_t now_ms)
+{
+	return evidence_has_syns(far, now_ms) &&
+	       (far->syn_several || (far->syn_known && !is_peer_silent(engine, far)));
+}
+
 static void judge(struct engine *engine, struct far *far, uint64_t now_ms)
 {
 	const struct witness *witness;
-	bool is_accused_by_data = is_accused(engine, far, &witness);
-	bool is_accused_by_syns =
-		evidence_has_syns(far, now_ms) && (far->syn_known || far->syn_several);
+	bool by_data = is_accused(engine, far, &witness);
 
 	if (far->probe_failed && now_ms - far->heard_ms >= UNHEARD_MS) {
 		set_silent(far, HEALTH_REASON_PROBE, now_ms);
 		return;
 	}
-	if (witness && now_ms - far->heard_ms >= UNHEARD_MS &&
-	    !is_asked_in_vain(engine, far, witness, SCOUT_MS + witness->rtt_ms, now_ms))
+	/* What all links have in common is beyond them; and what is heard needs not be asked. */
+	if (now_ms - far->heard_ms < UNHEARD_MS || !is_any_other_well(engine, far))
 		return;
-	if ((!is_accused_by_data && !is_accused_by_syns) || !is_unheard(engine, far, now_ms))
+	if (witness && !is_asked_in_vain(engine, far, witness, SCOUT_MS + witness->rtt_ms, now_ms))
 		return;
-	if (is_any_other_well(engine, far))
-		set_silent(far,
-			   is_accused_by_data ? HEALTH_REASON_UNACKNOWLEDGED : HEALTH_REASON_SYN,
-			   now_ms);
+	if ((by_data || is_accused_by_syns(engine, far, now_ms)) && is_unheard(engine, far, now_ms))
+		set_silent(far, by_data ? HEALTH_REASON_UNACKNOWLEDGED : HEALTH_REASON_SYN, now_ms);
 }
 
 static bool has_relapsed(const struct engine *engine, const struct far *far)
@@ -243,8 +258,7 @@ static uint64_t recover_ms(const struct far *far)
 
 static void judge_return(struct engine *engine, struct far *far, uint64_t now_ms)
 {
-	if (scout_look(engine, far) == SCOUT_ANSWERED)
-		watch_heard(far, far->scout_ms);
+	scout_look(engine, far);
 	if (far->heard_ms <= far->silent_ms || far->probe_failed ||
 	    (far->answered_ms && has_relapsed(engine, far))) {
 		if (far->answered_ms)
@@ -260,14 +274,25 @@ static void judge_return(struct engine *engine, struct far *far, uint64_t now_ms
 	far->syn_ms = 0;
 }
 
-static bool are_all_silent(const struct engine *engine, uint8_t family)
+/* Taken by itself: where this is so of all links of a family, it is none of theirs. */
+static bool is_unanswered(const struct far *far, uint64_t now_ms)
+{
+	return far->silent || (far->nearly && now_ms - far->heard_ms >= far->after_ms);
+}
+
+static bool are_all_unanswered(const struct engine *engine, uint8_t family, uint64_t now_ms)
 {
 	const struct health_watch *health = &engine->health;
+	bool all = false;
 
-	for (size_t i = 0; i < health->n_fars; i++)
-		if (health->fars[i].family == family && !health->fars[i].silent)
+	for (size_t i = 0; i < health->n_fars; i++) {
+		if (health->fars[i].family != family)
+			continue;
+		if (!is_unanswered(&health->fars[i], now_ms))
 			return false;
-	return true;
+		all = true;
+	}
+	return all;
 }
 
 static void tell_beyond(struct engine *engine, bool is_beyond)
@@ -282,17 +307,16 @@ static void tell_beyond(struct engine *engine, bool is_beyond)
 /* What counts: none is silent if all are. */
 static void tell_verdicts(struct engine *engine, uint64_t now_ms)
 {
-	bool are_silent[] = {are_all_silent(engine, AF_INET), are_all_silent(engine, AF_INET6)};
-	bool is_beyond = false;
+	const bool beyond[] = {are_all_unanswered(engine, AF_INET, now_ms),
+			       are_all_unanswered(engine, AF_INET6, now_ms)};
 
 	for (size_t i = 0; i < engine->health.n_fars; i++) {
 		const struct far *far = &engine->health.fars[i];
-		bool all = are_silent[health_index(far->family)];
+		bool is_beyond = beyond[health_index(far->family)];
 
-		is_beyond |= far->silent && all;
-		if (far->silent && !all)
+		if (far->silent && !is_beyond)
 			watch_tell(engine, far, MPTCPD_HEALTH_SILENT, far->reason, now_ms);
-		else if (far->silent)
+		else if (is_beyond)
 			watch_tell(engine, far, MPTCPD_HEALTH_SUSPECT, HEALTH_REASON_BEYOND,
 				   now_ms);
 		else if (far->nearly && now_ms - far->heard_ms >= UNHEARD_MS)
@@ -301,7 +325,7 @@ static void tell_verdicts(struct engine *engine, uint64_t now_ms)
 		else if (far->heard_ms && now_ms - far->heard_ms <= WELL_MS)
 			watch_tell(engine, far, MPTCPD_HEALTH_WELL, HEALTH_REASON_HEARD, now_ms);
 	}
-	tell_beyond(engine, is_beyond);
+	tell_beyond(engine, beyond[0] || beyond[1]);
 }
 
 /* ---- subflows alone ---- */

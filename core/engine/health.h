@@ -61,6 +61,7 @@ struct far {
 	struct mptcpd_addr syn_peer;
 	bool syn_known, syn_several;
 	uint64_t syn_ms;
+	uint64_t syn_begun_ms; /* when any was last seen that was sent again */
 	/* the scout that was sent last */
 	uint64_t scout_serial, scout_ms;
 	uint32_t scout_token;

@@ -132,8 +132,10 @@ enum scout_state scout_look(struct engine *engine, struct far *far)
 			continue;
 		if (subflow->is.state == SUBFLOW_PENDING)
 			state = SCOUT_OUT;
-		else if (subflow->is.state == SUBFLOW_ESTABLISHED &&
-			 subflow->is.since_ms >= far->scout_ms)
+		if (subflow->is.state != SUBFLOW_ESTABLISHED)
+			continue;
+		watch_heard(far, subflow->is.since_ms);
+		if (subflow->is.since_ms >= far->scout_ms)
 			return SCOUT_ANSWERED;
 	}
 	return state;
