@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What becomes of endpoints on a link that is silent, and what is done where all are: nothing."""
+
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import sandbox
+import tap
+from daemon import FULLMESH, Monitor
+from hosts import wait_until
+from lab import Lab, measure
+
+KERNEL = "[core]\npath-manager = kernel\n"
+
+
+class Watched:
+    """What is told of the health of links, in seconds after a begin."""
+
+    def __init__(self, lab):
+        self.monitor = Monitor(lab.daemon)
+        self.begin = time.time()
+
+    def start(self):
+        self.begin = time.time()
+
+    def states(self, link, family="ipv4"):
+        """[(when, state)] since the begin."""
+        return [(event["time"] - self.begin, event["health"]) for event in list(self.monitor.events)
+                if event["event"] == "interface-health" and event["time"] >= self.begin
+                and event["interface"]["name"] == link and event["family"] == family]
+
+    def silent(self, link, seconds, family="ipv4"):
+        """When it is told silent."""
+        def told():
+            return [when for when, state in self.states(link, family) if state == "silent"]
+
+        when = wait_until(told, seconds + 1, f"{link} is silent", lambda: self.states(link))[0]
+        tap.note(f"{link} is told silent after {when:.2f} s")
+        return when
+
+    def alarms(self):
+        return [event for event in list(self.monitor.events)
+                if event.get("health") == "silent" and event["event"] == "interface-health"]
+
+    def well(self, link, seconds):
+        wait_until(lambda: self.states(link) and self.states(link)[-1][1] == "well", seconds,
+                   f"{link} is well", lambda: self.states(link))
+
+
+def destroyed(lab, monitor):
+    return [event for event in monitor.events if event["event"] == "subflow-closed"]
+
+
+@tap.test("/silent/endpoint-is-a-backup-meanwhile", waits=True)
+def endpoint():
+    def flags(lab):
+        return {e["address"]: e["flags"] for e in lab.daemon.json("endpoint")["endpoints"]}
+
+    with Lab(config=KERNEL) as lab:
+        watched = Watched(lab)
+        flow = lab.flow("up")
+        lab.await_subflows(2)
+        lab.await_flowing(flow)
+        measure(1)
+        watched.start()
+        lab.cut(1)
+        watched.silent("link1", 2.5)
+        wait_until(lambda: "backup" in flags(lab)["10.0.1.1"], 2, "a backup", lambda: flags(lab))
+        tap.equal(flags(lab)["10.0.2.1"], ["subflow"], "the other one")
+        tap.equal(destroyed(lab, watched.monitor), [], "nothing is closed for it")
+        lab.restore(1)
+        watched.well("link1", 15)
+        wait_until(lambda: flags(lab)["10.0.1.1"] == ["subflow"], 2, "as before", lambda: flags(lab))
+
+
+@tap.test("/silent/all-links-at-once", waits=True)
+def all_links():
+    with Lab(config=FULLMESH) as lab:
+        watched = Watched(lab)
+        flow = lab.flow("up")
+        lab.await_subflows(2)
+        lab.await_flowing(flow)
+        measure(1)
+        commands = lab.daemon.json("status")["status"]["commands"]
+        for i in lab.links:
+            lab.cut(i)
+        wait_until(lambda: "no link is answered" in lab.daemon.text(), 6, "it is said")
+        measure(3)
+        tap.equal(lab.daemon.text().count("no link is answered"), 1, "how often")
+        tap.equal(watched.alarms(), [], "alarms")
+        tap.equal(lab.daemon.json("status")["status"]["commands"], commands, "commands")
+        tap.equal(destroyed(lab, watched.monitor), [], "nothing is closed for it")
+
+
+if __name__ == "__main__":
+    sandbox.run(tap.main)
