@@ -295,6 +295,9 @@ uint64_t health_next(const struct engine *engine);
 /* Evidence came, or its end, or the verdict of a probe. */
 void health_event(struct engine *engine, const struct event *event, uint64_t now_ms);
 
+/* A join was not made: a refusal is an answer, too. */
+void health_unmade(struct engine *engine, const struct change *change, uint64_t now_ms);
+
 /* ---- scout.c ---- */
 
 /* Is it a subflow that may be doubled to find out whether its link answers? */

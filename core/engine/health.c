@@ -5,6 +5,7 @@
 #include "addr.h"
 #include "engine-private.h"
 #include "evidence.h"
+#include "failure.h"
 #include "watch.h"
 
 /* So much later than planned: the host slept, or was kept from working, and knows nothing now. */
@@ -66,6 +67,12 @@ void health_event(struct engine *engine, const struct event *event, uint64_t now
 	default:
 		break;
 	}
+}
+
+void health_unmade(struct engine *engine, const struct change *change, uint64_t now_ms)
+{
+	if (failure_refuses(change->error, change->reset))
+		watch_heard(watch_find(engine, change->ifindex, change->local.family), now_ms);
 }
 
 /* ---- what speaks for a verdict ---- */
@@ -330,18 +337,24 @@ static void tell_verdicts(struct engine *engine, uint64_t now_ms)
 
 /* ---- subflows alone ---- */
 
+static void replace(struct engine *engine, const struct witness *witness)
+{
+	struct subflow *subflow = watch_subflow(engine, witness);
+
+	if (!subflow || subflow->is.stale)
+		return;
+	subflow->is.stale = true;
+	engine_mark_dirty(engine, model_find_connection(&engine->model, witness->token));
+}
+
 /* One that is dead on a link that is well, and whose peer is: another one takes its place. */
 static void replace_dead(struct engine *engine, const struct witness *witness)
 {
 	const struct far *far = watch_find(engine, witness->ifindex, witness->local.family);
-	struct subflow *subflow = watch_subflow(engine, witness);
 
-	if (!far || !subflow || subflow->is.stale || far->silent ||
-	    witness->silence != SILENCE_FULL || far->heard_ms < witness->waits_ms + UNHEARD_MS ||
-	    !is_heard_elsewhere(engine, witness))
-		return;
-	subflow->is.stale = true;
-	engine_mark_dirty(engine, model_find_connection(&engine->model, witness->token));
+	if (far && !far->silent && witness->silence == SILENCE_FULL &&
+	    far->heard_ms >= witness->waits_ms + UNHEARD_MS && is_heard_elsewhere(engine, witness))
+		replace(engine, witness);
 }
 
 static bool receives_elsewhere(const struct engine *engine, const struct witness *witness)
@@ -380,11 +393,8 @@ static void ask_quiet(struct engine *engine, struct witness *witness, uint64_t n
 		return;
 	}
 	if (scout_look(engine, far) == SCOUT_ANSWERED) {
-		struct subflow *subflow = watch_subflow(engine, witness);
-
 		/* The link is well; whether the subflow is nobody can say, and this one is. */
-		if (subflow)
-			subflow->is.stale = true;
+		replace(engine, witness);
 		far->ask_ms = now_ms + backoff_next(&far->n_asked, ASK_FIRST_MS, ASK_MOST_MS);
 		witness->receives = false;
 		return;

@@ -158,6 +158,8 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		snapshot_ended(engine, change, now_ms);
 	if (change->type >= CHANGE_ENDPOINT_ADDED && change->type <= CHANGE_PATH_MANAGER)
 		engine->endpoints.dirty = true;
+	if (change->type == CHANGE_SUBFLOW_CLOSED && change->unmade)
+		health_unmade(engine, change, now_ms);
 	if (change->type == CHANGE_SUBFLOW_CLOSED && connection &&
 	    connection->path_manager == PATH_MANAGER_KERNEL)
 		engine_endpoint_lost(engine, change, now_ms);
