@@ -438,6 +438,8 @@ static bool is_needed(const struct engine *engine, uint64_t now_ms)
 {
 	const struct health_watch *health = &engine->health;
 
+	if (health->unwatched == engine->generation)
+		return false;
 	if (health->used_ms && now_ms - health->used_ms < USED_MS)
 		return true;
 	for (size_t i = 0; i < health->n_fars; i++)
@@ -471,6 +473,10 @@ void health_settle(struct engine *engine, uint64_t now_ms)
 		watch_forget(engine, now_ms);
 	health->due_ms = now_ms + HEALTH_TICK_MS;
 	watch_links(engine);
+	if (health->n_fars == 0) {
+		health->unwatched = engine->generation;
+		return;
+	}
 	evidence_count(engine);
 	watch_ask(engine, now_ms);
 	watch_search(engine, now_ms);

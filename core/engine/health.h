@@ -85,6 +85,7 @@ struct health_watch {
 	uint32_t look_interval_ms; /* how rare they are; for status */
 	uint64_t cursor; /* of the search for those that receive: serial of a connection */
 	bool told_beyond;
+	uint32_t unwatched; /* engine->generation in which no link is watched; 0: none */
 	struct far *fars; /* owned */
 	size_t n_fars, room_fars;
 	struct witness witnesses[WITNESSES_MAX];

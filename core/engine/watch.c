@@ -11,8 +11,9 @@
 
 #define SILENT_AFTER_MS 2000
 #define RECOVER_MS 2000
-/* So many subflows are asked in a tick whether they receive. */
+/* So many subflows are asked in a tick whether they receive, and fewer while none does. */
 #define SEARCHED 16
+#define SEARCHED_IDLE 4
 /* So many that do are watched for each link. */
 #define RECEIVERS_MAX 4
 /* One that received so short ago does receive. */
@@ -329,13 +330,21 @@ static size_t search_connection(struct engine *engine, struct connection *connec
 	return n;
 }
 
+static bool is_any_receiving(const struct health_watch *health)
+{
+	for (size_t i = 0; i < WITNESSES_MAX; i++)
+		if (health->witnesses[i].serial && health->witnesses[i].receives)
+			return true;
+	return false;
+}
+
 void watch_search(struct engine *engine, uint64_t now_ms)
 {
 	struct health_watch *health = &engine->health;
 	struct connection *connection = model_next_connection(&engine->model, health->cursor);
-	size_t n = 0;
+	size_t n = 0, most = is_any_receiving(health) ? SEARCHED : SEARCHED_IDLE;
 
-	for (size_t i = 0; i < SEARCHED && connection && n < SEARCHED; i++) {
+	for (size_t i = 0; i < SEARCHED && connection && n < most; i++) {
 		health->cursor = connection->serial;
 		if (connection->side == MPTCPD_SIDE_CLIENT && !connection->fallback)
 			n += search_connection(engine, connection, now_ms);
