@@ -189,6 +189,7 @@ static bool is_told_by_id_0(const struct connection *connection, const struct an
 {
 	for (size_t i = 0; i < connection->n_subflows; i++)
 		if (subflow_is_seen(&connection->subflows[i]) &&
+		    connection->subflows[i].is.state != SUBFLOW_CLOSING &&
 		    connection->subflows[i].is.local_id == 0 &&
 		    is_at(&connection->subflows[i], announced))
 			return true;
@@ -301,12 +302,16 @@ static uint64_t repeat(struct connection *connection, uint64_t now_ms)
 				  !announced->addr.port;
 
 		if (!announced->is.sent || !is_initial || announced->try.attempts > REPEATS ||
+		    announced->want.by == WANTED_BY_NONE ||
 		    engine_is_joined(connection, announced, NULL))
 			continue;
-		if (announced->try.repeat_ms <= now_ms)
-			announced->is.sent = false;
-		else if (announced->try.repeat_ms < next)
-			next = announced->try.repeat_ms;
+		if (announced->try.repeat_ms > now_ms) {
+			next = announced->try.repeat_ms < next ? announced->try.repeat_ms : next;
+			continue;
+		}
+		/* The kernel may still know it: it is not dropped before it was told again. */
+		announced->is.sent = false;
+		announced->is.forgotten = true;
 	}
 	return next;
 }

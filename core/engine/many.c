@@ -17,7 +17,8 @@ bool many_create(struct engine *engine, const struct connection *connection,
 	number = engine->ops->ask(engine->kernel, connection->token, &command);
 	if (number < 0)
 		return false;
-	many->asked[many->n++] = (struct many_asked){connection->token, number, *request};
+	many->asked[many->n++] =
+		(struct many_asked){connection->token, number, connection->local_removed, *request};
 	engine->counters.commands++;
 	return true;
 }
@@ -31,8 +32,10 @@ static bool many_refused(struct engine *engine, int number, uint64_t now_ms)
 		if (asked->number != number)
 			continue;
 		connection = model_find_connection(&engine->model, asked->token);
-		if (connection)
+		if (connection) {
+			connection->local_removed |= asked->local_removed;
 			create_refused(engine, connection, &asked->request, now_ms);
+		}
 		return true;
 	}
 	return false;

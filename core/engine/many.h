@@ -20,6 +20,7 @@ struct many {
 	struct many_asked {
 		uint32_t token;
 		int number;
+		bool local_removed; /* of the connection, before */
 		struct subflow_request request;
 	} asked[MANY_ASKED];
 };
