@@ -472,7 +472,8 @@ def aggregate(family):
         victim = next(s["local"][1] for s in lab.client.subflows() if s["flags"].startswith("J"))
         lab.set(1, port=victim)
         wait_until(lambda: victim not in ports() and len(ports()) == 3, 30, "another port", ports)
-        tap.equal(len(ports() & before), 2, f"the others stay: {before} {ports()}")
+        # The engine may have replaced the dead one before, and then one of the others is too many.
+        tap.true(ports() & before, f"not all are made anew: {before} {ports()}")
         again = time.monotonic()
         wait_until(lambda: flow.next(again), 5, "data goes on")
 
