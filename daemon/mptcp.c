@@ -164,6 +164,9 @@ void daemon_tell_mptcp(void *data, struct bus_mptcp *ret_mptcp)
 	ret_mptcp->has_until = blackhole_until(blackhole, &ret_mptcp->until_ms);
 }
 
+/* Looks so far apart tell later of a dead path than they promise. */
+#define LOOKS_RARE_MS 1000
+
 static void tell_rp_filter(const struct interface *interface, bus_warning_func each,
 			   void *each_data)
 {
@@ -205,6 +208,15 @@ void daemon_tell_warnings(void *data, bus_warning_func each, void *each_data)
 			 engine_routing_conflict(daemon->engine));
 		each(each_data, "source-routing", text,
 		     "choose other numbers with rule-priority and route-table in [core]");
+	}
+	if (engine_look_interval_ms(daemon->engine) > LOOKS_RARE_MS) {
+		snprintf(text, sizeof(text),
+			 "TCP sends much again on this host, so the health of links is looked at "
+			 "only "
+			 "every %.1f s",
+			 engine_look_interval_ms(daemon->engine) / 1000.0);
+		each(each_data, "health-looks", text,
+		     "set probe in [interface:…] for links that matter");
 	}
 	for (entry = table_first(&model->interfaces); entry; entry = table_next(entry)) {
 		const struct interface *interface = table_owner(entry, struct interface);

@@ -136,6 +136,8 @@ const struct model *engine_model(const struct engine *engine);
 /* Is the first snapshot of this kind complete? Until that of the host is, no command is sent. */
 bool engine_knows(const struct engine *engine, enum snapshot_kind kind);
 const struct engine_counters *engine_counters(const struct engine *engine);
+/* So far apart are looks at the health of links, while TCP sends again all the time. */
+uint32_t engine_look_interval_ms(const struct engine *engine);
 /* Connections that `policy` decides for. */
 size_t engine_count_policy(const struct engine *engine, const struct policy *policy);
 /*

@@ -215,3 +215,8 @@ void evidence_look(struct engine *engine, uint64_t now_ms)
 	else if (may_look)
 		ask_for_look(engine, false, now_ms);
 }
+
+uint32_t engine_look_interval_ms(const struct engine *engine)
+{
+	return engine->health.due_ms ? engine->health.look_interval_ms : 0;
+}

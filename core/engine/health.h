@@ -82,7 +82,7 @@ struct health_watch {
 	uint64_t look_ms; /* when it began */
 	uint64_t look_due_ms, measure_due_ms; /* not before; the former may be ahead a little */
 	uint64_t measured_ms; /* when the last one at all began that is complete */
-	uint32_t look_interval_ms; /* how rare they are; for status */
+	uint32_t look_interval_ms; /* how rare they are */
 	uint64_t cursor; /* of the search for those that receive: serial of a connection */
 	bool told_beyond;
 	uint32_t unwatched; /* engine->generation in which no link is watched; 0: none */
