@@ -205,13 +205,16 @@ static bool is_asked_in_vain(struct engine *engine, struct far *far, const struc
 	return scout_look(engine, far) == SCOUT_OUT && now_ms - far->scout_ms >= patience_ms;
 }
 
-/* Is the peer that does not answer SYNs one that is silent by another link too? */
+/*
+ * Does the peer that does not answer SYNs leave data unanswered, too? By another link: then it is the
+ * peer. By this one: then that tells more, and the SYN may be the scout's that was sent for it.
+ */
 static bool is_peer_silent(const struct engine *engine, const struct far *far)
 {
 	for (size_t i = 0; i < WITNESSES_MAX; i++) {
 		const struct witness *witness = &engine->health.witnesses[i];
 
-		if (witness->serial && !is_on(witness, far) && witness->silence != SILENCE_NONE &&
+		if (witness->serial && witness->silence != SILENCE_NONE &&
 		    addr_equal_host(&witness->remote, &far->syn_peer))
 			return true;
 	}
@@ -454,13 +457,15 @@ void health_settle(struct engine *engine, uint64_t now_ms)
 {
 	struct health_watch *health = &engine->health;
 
+	if (now_ms < health->due_ms || (!health->due_ms && health->unwatched == engine->generation))
+		return;
 	/* Also one that came and went since the last time. */
 	if (table_count(&engine->model.connections) ||
 	    (health->next_serial && health->next_serial != engine->model.next_serial))
 		health->used_ms = now_ms;
 	health->next_serial = engine->model.next_serial;
 	if (engine->passive || !engine->ops->unanswered ||
-	    (!health->due_ms && !is_needed(engine, now_ms)) || now_ms < health->due_ms)
+	    (!health->due_ms && !is_needed(engine, now_ms)))
 		return;
 	if (!is_needed(engine, now_ms)) {
 		watch_forget(engine, now_ms);

@@ -25,6 +25,11 @@ LIFE_ALLOCATIONS = 3
 # From the wake-up that brings ESTABLISHED to the command for the join.
 WAY_INSTRUCTIONS = 1_500
 WAY_LINES = 200
+# Of a look at the health of links, beside connections that have just begun: two counters, and sixteen
+# subflows, however many there are.
+LOOKS_A_SECOND = 4
+LOOK_CALLS = 60
+SECONDS = 3  # so long is counted
 # Bytes at rest, libraries included, and of a connection with two subflows, its state included.
 REST_BYTES = 4 << 20
 CONNECTION_BYTES = 480
@@ -91,6 +96,17 @@ def at_speed():
     calls = work.traced(60, 2, work.one_by_one)
     tap.note(", ".join(f"{name} {count:.2f}" for name, count in calls.items()))
     tap.at_most(sum(calls.values()), LIFE_CALLS_AT_SPEED, "system calls a connection")
+
+
+@tap.test("/cost/health/system-calls-of-a-look-while-nothing-happens", 60)
+def looks():
+    needs("strace")
+    for standing in (20, 2000):
+        calls = work.idle(standing, SECONDS)
+        each = sum(calls.values()) / (LOOKS_A_SECOND * SECONDS)
+        tap.note(f"{standing} connections: {each:.1f} system calls a look")
+        tap.true(calls.get("pread64", 0) > 0, f"it looks: {calls}")
+        tap.at_most(each, LOOK_CALLS, "system calls a look")
 
 
 @tap.test("/cost/memory/at-rest-and-of-a-connection", 120)

@@ -124,7 +124,8 @@ class Part:
 class Worker:
     """mptcpd under a tool of valgrind on the client of a network."""
 
-    def __init__(self, net, tool=LACKEY, config=FULLMESH):
+    # Looks at the health of links come by the clock, and under valgrind a life takes seconds.
+    def __init__(self, net, tool=LACKEY, config=FULLMESH + "[interface:link*]\nhealth = off\n"):
         self.trace = net.directory / "trace"
         self.sums = net.directory / "sums"
         # Elsewhere files of others have the same names: they are made of process ids, of a sandbox.
@@ -247,6 +248,13 @@ def instructions_beside(standing, n, warm=3):
         return median(worker.sum(2 + i) for i in range(n))
 
 
+def counts(path):
+    """{system call: how many} of what `strace -c` wrote."""
+    rows = [line.split() for line in path.read_text("ascii").splitlines()]
+    return {row[-1]: int(row[3]) for row in rows
+            if len(row) > 4 and row[3].isdigit() and row[-1] != "total"}
+
+
 def traced(n, links, live):
     """{system call: how many a connection} at the real speed, of `live(net, storm, n)`."""
     with Network(links=links) as net:
@@ -260,9 +268,22 @@ def traced(n, links, live):
         live(net, storm, n)
         tracer.send_signal(signal.SIGINT)
         tracer.wait()
-        rows = [line.split() for line in path.read_text("ascii").splitlines()]
-        return {row[-1]: int(row[3]) / n for row in rows
-                if len(row) > 4 and row[3].isdigit() and row[-1] != "total"}
+        return {name: count / n for name, count in counts(path).items()}
+
+
+def idle(n, seconds):
+    """{system call: how many} in so many seconds beside n connections that nothing happens to."""
+    with Network(links=2) as net:
+        for host in (net.client, net.server):
+            host.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
+        Storm(net.server, "server", "0.0.0.0", 5000)
+        daemon = Daemon(net.client, verbose=False)
+        Storm(net.client, "client", "10.0.1.2", 5000).say(f"open {n}")
+        wait_until(lambda: daemon.json("status")["status"]["subflows"] >= 2 * n, 60, "all joined")
+        path = net.directory / "counts"
+        net.client.run("timeout", "-s", "INT", str(seconds), "strace", "-c", "-f", "-o", path,
+                       "-p", str(daemon.child.pid), check=False)
+        return counts(path)
 
 
 def memory(n):
