@@ -188,6 +188,8 @@ static bool sweep_one(struct model *model, enum snapshot_kind kind, uint64_t now
 
 bool model_sweep(struct model *model, uint64_t now_ms, struct change *ret_change)
 {
+	if (!model_is_sweeping(model))
+		return false;
 	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_KINDS; kind++) {
 		struct change change = {.type = CHANGE_NONE, .snapshot = kind};
 
