@@ -324,8 +324,9 @@ static size_t search_connection(struct engine *engine, struct connection *connec
 		witness = watch_add(engine, connection, subflow);
 		if (!witness)
 			continue;
-		witness->receives = true;
 		hear(engine, witness, subflow, &evidence, now_ms);
+		/* Not what came before anybody looked. */
+		witness->receives = witness->received_ms != 0;
 	}
 	return n;
 }
