@@ -123,4 +123,5 @@ def policies():
 
 
 if __name__ == "__main__":
+    tap.second_try()
     sandbox.run(tap.main)

@@ -465,4 +465,5 @@ def flaps():
 
 
 if __name__ == "__main__":
+    tap.second_try()
     sandbox.run(tap.main)

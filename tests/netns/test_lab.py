@@ -154,4 +154,5 @@ def connect():
 
 
 if __name__ == "__main__":
+    tap.second_try()
     sandbox.run(tap.main)

@@ -494,4 +494,5 @@ def two_policies():
 
 
 if __name__ == "__main__":
+    tap.second_try()
     sandbox.run(tap.main)

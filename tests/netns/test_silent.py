@@ -96,4 +96,5 @@ def all_links():
 
 
 if __name__ == "__main__":
+    tap.second_try()
     sandbox.run(tap.main)

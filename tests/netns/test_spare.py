@@ -133,4 +133,5 @@ def ends():
 
 
 if __name__ == "__main__":
+    tap.second_try()
     sandbox.run(tap.main)
