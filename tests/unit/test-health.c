@@ -5,7 +5,6 @@
 #include "engine-scene.h"
 #include "silence.h"
 
-
 static struct interface *link_of(struct scene *scene, uint32_t i)
 {
 	return model_find_interface(engine_model(scene->engine), i);
