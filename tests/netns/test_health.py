@@ -80,7 +80,7 @@ class Ward(Lab):
 # name: (flow, its options, what dies, seconds, family)
 DEAD = {
     "bulk-up": ("up", {}, "both", 2.5, 4),
-    "bulk-up-ipv6": ("up", {}, "both", 2.5, 6),
+    "bulk-up-ipv6": ("up", {}, "both", 3.5, 6),  # 2.1 to 2.9 were seen
     "bulk-up-answers": ("up", {}, "down", 2.5, 4),
     "thin-up": ("up", {"thin": True}, "both", 2.5, 4),
     "bulk-down": ("down", {}, "both", 5, 4),
