@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "silence.h"
 
-/* Timeouts of one segment, one after the other: the first may be a matter of bad luck. */
+/* Timeouts of one segment, one after the other: the first may be a matter of bad luck, unless it is
+ * so long ago. Where round trips varied much the second one may be seconds away. */
 #define BACKOFF_MIN 2
+#define TRIED_MS 500
 /* Round trips, and a second more, that an acknowledgement may take. */
 #define ROUND_TRIPS 3
 #define ALLOWANCE_MS 1000
@@ -20,6 +22,15 @@ uint64_t silence_waited(const struct event_evidence *evidence)
 	return evidence->ack_age_ms < waited_ms ? evidence->ack_age_ms : waited_ms;
 }
 
+/* Were segments sent again, and should that have been answered? */
+static bool is_tried(const struct event_evidence *evidence)
+{
+	uint64_t answer_ms = TRIED_MS + ROUND_TRIPS * (uint64_t)evidence->rtt_ms;
+
+	return evidence->backoff >= BACKOFF_MIN ||
+	       evidence->next_ms + answer_ms <= evidence->rto_ms;
+}
+
 enum silence silence_judge(const struct event_evidence *evidence, uint64_t after_ms,
 			   uint64_t awake_ms)
 {
@@ -32,9 +43,9 @@ enum silence silence_judge(const struct event_evidence *evidence, uint64_t after
 		limit_ms = after_ms;
 	if (awake_ms < silence_ms)
 		silence_ms = awake_ms;
-	if (evidence->backoff < BACKOFF_MIN || silence_ms < limit_ms / 4 * 3)
+	if (!evidence->backoff || silence_ms < limit_ms / 4 * 3)
 		return SILENCE_DOUBT;
-	return silence_ms < limit_ms ? SILENCE_NEARLY : SILENCE_FULL;
+	return silence_ms < limit_ms || !is_tried(evidence) ? SILENCE_NEARLY : SILENCE_FULL;
 }
 
 uint32_t silence_heard_age(const struct event_evidence *evidence)

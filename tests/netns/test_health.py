@@ -80,8 +80,7 @@ class Ward(Lab):
 # name: (flow, its options, what dies, seconds, family)
 DEAD = {
     "bulk-up": ("up", {}, "both", 2.5, 4),
-    # Later than wanted, now and then: the long form has the bound.
-    "bulk-up-ipv6-at-all": ("up", {}, "both", 3.5, 6),
+    "bulk-up-ipv6": ("up", {}, "both", 2.5, 6),
     "bulk-up-answers": ("up", {}, "down", 2.5, 4),
     "thin-up": ("up", {"thin": True}, "both", 2.5, 4),
     "bulk-down": ("down", {}, "both", 5, 4),
@@ -90,7 +89,6 @@ DEAD = {
 if LONG:
     DEAD |= {
         "bulk-up-forward": ("up", {}, "up", 2.5, 4),
-        "bulk-up-ipv6": ("up", {}, "both", 2.5, 6),
         "thin-up-ipv6": ("up", {"thin": True}, "both", 2.5, 6),
         "bulk-down-forward": ("down", {}, "down", 5, 4),
         "bulk-down-answers": ("down", {}, "up", 5, 4),

@@ -206,6 +206,22 @@ static void idleness_is_no_silence(struct scene *scene, gconstpointer data)
 	g_assert_cmpint(silence_judge(&evidence, 2000, 3600000), ==, SILENCE_NONE);
 }
 
+/* Where the round trips varied much the second timeout is far away, and is not waited for. */
+static void one_long_timeout_is_enough(struct scene *scene, gconstpointer data)
+{
+	struct event_evidence evidence = silence(2140);
+
+	evidence.backoff = evidence.retransmits = 1;
+	evidence.rtt_ms = 118;
+	evidence.rto_ms = 1560;
+	evidence.next_ms = 1160;
+	g_assert_cmpint(silence_judge(&evidence, 1000, 3600000), ==, SILENCE_NEARLY);
+	evidence.next_ms = 200;
+	g_assert_cmpint(silence_judge(&evidence, 2000, 3600000), ==, SILENCE_FULL);
+	evidence.ack_age_ms = 1000;
+	g_assert_cmpint(silence_judge(&evidence, 2000, 3600000), ==, SILENCE_DOUBT);
+}
+
 static void one_peer_that_dies_makes_no_link_silent(struct scene *scene, gconstpointer data)
 {
 	scene_meshed(scene);
@@ -457,6 +473,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	WATCH("idleness-is-no-silence", idleness_is_no_silence);
+	WATCH("one-long-timeout-is-enough", one_long_timeout_is_enough);
 	WATCH("unacknowledged-data-makes-a-link-silent",
 	      a_link_whose_data_is_not_acknowledged_is_silent);
 	WATCH("a-short-outage-is-no-silence", a_short_outage_is_no_silence);
