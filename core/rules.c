@@ -63,41 +63,53 @@ const struct interface_rule *rules_for_address(const struct rules *rules, const 
 	return find(rules, name, type, as_tunnel, addr);
 }
 
-static bool port_matches(uint16_t port, uint16_t min, uint16_t max)
+static bool is_in_nets(const struct mptcpd_list *nets, const struct mptcpd_addr *addr)
 {
-	return (min == 0 && max == 0) || (port >= min && port <= max);
+	for (size_t i = 0; i < nets->n; i++) {
+		const struct net *net = mptcpd_list_get(nets, i);
+
+		if (mptcpd_addr_in_prefix(addr, &net->addr, net->prefix))
+			return true;
+	}
+	return nets->n == 0;
 }
 
-/* What is not known matches nothing. */
-static bool policy_matches(const struct policy *policy, enum mptcpd_side side,
-			   const struct mptcpd_addr *local, const struct mptcpd_addr *remote,
-			   const char *interface)
+static bool is_in_ports(const struct mptcpd_list *ranges, uint16_t port)
 {
-	if (policy->match.side != MPTCPD_SIDE_UNKNOWN && policy->match.side != side)
-		return false;
-	if (policy->match.local.family &&
-	    !mptcpd_addr_in_prefix(local, &policy->match.local, policy->match.local_prefix))
-		return false;
-	if (policy->match.remote.family &&
-	    !mptcpd_addr_in_prefix(remote, &policy->match.remote, policy->match.remote_prefix))
-		return false;
-	if (!port_matches(local->port, policy->match.local_port_min, policy->match.local_port_max))
-		return false;
-	if (!port_matches(remote->port, policy->match.remote_port_min,
-			  policy->match.remote_port_max))
-		return false;
-	if (policy->match.interface &&
-	    (!*interface || fnmatch(policy->match.interface, interface, 0) != 0))
-		return false;
-	return true;
+	for (size_t i = 0; i < ranges->n; i++) {
+		const struct mptcpd_ports *ports = mptcpd_list_get(ranges, i);
+
+		if (port >= ports->min && port <= ports->max)
+			return true;
+	}
+	return ranges->n == 0;
 }
 
-const struct policy *rules_for_connection(const struct rules *rules, enum mptcpd_side side,
-					  const struct mptcpd_addr *local,
-					  const struct mptcpd_addr *remote, const char *interface)
+static bool is_in_globs(const struct mptcpd_list *globs, const char *text)
+{
+	for (size_t i = 0; *text && i < globs->n; i++) {
+		const char *const *glob = mptcpd_list_get(globs, i);
+
+		if (fnmatch(*glob, text, 0) == 0)
+			return true;
+	}
+	return globs->n == 0;
+}
+
+static bool policy_matches(const struct policy_match *match, const struct subject *subject)
+{
+	return (match->side == MPTCPD_SIDE_UNKNOWN || match->side == subject->side) &&
+	       is_in_ports(&match->remote_ports, subject->remote.port) &&
+	       is_in_ports(&match->local_ports, subject->local.port) &&
+	       is_in_nets(&match->remotes, &subject->remote) &&
+	       is_in_nets(&match->locals, &subject->local) &&
+	       is_in_globs(&match->interfaces, subject->interface);
+}
+
+const struct policy *rules_for_connection(const struct rules *rules, const struct subject *subject)
 {
 	for (size_t i = 0; i < rules->n_policies; i++)
-		if (policy_matches(&rules->policies[i], side, local, remote, interface))
+		if (policy_matches(&rules->policies[i].match, subject))
 			return &rules->policies[i];
 	return NULL;
 }

@@ -87,17 +87,24 @@ struct policy_plugin {
 	struct mptcpd_value *values; /* of its settings, owned by whoever started it; NULL: none */
 };
 
+/* The addresses of which the first `prefix` bits are these. */
+struct net {
+	struct mptcpd_addr addr;
+	uint8_t prefix;
+};
+
+/* What a group asks of the initial subflow. Of a list one is to hold; one of none asks nothing. */
+struct policy_match {
+	uint8_t side; /* enum mptcpd_side; MPTCPD_SIDE_UNKNOWN: any */
+	struct mptcpd_list locals, remotes; /* of struct net */
+	struct mptcpd_list local_ports, remote_ports; /* of struct mptcpd_ports */
+	struct mptcpd_list interfaces; /* of const char *: globs */
+};
+
 /* One [policy:…] group; the first in order whose matches all hold decides. */
 struct policy {
 	char *name;
-	struct policy_match {
-		uint8_t side; /* enum mptcpd_side; MPTCPD_SIDE_UNKNOWN: any */
-		uint8_t local_prefix, remote_prefix;
-		struct mptcpd_addr local, remote; /* networks; family 0: any */
-		uint16_t local_port_min, local_port_max; /* 0,0: any */
-		uint16_t remote_port_min, remote_port_max;
-		char *interface; /* glob on the interface of the initial subflow; NULL: any */
-	} match;
+	struct policy_match match;
 	struct policy_plugin *plugins; /* in the order of the stack */
 	size_t n_plugins;
 	size_t memory_size; /* of all plugins together */
@@ -133,10 +140,15 @@ const struct interface_rule *rules_for_interface(const struct rules *rules, cons
 const struct interface_rule *rules_for_address(const struct rules *rules, const char *name,
 					       enum mptcpd_link_type type, bool as_tunnel,
 					       const struct mptcpd_addr *addr);
-/* The policy of a connection, `interface` being that of its initial subflow or "". NULL: none. */
-const struct policy *rules_for_connection(const struct rules *rules, enum mptcpd_side side,
-					  const struct mptcpd_addr *local,
-					  const struct mptcpd_addr *remote, const char *interface);
+/* A connection, as far as policies may ask for it; what is not known matches nothing. */
+struct subject {
+	enum mptcpd_side side;
+	struct mptcpd_addr local, remote; /* of its initial subflow */
+	const char *interface; /* by which that goes, or "" */
+};
+
+/* The policy of a connection. NULL: none. */
+const struct policy *rules_for_connection(const struct rules *rules, const struct subject *subject);
 
 /* How many types of link there are. */
 #define LINK_TYPES (MPTCPD_LINK_TAP + 1)

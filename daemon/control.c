@@ -152,20 +152,42 @@ static uint64_t malformed(void *data)
 	return kernel_counters(daemon->kernel)->malformed;
 }
 
-/* Tell the settings of the policy's plugins; its matches and plugins are told elsewhere. */
+/* The next line of the policy's group; NULL: there is no more. *cursor is 0 at first. */
+static const struct ini_key *next_key(const struct daemon *daemon, const struct policy *policy,
+				      size_t *cursor)
+{
+	const struct ini_group *group = ini_find(&daemon->config->ini, "policy", policy->name);
+
+	return group && *cursor < group->n_keys ? &group->keys[(*cursor)++] : NULL;
+}
+
+static bool is_match(const struct ini_key *key)
+{
+	return strncmp(key->name, "match-", 6) == 0;
+}
+
+static void tell_matches(void *data, const struct policy *policy, bus_setting_func each,
+			 void *each_data)
+{
+	const struct ini_key *key;
+	size_t cursor = 0;
+
+	while ((key = next_key(data, policy, &cursor)))
+		if (is_match(key))
+			each(each_data, key->name + 6, key->value);
+}
+
+/* Those of its plugins; its matches and plugins are told elsewhere. */
 static void tell_settings(void *data, const struct policy *policy, bus_setting_func each,
 			  void *each_data)
 {
-	struct daemon *daemon = data;
-	const struct ini_group *group = ini_find(&daemon->config->ini, "policy", policy->name);
+	const struct ini_key *key;
+	size_t cursor = 0;
 
-	for (size_t i = 0; group && i < group->n_keys; i++) {
-		const struct ini_key *key = &group->keys[i];
-
-		if (strncmp(key->name, "match-", 6) != 0 && strcmp(key->name, "plugin") != 0 &&
+	while ((key = next_key(data, policy, &cursor)))
+		if (!is_match(key) && strcmp(key->name, "plugin") != 0 &&
 		    strcmp(key->name, "plugins") != 0)
 			each(each_data, key->name, key->value);
-	}
 }
 
 int daemon_open_door(struct daemon *daemon)
@@ -186,6 +208,7 @@ int daemon_open_door(struct daemon *daemon)
 		.system_bus = true,
 		.mptcp = daemon_tell_mptcp,
 		.warnings = daemon_tell_warnings,
+		.matches = tell_matches,
 		.settings = tell_settings,
 		.malformed = malformed,
 		.error_text = daemon_error_text,

@@ -40,6 +40,7 @@ static uint32_t initial_ifindex(const struct connection *connection)
 void ask_find_policy(struct engine *engine, struct connection *connection)
 {
 	const struct local *local;
+	struct subject subject;
 
 	if (connection->policy_known || connection->side == MPTCPD_SIDE_UNKNOWN ||
 	    !connection->local.family || engine->generation == 1)
@@ -51,10 +52,14 @@ void ask_find_policy(struct engine *engine, struct connection *connection)
 	connection->policy_known = true;
 	for (size_t i = 0; i < connection->n_subflows; i++)
 		connection->subflows[i].want.dropped = false; /* by another policy */
+	subject = (struct subject){
+		.side = connection->side,
+		.local = connection->local,
+		.remote = connection->remote,
+		.interface = local ? local->interface->is.name : "",
+	};
 	if (!is_kept_apart(local))
-		connection->policy = rules_for_connection(engine->rules, connection->side,
-							  &connection->local, &connection->remote,
-							  local ? local->interface->is.name : "");
+		connection->policy = rules_for_connection(engine->rules, &subject);
 	connection->set_aside =
 		connection->policy && is_set_aside(engine, connection->policy, connection->token);
 	if (connection->set_aside)

@@ -86,7 +86,7 @@ static bool depends_on_addresses(const struct engine *engine, const struct conne
 	const struct rules *rules = engine->rules;
 
 	for (size_t i = 0; i < rules->n_policies; i++)
-		if (rules->policies[i].match.local_port_max)
+		if (rules->policies[i].match.local_ports.n)
 			return false;
 	return connection->policy && (connection->policy->traits & MPTCPD_TRAIT_ADDRESSES) &&
 	       !engine->marks_matter && engine->model.n_double_locals == 0 &&

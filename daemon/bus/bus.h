@@ -86,9 +86,12 @@ struct bus_setup {
 	uint64_t (*malformed)(void *data);
 	/* The kernel's own words on the last failed command, or "". */
 	const char *(*error_text)(void *data);
-	/* Tell the settings of a policy as the configuration has them. */
+	/* Tell the settings of a policy as the configuration has them, */
 	void (*settings)(void *data, const struct policy *policy, bus_setting_func each,
 			 void *each_data);
+	/* and what it matches: the keys without their "match-". */
+	void (*matches)(void *data, const struct policy *policy, bus_setting_func each,
+			void *each_data);
 	/* The i-th file the configuration was read from, NULL past the last. */
 	const char *(*config_file)(void *data, size_t i);
 };

@@ -5,7 +5,6 @@
  */
 #include "bus-private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "addr.h"
@@ -53,45 +52,6 @@ static void on_setting(void *data, const char *key, const char *value)
 	writer_close(writer);
 }
 
-static void append_match_net(struct writer *writer, const char *key, const struct mptcpd_addr *net,
-			     uint8_t prefix)
-{
-	char host[ADDR_TEXT_SIZE], text[ADDR_TEXT_SIZE + 4];
-
-	snprintf(text, sizeof(text), "%s/%u", addr_format_host(net, host), prefix);
-	on_setting(writer, key, text);
-}
-
-static void append_match_ports(struct writer *writer, const char *key, uint16_t min, uint16_t max)
-{
-	char text[16];
-
-	if (max == 0)
-		return;
-	if (min == max)
-		snprintf(text, sizeof(text), "%u", min);
-	else
-		snprintf(text, sizeof(text), "%u-%u", min, max);
-	on_setting(writer, key, text);
-}
-
-/* The keys are those of the configuration without their "match-". */
-static void append_matches(struct writer *writer, const struct policy_match *match)
-{
-	writer_open(writer, 'a', "{ss}");
-	if (match->side != MPTCPD_SIDE_UNKNOWN)
-		on_setting(writer, "side", side_name(match->side));
-	if (match->local.family)
-		append_match_net(writer, "local-address", &match->local, match->local_prefix);
-	append_match_ports(writer, "local-port", match->local_port_min, match->local_port_max);
-	if (match->remote.family)
-		append_match_net(writer, "remote-address", &match->remote, match->remote_prefix);
-	append_match_ports(writer, "remote-port", match->remote_port_min, match->remote_port_max);
-	if (match->interface)
-		on_setting(writer, "interface", match->interface);
-	writer_close(writer);
-}
-
 static void append_policy(struct writer *writer, const struct bus *bus, const struct policy *policy)
 {
 	writer_open(writer, 'r', WIRE_IN_POLICY);
@@ -100,7 +60,10 @@ static void append_policy(struct writer *writer, const struct bus *bus, const st
 	for (size_t i = 0; i < policy->n_plugins; i++)
 		bus_append_text(writer, policy->plugins[i].plugin->name);
 	writer_close(writer);
-	append_matches(writer, &policy->match);
+	writer_open(writer, 'a', "{ss}");
+	if (bus->setup.matches)
+		bus->setup.matches(bus->setup.data, policy, on_setting, writer);
+	writer_close(writer);
 	writer_open(writer, 'a', "{ss}");
 	if (bus->setup.settings)
 		bus->setup.settings(bus->setup.data, policy, on_setting, writer);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Shared by config.c, policy.c, probe.c, routing.c and default.c. */
+/* Shared by config.c, policy.c, match.c, probe.c, routing.c and default.c. */
 #ifndef DAEMON_CONFIG_PRIVATE_H
 #define DAEMON_CONFIG_PRIVATE_H
 
@@ -24,6 +24,18 @@ void config_add_defaults(struct ini *ini, enum path_manager path_manager);
 void config_warn_unreachable(struct config_loader *loader);
 /* … and of an announced port that is for policies of several ports. */
 void config_warn_ports(struct config_loader *loader);
+
+/* For struct key, into struct policy_match: for which connections a group is. */
+void config_match_interface(struct faults *faults, const struct ini_key *line, void *into);
+void config_match_local_address(struct faults *faults, const struct ini_key *line, void *into);
+void config_match_local_port(struct faults *faults, const struct ini_key *line, void *into);
+void config_match_remote_address(struct faults *faults, const struct ini_key *line, void *into);
+void config_match_remote_port(struct faults *faults, const struct ini_key *line, void *into);
+void config_match_side(struct faults *faults, const struct ini_key *line, void *into);
+/* May an interface be called so, or match? */
+bool config_is_interface_glob(const char *text);
+/* Let go of what they made. */
+void config_match_done(struct policy_match *match);
 
 /* For struct key, into struct interface_rule: what is asked whether the link leads anywhere. */
 void config_read_probe(struct faults *faults, const struct ini_key *line, void *into);

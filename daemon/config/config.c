@@ -217,7 +217,7 @@ static void read_interface_match(struct faults *faults, const struct ini_group *
 	if (strchr(match, '/'))
 		faults_add(faults, group->where,
 			   "bad prefix '%s', expected one like 10.8.0.0/16 or fd00::/8", match);
-	else if (strlen(match) >= MPTCPD_IFNAME_SIZE && !strpbrk(match, "*?["))
+	else if (!config_is_interface_glob(match))
 		faults_add(faults, group->where,
 			   "no interface is called '%s', expected a name of at most %d characters",
 			   match, MPTCPD_IFNAME_SIZE - 1);
@@ -429,7 +429,7 @@ void config_free(struct config *config)
 		stack_stop(rules->policies[i].plugins, rules->policies[i].n_plugins,
 			   &config->calls);
 		l_free(rules->policies[i].name);
-		l_free(rules->policies[i].match.interface);
+		config_match_done(&rules->policies[i].match);
 	}
 	if (rules->endpoints.plugin)
 		stack_stop(l_memdup(&rules->endpoints, sizeof(rules->endpoints)), 1,

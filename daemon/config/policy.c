@@ -12,82 +12,13 @@
 /* Policies are shown with their names cut to what struct change has room for. */
 #define POLICY_NAME_MAX 31
 
-static const struct key_word side_words[] = {{"client", MPTCPD_SIDE_CLIENT},
-					     {"server", MPTCPD_SIDE_SERVER},
-					     {NULL}};
-
-/* ---- what a policy is for, into struct policy_match ---- */
-
-static void read_interface(struct faults *faults, const struct ini_key *line, void *into)
-{
-	struct policy_match *match = into;
-
-	match->interface = l_strdup(line->value);
-}
-
-static void read_prefix(struct faults *faults, const struct ini_key *line, struct mptcpd_addr *net,
-			uint8_t *prefix)
-{
-	if (mptcpd_addr_parse_prefix(line->value, net, prefix) < 0)
-		faults_add(faults, line->where,
-			   "bad prefix '%s' of '%s', expected one like 10.8.0.0/16 or fd00::/8",
-			   line->value, line->name);
-}
-
-static void read_local_address(struct faults *faults, const struct ini_key *line, void *into)
-{
-	struct policy_match *match = into;
-
-	read_prefix(faults, line, &match->local, &match->local_prefix);
-}
-
-static void read_remote_address(struct faults *faults, const struct ini_key *line, void *into)
-{
-	struct policy_match *match = into;
-
-	read_prefix(faults, line, &match->remote, &match->remote_prefix);
-}
-
-static void read_ports(struct faults *faults, const struct ini_key *line, uint16_t *min,
-		       uint16_t *max)
-{
-	if (value_ports(line->value, min, max) < 0)
-		faults_add(
-			faults, line->where,
-			"bad ports '%s' of '%s', expected one like 443 or a range like 8000-8099",
-			line->value, line->name);
-}
-
-static void read_local_port(struct faults *faults, const struct ini_key *line, void *into)
-{
-	struct policy_match *match = into;
-
-	read_ports(faults, line, &match->local_port_min, &match->local_port_max);
-}
-
-static void read_remote_port(struct faults *faults, const struct ini_key *line, void *into)
-{
-	struct policy_match *match = into;
-
-	read_ports(faults, line, &match->remote_port_min, &match->remote_port_max);
-}
-
-static void read_side(struct faults *faults, const struct ini_key *line, void *into)
-{
-	struct policy_match *match = into;
-	uint32_t side;
-
-	if (key_read_word(faults, line, side_words, &side))
-		match->side = (uint8_t)side;
-}
-
 static const struct key policy_keys[] = {
-	{"match-interface", read_interface},
-	{"match-local-address", read_local_address},
-	{"match-local-port", read_local_port},
-	{"match-remote-address", read_remote_address},
-	{"match-remote-port", read_remote_port},
-	{"match-side", read_side},
+	{"match-interface", config_match_interface},
+	{"match-local-address", config_match_local_address},
+	{"match-local-port", config_match_local_port},
+	{"match-remote-address", config_match_remote_address},
+	{"match-remote-port", config_match_remote_port},
+	{"match-side", config_match_side},
 	{"plugin", NULL},
 	{"plugins", NULL},
 	{NULL},
@@ -185,22 +116,37 @@ void config_warn_unreachable(struct config_loader *loader)
 	}
 }
 
+/* Is this all the same port? */
+static bool is_one_port(const struct mptcpd_list *ranges, uint16_t port)
+{
+	for (size_t i = 0; i < ranges->n; i++) {
+		const struct mptcpd_ports *ports = mptcpd_list_get(ranges, i);
+
+		if (ports->min != port || ports->max != port)
+			return false;
+	}
+	return true;
+}
+
 /* The ports of the first policy of servers that names any, and of one that names others. */
 static bool find_two_ports(const struct rules *rules, const struct policy **ret_first,
 			   const struct policy **ret_other)
 {
+	const struct mptcpd_ports *ports = NULL;
+
 	*ret_first = NULL;
 	for (size_t i = 0; i < rules->n_policies; i++) {
 		const struct policy *policy = &rules->policies[i];
 		const struct policy_match *match = &policy->match;
 
-		if (match->side == MPTCPD_SIDE_CLIENT || match->local_port_max == 0)
+		if (match->side == MPTCPD_SIDE_CLIENT || match->local_ports.n == 0)
 			continue;
-		if (!*ret_first)
+		if (!*ret_first) {
 			*ret_first = policy;
+			ports = mptcpd_list_get(&match->local_ports, 0);
+		}
 		*ret_other = policy;
-		if (match->local_port_min != match->local_port_max ||
-		    match->local_port_min != (*ret_first)->match.local_port_min)
+		if (!is_one_port(&match->local_ports, ports->min))
 			return true;
 	}
 	return false;

@@ -157,8 +157,8 @@ static void read_ports(struct reading *reading)
 
 		if (value_ports(text, &ports->min, &ports->max) == 0)
 			continue;
-		reading->expected = l_strdup_printf("a port like 443 or a range like 8000-8099 in "
-						    "place of '%.*s'",
+		reading->expected = l_strdup_printf("a port like 443 or a range like 8000-8099, "
+						    "of 1 to 65535, in place of '%.*s'",
 						    SETTING_TEXT_MAX, text);
 		return;
 	}

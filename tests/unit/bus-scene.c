@@ -205,9 +205,11 @@ static const struct mptcpd_plugin plugin = {.abi = MPTCPD_PLUGIN_ABI,
 
 static struct policy_plugin stack[] = {{.plugin = &plugin}};
 static char web_name[] = "web", rest_name[] = "rest";
+static const struct mptcpd_ports web_ports[] = {{80, 89}};
 static struct policy policies[] = {
 	{.name = web_name,
-	 .match = {.side = MPTCPD_SIDE_CLIENT, .remote_port_min = 80, .remote_port_max = 89},
+	 .match = {.side = MPTCPD_SIDE_CLIENT,
+		   .remote_ports = {web_ports, 1, sizeof(web_ports[0])}},
 	 .plugins = stack,
 	 .n_plugins = 1},
 	{.name = rest_name, .plugins = stack, .n_plugins = 1},
@@ -311,6 +313,15 @@ static void on_settle(void *data)
 		scene->on_settle(scene);
 }
 
+static void on_matches(void *data, const struct policy *policy, bus_setting_func each,
+		       void *each_data)
+{
+	if (policy != &policies[0])
+		return;
+	each(each_data, "side", "client");
+	each(each_data, "remote-port", "80-89");
+}
+
 static void on_settings(void *data, const struct policy *policy, bus_setting_func each,
 			void *each_data)
 {
@@ -347,6 +358,7 @@ struct scene *scene_new(bool system_bus)
 		.settle = on_settle,
 		.error_text = on_error,
 		.settings = on_settings,
+		.matches = on_matches,
 		.config_file = on_config_file,
 	};
 

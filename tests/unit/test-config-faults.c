@@ -77,16 +77,16 @@ static void test_lists(struct scene *scene, gconstpointer unused)
 	       "%s:4: bad value '10.0.0.0/33' of 'prefix', expected a prefix like 10.8.0.0/16 or "
 	       "fd00::/8\n"
 	       "%s:5: bad value '80 8099-8000' of 'ports', expected a port like 443 or a range "
-	       "like "
-	       "8000-8099 in place of '8099-8000'\n"
+	       "like 8000-8099, of 1 to 65535, in place of '8099-8000'\n"
 	       "%s:6: bad value 'a b c d' of 'words', expected at most 3 of them\n"
 	       "%s:7: bad value 'red blue' of 'colours', expected words of red, green in place of "
 	       "'blue'\n"
 	       "%s:8: bad value 'fool' of 'choice', expected one of full, one-to-one\n");
 	refuse(scene, "[policy:p]\nplugin = echo\nwords = ,\nports = 0\n",
 	       "%s:3: bad value ',' of 'words', expected at least 1 of them\n"
-	       "%s:4: bad value '0' of 'ports', expected a port like 443 or a range like 8000-8099 "
-	       "in place of '0'\n");
+	       "%s:4: bad value '0' of 'ports', expected a port like 443 or a range like "
+	       "8000-8099, "
+	       "of 1 to 65535, in place of '0'\n");
 	for (size_t i = 0; i <= MPTCPD_SETTING_ITEMS_MAX; i++)
 		nines[2 * i] = '9';
 	good = g_strdup_printf("[policy:p]\nplugin = echo\nports = %s\n", nines + 2);
@@ -191,14 +191,72 @@ static void test_value_faults(struct scene *scene, gconstpointer unused)
 	       "userspace\n"
 	       "%s:1: bad policy name 'a b', expected at most 31 letters, digits, '.', '_' or '-'\n"
 	       "%s:4: unknown match-side 'both', expected client or server\n"
-	       "%s:5: bad prefix 'eth0' of 'match-local-address', expected one like 10.8.0.0/16 or "
-	       "fd00::/8\n"
-	       "%s:6: bad ports '9-8' of 'match-remote-port', expected one like 443 or a range "
-	       "like "
-	       "8000-8099\n"
-	       "%s:7: bad ports '0' of 'match-local-port', expected one like 443 or a range like "
-	       "8000-8099\n"
+	       "%s:5: bad value 'eth0' of 'match-local-address', expected a prefix like "
+	       "10.8.0.0/16 or fd00::/8, or an address\n"
+	       "%s:6: bad value '9-8' of 'match-remote-port', expected a port like 443 or a range "
+	       "like 8000-8099, of 1 to 65535, in place of '9-8'\n"
+	       "%s:7: bad value '0' of 'match-local-port', expected a port like 443 or a range "
+	       "like 8000-8099, of 1 to 65535, in place of '0'\n"
 	       "%s:3: both 'plugin' (line 2) and 'plugins', expected one of them\n");
+}
+
+/* One group, one bad line of it: what is said of that. */
+struct bad_match {
+	const char *line, *fault;
+};
+
+static void refuse_match(struct scene *scene, const struct bad_match *bad)
+{
+	g_autofree char *text = g_strdup_printf("[policy:p]\nplugin = echo\n%s\n", bad->line);
+	g_autofree char *fault = g_strdup_printf("%%s:3: bad value %s\n", bad->fault);
+
+	refuse(scene, text, fault);
+}
+
+#define PORT "expected a port like 443 or a range like 8000-8099"
+#define NET "expected a prefix like 10.8.0.0/16 or fd00::/8, or an address"
+#define COMMA "expected something before and behind each comma"
+
+static void test_match_faults(struct scene *scene, gconstpointer unused)
+{
+	static const struct bad_match bad[] = {
+		{"match-remote-port = 443, 65536",
+		 "'443, 65536' of 'match-remote-port', " PORT ", of 1 to 65535, in place of "
+		 "'65536'"},
+		{"match-local-port = 0-9",
+		 "'0-9' of 'match-local-port', " PORT ", of 1 to 65535, in place of '0-9'"},
+		{"match-local-port = 8 - 9",
+		 "'8 - 9' of 'match-local-port', " PORT ", of 1 to 65535, in place of '-'"},
+		{"match-local-port = 443,,80", "'443,,80' of 'match-local-port', " COMMA},
+		{"match-local-port = , 80", "', 80' of 'match-local-port', " COMMA},
+		{"match-local-port = ,", "',' of 'match-local-port', " PORT},
+		{"match-remote-address = 10.0.0.0/8, 10.8.0.1/16",
+		 "'10.8.0.1/16' of 'match-remote-address', expected 10.8.0.0/16, or 10.8.0.1 for "
+		 "that address alone"},
+		{"match-remote-address = 2001:db8::1/33",
+		 "'2001:db8::1/33' of 'match-remote-address', expected 2001:db8::/33, or "
+		 "2001:db8::1 for that address alone"},
+		{"match-remote-address = 10.0.0.3/0",
+		 "'10.0.0.3/0' of 'match-remote-address', expected 0.0.0.0/0, or 10.0.0.3 for "
+		 "that address alone"},
+		{"match-local-address = ::ffff:10.0.0.0/104",
+		 "'::ffff:10.0.0.0/104' of 'match-local-address', " NET},
+		{"match-local-address = 10.0.0.0/33",
+		 "'10.0.0.0/33' of 'match-local-address', " NET},
+		{"match-local-address = 10.0.0.0/", "'10.0.0.0/' of 'match-local-address', " NET},
+		{"match-local-address = 10.0.0.1:80",
+		 "'10.0.0.1:80' of 'match-local-address', " NET},
+		{"match-local-address = 10.0.0.1, ",
+		 "'10.0.0.1,' of 'match-local-address', " COMMA},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
+		refuse_match(scene, &bad[i]);
+	refuse(scene, "[policy:p]\nplugin = echo\nmatch-interface = eth0, an-interface-name e/0\n",
+	       "%s:3: no interface is called 'an-interface-name' of 'match-interface', expected a "
+	       "name of at most 15 characters, or a glob like eth*\n"
+	       "%s:3: no interface is called 'e/0' of 'match-interface', expected a name of at "
+	       "most 15 characters, or a glob like eth*\n");
 }
 
 static void test_files(struct scene *scene, gconstpointer unused)
@@ -269,6 +327,7 @@ int main(int argc, char **argv)
 	ADD("faults/start-says-in-words-what-is-wrong", test_start_says_why);
 	ADD("faults/all-are-told", test_all_faults);
 	ADD("faults/values", test_value_faults);
+	ADD("faults/matches-say-what-was-found-and-expected", test_match_faults);
 	ADD("faults/files", test_files);
 	ADD("faults/drop-ins-are-named", test_drop_in_faults);
 	ADD("failed-start-stops-the-others", test_start_fails);

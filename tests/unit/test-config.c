@@ -157,32 +157,58 @@ static void test_announced_port(struct scene *scene, gconstpointer unused)
 		      NULL);
 }
 
+static void assert_nets(const struct mptcpd_list *nets, const char *expected)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (size_t i = 0; i < nets->n; i++) {
+		const struct net *net = mptcpd_list_get(nets, i);
+		char host[ADDR_TEXT_SIZE];
+
+		g_string_append_printf(text, "%s/%u ", addr_format(&net->addr, host), net->prefix);
+	}
+	g_assert_cmpstr(text->str, ==, expected);
+}
+
+static void assert_ports(const struct mptcpd_list *ranges, const char *expected)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (size_t i = 0; i < ranges->n; i++) {
+		const struct mptcpd_ports *ports = mptcpd_list_get(ranges, i);
+
+		g_string_append_printf(text, "%u-%u ", ports->min, ports->max);
+	}
+	g_assert_cmpstr(text->str, ==, expected);
+}
+
 static void test_matches(struct scene *scene, gconstpointer unused)
 {
-	const struct policy *policy = load(scene, "[policy:all-of.it_1]\n"
-						  "match-side = server\n"
-						  "match-local-address = 10.0.0.0/8\n"
-						  "match-remote-address = 2001:db8::/32\n"
-						  "match-local-port = 443\n"
-						  "match-remote-port = 1024-65535\n"
-						  "match-interface = eth*\n"
-						  "plugin = echo\n")
-					      ->policies;
+	const struct policy *policy =
+		load(scene, "[policy:all-of.it_1]\n"
+			    "match-side = server\n"
+			    "match-local-address = 10.0.0.0/8, ::ffff:192.0.2.0/24 ::/0\n"
+			    "match-remote-address = 2001:db8::/32,192.0.2.1,0.0.0.0/0\n"
+			    "match-local-port = 443\n"
+			    "match-remote-port = 1024-65535, 1 , 7-7\n"
+			    "match-interface = eth*, a-rather-long-[n]ame-*\n"
+			    "plugin = echo\n")
+			->policies;
+	const struct policy_match *match = &policy->match;
 
 	g_assert_cmpstr(policy->name, ==, "all-of.it_1");
-	g_assert_true(policy->match.side == MPTCPD_SIDE_SERVER);
-	g_assert_true(policy->match.local_prefix == 8 && policy->match.local.family == AF_INET);
-	g_assert_true(policy->match.remote_prefix == 32 && policy->match.remote.family == AF_INET6);
-	g_assert_cmpuint(policy->match.local_port_min, ==, 443);
-	g_assert_cmpuint(policy->match.local_port_max, ==, 443);
-	g_assert_cmpuint(policy->match.remote_port_min, ==, 1024);
-	g_assert_cmpuint(policy->match.remote_port_max, ==, 65535);
-	g_assert_nonnull(policy->match.interface);
-	g_assert_cmpstr(policy->match.interface, ==, "eth*");
-	policy = load(scene, "[policy:p]\nplugin = echo\n")->policies;
-	g_assert_false(policy->match.side || policy->match.local.family ||
-		       policy->match.remote.family || policy->match.interface);
-	g_assert_cmpuint(policy->match.local_port_max + policy->match.remote_port_max, ==, 0);
+	g_assert_true(match->side == MPTCPD_SIDE_SERVER);
+	assert_nets(&match->locals, "10.0.0.0/8 192.0.2.0/24 ::/0 ");
+	assert_nets(&match->remotes, "2001:db8::/32 192.0.2.1/32 0.0.0.0/0 ");
+	assert_ports(&match->local_ports, "443-443 ");
+	assert_ports(&match->remote_ports, "1024-65535 1-1 7-7 ");
+	g_assert_cmpuint(match->interfaces.n, ==, 2);
+	g_assert_cmpstr(*(const char *const *)mptcpd_list_get(&match->interfaces, 1), ==,
+			"a-rather-long-[n]ame-*");
+	match = &load(scene, "[policy:p]\nplugin = echo\n")->policies->match;
+	g_assert_cmpuint(match->side + match->locals.n + match->remotes.n + match->local_ports.n +
+				 match->remote_ports.n + match->interfaces.n,
+			 ==, 0);
 }
 
 static const struct mptcpd_value *values(const struct policy *policy, size_t i)

@@ -154,11 +154,12 @@ static void what_is_refused_is_asked_again(struct scene *scene, gconstpointer da
 static void one_that_depends_on_its_port_is_planned_by_itself(struct scene *scene,
 							      gconstpointer data)
 {
-	fake_policies[0].match.local_port_min = 1;
-	fake_policies[0].match.local_port_max = 65535;
+	static const struct mptcpd_ports any[] = {{1, 65535}};
+
+	fake_policies[0].match.local_ports = (struct mptcpd_list){any, 1, sizeof(any[0])};
 	for (uint32_t token = 1; token < 4; token++)
 		g_assert_cmpuint(connect_at_once(scene, token, SCENE_SERVER), >, 0);
-	fake_policies[0].match.local_port_min = fake_policies[0].match.local_port_max = 0;
+	fake_policies[0].match.local_ports.n = 0;
 }
 
 static void backups_are_looked_at(struct scene *scene, gconstpointer data)

@@ -77,104 +77,140 @@ static void test_interface_prefix(void)
 	g_assert_true(rules_for_interface(&rules, "eth0", MPTCPD_LINK_OTHER, false) == &list[2]);
 }
 
-/* Does a policy alone match a client's connection 10.0.1.1:4000 -> 192.0.2.1:80 over eth0? */
-static bool matches(const struct policy *policy)
+/* A client's connection over eth0. */
+static struct subject subject(void)
 {
-	const struct rules rules = {.policies = (struct policy *)(uintptr_t)policy,
-				    .n_policies = 1};
-	struct mptcpd_addr local = addr("10.0.1.1:4000"), remote = addr("192.0.2.1:80");
+	return (struct subject){.side = MPTCPD_SIDE_CLIENT,
+				.local = addr("10.0.1.1:4000"),
+				.remote = addr("192.0.2.1:80"),
+				.interface = "eth0"};
+}
 
-	return rules_for_connection(&rules, MPTCPD_SIDE_CLIENT, &local, &remote, "eth0");
+/* Does a policy alone match that? */
+static bool matches_subject(const struct policy_match *match, const struct subject *subject)
+{
+	struct policy policy = {.match = *match};
+	const struct rules rules = {.policies = &policy, .n_policies = 1};
+
+	return rules_for_connection(&rules, subject);
+}
+
+static bool matches(const struct policy_match *match)
+{
+	const struct subject client = subject();
+
+	return matches_subject(match, &client);
+}
+
+#define LIST(items) ((struct mptcpd_list){items, G_N_ELEMENTS(items), sizeof((items)[0])})
+
+static struct net net(const char *text)
+{
+	struct net net = {0};
+
+	g_assert_cmpint(mptcpd_addr_parse_prefix(text, &net.addr, &net.prefix), ==, 0);
+	return net;
 }
 
 static void test_policy_sides(void)
 {
-	struct policy policy = {0};
+	struct policy_match match = {0};
 
-	g_assert_true(matches(&policy));
-	policy.match.side = MPTCPD_SIDE_SERVER;
-	g_assert_false(matches(&policy));
-	policy.match.side = MPTCPD_SIDE_CLIENT;
-	g_assert_true(matches(&policy));
+	g_assert_true(matches(&match));
+	match.side = MPTCPD_SIDE_SERVER;
+	g_assert_false(matches(&match));
+	match.side = MPTCPD_SIDE_CLIENT;
+	g_assert_true(matches(&match));
 }
 
 static void test_policy_addresses(void)
 {
-	struct policy policy = {0};
+	struct net ours[] = {net("10.0.1.0/24")}, theirs[] = {net("192.0.2.0/31")};
+	struct policy_match match = {.locals = LIST(ours)};
 
-	mptcpd_addr_parse_prefix("10.0.1.0/24", &policy.match.local, &policy.match.local_prefix);
-	g_assert_true(matches(&policy));
-	mptcpd_addr_parse_prefix("192.0.2.0/31", &policy.match.remote, &policy.match.remote_prefix);
-	g_assert_true(matches(&policy));
-	mptcpd_addr_parse_prefix("192.0.2.0/32", &policy.match.remote, &policy.match.remote_prefix);
-	g_assert_false(matches(&policy));
-	mptcpd_addr_parse_prefix("::/0", &policy.match.remote, &policy.match.remote_prefix);
-	g_assert_false(matches(&policy));
-	mptcpd_addr_parse_prefix("0.0.0.0/0", &policy.match.remote, &policy.match.remote_prefix);
-	g_assert_true(matches(&policy));
-	mptcpd_addr_parse_prefix("10.0.2.0/24", &policy.match.local, &policy.match.local_prefix);
-	g_assert_false(matches(&policy));
+	g_assert_true(matches(&match));
+	match.remotes = LIST(theirs);
+	g_assert_true(matches(&match));
+	theirs[0] = net("192.0.2.0/32");
+	g_assert_false(matches(&match));
+	theirs[0] = net("::/0");
+	g_assert_false(matches(&match));
+	theirs[0] = net("0.0.0.0/0");
+	g_assert_true(matches(&match));
+	ours[0] = net("10.0.2.0/24");
+	g_assert_false(matches(&match));
+}
+
+/* One of a list is enough, whichever; of two lists both are to hold. */
+static void test_policy_lists(void)
+{
+	struct net theirs[] = {net("2001:db8::/32"), net("::ffff:192.0.2.1"), net("10.0.0.0/8")};
+	struct mptcpd_ports ports[] = {{443, 443}, {79, 81}, {8000, 8100}};
+	const char *globs[] = {"wlan*", "eth?"};
+	struct policy_match match = {.remotes = LIST(theirs),
+				     .remote_ports = LIST(ports),
+				     .interfaces = LIST(globs)};
+
+	g_assert_true(matches(&match));
+	ports[1].min = 81;
+	g_assert_false(matches(&match));
+	ports[2] = (struct mptcpd_ports){1, 80};
+	g_assert_true(matches(&match));
+	theirs[1] = net("192.0.2.2");
+	g_assert_false(matches(&match));
+	theirs[0] = net("192.0.2.1");
+	g_assert_true(matches(&match));
+	globs[1] = "eth";
+	g_assert_false(matches(&match));
+	globs[0] = "eth0";
+	g_assert_true(matches(&match));
 }
 
 static void test_policy_ports(void)
 {
-	struct policy policy = {0};
+	struct mptcpd_ports remote[] = {{80, 80}}, local[] = {{4001, 65535}};
+	struct policy_match match = {.remote_ports = LIST(remote)};
 
-	policy.match.remote_port_min = 80;
-	policy.match.remote_port_max = 80;
-	g_assert_true(matches(&policy));
-	policy.match.local_port_min = 4001;
-	policy.match.local_port_max = 65535;
-	g_assert_false(matches(&policy));
-	policy.match.local_port_min = 1;
-	policy.match.local_port_max = 4000;
-	g_assert_true(matches(&policy));
-	policy.match.remote_port_min = 81;
-	policy.match.remote_port_max = 90;
-	g_assert_false(matches(&policy));
-}
-
-static void test_policy_interface(void)
-{
-	char glob[] = "eth*";
-	struct policy policy = {.match = {.interface = glob}};
-
-	g_assert_true(matches(&policy));
-	glob[0] = 'x';
-	g_assert_false(matches(&policy));
+	g_assert_true(matches(&match));
+	match.local_ports = LIST(local);
+	g_assert_false(matches(&match));
+	local[0] = (struct mptcpd_ports){1, 4000};
+	g_assert_true(matches(&match));
+	remote[0] = (struct mptcpd_ports){81, 90};
+	g_assert_false(matches(&match));
 }
 
 static void test_policy_unknown(void)
 {
-	char glob[] = "*";
-	struct policy policy = {.match = {.interface = glob}};
-	const struct rules rules = {.policies = &policy, .n_policies = 1};
-	struct mptcpd_addr local = addr("10.0.1.1:4000"), remote = addr("192.0.2.1:80");
-	const struct mptcpd_addr none = {0};
+	const char *globs[] = {"*"};
+	struct net any[] = {net("0.0.0.0/0")};
+	struct policy_match match = {.interfaces = LIST(globs)};
+	struct subject somewhere = subject(), nobody = subject();
 
-	g_assert_null(rules_for_connection(&rules, MPTCPD_SIDE_CLIENT, &local, &remote, ""));
-	policy.match.interface = NULL;
-	g_assert_nonnull(rules_for_connection(&rules, MPTCPD_SIDE_CLIENT, &local, &remote, ""));
-	mptcpd_addr_parse_prefix("0.0.0.0/0", &policy.match.local, &policy.match.local_prefix);
-	g_assert_null(rules_for_connection(&rules, MPTCPD_SIDE_CLIENT, &none, &remote, ""));
-	policy.match.local.family = 0;
-	policy.match.side = MPTCPD_SIDE_CLIENT;
-	g_assert_null(rules_for_connection(&rules, MPTCPD_SIDE_UNKNOWN, &local, &remote, ""));
+	somewhere.interface = "";
+	g_assert_false(matches_subject(&match, &somewhere));
+	match.interfaces.n = 0;
+	g_assert_true(matches_subject(&match, &somewhere));
+	match.locals = LIST(any);
+	nobody.local = (struct mptcpd_addr){0};
+	g_assert_false(matches_subject(&match, &nobody));
+	match.locals.n = 0;
+	match.side = MPTCPD_SIDE_CLIENT;
+	nobody.side = MPTCPD_SIDE_UNKNOWN;
+	g_assert_false(matches_subject(&match, &nobody));
 }
 
 static void test_policy_order(void)
 {
-	struct policy list[3] = {0};
+	struct policy list[3] = {{.match = {.side = MPTCPD_SIDE_SERVER}}};
 	const struct rules rules = {.policies = list, .n_policies = 3};
 	const struct rules none = {0};
-	struct mptcpd_addr local = addr("10.0.1.1:4000"), remote = addr("192.0.2.1:80");
+	struct subject client = subject(), server = subject();
 
-	list[0].match.side = MPTCPD_SIDE_SERVER;
-	g_assert_true(rules_for_connection(&rules, MPTCPD_SIDE_CLIENT, &local, &remote, "") ==
-		      &list[1]);
-	g_assert_true(rules_for_connection(&rules, MPTCPD_SIDE_SERVER, &local, &remote, "") ==
-		      &list[0]);
-	g_assert_null(rules_for_connection(&none, MPTCPD_SIDE_CLIENT, &local, &remote, ""));
+	server.side = MPTCPD_SIDE_SERVER;
+	g_assert_true(rules_for_connection(&rules, &client) == &list[1]);
+	g_assert_true(rules_for_connection(&rules, &server) == &list[0]);
+	g_assert_null(rules_for_connection(&none, &client));
 }
 
 static void test_type_names(void)
@@ -196,7 +232,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/rules/policy/side", test_policy_sides);
 	g_test_add_func("/rules/policy/addresses", test_policy_addresses);
 	g_test_add_func("/rules/policy/ports", test_policy_ports);
-	g_test_add_func("/rules/policy/interface", test_policy_interface);
+	g_test_add_func("/rules/policy/one-of-a-list-is-enough", test_policy_lists);
 	g_test_add_func("/rules/policy/unknown-matches-nothing", test_policy_unknown);
 	g_test_add_func("/rules/policy/first-match-decides", test_policy_order);
 	g_test_add_func("/rules/type-names-go-both-ways", test_type_names);
