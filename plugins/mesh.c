@@ -331,32 +331,57 @@ static void plan_mesh(struct mesh *mesh, const struct mptcpd_connection *connect
 	ask_again(mesh);
 }
 
-/* A server's clients join to what it announces: the addresses whose interface has the flag signal. */
-static void plan_announcements(const struct mptcpd_view *view,
-			       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
+/*
+ * A plugin before may have announced this address of ours. Once is enough: with the port that was
+ * asked for here, unless that one asked for another. False: it stays as it is.
+ */
+static bool take_place(struct mptcpd_plan *plan, const struct mptcpd_addr *addr)
+{
+	const struct mptcpd_announcement *before;
+
+	for (size_t i = 0; (before = plan->get_announcement(plan, i)); i++)
+		if (mptcpd_addr_equal_host(&before->addr, addr))
+			return !before->addr.port && addr->port &&
+			       plan->remove_announcement(plan, i) == 0;
+	return true;
+}
+
+static void announce(const struct mptcpd_local *local, uint16_t port,
+		     const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
+{
+	struct mptcpd_announcement announcement = {
+		.addr = local->announce.family ? local->announce : local->addr,
+		.listen = local->addr,
+		.listen_when = MPTCPD_LISTEN_BESIDE,
+		.ifindex = local->ifindex,
+	};
+	struct mptcpd_addr *addr = &announcement.addr;
+	bool is_own = mptcpd_addr_equal_host(addr, &local->addr);
+
+	if (is_own && !addr->port)
+		addr->port = port;
+	/* A NAT in front of us leads to the connection's own port, whichever is announced. */
+	if (!is_own)
+		announcement.listen.port = connection->local.port;
+	/* No application is there that would come again: the operator named the port. */
+	else if (addr->port && addr->port != connection->local.port)
+		announcement.listen_when = MPTCPD_LISTEN_ALWAYS;
+	if (mptcpd_can_have(connection, addr->family) &&
+	    !mptcpd_addr_equal_host(addr, &connection->local) &&
+	    (!is_own || take_place(plan, addr)))
+		plan->add_announcement(plan, &announcement);
+}
+
+void mesh_announce(uint16_t port, const struct mptcpd_view *view,
+		   const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
 {
 	const struct mptcpd_local *local;
 
-	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++) {
-		struct mptcpd_announcement announcement = {
-			.addr = local->announce.family ? local->announce : local->addr,
-			.listen = local->addr,
-			.listen_when = MPTCPD_LISTEN_BESIDE,
-			.ifindex = local->ifindex,
-		};
-		bool is_own = mptcpd_addr_equal_host(&announcement.addr, &local->addr);
-
-		/* A NAT in front of us leads to the connection's own port, whichever is announced. */
-		if (!is_own)
-			announcement.listen.port = connection->local.port;
-		/* No application is there that would come again: the operator named the port. */
-		else if (announcement.addr.port && announcement.addr.port != connection->local.port)
-			announcement.listen_when = MPTCPD_LISTEN_ALWAYS;
-		if ((local->flags & MPTCPD_FLAG_SIGNAL) &&
-		    mptcpd_can_have(connection, announcement.addr.family) &&
-		    !mptcpd_addr_equal_host(&announcement.addr, &connection->local))
-			plan->add_announcement(plan, &announcement);
-	}
+	if (connection->side != MPTCPD_SIDE_SERVER)
+		return;
+	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++)
+		if (local->flags & MPTCPD_FLAG_SIGNAL)
+			announce(local, port, connection, plan);
 }
 
 void mesh_plan(const struct mesh_rules *rules, const struct mptcpd_view *view,
@@ -364,8 +389,7 @@ void mesh_plan(const struct mesh_rules *rules, const struct mptcpd_view *view,
 {
 	struct mesh mesh; /* most of it is room, and stays as it is */
 
-	if (connection->side == MPTCPD_SIDE_SERVER)
-		plan_announcements(view, connection, plan);
+	mesh_announce(0, view, connection, plan);
 	if (connection->side == MPTCPD_SIDE_UNKNOWN ||
 	    (connection->side == MPTCPD_SIDE_SERVER && !rules->server_side))
 		return;

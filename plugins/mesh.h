@@ -27,11 +27,21 @@ struct mesh_rules {
 	bool server_side; /* make subflows on the server's side too */
 };
 
-/* Those of a backup link have its flag. */
+/* Announces, too, as below. Paths of a backup link have its flag. */
 __attribute__((visibility("hidden"))) void mesh_plan(const struct mesh_rules *rules,
 						     const struct mptcpd_view *view,
 						     const struct mptcpd_connection *connection,
 						     struct mptcpd_plan *plan);
+
+/*
+ * On the server's side alone: announce the addresses whose interface has the flag signal, so that
+ * clients join there, in their place what the operator says (1:1 NAT), and not the one that the client
+ * knows already. An address of this host gets this port of its own, unless it is 0.
+ */
+__attribute__((visibility("hidden"))) void mesh_announce(uint16_t port,
+							 const struct mptcpd_view *view,
+							 const struct mptcpd_connection *connection,
+							 struct mptcpd_plan *plan);
 
 /* Is this subflow, as far as it goes, what the path asks for? */
 static inline bool mesh_serves(const struct mptcpd_subflow *subflow, const struct mptcpd_path *path)

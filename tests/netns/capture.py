@@ -102,7 +102,7 @@ def parse_syn(packet):
     if tcp[13] & 0x12 != 0x02:
         return None
     ports = struct.unpack("!HH", tcp[:4])
-    syn = {"source": source, "target": target, "port": ports[1], "join": False,
+    syn = {"source": source, "target": target, "from": ports[0], "port": ports[1], "join": False,
            "backup": False, "id": None}
     for option in _options(tcp):
         if option[0] >> 4 == MP_JOIN:
@@ -118,7 +118,7 @@ class Capture:
         self.seen = []
 
     def syns(self):
-        """All SYNs so far: [{"link", "out", "source", "target", "port", "join", "backup", "id"}]"""
+        """All SYNs so far: [{"link", "out", "source", "target", "from", "port", "join", …}]"""
         while True:
             try:
                 packet, (link, _, kind, *_) = self.socket.recvfrom(2048)
