@@ -204,7 +204,7 @@ struct event_saved_announced {
 	struct mptcpd_addr listen; /* while `listening` */
 	uint32_t ifindex;
 	uint8_t id;
-	bool sent, listening, wanted_by_admin, is_local, banned;
+	bool sent, listening, wanted_by_admin, is_local, banned, held;
 };
 
 /* Bytes [offset, offset + n) of a policy's memory. */

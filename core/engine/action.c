@@ -227,7 +227,7 @@ int engine_announce(struct engine *engine, uint32_t token, const struct mptcpd_a
 	announced->want.by = WANTED_BY_ADMIN;
 	announced->is.sent = true;
 	announced->try.told_ms = now_ms;
-	announced->want.banned = announced->is.forgotten = false;
+	announced->want.banned = announced->want.held = announced->is.forgotten = false;
 	announced->is.local = model_find_local(&engine->model, addr, 0);
 	lift_bans(connection, addr);
 	engine_mark_dirty(engine, connection);

@@ -135,6 +135,11 @@ static void explain(struct engine *engine, const struct connection *connection,
 	if (!it->sent && !engine_is_reachable(engine, announced)) {
 		it->reason = "link-down";
 		snprintf(it->text, sizeof(it->text), "%s", "its address or its link is gone");
+	} else if (announced->want.held) {
+		it->reason = "policy";
+		snprintf(it->text, sizeof(it->text), "%s",
+			 "a policy forbids the join that came of it: not told again before "
+			 "another one comes");
 	} else if (!it->sent) {
 		snprintf(it->text, sizeof(it->text), "%s", "not told yet");
 	} else if (!lacks_listener(engine, connection, announced, it)) {

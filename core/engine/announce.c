@@ -215,7 +215,8 @@ uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *conn
 		int r = 0;
 
 		/* An address that the kernel has forgotten is announced once more, to be taken back then. */
-		if (announced->is.forgotten || is_to_be_known(engine, connection, announced) ||
+		if ((announced->is.forgotten && !announced->want.held) ||
+		    is_to_be_known(engine, connection, announced) ||
 		    (announced->is.sent && (blinks || is_needed(connection, announced))))
 			continue;
 		announced->try.attempts = 0;
@@ -288,6 +289,22 @@ int engine_take_back(struct engine *engine, struct connection *connection,
 	return 0;
 }
 
+void engine_hold_announced(struct connection *connection, const struct subflow *closing)
+{
+	for (size_t i = 0; i < connection->more->n_announced; i++) {
+		struct announced *announced = &connection->more->announced[i];
+
+		announced->want.held |= announced->is.sent && is_at(closing, announced);
+	}
+}
+
+/* Has nobody come there yet who may stay? */
+static bool is_held(const struct connection *connection, struct announced *announced)
+{
+	announced->want.held &= !engine_is_joined(connection, announced, NULL);
+	return announced->want.held;
+}
+
 /*
  * What came back with its link may have been told to a peer whose own end was not there yet: it is
  * told again, unless it has joined. Returns when to look again.
@@ -325,7 +342,7 @@ static uint64_t announce_wanted(struct engine *engine, struct connection *connec
 		struct announced *announced = &connection->more->announced[i];
 		int r;
 
-		if (announced->is.sent ||
+		if (announced->is.sent || is_held(connection, announced) ||
 		    !(announced->is.forgotten || is_to_be_known(engine, connection, announced)))
 			continue;
 		if (announced->try.due_ms > now_ms || next != UINT64_MAX) {

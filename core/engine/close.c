@@ -278,8 +278,9 @@ bool engine_close_unwanted(struct engine *engine, struct connection *connection,
 		if (subflow->is.state == SUBFLOW_ESTABLISHED && verdict.carried_on &&
 		    is_lost(engine, subflow))
 			r = withdraw_lost(engine, connection, subflow);
-		else if ((subflow->want.forbidden || subflow->want.dropped) &&
-			 subflow->is.origin == MPTCPD_ORIGIN_PEER)
+		else if (subflow->is.origin == MPTCPD_ORIGIN_PEER && subflow->want.forbidden)
+			engine_hold_announced(connection, subflow);
+		else if (subflow->is.origin == MPTCPD_ORIGIN_PEER && subflow->want.dropped)
 			r = engine_take_back(engine, connection, subflow, false);
 		if (r == 0)
 			r = command_destroy(engine, connection, subflow, now_ms);

@@ -464,6 +464,12 @@ void engine_unlisten(struct engine *engine, struct announced *announced);
 int engine_take_back(struct engine *engine, struct connection *connection,
 		     const struct subflow *closing, bool by_hand);
 /*
+ * Before a DESTROY of a join that a plan forbids, which makes the kernel forget the address that led
+ * the peer there: told again it would have the peer come again at once. So it is not told before the
+ * peer has come by another way too. Taken back it is not: other joins may be under way there.
+ */
+void engine_hold_announced(struct connection *connection, const struct subflow *closing);
+/*
  * Note that the address was taken back on purpose. One that a plan wants announced stays known, so
  * that no plan announces it again; a person may.
  */

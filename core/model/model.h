@@ -196,6 +196,8 @@ struct announced {
 		uint8_t listen_when; /* enum mptcpd_listen */
 		uint8_t by; /* index in the policy's stack, or WANTED_BY_* */
 		bool banned; /* taken back on purpose: no plan announces it again */
+		/* A join that came of it was forbidden: not told again before another one came. */
+		bool held;
 	} want;
 	struct {
 		uint64_t due_ms; /* the next command */

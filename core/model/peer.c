@@ -90,6 +90,15 @@ static void tell(struct model *model, struct connection *connection, enum change
 		change->remote = event->addr;
 }
 
+/* Was it announced already, by whatever id? */
+static bool is_announced(const struct connection *connection, const struct mptcpd_addr *addr)
+{
+	for (size_t i = 0; i < connection->more->n_peers; i++)
+		if (addr_equal(addr, &connection->more->peers[i].addr))
+			return true;
+	return false;
+}
+
 /* An address that is announced anew is tried anew (RFC 8684 section 3.4.1). */
 static void try_again(struct connection *connection, const struct mptcpd_addr *addr)
 {
@@ -106,6 +115,7 @@ int peer_apply_announced(struct model *model, struct connection *connection,
 			 const struct event_peer_address *event, struct change *change)
 {
 	const struct mptcpd_peer_address *known = find(connection, event->id);
+	bool is_new = !is_announced(connection, &event->addr);
 
 	if (!event->addr.family)
 		return -EINVAL;
@@ -124,7 +134,8 @@ int peer_apply_announced(struct model *model, struct connection *connection,
 		connection->remote_removed = false;
 	else if (peer_keep(connection, event) < 0)
 		return 0;
-	try_again(connection, &event->addr);
+	if (is_new)
+		try_again(connection, &event->addr);
 	change->refused = peer_refusal(model, connection, &event->addr);
 	tell(model, connection, CHANGE_ADDRESS_ANNOUNCED, event, change);
 	return 0;

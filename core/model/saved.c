@@ -102,6 +102,7 @@ static int apply_announced(struct connection *connection, const struct event_sav
 	announced->is.sent = event->sent;
 	announced->is.local = event->is_local;
 	announced->want.banned = event->banned;
+	announced->want.held = event->held;
 	if (event->listening)
 		announced->want.listen = event->listen;
 	announced->want.by = event->wanted_by_admin ? WANTED_BY_ADMIN : WANTED_BY_NONE;

@@ -222,6 +222,7 @@ enum {
 	IS_LOCAL = 1 << 3,
 	TAKEN_BACK = 1 << 4,
 	LISTENING_ELSEWHERE = 1 << 5, /* than on the announced address: on one that follows */
+	HELD = 1 << 6,
 };
 
 static void put_announced(struct writer *writer, const struct connection *connection)
@@ -241,7 +242,8 @@ static void put_announced(struct writer *writer, const struct connection *connec
 			       (elsewhere ? LISTENING_ELSEWHERE : 0) |
 			       (announced->want.by == WANTED_BY_ADMIN ? ANNOUNCED_BY_ADMIN : 0) |
 			       (announced->is.local ? IS_LOCAL : 0) |
-			       (announced->want.banned ? TAKEN_BACK : 0));
+			       (announced->want.banned ? TAKEN_BACK : 0) |
+			       (announced->want.held ? HELD : 0));
 		if (elsewhere)
 			put_addr(writer, &announced->want.listen);
 		end_part(writer, start);
@@ -264,6 +266,7 @@ static void take_announced(struct reader *reader, const struct teller *teller)
 	announced->wanted_by_admin = flags & ANNOUNCED_BY_ADMIN;
 	announced->is_local = flags & IS_LOCAL;
 	announced->banned = flags & TAKEN_BACK;
+	announced->held = flags & HELD;
 	if (flags & LISTENING)
 		announced->listen =
 			flags & LISTENING_ELSEWHERE ? take_addr(reader) : announced->addr;

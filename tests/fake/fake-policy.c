@@ -49,12 +49,15 @@ static void plan_refused(const struct mptcpd_connection *connection, struct mptc
 
 static void plan_extras(const struct mptcpd_view *view, struct mptcpd_plan *plan)
 {
-	struct mptcpd_forbidden forbidden = {.local = fake_policy.forbidden, .local_prefix = 32};
+	struct mptcpd_forbidden forbidden = {.local = fake_policy.forbidden,
+					     .local_prefix = 32,
+					     .remote = fake_policy.forbidden_remote,
+					     .remote_prefix = 32};
 	struct mptcpd_announcement announcement = {.addr = fake_policy.announced,
 						   .listen = fake_policy.listen,
 						   .listen_when = (uint8_t)fake_policy.listen_when};
 
-	if (fake_policy.forbidden.family || fake_policy.forbids_all)
+	if (forbidden.local.family || forbidden.remote.family || fake_policy.forbids_all)
 		g_assert_cmpint(plan->forbid(plan, &forbidden), ==, 0);
 	if (fake_policy.announced.family)
 		g_assert_cmpint(plan->add_announcement(plan, &announcement), ==, 0);

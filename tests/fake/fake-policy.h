@@ -12,6 +12,7 @@ struct fake_policy {
 	bool names_no_link; /* in its paths */
 	bool refuses_rules; /* asks for what must be refused */
 	struct mptcpd_addr forbidden; /* family 0: nothing is */
+	struct mptcpd_addr forbidden_remote; /* likewise, whatever our address is */
 	bool forbids_all; /* every pair */
 	struct mptcpd_addr announced; /* family 0: nothing is */
 	struct mptcpd_addr listen; /* for that; family 0: nothing does */

@@ -385,19 +385,48 @@ static void does_not_invite_what_is_forbidden(struct scene *scene, gconstpointer
 {
 	struct fake_connection *fake = serving(scene);
 
+	fake_policy.forbidden_remote = fake_addr("10.9.0.1");
 	fake_policy.forbidden = fake_addr(ADDRESS);
 	scene_ask(scene);
-	g_assert_cmpint(scene->fake->log[0].command, ==, FAKE_WITHDRAW);
-	g_assert_cmpint(scene->fake->log[1].command, ==, FAKE_DESTROY);
 	for (int i = 0; i < 3; i++) {
 		scene_later(scene, 10000);
 		fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1001");
 		scene_run(scene);
 		g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
 	}
-	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 0);
-	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 1);
 	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 4);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 4);
+}
+
+/* Whichever of the peer's addresses joins first: the others come as if it had not. */
+static void goes_on_inviting_others(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake;
+
+	fake_policy.forbidden_remote = fake_addr("10.9.0.1");
+	fake_policy.forbidden = fake_addr(ADDRESS);
+	fake = serving(scene);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
+	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.2:1001");
+	scene_later(scene, 1000);
+	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 1);
+	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1002");
+	scene_later(scene, 1000);
+	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 2);
+	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 1);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 3);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 2);
+}
+
+/* Nor is it told once more only to be taken back. */
+static void forgets_what_nobody_was_invited_to(struct scene *scene, gconstpointer data)
+{
+	fake_policy.forbidden_remote = fake_addr("10.9.0.1");
+	serving(scene);
+	want_no_more(scene);
+	scene_later(scene, 10000);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 0);
+	g_assert_cmpuint(scene_connection(scene)->more->n_announced, ==, 0);
 }
 
 static void what_a_person_takes_back_stays_so(struct scene *scene, gconstpointer data)
@@ -435,6 +464,8 @@ int main(int argc, char **argv)
 	ADD("banned/where-a-person-deleted-what-came-of-it", takes_back_what_led_to_the_deleted);
 	ADD("banned/again-when-the-peer-comes-uninvited", closes_again_what_a_person_deleted);
 	ADD("banned/not-where-others-came-of-it", keeps_what_leads_to_others);
-	ADD("banned/where-what-comes-of-it-is-forbidden", does_not_invite_what_is_forbidden);
+	ADD("forbidden/is-not-invited-again", does_not_invite_what_is_forbidden);
+	ADD("forbidden/keeps-nobody-else-out", goes_on_inviting_others);
+	ADD("forbidden/is-forgotten-with-the-wish", forgets_what_nobody_was_invited_to);
 	return g_test_run();
 }

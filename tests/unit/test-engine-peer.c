@@ -217,6 +217,13 @@ static void asks_who_turns_it_away_ever_more_rarely(struct scene *scene, gconstp
 	fake_announced(scene->fake, SCENE_TOKEN, 5, SCENE_SERVER);
 	scene_run(scene);
 	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 1);
+	/* by one more id it is what it was */
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	fake_reset(scene->fake, fake, 1, 0);
+	fake_announced(scene->fake, SCENE_TOKEN, 6, SCENE_SERVER);
+	scene_run(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 1);
 }
 
 int main(int argc, char **argv)
