@@ -23,7 +23,7 @@ int engine_endpoint_add(struct engine *engine, const struct event_endpoint *endp
 	int r = engine_command(engine, NULL, "ADD_ADDR",
 			       engine->ops->endpoint_add(engine->kernel, endpoint));
 
-	engine->resync[SNAPSHOT_ENDPOINTS].wanted = true; /* which id it got */
+	resync_want(engine, SNAPSHOT_ENDPOINTS); /* which id it got */
 	return r;
 }
 

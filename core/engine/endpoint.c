@@ -36,7 +36,7 @@ static void notice(struct engine *engine, enum notice_type type, struct owned *o
 
 static void refresh(struct engine *engine)
 {
-	engine->resync[SNAPSHOT_ENDPOINTS].wanted = true;
+	resync_want(engine, SNAPSHOT_ENDPOINTS);
 }
 
 /* Somebody was faster, or the table is smaller than thought: not the operator's trouble. */

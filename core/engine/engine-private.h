@@ -55,11 +55,11 @@ struct engine {
 
 	struct {
 		bool known; /* the first one is complete */
-		bool wanted;
 		bool lost; /* because events were lost */
 		uint8_t n_failed; /* in a row */
 		uint64_t due_ms; /* not before */
 	} resync[SNAPSHOT_KINDS];
+	unsigned int resync_wanted; /* 1 << kind: resync_want() */
 	struct endpoints endpoints;
 	struct routes_kept routing;
 	struct early early;
@@ -120,6 +120,9 @@ static inline bool engine_carries(const struct subflow *subflow)
 
 /* Ask for the snapshots that are due. */
 void resync_settle(struct engine *engine, uint64_t now_ms);
+/* Have the kernel asked for one. Not yet asked for? */
+void resync_want(struct engine *engine, enum snapshot_kind kind);
+bool resync_is_wanted(const struct engine *engine, enum snapshot_kind kind);
 /* When one is due at the latest: all there is to do before the host is known. */
 uint64_t resync_next(const struct engine *engine);
 /* Addresses changed: others may change endpoints with them. */

@@ -74,7 +74,8 @@ struct engine *engine_new(const struct engine_setup *setup)
 	engine->view.engine = engine;
 	route_cache_init(&engine->routes, setup->ops, setup->kernel);
 	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++)
-		engine->resync[kind].wanted = kind != SNAPSHOT_ROUTING || !engine->passive;
+		if (kind != SNAPSHOT_ROUTING || !engine->passive)
+			resync_want(engine, kind);
 	return engine;
 }
 

@@ -84,12 +84,13 @@ void listen_unwant(struct engine *engine, const struct mptcpd_addr *addr, enum m
 
 void listen_settle(struct engine *engine)
 {
-	struct table_entry *entry = table_first(&engine->listeners.table);
+	struct table_entry *entry;
 	bool again = true;
 
 	if (!engine->listeners.dirty)
 		return;
 	engine->listeners.dirty = false;
+	entry = table_first(&engine->listeners.table);
 	for (; entry; entry = table_next(entry), again = false)
 		judge(engine, table_owner(entry, struct listener), again);
 }

@@ -45,7 +45,7 @@ static bool many_refused(struct engine *engine, int number, uint64_t now_ms)
 void engine_refused(struct engine *engine, int number, uint64_t now_ms)
 {
 	if (!early_refused(engine, number, now_ms) && !many_refused(engine, number, now_ms))
-		engine->resync[SNAPSHOT_CONNECTIONS].wanted = true;
+		resync_want(engine, SNAPSHOT_CONNECTIONS);
 }
 
 void many_settle(struct engine *engine)

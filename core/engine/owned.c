@@ -106,7 +106,7 @@ bool owned_is_so(struct engine *engine, const struct owned *owned)
 		    list[i].ifindex == owned->is.ifindex &&
 		    addr_equal(&list[i].addr, &owned->is.addr))
 			return true;
-	engine->resync[SNAPSHOT_ENDPOINTS].wanted = true;
+	resync_want(engine, SNAPSHOT_ENDPOINTS);
 	return false;
 }
 

@@ -92,7 +92,7 @@ static bool measure(struct engine *engine, uint64_t now_ms)
 	    engine->resync[SNAPSHOT_CONNECTIONS].n_failed ||
 	    (engine->measured_ms && now_ms - engine->measured_ms < fresh_ms))
 		return true;
-	engine->resync[SNAPSHOT_CONNECTIONS].wanted = true;
+	resync_want(engine, SNAPSHOT_CONNECTIONS);
 	return false;
 }
 

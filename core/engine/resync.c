@@ -49,14 +49,24 @@ static void sweep_connections(struct engine *engine)
 		engine->ops->snapshot_brief(engine->kernel, SNAPSHOT_CONNECTIONS);
 	} else {
 		engine->n_sweeps_left = SWEEPS_FULL - 1 + n / CONNECTIONS_A_SWEEP_MORE;
-		engine->resync[SNAPSHOT_CONNECTIONS].wanted = true;
+		resync_want(engine, SNAPSHOT_CONNECTIONS);
 	}
 }
 
-/* Routes are of interest when it is known whose they are. */
-static bool is_wanted(const struct engine *engine, size_t kind)
+void resync_want(struct engine *engine, enum snapshot_kind kind)
 {
-	return engine->resync[kind].wanted &&
+	engine->resync_wanted |= 1U << kind;
+}
+
+bool resync_is_wanted(const struct engine *engine, enum snapshot_kind kind)
+{
+	return engine->resync_wanted >> kind & 1;
+}
+
+/* Routes are of interest when it is known whose they are. */
+static bool may_ask(const struct engine *engine, enum snapshot_kind kind)
+{
+	return resync_is_wanted(engine, kind) &&
 	       (kind != SNAPSHOT_ROUTING || engine->resync[SNAPSHOT_HOST].known);
 }
 
@@ -74,15 +84,15 @@ void resync_settle(struct engine *engine, uint64_t now_ms)
 
 	if (now_ms >= engine->sweep_due_ms) {
 		engine->sweep_due_ms = now_ms + SWEEP_INTERVAL_MS;
-		engine->resync[SNAPSHOT_ENDPOINTS].wanted = true;
+		resync_want(engine, SNAPSHOT_ENDPOINTS);
 		sweep_connections(engine);
 	}
 	if (next_foreign_look(engine) <= now_ms) {
 		engine->endpoints.n_foreign_looks++;
-		engine->resync[SNAPSHOT_ENDPOINTS].wanted = true;
+		resync_want(engine, SNAPSHOT_ENDPOINTS);
 	}
-	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++) {
-		if (!is_wanted(engine, kind) || now_ms < engine->resync[kind].due_ms)
+	for (size_t kind = 0; engine->resync_wanted && kind < SNAPSHOT_KINDS; kind++) {
+		if (!may_ask(engine, kind) || now_ms < engine->resync[kind].due_ms)
 			continue;
 		/* What its records tell of owners is kept if they matter. */
 		if (kind == SNAPSHOT_CONNECTIONS && engine->generation == 1)
@@ -90,8 +100,9 @@ void resync_settle(struct engine *engine, uint64_t now_ms)
 		engine->resync[kind].due_ms =
 			now_ms + (kind == SNAPSHOT_ROUTING ? HOST_INTERVAL_MS : RESYNC_INTERVAL_MS);
 		r = ask_for_snapshot(engine, kind);
-		engine->resync[kind].wanted = r < 0;
-		if (r < 0)
+		if (r == 0)
+			engine->resync_wanted &= ~(1U << kind);
+		else
 			engine_command(engine, NULL, "snapshot", r);
 	}
 }
@@ -102,8 +113,8 @@ uint64_t resync_next(const struct engine *engine)
 
 	if (foreign < next)
 		next = foreign;
-	for (size_t kind = 0; kind < SNAPSHOT_KINDS; kind++)
-		if (is_wanted(engine, kind) && engine->resync[kind].due_ms < next)
+	for (size_t kind = 0; engine->resync_wanted && kind < SNAPSHOT_KINDS; kind++)
+		if (may_ask(engine, kind) && engine->resync[kind].due_ms < next)
 			next = engine->resync[kind].due_ms;
 	return next;
 }

@@ -45,7 +45,7 @@ void routing_touch(struct engine *engine, const struct change *change, uint64_t 
 	if (!is_on(engine) || !(change->host || is_lost) ||
 	    (change->type == CHANGE_ROUTES && change->news == ROUTING_NEWS_NONE))
 		return;
-	engine->resync[SNAPSHOT_ROUTING].wanted = true;
+	resync_want(engine, SNAPSHOT_ROUTING);
 	/* With a link, or its last address, the kernel drops its routes, those of IPv4 in silence. */
 	if (change->type != CHANGE_ROUTES && change->type != CHANGE_INTERFACE_HEALTH && !is_lost) {
 		engine->routing.n_deleted = 0;
@@ -61,7 +61,7 @@ void routing_renew(struct engine *engine, uint64_t now_ms)
 {
 	if (engine->passive)
 		return;
-	engine->resync[SNAPSHOT_ROUTING].wanted = true;
+	resync_want(engine, SNAPSHOT_ROUTING);
 	engine->routing.n_deleted = 0;
 	if (is_on(engine))
 		await(engine, now_ms);
@@ -70,7 +70,8 @@ void routing_renew(struct engine *engine, uint64_t now_ms)
 /* Are the facts there, as they are now? */
 static bool is_known(const struct engine *engine)
 {
-	return engine->resync[SNAPSHOT_ROUTING].known && !engine->resync[SNAPSHOT_ROUTING].wanted &&
+	return engine->resync[SNAPSHOT_ROUTING].known &&
+	       !resync_is_wanted(engine, SNAPSHOT_ROUTING) &&
 	       !engine->model.snapshot[SNAPSHOT_ROUTING].open &&
 	       !engine->model.snapshot[SNAPSHOT_ROUTING].sweeping;
 }

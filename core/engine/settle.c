@@ -16,11 +16,6 @@
 
 /* ---- facts in ---- */
 
-static void want_resync(struct engine *engine, enum snapshot_kind kind)
-{
-	engine->resync[kind].wanted = true;
-}
-
 static void tell_established(struct engine *engine, const struct connection *connection)
 {
 	struct change change = {.type = CHANGE_CONNECTION_ESTABLISHED};
@@ -83,11 +78,12 @@ static void snapshot_ended(struct engine *engine, struct change *change, uint64_
 {
 	enum snapshot_kind kind = change->snapshot;
 	bool is_brief = kind == SNAPSHOT_CONNECTIONS && engine->model.snapshot[kind].brief;
+	bool is_wanted = resync_is_wanted(engine, kind);
 
 	engine->resync[kind].n_failed = 0;
 	/* A snapshot that began before the loss does not make up for it: another is wanted. */
-	change->after_loss = engine->resync[kind].lost && !engine->resync[kind].wanted;
-	engine->resync[kind].lost &= engine->resync[kind].wanted;
+	change->after_loss = engine->resync[kind].lost && !is_wanted;
+	engine->resync[kind].lost &= is_wanted;
 	engine->counters.resyncs += change->after_loss;
 	if (is_brief)
 		return; /* it tells nothing that a plan depends on */
@@ -111,12 +107,68 @@ static void take_first(struct engine *engine, uint32_t token)
 		engine_mark_awaited(engine, connection);
 }
 
-/* May it have changed who listens where, or where anybody can? */
-static bool touches_listeners(const struct change *change)
+static void host_changed(struct engine *engine, const struct change *change, uint64_t now_ms)
 {
-	return change->host || change->type == CHANGE_LISTENER_CREATED ||
-	       change->type == CHANGE_LISTENER_CLOSED ||
-	       (change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_CONNECTIONS);
+	engine->host_dirty = true;
+	engine->listeners.dirty = true; /* who can listen where */
+	resync_watch_foreign(engine, now_ms);
+	routing_touch(engine, change, now_ms);
+	if (!engine->passive)
+		returned_see(engine, change, now_ms);
+}
+
+static void subflow_closed(struct engine *engine, const struct change *change,
+			   const struct connection *connection, uint64_t now_ms)
+{
+	if (change->unmade)
+		health_unmade(engine, change, now_ms);
+	if (connection && connection->path_manager == PATH_MANAGER_KERNEL)
+		engine_endpoint_lost(engine, change, now_ms);
+}
+
+static void take_change(struct engine *engine, struct change *change,
+			const struct connection *connection, uint64_t now_ms)
+{
+	switch ((int)change->type) {
+	case CHANGE_SUBFLOW_CLOSED:
+		subflow_closed(engine, change, connection, now_ms);
+		break;
+	case CHANGE_LISTENER_CREATED:
+	case CHANGE_LISTENER_CLOSED:
+		engine->listeners.dirty = true;
+		break;
+	case CHANGE_LOST:
+		engine->counters.events_lost++;
+		engine->resync[change->snapshot].lost = true;
+		routing_touch(engine, change, now_ms);
+		break;
+	case CHANGE_SNAPSHOT_FAILED:
+		snapshot_failed(engine, change, now_ms);
+		break;
+	case CHANGE_RESYNCED:
+		engine->listeners.dirty |= change->snapshot == SNAPSHOT_CONNECTIONS;
+		snapshot_ended(engine, change, now_ms);
+		break;
+	default:
+		engine->endpoints.dirty |= change->type >= CHANGE_ENDPOINT_ADDED &&
+					   change->type <= CHANGE_PATH_MANAGER;
+	}
+}
+
+static void connection_changed(struct engine *engine, struct connection *connection,
+			       struct change *change)
+{
+	if (engine->model.n_double_locals)
+		engine_place_change(engine, connection, change);
+	ask_find_policy(engine, connection);
+	change->policy = connection->policy;
+	if (change->awaited)
+		engine_mark_awaited(engine, connection);
+	else
+		engine_mark_dirty(engine, connection);
+	if (connection->adopted && !connection->saved_slot &&
+	    !engine->resync[SNAPSHOT_CONNECTIONS].known)
+		connection->ids_unknown = true;
 }
 
 static void handle_change(struct engine *engine, struct change *change, uint64_t now_ms)
@@ -126,48 +178,18 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		is_new && change->token ? model_find_connection(&engine->model, change->token)
 					: NULL;
 
-	if (connection && engine->model.n_double_locals)
-		engine_place_change(engine, connection, change);
-	if (connection) {
-		ask_find_policy(engine, connection);
-		change->policy = connection->policy;
-		if (change->awaited)
-			engine_mark_awaited(engine, connection);
-		else
-			engine_mark_dirty(engine, connection);
-	}
-	if (connection && connection->adopted && !connection->saved_slot &&
-	    !engine->resync[SNAPSHOT_CONNECTIONS].known)
-		connection->ids_unknown = true;
+	if (connection)
+		connection_changed(engine, connection, change);
 	engine->creates_unbound |= change->unbound;
-	engine->host_dirty |= change->host;
-	if (change->host && !engine->passive)
-		returned_see(engine, change, now_ms);
-	engine->listeners.dirty |= touches_listeners(change);
 	if (change->resync)
-		want_resync(engine, change->snapshot);
-	if (change->type == CHANGE_LOST) {
-		engine->counters.events_lost++;
-		engine->resync[change->snapshot].lost = true;
-	}
+		resync_want(engine, change->snapshot);
 	if (change->refused)
 		tell_refused(engine, change);
-	if (change->type == CHANGE_SNAPSHOT_FAILED)
-		snapshot_failed(engine, change, now_ms);
-	if (change->type == CHANGE_RESYNCED)
-		snapshot_ended(engine, change, now_ms);
-	if (change->type >= CHANGE_ENDPOINT_ADDED && change->type <= CHANGE_PATH_MANAGER)
-		engine->endpoints.dirty = true;
-	if (change->type == CHANGE_SUBFLOW_CLOSED && change->unmade)
-		health_unmade(engine, change, now_ms);
-	if (change->type == CHANGE_SUBFLOW_CLOSED && connection &&
-	    connection->path_manager == PATH_MANAGER_KERNEL)
-		engine_endpoint_lost(engine, change, now_ms);
+	take_change(engine, change, connection, now_ms);
 	if (is_new && change->token)
 		engine_endpoint_touched(engine);
 	if (change->host)
-		resync_watch_foreign(engine, now_ms);
-	routing_touch(engine, change, now_ms);
+		host_changed(engine, change, now_ms);
 	if (change->busy && engine->walk)
 		take_first(engine, change->token);
 	tell_in_order(engine, connection, change);
@@ -212,8 +234,8 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 	engine->host_dirty = true;
 	engine->host_due_ms = now_ms;
 	routing_renew(engine, now_ms);
-	want_resync(engine, SNAPSHOT_HOST); /* sysctls of links change without an event */
-	want_resync(engine, SNAPSHOT_ENDPOINTS); /* the path manager may be another one too */
+	resync_want(engine, SNAPSHOT_HOST); /* sysctls of links change without an event */
+	resync_want(engine, SNAPSHOT_ENDPOINTS); /* the path manager may be another one too */
 }
 
 /* ---- settling ---- */

@@ -18,7 +18,7 @@ import work
 from work import LINE, median
 
 # Of a connection with one join, from its beginning to its end.
-LIFE_INSTRUCTIONS = 15_500
+LIFE_INSTRUCTIONS = 15_000
 LIFE_CALLS = 10  # each event comes alone
 LIFE_CALLS_AT_SPEED = 10  # what comes within microseconds comes together
 LIFE_ALLOCATIONS = 3
