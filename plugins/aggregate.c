@@ -87,25 +87,16 @@ static struct watched watch(const struct mptcpd_subflow *subflow)
 	return watched;
 }
 
-/* One whose link is silent has nothing to hope for from another port. */
-static bool is_on_silent_link(const struct scene *scene, const struct mptcpd_subflow *subflow)
-{
-	const struct mptcpd_local *local;
-
-	for (size_t i = 0; (local = mptcpd_get_local(scene->view, i)); i++)
-		if (mptcpd_addr_equal_host(&local->addr, &subflow->local) &&
-		    (!subflow->ifindex || local->ifindex == subflow->ifindex))
-			return local->health == MPTCPD_HEALTH_SILENT;
-	return true;
-}
-
-/* Of those that could carry data, and would be made again. */
+/*
+ * Of those that could carry data, and would be made again. One that is silent is not: mptcpd itself
+ * replaces it, or its link is, and another port of that is no better.
+ */
 static bool is_watched(const struct scene *scene, const struct mptcpd_subflow *subflow)
 {
 	const struct mptcpd_path *path;
 
 	if (subflow->state != MPTCPD_SUBFLOW_ESTABLISHED || !subflow->measure ||
-	    subflow->peer_backup || is_on_silent_link(scene, subflow))
+	    subflow->peer_backup || subflow->health == MPTCPD_HEALTH_SILENT)
 		return false;
 	for (size_t i = 0; (path = scene->plan->get_path(scene->plan, i)); i++)
 		if (mesh_serves(subflow, path))

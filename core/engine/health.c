@@ -77,13 +77,15 @@ void health_unmade(struct engine *engine, const struct change *change, uint64_t 
 
 /* ---- what speaks for a verdict ---- */
 
-/* Was its peer heard by another link, well after it went silent here? */
-static bool is_heard_elsewhere(const struct engine *engine, const struct witness *witness)
+/* Was its peer heard by another subflow, or one of another link, well after this one went silent? */
+static bool is_heard_beside(const struct engine *engine, const struct witness *witness,
+			    bool by_another_link)
 {
 	for (size_t i = 0; i < WITNESSES_MAX; i++) {
 		const struct witness *other = &engine->health.witnesses[i];
 
-		if (other->serial == witness->serial && other->ifindex != witness->ifindex &&
+		if (other->serial == witness->serial &&
+		    (!by_another_link || other->ifindex != witness->ifindex) &&
 		    other->heard_ms >= witness->waits_ms + UNHEARD_MS)
 			return true;
 	}
@@ -126,7 +128,7 @@ static bool is_accused(const struct engine *engine, const struct far *far,
 			*ret_witness = witness;
 		if (witness->silence != SILENCE_FULL)
 			continue;
-		if (is_heard_elsewhere(engine, witness) ||
+		if (is_heard_beside(engine, witness, true) ||
 		    (first && !addr_equal_host(&first->remote, &witness->remote)) ||
 		    (!far->has_peers && !has_other_link(engine, witness)))
 			return true;
@@ -350,13 +352,14 @@ static void replace(struct engine *engine, const struct witness *witness)
 	engine_mark_dirty(engine, model_find_connection(&engine->model, witness->token));
 }
 
-/* One that is dead on a link that is well, and whose peer is: another one takes its place. */
+/* One that is dead while its link and its peer are well: another one takes its place. */
 static void replace_dead(struct engine *engine, const struct witness *witness)
 {
 	const struct far *far = watch_find(engine, witness->ifindex, witness->local.family);
 
 	if (far && !far->silent && witness->silence == SILENCE_FULL &&
-	    far->heard_ms >= witness->waits_ms + UNHEARD_MS && is_heard_elsewhere(engine, witness))
+	    far->heard_ms >= witness->waits_ms + UNHEARD_MS &&
+	    is_heard_beside(engine, witness, false))
 		replace(engine, witness);
 }
 
@@ -366,16 +369,16 @@ static bool receives_elsewhere(const struct engine *engine, const struct witness
 		const struct witness *other = &engine->health.witnesses[i];
 
 		if (other->serial == witness->serial && other->ifindex != witness->ifindex &&
-		    other->received_ms >= witness->received_ms + UNHEARD_MS)
+		    other->received_ms >= witness->heard_ms + UNHEARD_MS)
 			return true;
 	}
 	return false;
 }
 
-/* It received and does not any more, which may be the far side's wish or a path that is dead. */
+/* It received and hears nothing now, no answer either: the far side's wish, or a dead path. */
 static bool is_quiet(const struct engine *engine, const struct witness *witness, uint64_t now_ms)
 {
-	uint64_t quiet_ms = now_ms - witness->received_ms;
+	uint64_t quiet_ms = now_ms - witness->heard_ms;
 
 	if (!witness->serial || !witness->receives || witness->silence != SILENCE_NONE)
 		return false;

@@ -34,7 +34,7 @@ struct witness {
 	uint32_t rtt_ms;
 	enum silence silence;
 	bool receives; /* it is watched for going quiet, though nothing of ours is unanswered */
-	bool asked; /* it went quiet, and a scout was sent for that */
+	bool asked; /* nothing is heard by it, and a scout was sent for that */
 };
 
 /* The far side of a link, in one family. */

@@ -247,18 +247,13 @@ static void hear(struct engine *engine, struct witness *witness, struct subflow 
 	witness->waits_ms = now_ms - silence_waited(evidence);
 	witness->rtt_ms = evidence->rtt_ms;
 	if (age_ms <= awake_ms && now_ms - age_ms > witness->heard_ms + COARSE_MS) {
+		witness->asked = false;
 		witness->heard_ms = now_ms - age_ms;
 		watch_heard(far, witness->heard_ms);
 	}
-	if (evidence->received_age_ms <= awake_ms) {
-		uint64_t received_ms = now_ms - evidence->received_age_ms;
-
-		/* The kernel's clock is a coarse one. */
-		if (received_ms > witness->received_ms + COARSE_MS) {
-			witness->asked = false;
-			witness->received_ms = received_ms;
-		}
-	}
+	if (evidence->received_age_ms <= awake_ms &&
+	    now_ms - evidence->received_age_ms > witness->received_ms + COARSE_MS)
+		witness->received_ms = now_ms - evidence->received_age_ms;
 	if (witness->silence == SILENCE_FULL && !subflow->is.silent)
 		tell_subflow(engine, witness, subflow, true);
 	else if (witness->silence == SILENCE_NONE && subflow->is.silent &&

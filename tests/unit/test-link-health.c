@@ -1,37 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The health of links in the model: per family, and forgotten with the carrier. */
-#include "engine-scene.h"
+#include "health-scene.h"
 
 #include "words.h"
 
-static struct interface *link_of(struct scene *scene, uint32_t i)
-{
-	return model_find_interface(engine_model(scene->engine), i);
-}
-
-static void tell_health(struct scene *scene, uint32_t ifindex, uint8_t family,
-			enum mptcpd_health state)
-{
-	engine_event(scene->engine,
-		     &(struct event){.type = EVENT_HEALTH,
-				     .health = {ifindex, family, state, HEALTH_REASON_PROBE}},
-		     scene->now_ms);
-	scene_run(scene);
-}
-
 static void a_link_has_a_health_per_family(struct scene *scene, gconstpointer data)
 {
-	const struct interface *interface = link_of(scene, 1);
+	const struct interface *interface = health_link(scene, 1);
 	char text[160];
 
 	g_assert_cmpint(interface_health(interface), ==, MPTCPD_HEALTH_UNKNOWN);
-	tell_health(scene, 1, AF_INET6, MPTCPD_HEALTH_SILENT);
+	health_tell(scene, 1, AF_INET6, MPTCPD_HEALTH_SILENT);
 	g_assert_cmpint(interface->health[0].state, ==, MPTCPD_HEALTH_UNKNOWN);
 	g_assert_cmpint(interface->health[1].state, ==, MPTCPD_HEALTH_SILENT);
 	g_assert_cmpuint(interface->health[1].since_ms, ==, scene->now_ms);
 	g_assert_cmpint(interface_health(interface), ==, MPTCPD_HEALTH_SILENT);
 	g_assert_cmpuint(scene->n_changes[CHANGE_INTERFACE_HEALTH], ==, 1);
-	tell_health(scene, 1, AF_INET6, MPTCPD_HEALTH_SILENT);
+	health_tell(scene, 1, AF_INET6, MPTCPD_HEALTH_SILENT);
 	g_assert_cmpuint(scene->n_changes[CHANGE_INTERFACE_HEALTH], ==, 1);
 	g_assert_cmpstr(health_text(&interface->health[1], scene->now_ms + 12345, text,
 				    sizeof(text)),
@@ -40,12 +25,12 @@ static void a_link_has_a_health_per_family(struct scene *scene, gconstpointer da
 
 static void a_link_that_comes_back_has_none(struct scene *scene, gconstpointer data)
 {
-	tell_health(scene, 1, AF_INET, MPTCPD_HEALTH_SILENT);
+	health_tell(scene, 1, AF_INET, MPTCPD_HEALTH_SILENT);
 	fake_link(scene->fake, 1, "eth1", true, false);
 	scene_run(scene);
 	fake_link(scene->fake, 1, "eth1", true, true);
 	scene_run(scene);
-	g_assert_cmpint(interface_health(link_of(scene, 1)), ==, MPTCPD_HEALTH_UNKNOWN);
+	g_assert_cmpint(interface_health(health_link(scene, 1)), ==, MPTCPD_HEALTH_UNKNOWN);
 }
 
 static void a_subflow_is_as_silent_as_its_link(struct scene *scene, gconstpointer data)
@@ -55,7 +40,7 @@ static void a_subflow_is_as_silent_as_its_link(struct scene *scene, gconstpointe
 
 	scene_meshed(scene);
 	connection = scene_connection(scene);
-	tell_health(scene, 2, AF_INET, MPTCPD_HEALTH_SILENT);
+	health_tell(scene, 2, AF_INET, MPTCPD_HEALTH_SILENT);
 	for (size_t i = 0; i < connection->n_subflows; i++)
 		g_assert_cmpint(subflow_health(model, &connection->subflows[i]), ==,
 				connection->subflows[i].ifindex == 2 ? MPTCPD_HEALTH_SILENT
@@ -66,9 +51,9 @@ static void a_subflow_is_as_silent_as_its_link(struct scene *scene, gconstpointe
 
 static void what_makes_no_sense_is_refused(struct scene *scene, gconstpointer data)
 {
-	tell_health(scene, 1, 77, MPTCPD_HEALTH_SILENT);
+	health_tell(scene, 1, 77, MPTCPD_HEALTH_SILENT);
 	g_assert_cmpuint(engine_counters(scene->engine)->events_bad, ==, 1);
-	tell_health(scene, 99, AF_INET, MPTCPD_HEALTH_SILENT);
+	health_tell(scene, 99, AF_INET, MPTCPD_HEALTH_SILENT);
 	g_assert_cmpuint(scene->n_changes[CHANGE_INTERFACE_HEALTH], ==, 0);
 }
 
