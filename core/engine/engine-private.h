@@ -121,8 +121,16 @@ static inline bool engine_carries(const struct subflow *subflow)
 /* Ask for the snapshots that are due. */
 void resync_settle(struct engine *engine, uint64_t now_ms);
 /* Have the kernel asked for one. Not yet asked for? */
-void resync_want(struct engine *engine, enum snapshot_kind kind);
-bool resync_is_wanted(const struct engine *engine, enum snapshot_kind kind);
+static inline void resync_want(struct engine *engine, enum snapshot_kind kind)
+{
+	engine->resync_wanted |= 1U << kind;
+}
+
+static inline bool resync_is_wanted(const struct engine *engine, enum snapshot_kind kind)
+{
+	return engine->resync_wanted >> kind & 1;
+}
+
 /* When one is due at the latest: all there is to do before the host is known. */
 uint64_t resync_next(const struct engine *engine);
 /* Addresses changed: others may change endpoints with them. */

@@ -53,16 +53,6 @@ static void sweep_connections(struct engine *engine)
 	}
 }
 
-void resync_want(struct engine *engine, enum snapshot_kind kind)
-{
-	engine->resync_wanted |= 1U << kind;
-}
-
-bool resync_is_wanted(const struct engine *engine, enum snapshot_kind kind)
-{
-	return engine->resync_wanted >> kind & 1;
-}
-
 /* Routes are of interest when it is known whose they are. */
 static bool may_ask(const struct engine *engine, enum snapshot_kind kind)
 {
