@@ -362,7 +362,7 @@ struct nlmsghdr *codec_get_subflows(void *buffer, uint32_t states)
 struct nlmsghdr *codec_get_subflow(void *buffer, const struct mptcpd_addr *local,
 				   const struct mptcpd_addr *remote, uint32_t ifindex)
 {
-	struct nlmsghdr *nlh = put_request(buffer, local->family, NLM_F_ACK);
+	struct nlmsghdr *nlh = put_request(buffer, local->family, 0);
 	struct inet_diag_req_v2 *request = mnl_nlmsg_get_payload(nlh);
 	size_t size = local->family == AF_INET ? 4 : 16;
 

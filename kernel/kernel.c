@@ -126,7 +126,7 @@ static int make(const struct kernel_reader *reader, bool with_events, struct ker
 	socket_batch_init(&kernel->batch);
 	kernel->wake = -1;
 	kernel->listeners.fd = -1;
-	kernel->waiting.netstat_fd = -1;
+	kernel->waiting.unanswered.segments_fd = kernel->waiting.unanswered.fd = -1;
 	r = kernel_open(kernel, with_events, ret_why);
 	if (r < 0) {
 		kernel_free(kernel);

@@ -9,6 +9,8 @@
 
 /* Two lines of 76 names and values, after those of TCP and IP: 6 KiB with Linux 6.18. */
 #define TEXT_SIZE 32768
+#define NETSTAT "/proc/thread-self/net/netstat"
+#define SNMP "/proc/thread-self/net/snmp"
 #define MPTCP "MPTcpExt: "
 #define TCP "TcpExt: "
 
@@ -52,33 +54,63 @@ int netstat_parse(char *text, const char *const *names, uint64_t *ret_values, si
 	return parse(text, MPTCP, names, ret_values, n);
 }
 
-int netstat_open(void)
+static int open_file(const char *path)
 {
-	int fd = open("/proc/thread-self/net/netstat", O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }
 
-int netstat_unanswered(int fd, uint64_t *ret_count)
+void netstat_unanswered_open(struct netstat_unanswered *unanswered)
 {
-	static const char *const names[] = {"TCPTimeouts", "TCPSynRetrans"};
-	char text[TEXT_SIZE];
-	uint64_t values[2];
-	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
-	int r;
+	*unanswered = (struct netstat_unanswered){.segments_fd = open_file(SNMP),
+						  .fd = open_file(NETSTAT)};
+}
 
-	if (n < 0)
+void netstat_unanswered_close(struct netstat_unanswered *unanswered)
+{
+	if (unanswered->segments_fd >= 0)
+		close(unanswered->segments_fd);
+	if (unanswered->fd >= 0)
+		close(unanswered->fd);
+}
+
+/* From the begin of a file that is open; it fits. */
+static int read_again(int fd, const char *prefix, const char *const *names, uint64_t *ret_values,
+		      size_t n)
+{
+	char text[TEXT_SIZE];
+	ssize_t size;
+
+	if (fd < 0)
+		return fd;
+	size = pread(fd, text, sizeof(text) - 1, 0);
+	if (size < 0)
 		return -errno;
-	text[n] = '\0';
-	r = parse(text, TCP, names, values, 2);
-	if (r == 0)
-		*ret_count = values[0] + values[1];
+	text[size] = '\0';
+	return parse(text, prefix, names, ret_values, n);
+}
+
+int netstat_unanswered(struct netstat_unanswered *unanswered, uint64_t *ret_count)
+{
+	static const char *const of_segments[] = {"RetransSegs"};
+	static const char *const names[] = {"TCPTimeouts", "TCPSynRetrans"};
+	uint64_t segments, values[2];
+	int r = read_again(unanswered->segments_fd, "Tcp: ", of_segments, &segments, 1);
+
+	if (r == 0 && !(unanswered->known && segments == unanswered->segments)) {
+		r = read_again(unanswered->fd, TCP, names, values, 2);
+		unanswered->known = r == 0;
+		unanswered->segments = segments;
+		unanswered->count = values[0] + values[1];
+	}
+	*ret_count = unanswered->count;
 	return r;
 }
 
 int netstat_read(const char *const *names, uint64_t *ret_values, size_t n)
 {
-	int fd = open("/proc/thread-self/net/netstat", O_RDONLY | O_CLOEXEC), r = 0;
+	int fd = open(NETSTAT, O_RDONLY | O_CLOEXEC), r = 0;
 	char text[TEXT_SIZE];
 	size_t size = 0;
 

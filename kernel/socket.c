@@ -167,6 +167,7 @@ struct answer {
 	socket_on_reply *on_reply;
 	void *data;
 	int result; /* the first error of on_reply, or the kernel's */
+	bool alone; /* nothing follows the reply */
 	bool ended;
 };
 
@@ -186,6 +187,7 @@ static int read_answer(struct socket *socket, const char *bytes, size_t size, st
 		} else {
 			r = answer->on_reply ? answer->on_reply(answer->data, nlh, nlh->nlmsg_len)
 					     : 0;
+			answer->ended |= answer->alone;
 		}
 		if (r < 0 && answer->result == 0)
 			answer->result = r;
@@ -197,7 +199,9 @@ int socket_request(struct socket *socket, struct nlmsghdr *request, socket_on_re
 		   void *data)
 {
 	_Alignas(struct nlmsghdr) char buffer[SOCKET_BUFFER_SIZE];
-	struct answer answer = {.on_reply = on_reply, .data = data};
+	struct answer answer = {.on_reply = on_reply,
+				.data = data,
+				.alone = !(request->nlmsg_flags & (NLM_F_ACK | NLM_F_DUMP))};
 	int r = socket_send(socket, request);
 
 	socket->text[0] = '\0';

@@ -45,7 +45,8 @@ int socket_join(struct socket *socket, uint32_t group);
 typedef int socket_on_reply(void *data, const void *message, size_t size);
 
 /*
- * Send a request and wait for its end, NLMSG_ERROR or NLMSG_DONE. Each message before that goes to
+ * Send a request and wait for its end, NLMSG_ERROR or NLMSG_DONE, or the one reply to what asks for
+ * neither NLM_F_ACK nor a dump. Each message before that goes to
  * `on_reply`, which may be NULL. Returns 0, the kernel's -errno, -ETIMEDOUT if there is no answer,
  * or -EBADMSG.
  */

@@ -2,28 +2,25 @@
 #include "waiting.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "clock.h"
-#include "netstat.h"
 
 int waiting_open(struct waiting *waiting, struct sink *sink)
 {
-	*waiting = (struct waiting){.sink = sink, .netstat_fd = netstat_open()};
+	*waiting = (struct waiting){.sink = sink};
+	netstat_unanswered_open(&waiting->unanswered);
 	return socket_open(&waiting->socket, NETLINK_SOCK_DIAG, SOCKET_STREAM);
 }
 
 void waiting_close(struct waiting *waiting)
 {
 	socket_close(&waiting->socket);
-	if (waiting->netstat_fd >= 0)
-		close(waiting->netstat_fd);
+	netstat_unanswered_close(&waiting->unanswered);
 }
 
-int waiting_count(const struct waiting *waiting, uint64_t *ret_count)
+int waiting_count(struct waiting *waiting, uint64_t *ret_count)
 {
-	return waiting->netstat_fd < 0 ? waiting->netstat_fd
-				       : netstat_unanswered(waiting->netstat_fd, ret_count);
+	return netstat_unanswered(&waiting->unanswered, ret_count);
 }
 
 int waiting_ask(struct waiting *waiting, bool measured)

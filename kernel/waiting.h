@@ -6,12 +6,13 @@
 #ifndef KERNEL_WAITING_H
 #define KERNEL_WAITING_H
 
+#include "netstat.h"
 #include "snapshot.h"
 
 struct waiting {
 	struct socket socket;
 	struct sink *sink; /* not owned */
-	int netstat_fd; /* or -errno; kept open: the kernel writes the whole file anew for each that opens it */
+	struct netstat_unanswered unanswered;
 	bool busy; /* a dump is under way */
 	bool measured;
 	uint64_t cost_ns; /* of the look so far, but for the slice that began at: */
@@ -19,11 +20,11 @@ struct waiting {
 };
 
 int waiting_open(struct waiting *waiting, struct sink *sink);
-/* Accepts one that was only set to be closed: netstat_fd -1, all else 0. */
+/* Accepts one that was only set to be closed: both files of `unanswered` -1, all else 0. */
 void waiting_close(struct waiting *waiting);
 
 /* As ops->unanswered(). */
-int waiting_count(const struct waiting *waiting, uint64_t *ret_count);
+int waiting_count(struct waiting *waiting, uint64_t *ret_count);
 /* As ops->look(). */
 int waiting_ask(struct waiting *waiting, bool measured);
 /* As snapshot_dispatch(). */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <glib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "blackhole.h"
 #include "netstat.h"
@@ -167,9 +168,46 @@ static void counters(void)
 	}
 }
 
+/* A file that can be written anew while it is open. */
+static int scratch_file(const char *text)
+{
+	g_autofree char *path = NULL;
+	int fd = g_file_open_tmp("mptcpd-XXXXXX", &path, NULL);
+
+	g_assert_cmpint(fd, >=, 0);
+	unlink(path);
+	g_assert_cmpint(pwrite(fd, text, strlen(text), 0), ==, strlen(text));
+	return fd;
+}
+
+/* The file that costs more is read only if the other one moved. */
+static void unanswered(void)
+{
+	struct netstat_unanswered counters = {
+		.segments_fd = scratch_file("Ip: A\nIp: 1\nTcp: RetransSegs InErrs\nTcp: 5 0\n"),
+		.fd = scratch_file("TcpExt: TCPTimeouts X TCPSynRetrans\nTcpExt: 3 9 4\n"),
+	};
+	const char timeouts[] = "TcpExt: TCPTimeouts X TCPSynRetrans\nTcpExt: 4 9 4\n";
+	const char segments[] = "Ip: A\nIp: 1\nTcp: RetransSegs InErrs\nTcp: 6 0\n";
+	uint64_t count;
+
+	g_assert_cmpint(netstat_unanswered(&counters, &count), ==, 0);
+	g_assert_cmpuint(count, ==, 7);
+	g_assert_cmpint(pwrite(counters.fd, timeouts, strlen(timeouts), 0), >, 0);
+	g_assert_cmpint(netstat_unanswered(&counters, &count), ==, 0);
+	g_assert_cmpuint(count, ==, 7);
+	g_assert_cmpint(pwrite(counters.segments_fd, segments, strlen(segments), 0), >, 0);
+	g_assert_cmpint(netstat_unanswered(&counters, &count), ==, 0);
+	g_assert_cmpuint(count, ==, 8);
+	g_assert_cmpint(ftruncate(counters.segments_fd, 0), ==, 0);
+	g_assert_cmpint(netstat_unanswered(&counters, &count), ==, -EBADMSG);
+	netstat_unanswered_close(&counters);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/blackhole/unanswered-is-read-when-segments-are-sent-again", unanswered);
 	g_test_add_func("/blackhole/lasts-as-long-as-the-kernel-says", one);
 	g_test_add_func("/blackhole/doubles-with-each", several);
 	g_test_add_func("/blackhole/begins-anew-after-a-success", anew);

@@ -195,6 +195,7 @@ static void test_matches(struct scene *scene, gconstpointer unused)
 			    "plugin = echo\n")
 			->policies;
 	const struct policy_match *match = &policy->match;
+	const char *const *second = mptcpd_list_get(&match->interfaces, 1);
 
 	g_assert_cmpstr(policy->name, ==, "all-of.it_1");
 	g_assert_true(match->side == MPTCPD_SIDE_SERVER);
@@ -203,8 +204,8 @@ static void test_matches(struct scene *scene, gconstpointer unused)
 	assert_ports(&match->local_ports, "443-443 ");
 	assert_ports(&match->remote_ports, "1024-65535 1-1 7-7 ");
 	g_assert_cmpuint(match->interfaces.n, ==, 2);
-	g_assert_cmpstr(*(const char *const *)mptcpd_list_get(&match->interfaces, 1), ==,
-			"a-rather-long-[n]ame-*");
+	g_assert_nonnull(second);
+	g_assert_cmpstr(*second, ==, "a-rather-long-[n]ame-*");
 	match = &load(scene, "[policy:p]\nplugin = echo\n")->policies->match;
 	g_assert_cmpuint(match->side + match->locals.n + match->remotes.n + match->local_ports.n +
 				 match->remote_ports.n + match->interfaces.n,
