@@ -26,10 +26,17 @@ struct memory {
 	uint64_t away_ms; /* since when backup links are used; 0: they are not */
 	uint64_t well_ms; /* meanwhile: since when a normal one is well again; 0: none is */
 	uint64_t routeless_ms; /* since when the normal ones are there and no route is; 0: it is */
+	/*
+	 * Meanwhile: a normal one is well again, or was and is gone: then nothing stands beside the
+	 * backup ones, which carry the data without being made normal for it.
+	 */
+	bool spared;
+	uint8_t reserved[7];
 };
 
 /* How the normal links do, the best of them. */
 enum state {
+	STATE_GONE, /* no subflow, or no carrier or address */
 	STATE_FAILED,
 	STATE_ROUTELESS, /* routes go for moments */
 	STATE_WELL,
@@ -79,7 +86,7 @@ static enum state state_of(const struct handover *handover, const struct mptcpd_
 static enum state find_state(const struct handover *handover, const struct mptcpd_view *view,
 			     const struct mptcpd_connection *connection)
 {
-	enum state best = STATE_FAILED;
+	enum state best = STATE_GONE;
 	const struct mptcpd_subflow *subflow;
 
 	for (size_t i = 0; (subflow = mptcpd_get_subflow(connection, i)); i++) {
@@ -104,7 +111,7 @@ static bool has_failed(const struct handover *handover, enum state state, struct
 {
 	if (state != STATE_ROUTELESS) {
 		memory->routeless_ms = 0;
-		return state == STATE_FAILED;
+		return state < STATE_ROUTELESS;
 	}
 	if (!memory->routeless_ms)
 		memory->routeless_ms = now_ms;
@@ -117,6 +124,8 @@ static bool has_failed(const struct handover *handover, enum state state, struct
 static void leave_or_stay(const struct handover *handover, enum state state, struct memory *memory,
 			  uint64_t now_ms, struct mptcpd_plan *plan)
 {
+	if (state != STATE_GONE)
+		memory->spared = state == STATE_WELL;
 	if (state != STATE_WELL) {
 		memory->well_ms = 0;
 		return;
@@ -124,7 +133,7 @@ static void leave_or_stay(const struct handover *handover, enum state state, str
 	if (!memory->well_ms)
 		memory->well_ms = now_ms;
 	if (now_ms >= memory->well_ms + handover->hold_ms)
-		memory->away_ms = memory->well_ms = 0;
+		*memory = (struct memory){0};
 	else
 		plan->ask_again(plan, memory->well_ms + handover->hold_ms);
 }
@@ -136,7 +145,7 @@ static void plan_backup_links(const struct memory *memory, struct mptcpd_plan *p
 	size_t i = 0;
 
 	while ((path = plan->get_path(plan, i)))
-		if (!(path->flags & MPTCPD_FLAG_BACKUP) || memory->well_ms)
+		if (!(path->flags & MPTCPD_FLAG_BACKUP) || memory->spared)
 			i++;
 		else if (memory->away_ms)
 			plan->set_path_flags(plan, i++, 0);

@@ -430,6 +430,33 @@ def handover(family):
 each_family("/policy/handover/away-when-the-normal-link-fails-and-back", handover, seconds=90)
 
 
+def handover_flaps(family):
+    """Away once, whatever the cable does meanwhile: no join and no priority for each time."""
+    text = config((5000, "handover\nhold = 4s"), interfaces=HANDOVER)
+    with Scene(text) as scene:
+        capture = Capture(scene.net.client)
+        client = scene.connect(family)
+        intact(client.transfer("upload", MEGABYTE // 4), MEGABYTE // 4)
+        before = scene.net.client.nstat().get("MPPrioTx", 0)
+        for i in range(10):
+            scene.net.down(1)
+            wait_until(lambda: scene.links() == (0, 1, 1), 3, "away", scene.net.client.subflows)
+            intact(client.transfer("download", MEGABYTE // 4), MEGABYTE // 4)
+            scene.net.up(1, scene.net.client)
+            wait_until(lambda: scene.links() == (1, 1, 1), 3, "back", scene.net.client.subflows)
+            if i == 5:
+                scene.restart()
+        intact(client.transfer("upload", MEGABYTE // 4), MEGABYTE // 4)
+        away = sorted(syn["link"] for syn in capture.joins() if syn["link"] != "link1")
+        tap.equal(away, ["link2", "link3"], "joins by backup links")
+        tap.at_most(scene.net.client.nstat().get("MPPrioTx", 0) - before, 2, "priorities")
+        scene.await_links(1, 0, 0, seconds=10)
+        intact(client.transfer("upload", MEGABYTE // 4), MEGABYTE // 4)
+
+
+each_family("/policy/handover/flaps-cost-one-change", handover_flaps, seconds=90)
+
+
 def handover_silent(family):
     text = ("[core]\npath-manager = userspace\n[interface:link2]\nflags = subflow,backup\n"
             "[policy:p]\nplugin = handover\nhold = 3s\n")

@@ -140,6 +140,31 @@ static void test_flaps(struct fake_scene *scene, gconstpointer unused)
 	}
 }
 
+/* While the normal one is gone nothing else is there: what was made backup once carries data so. */
+static void test_carrier_flaps(struct fake_scene *scene, gconstpointer unused)
+{
+	struct mptcpd_local home = scene->view.locals[0];
+
+	for (unsigned int i = 0; i < 10; i++) {
+		scene->view.locals[0] = scene->view.locals[1];
+		scene->view.base.locals.n = 1;
+		assert_plan(scene, i ? B ">" PEER "/backup" : B ">" PEER);
+		scene->view.base.now_ms += HOLD - 1;
+		scene->view.locals[0] = home;
+		scene->view.base.locals.n = 2;
+		assert_plan(scene, BACK);
+		scene->view.base.now_ms += HOLD - 1;
+	}
+	fail(scene);
+	assert_plan(scene, AWAY);
+	heal(scene);
+	assert_plan(scene, BACK);
+	scene->view.base.now_ms += HOLD;
+	assert_plan(scene, HOME);
+	fail(scene);
+	assert_plan(scene, AWAY);
+}
+
 static void test_began_away(struct fake_scene *scene, gconstpointer unused)
 {
 	scene->connection.local = fake_addr(B ":40000");
@@ -196,6 +221,7 @@ int main(int argc, char **argv)
 	ADD("backup-link-at-a-long-timeout", test_timeout);
 	ADD("leaves-after-hold", test_back);
 	ADD("flaps-change-nothing", test_flaps);
+	ADD("carrier-flaps-change-no-flag", test_carrier_flaps);
 	ADD("initial-subflow-on-a-backup-link-goes-too", test_began_away);
 	ADD("of-ipv6-as-well", test_v6);
 	ADD("server-makes-none", test_server);
