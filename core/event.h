@@ -79,6 +79,8 @@ struct event_connection {
 	bool fallback;
 	bool closing; /* the TCP state says FIN was sent or received */
 	struct mptcpd_owner owner;
+	/* Nobody has the socket: it is not accepted yet, or closed. Its uid is 0 then, on older kernels. */
+	bool orphan;
 	uint64_t bytes_sent,
 		bytes_received; /* MPTCPD_BYTES_UNKNOWN where the kernel does not tell */
 	uint32_t idle_ms; /* since it carried data; UINT32_MAX: the kernel does not tell */

@@ -30,6 +30,9 @@ enum route {
 	ROUTE_SITE = 4,
 };
 
+/* What owner() may add. */
+#define OWNER_ORPHAN 1
+
 /* What neighbour_known() found. */
 enum neighbour {
 	NEIGHBOUR_KNOWN = 1,
@@ -102,10 +105,18 @@ struct kernel_ops {
 	/* Is there a rule that looks at marks? 1, 0, or -errno. */
 	int (*marks_matter)(void *kernel);
 	/*
-	 * Whose the connection's socket is, and its mark, which its subflows get too. 0, -ENOENT: it
+	 * Whose the connection's socket is, and its mark, which its subflows get too. 0; OWNER_ORPHAN:
+	 * it has not been accepted yet, so that before Linux 6.17 a uid of 0 says nothing; -ENOENT: it
 	 * is gone; or -errno.
 	 */
 	int (*owner)(void *kernel, uint32_t token, struct mptcpd_owner *ret_owner);
+	/*
+	 * The path of the cgroup with this id, from the root of the tree (of version 2) on. 0; -ENOENT:
+	 * there is none, or none that can be seen; -EAGAIN: it is being looked for, and each call looks on
+	 * a little; -EBUSY: it will be, so soon after the last time not yet. Id 0: look at all there are
+	 * now, for later; -ENOENT: that is done.
+	 */
+	int (*cgroup)(void *kernel, uint64_t id, char *ret_path, size_t size);
 	/*
 	 * The interface by which the packets of a socket that is bound to none get from `local` to
 	 * `remote`, as the routing tables say now: its index; 0: none, or several in turn; -errno.

@@ -96,20 +96,115 @@ static bool is_in_globs(const struct mptcpd_list *globs, const char *text)
 	return globs->n == 0;
 }
 
-static bool policy_matches(const struct policy_match *match, const struct subject *subject)
+static bool is_in_uids(const struct mptcpd_list *ranges, uint32_t uid)
+{
+	for (size_t i = 0; i < ranges->n; i++) {
+		const struct uid_range *range = mptcpd_list_get(ranges, i);
+
+		if (uid >= range->min && uid <= range->max)
+			return true;
+	}
+	return false;
+}
+
+static bool is_in_marks(const struct mptcpd_list *marks, uint32_t mark)
+{
+	for (size_t i = 0; i < marks->n; i++) {
+		const struct mark_bits *bits = mptcpd_list_get(marks, i);
+
+		if ((mark & bits->mask) == bits->value)
+			return true;
+	}
+	return false;
+}
+
+/* Is it this cgroup, or one that it is in? */
+static bool is_in_cgroups(const struct mptcpd_list *globs, const char *path)
+{
+	char outer[CGROUP_PATH_SIZE];
+	size_t size = strlen(path);
+
+	if (size >= sizeof(outer))
+		return false;
+	memcpy(outer, path, size + 1);
+	while (!is_in_globs(globs, outer)) {
+		char *slash = strrchr(outer, '/');
+
+		if (!slash || !slash[1])
+			return false;
+		slash[slash == outer] = '\0'; /* the root is "/" */
+	}
+	return true;
+}
+
+/* Does all hold that is known of every connection? */
+static bool may_match(const struct policy_match *match, const struct subject *subject)
 {
 	return (match->side == MPTCPD_SIDE_UNKNOWN || match->side == subject->side) &&
 	       is_in_ports(&match->remote_ports, subject->remote.port) &&
-	       is_in_ports(&match->local_ports, subject->local.port) &&
 	       is_in_nets(&match->remotes, &subject->remote) &&
 	       is_in_nets(&match->locals, &subject->local) &&
 	       is_in_globs(&match->interfaces, subject->interface);
 }
 
-const struct policy *rules_for_connection(const struct rules *rules, const struct subject *subject)
+static uint32_t facts_asked(const struct policy_match *match)
+{
+	return (match->local_ports.n ? FACT_LOCAL_PORT : 0) | (match->uids.n ? FACT_UID : 0) |
+	       (match->marks.n ? FACT_MARK : 0) | (match->cgroups.n ? FACT_CGROUP : 0);
+}
+
+static bool fact_matches(const struct policy_match *match, const struct subject *subject,
+			 enum fact fact)
+{
+	switch (fact) {
+	case FACT_LOCAL_PORT:
+		return is_in_ports(&match->local_ports, subject->local.port);
+	case FACT_UID:
+		return is_in_uids(&match->uids, subject->uid);
+	case FACT_MARK:
+		return is_in_marks(&match->marks, subject->mark);
+	case FACT_CGROUP:
+		return is_in_cgroups(&match->cgroups, subject->cgroup);
+	}
+	return false;
+}
+
+/* Do these facts hold, as far as they are known? */
+static bool facts_match(const struct policy_match *match, const struct subject *subject,
+			uint32_t facts)
+{
+	for (uint32_t fact = FACT_LOCAL_PORT; fact <= FACT_CGROUP; fact <<= 1)
+		if ((facts & fact & ~subject->unknown) &&
+		    !fact_matches(match, subject, (enum fact)fact))
+			return false;
+	return true;
+}
+
+struct choice rules_for_connection(const struct rules *rules, const struct subject *subject)
+{
+	struct choice choice = {0};
+
+	for (size_t i = 0; i < rules->n_policies; i++) {
+		const struct policy *policy = &rules->policies[i];
+		uint32_t facts;
+
+		if (!may_match(&policy->match, subject))
+			continue;
+		facts = facts_asked(&policy->match);
+		choice.asked |= facts;
+		if (!facts_match(&policy->match, subject, facts))
+			continue;
+		choice.missing = facts & subject->unknown;
+		choice.policy = choice.missing ? NULL : policy;
+		break;
+	}
+	return choice;
+}
+
+bool rules_ask(const struct rules *rules, uint32_t facts)
 {
 	for (size_t i = 0; i < rules->n_policies; i++)
-		if (policy_matches(&rules->policies[i].match, subject))
-			return &rules->policies[i];
-	return NULL;
+		if (facts_asked(&rules->policies[i].match) & facts)
+			return true;
+	return false;
 }

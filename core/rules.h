@@ -93,12 +93,32 @@ struct net {
 	uint8_t prefix;
 };
 
-/* What a group asks of the initial subflow. Of a list one is to hold; one of none asks nothing. */
+/* The longest path of a cgroup that is looked at, with its NUL. */
+#define CGROUP_PATH_SIZE 1024
+
+/* User ids, both included. */
+struct uid_range {
+	uint32_t min, max;
+};
+
+/* Marks whose bits in `mask` are these. */
+struct mark_bits {
+	uint32_t value, mask;
+};
+
+/*
+ * What a group asks of the initial subflow, and of whose socket it is. Of a list one is to hold; one of
+ * none asks nothing.
+ */
 struct policy_match {
 	uint8_t side; /* enum mptcpd_side; MPTCPD_SIDE_UNKNOWN: any */
 	struct mptcpd_list locals, remotes; /* of struct net */
 	struct mptcpd_list local_ports, remote_ports; /* of struct mptcpd_ports */
 	struct mptcpd_list interfaces; /* of const char *: globs */
+	/* Of the socket: only a request to the kernel tells it. */
+	struct mptcpd_list uids; /* of struct uid_range */
+	struct mptcpd_list marks; /* of struct mark_bits */
+	struct mptcpd_list cgroups; /* of const char *: globs, each for what is below it too */
 };
 
 /* One [policy:…] group; the first in order whose matches all hold decides. */
@@ -140,15 +160,39 @@ const struct interface_rule *rules_for_interface(const struct rules *rules, cons
 const struct interface_rule *rules_for_address(const struct rules *rules, const char *name,
 					       enum mptcpd_link_type type, bool as_tunnel,
 					       const struct mptcpd_addr *addr);
-/* A connection, as far as policies may ask for it; what is not known matches nothing. */
+/* Facts that not every connection is asked for. */
+enum fact {
+	FACT_LOCAL_PORT = 1 << 0,
+	FACT_UID = 1 << 1,
+	FACT_MARK = 1 << 2,
+	FACT_CGROUP = 1 << 3,
+};
+#define FACTS_OF_OWNER (FACT_UID | FACT_MARK | FACT_CGROUP)
+
+/*
+ * A connection, as far as policies may ask for it. Facts that are known to be nothing match nothing;
+ * those that are not known yet leave it open who decides.
+ */
 struct subject {
 	enum mptcpd_side side;
 	struct mptcpd_addr local, remote; /* of its initial subflow */
 	const char *interface; /* by which that goes, or "" */
+	uint32_t unknown; /* enum fact bits: of these, and of no others, nothing is known yet */
+	uint32_t uid; /* UINT32_MAX: of nobody here */
+	uint32_t mark;
+	const char *cgroup; /* its path from the root of the tree, or "" */
 };
 
-/* The policy of a connection. NULL: none. */
-const struct policy *rules_for_connection(const struct rules *rules, const struct subject *subject);
+struct choice {
+	const struct policy *policy; /* NULL: none, or it is open */
+	uint32_t missing; /* enum fact bits: what has to be known first; 0: it is decided */
+	uint32_t asked; /* enum fact bits: on what else than addresses and links it depends */
+};
+
+/* The policy of a connection: the first group that matches. */
+struct choice rules_for_connection(const struct rules *rules, const struct subject *subject);
+/* Is there a group that asks for one of these facts? */
+bool rules_ask(const struct rules *rules, uint32_t facts);
 
 /* How many types of link there are. */
 #define LINK_TYPES (MPTCPD_LINK_TAP + 1)

@@ -116,6 +116,7 @@ int codec_diag_connection(const void *message, size_t size, struct event *ret_ev
 	event.connection.mapped =
 		socket.idiag_family == AF_INET6 && event.connection.remote.family == AF_INET;
 	event.connection.side = MPTCPD_SIDE_UNKNOWN;
+	event.connection.orphan = socket.idiag_inode == 0;
 	event.connection.fallback = flags & MPTCP_INFO_FLAG_FALLBACK;
 	event.connection.closing = is_closing(socket.idiag_state);
 	decode_bytes(attrs[INET_DIAG_INFO], &event.connection);

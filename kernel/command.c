@@ -221,6 +221,13 @@ static int owner_of(void *data, uint32_t token, struct mptcpd_owner *ret_owner)
 	return told(kernel, &kernel->diag, diag_owner(&kernel->diag, token, ret_owner));
 }
 
+static int cgroup(void *data, uint64_t id, char *ret_path, size_t size)
+{
+	struct kernel *kernel = data;
+
+	return cgroups_find(&kernel->cgroups, id, ret_path, size);
+}
+
 static int egress(void *data, const struct mptcpd_addr *local, const struct mptcpd_addr *remote,
 		  uint32_t mark)
 {
@@ -417,6 +424,7 @@ const struct kernel_ops kernel_ops = {
 	.egress = egress,
 	.marks_matter = marks_matter,
 	.owner = owner_of,
+	.cgroup = cgroup,
 	.link_returned = link_returned,
 	.neighbour_known = is_neighbour_known,
 	.rule_add = rule_add,

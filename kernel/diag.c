@@ -5,6 +5,7 @@
 #include "addr.h"
 #include "clock.h"
 #include "diag.h"
+#include "ops.h"
 
 static const uint8_t families[] = {AF_INET, AF_INET6};
 
@@ -28,20 +29,25 @@ int diag_has_connection(struct socket *socket, uint32_t token)
 
 static int on_owned(void *data, const void *message, size_t size)
 {
-	struct mptcpd_owner *owner = data;
+	struct event_connection *owned = data;
 	struct event event;
 	int r = codec_diag_connection(message, size, &event);
 
 	if (r == 0)
-		*owner = event.connection.owner;
+		*owned = event.connection;
 	return r < 0 ? r : 0;
 }
 
 int diag_owner(struct socket *socket, uint32_t token, struct mptcpd_owner *ret_owner)
 {
+	struct event_connection owned = {.orphan = true};
 	union codec_command command;
+	int r = socket_request(socket, codec_get_connection(&command, token), on_owned, &owned);
 
-	return socket_request(socket, codec_get_connection(&command, token), on_owned, ret_owner);
+	if (r < 0)
+		return r;
+	*ret_owner = owned.owner;
+	return owned.orphan ? OWNER_ORPHAN : 0;
 }
 
 static int on_found(void *data, const void *message, size_t size)

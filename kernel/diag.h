@@ -14,7 +14,7 @@
 int diag_check(struct socket *socket);
 /* Is there a connection of this token? 1 or 0, or -errno. */
 int diag_has_connection(struct socket *socket, uint32_t token);
-/* The SO_MARK of the connection of this token. 0, -ENOENT if there is none, or -errno. */
+/* As owner() of struct kernel_ops. */
 int diag_owner(struct socket *socket, uint32_t token, struct mptcpd_owner *ret_owner);
 /*
  * The subflow between these addresses, with their ports, as a record of a dump has it; `ifindex` is

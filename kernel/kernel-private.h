@@ -4,6 +4,7 @@
 #define KERNEL_KERNEL_PRIVATE_H
 
 #include "asking.h"
+#include "cgroup.h"
 #include "waiting.h"
 #include "kernel.h"
 #include "listener.h"
@@ -27,6 +28,7 @@ struct kernel {
 	struct pending pending;
 	struct waiting waiting;
 	struct ways ways[2]; /* of IPv4 and IPv6 */
+	struct cgroups cgroups;
 	int wake; /* an eventfd: readable when a snapshot is to start or to end */
 	bool has_diag; /* connections can be dumped: asked once */
 	char text[CODEC_TEXT_SIZE]; /* of the last command */

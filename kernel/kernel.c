@@ -156,6 +156,7 @@ void kernel_free(struct kernel *kernel)
 	listening_done(&kernel->listening);
 	pending_done(&kernel->pending);
 	waiting_close(&kernel->waiting);
+	cgroups_done(&kernel->cgroups);
 	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_KINDS; kind++)
 		snapshot_close(&kernel->snapshots[kind]);
 	socket_close(&kernel->link_events);

@@ -1,74 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who decides for a connection, and what plugins want when they are asked. */
+/* What plugins want when they are asked. */
 #include "engine-private.h"
 #include "policy-memory.h"
 
 /* A plugin is not asked again sooner than after this. */
 #define ASK_MIN_MS 10
-
-/* ---- who decides ---- */
-
-/*
- * A connection that starts on a link which is not to be used (loopback, a VPN's tunnel) stays
- * there: paths beside it would lead past the VPN.
- */
-static bool is_kept_apart(const struct local *start)
-{
-	return start &&
-	       (start->usability == UNUSABLE_LOOPBACK || start->usability == UNUSABLE_CONFIGURED ||
-		start->usability == UNUSABLE_TUNNEL);
-}
-
-/* Whatever one of the stack is set aside for: without it the others could open what it forbids. */
-static bool is_set_aside(const struct engine *engine, const struct policy *policy, uint32_t token)
-{
-	for (size_t i = 0; i < policy->n_plugins; i++)
-		if (guard_is_aside(engine->guard, policy->plugins[i].id, token))
-			return true;
-	return false;
-}
-
-/* Where its initial subflow was seen last, 0: not known. */
-static uint32_t initial_ifindex(const struct connection *connection)
-{
-	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (connection->subflows[i].is.initial)
-			return connection->subflows[i].ifindex;
-	return 0;
-}
-
-void ask_find_policy(struct engine *engine, struct connection *connection)
-{
-	const struct local *local;
-	struct subject subject;
-
-	if (connection->policy_known || connection->side == MPTCPD_SIDE_UNKNOWN ||
-	    !connection->local.family || engine->generation == 1)
-		return;
-	local = engine_find_link(engine, &connection->local, &connection->remote,
-				 initial_ifindex(connection));
-	connection->ifindex = local ? local->interface->is.ifindex : initial_ifindex(connection);
-	connection->temporary |= local && local->is.temporary;
-	connection->policy_known = true;
-	for (size_t i = 0; i < connection->n_subflows; i++)
-		connection->subflows[i].want.dropped = false; /* by another policy */
-	subject = (struct subject){
-		.side = connection->side,
-		.local = connection->local,
-		.remote = connection->remote,
-		.interface = local ? local->interface->is.name : "",
-	};
-	if (!is_kept_apart(local))
-		connection->policy = rules_for_connection(engine->rules, &subject);
-	connection->set_aside =
-		connection->policy && is_set_aside(engine, connection->policy, connection->token);
-	if (connection->set_aside)
-		connection->policy = NULL;
-	engine_count(engine, connection->policy, 1);
-	policy_memory_take(connection);
-}
-
-/* ---- what they want ---- */
 
 void ask_tell_refusals(struct engine *engine, const struct connection *connection)
 {

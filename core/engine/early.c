@@ -81,17 +81,13 @@ static bool is_first_wish(const struct subflow *subflow)
 	       !subflow->try.no_route && subflow->try.attempts == 0;
 }
 
-static bool depends_on_addresses(const struct engine *engine, const struct connection *connection)
+static bool depends_on_addresses(struct engine *engine, const struct connection *connection)
 {
-	const struct rules *rules = engine->rules;
-
-	for (size_t i = 0; i < rules->n_policies; i++)
-		if (rules->policies[i].match.local_ports.n)
-			return false;
 	return connection->policy && (connection->policy->traits & MPTCPD_TRAIT_ADDRESSES) &&
 	       !engine->marks_matter && engine->model.n_double_locals == 0 &&
 	       connection->more->n_peers == 0 && connection->more->n_failures == 0 &&
-	       !connection->remote_removed && !connection->adopted;
+	       !connection->remote_removed && !connection->adopted &&
+	       decide_is_by_addresses(engine, connection);
 }
 
 /* The path that the wish is for. From now on it has the id by which it is asked for. */
@@ -123,7 +119,7 @@ void early_keep(struct engine *engine, struct connection *connection)
 	struct early_plan *plan = &engine->early.plans[place_of(&key)];
 	bool more = false;
 
-	if (!depends_on_addresses(engine, connection) || find_plan(engine, &key))
+	if (find_plan(engine, &key) || !depends_on_addresses(engine, connection))
 		return;
 	*plan = (struct early_plan){.key = key, .unbound = engine->creates_unbound};
 	for (size_t i = 0; i < connection->n_subflows; i++) {

@@ -41,7 +41,8 @@ struct early_path {
  * A first plan. It is that of a connection of this key as long as
  *   - the host is as it was (`generation`; rules are new with a new one), and no change waits,
  *   - each plugin of its policy says MPTCPD_TRAIT_ADDRESSES, and none wants to be asked again,
- *   - no policy asks for the local port, no rule looks at marks, no address is on two links,
+ *   - no policy that may decide for it asks for more than addresses and links, as ports of ours or
+ *     users, no rule looks at marks, no address is on two links,
  *   - SUBFLOW_CREATE binds to links, or not, as it did,
  *   - the connection has its initial subflow and nothing else: no peer's address, failure or wish.
  */

@@ -77,6 +77,7 @@ struct engine {
 	uint64_t measured_ms; /* … when the last complete one did, */
 	uint64_t measure_took_ms; /* and how long it took */
 	uint64_t read_ms; /* when somebody asked for measurements, 0: nobody ever did */
+	uint64_t cgroups_due_ms; /* when to look on which cgroups there are */
 	uint64_t busy_due_ms; /* when it may be asked again which connections carry data */
 	uint64_t sweep_due_ms; /* next look for what ended without an event */
 
@@ -140,13 +141,50 @@ void engine_look_for_marks(struct engine *engine);
 
 /* ---- ask.c ---- */
 
-/* Find the policy that decides for it, if its side and addresses are known. */
-void ask_find_policy(struct engine *engine, struct connection *connection);
 /* Fill engine->plan: of the connection, or of the host's endpoints. */
 void ask_paths(struct engine *engine, struct connection *connection);
 void ask_endpoints(struct engine *engine);
 /* Report what was refused of the plan just made; NULL: for the host's endpoints. */
 void ask_tell_refusals(struct engine *engine, const struct connection *connection);
+
+/* ---- owner.c ---- */
+
+/*
+ * The mark of its packets, where a rule looks at marks: that costs a request a connection. One that
+ * an application sets later is seen by the next sweep. Else 0.
+ */
+uint32_t engine_mark(struct engine *engine, struct connection *connection);
+/* Whose is it? Asks the kernel, once. False: nobody can tell. */
+bool owner_know(struct engine *engine, struct connection *connection);
+/* Say what is known of its socket. */
+void owner_describe(const struct connection *connection, struct subject *subject);
+/* Ask for what is missing (enum fact bits). 0: it is as known as it can be; else how long to wait. */
+uint64_t owner_find(struct engine *engine, struct connection *connection, uint32_t missing);
+/* The same, for the path of its cgroup, "" if there is none to be known; its id is known. */
+uint64_t owner_find_cgroup(struct engine *engine, const struct connection *connection,
+			   char path[static CGROUP_PATH_SIZE]);
+/* Rules that ask for cgroups are new: see which there are. */
+void owner_rules_changed(struct engine *engine);
+void owner_settle(struct engine *engine, uint64_t now_ms);
+
+/* ---- decide.c ---- */
+
+/*
+ * Find the policy that decides for it, if its side and addresses are known, and all that its group
+ * asks for. Nobody decides until then.
+ */
+void decide_by_known(struct engine *engine, struct connection *connection);
+/*
+ * The same, and ask the kernel for what it takes. False: it is not known yet, and looked for again at
+ * the connection's deadline.
+ */
+bool decide_asking(struct engine *engine, struct connection *connection, uint64_t now_ms);
+/* The rules are new: nobody decides until it is found out. */
+void decide_forget(struct connection *connection);
+/* Its socket is another's, or has another mark: so may be who decides. */
+void decide_anew(struct engine *engine, struct connection *connection);
+/* Do its addresses alone, without its port, say which policy it has? */
+bool decide_is_by_addresses(struct engine *engine, const struct connection *connection);
 
 /* ---- reconcile.c ---- */
 
@@ -365,11 +403,6 @@ void engine_update_view(struct engine *engine, uint64_t now_ms);
  * again.
  */
 void engine_view_addresses(struct engine *engine, const struct connection *connection);
-/*
- * The mark of its packets, where a rule looks at marks: that costs a request a connection. One that
- * an application sets later is seen by the next sweep. Else 0.
- */
-uint32_t engine_mark(struct engine *engine, struct connection *connection);
 /* The connection as plugins see it, until the next call. */
 struct mptcpd_connection engine_view_connection(struct engine *engine,
 						struct connection *connection);

@@ -60,6 +60,7 @@ struct engine *engine_new(const struct engine_setup *setup)
 	engine->model.on_forget_data = engine;
 	engine->rules = setup->rules;
 	engine_count_anew(engine);
+	owner_rules_changed(engine);
 	engine->ops = setup->ops;
 	engine->kernel = setup->kernel;
 	engine->observer = setup->observer;

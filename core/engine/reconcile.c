@@ -213,7 +213,7 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 	}
 	engine_place(engine, connection);
 	wake_connection(engine, connection);
-	ask_find_policy(engine, connection); /* one seen before the host was has none yet */
+	decide_by_known(engine, connection); /* seen before the host was, it has none yet */
 	connection->planned = engine->generation;
 	deadlines_set(&engine->deadlines, connection, UINT64_MAX);
 	if (connection->state == MPTCPD_CONNECTION_CLOSING || connection->fallback)
@@ -223,6 +223,7 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 	    !command_probe(engine, connection))
 		return;
 	if (connection->path_manager == PATH_MANAGER_KERNEL ||
+	    !decide_asking(engine, connection, now_ms) ||
 	    (connection->state == MPTCPD_CONNECTION_CREATED && !early_is_due(engine, connection)))
 		return;
 	if (connection->ids_unknown)

@@ -160,7 +160,9 @@ static void connection_changed(struct engine *engine, struct connection *connect
 {
 	if (engine->model.n_double_locals)
 		engine_place_change(engine, connection, change);
-	ask_find_policy(engine, connection);
+	if (change->whose)
+		decide_anew(engine, connection);
+	decide_by_known(engine, connection);
 	change->policy = connection->policy;
 	if (change->awaited)
 		engine_mark_awaited(engine, connection);
@@ -223,13 +225,12 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 
 	engine->rules = rules;
 	engine_count_anew(engine);
+	owner_rules_changed(engine);
 	model_set_rules(&engine->model, rules);
 	connection = model_next_connection(&engine->model, 0);
 	for (; connection; connection = connection_next(connection)) {
-		connection->policy = NULL;
-		connection->policy_known = false;
-		connection->set_aside = false;
-		ask_find_policy(engine, connection);
+		decide_forget(connection);
+		decide_by_known(engine, connection);
 	}
 	engine->host_dirty = true;
 	engine->host_due_ms = now_ms;
@@ -380,6 +381,8 @@ static uint64_t next_deadline(const struct engine *engine, uint64_t now_ms)
 		next = first;
 	if (health_next(engine) < next)
 		next = health_next(engine);
+	if (engine->cgroups_due_ms < next)
+		next = engine->cgroups_due_ms;
 	if (engine->routing.due_ms < next)
 		next = engine->routing.due_ms;
 	if (engine->host_dirty && host_due(engine, now_ms) < next)
@@ -420,6 +423,7 @@ uint64_t engine_settle(struct engine *engine, uint64_t now_ms)
 	health_settle(engine, now_ms);
 	settle_host(engine, now_ms);
 	settle_endpoints(engine, now_ms);
+	owner_settle(engine, now_ms);
 	listen_settle(engine);
 	done = settle_dirty(engine, now_ms) && settle_sweep(engine, now_ms) &&
 	       settle_deadlines(engine, now_ms) && settle_walk(engine, now_ms) &&

@@ -249,30 +249,11 @@ static struct mptcpd_list show_subflows(struct engine *engine, const struct conn
 	return (struct mptcpd_list){engine->seen, n, sizeof(engine->seen[0])};
 }
 
-/* It costs a request a connection, once. */
-static bool know_owner(struct engine *engine, struct connection *connection)
-{
-	struct mptcpd_owner owner;
-
-	if (!connection->more->has_owner &&
-	    engine->ops->owner(engine->kernel, connection->token, &owner) == 0) {
-		connection_more(connection)->owner = owner;
-		connection_more(connection)->has_owner = true;
-	}
-	return connection->more->has_owner;
-}
-
-uint32_t engine_mark(struct engine *engine, struct connection *connection)
-{
-	return engine->marks_matter && know_owner(engine, connection) ? connection->more->owner.mark
-								      : 0;
-}
-
 struct mptcpd_connection engine_view_connection(struct engine *engine,
 						struct connection *connection)
 {
 	bool has_owner =
-		engine_needs(connection, MPTCPD_NEED_OWNER) && know_owner(engine, connection);
+		engine_needs(connection, MPTCPD_NEED_OWNER) && owner_know(engine, connection);
 
 	return (struct mptcpd_connection){
 		.size = sizeof(struct mptcpd_connection),

@@ -86,18 +86,30 @@ static int apply_created(struct model *model, struct connection *connection,
 
 /* ---- snapshot records ---- */
 
+static bool is_same_owner(const struct mptcpd_owner *a, const struct mptcpd_owner *b)
+{
+	return a->uid == b->uid && a->mark == b->mark && a->cgroup == b->cgroup;
+}
+
 /* Who was asked for it once is to know it as it is now; of others only if somebody wants it. */
 static void learn_owner(const struct model *model, struct connection *connection,
-			const struct mptcpd_owner *owner, struct change *change)
+			const struct event_connection *event, struct change *change)
 {
-	const struct connection_more *more = connection->more;
+	struct mptcpd_owner owner = event->owner;
+	struct connection_more *more;
 
-	if (!model->keeps_owners && !more->has_owner)
+	if (!model->keeps_owners && !connection->more->has_owner)
 		return;
-	if (more->has_owner && more->owner.mark != owner->mark && change->type == CHANGE_NONE)
+	more = connection_more(connection);
+	/* Once it is closed nobody has it, and it stays whose it was. */
+	if (event->orphan && more->has_owner)
+		owner.uid = more->owner.uid;
+	change->whose = more->has_owner && !is_same_owner(&more->owner, &owner);
+	if (change->whose && change->type == CHANGE_NONE)
 		change->type = CHANGE_CONNECTION_UPDATED;
-	connection_more(connection)->owner = *owner;
-	connection_more(connection)->has_owner = true;
+	more->owner = owner;
+	more->is_orphan = event->orphan && (!more->has_owner || more->is_orphan);
+	more->has_owner = true;
 }
 
 static void learn_counts(const struct model *model, struct connection *connection,
@@ -134,7 +146,7 @@ static int apply_snapshot_connection(struct model *model, struct connection *con
 	learn(connection, &event->connection);
 	if (connection->fallback != event->connection.fallback && change->type == CHANGE_NONE)
 		change->type = CHANGE_CONNECTION_UPDATED;
-	learn_owner(model, connection, &event->connection.owner, change);
+	learn_owner(model, connection, &event->connection, change);
 	learn_counts(model, connection, &event->connection, now_ms);
 	measure_settle(model, connection);
 	connection->fallback = event->connection.fallback;

@@ -225,7 +225,9 @@ struct connection_more {
 	uint8_t n_announced, room_announced;
 	uint8_t n_failures;
 	uint8_t n_measures;
+	uint8_t n_uid_doubts; /* how often it had no uid that can be believed */
 	bool has_owner; /* the kernel was asked for it, and a snapshot may have told it since */
+	bool is_orphan; /* nobody had the socket when its owner was told */
 };
 
 /*
@@ -337,6 +339,7 @@ struct change {
 	bool resync; /* the model met something it cannot know: a snapshot of `snapshot` is due */
 	bool returned; /* an interface that was down or without carrier works again */
 	uint8_t news; /* ROUTES: enum routing_news */
+	bool whose; /* the socket of the connection has another user, mark or cgroup */
 	bool after_loss; /* RESYNCED: because events were lost, and not by routine */
 	const char *refused; /* why an announced address is not used, in words; NULL: it may be */
 	const struct policy *policy; /* of the connection, as long as the rules are; or NULL */

@@ -26,12 +26,15 @@ void config_warn_unreachable(struct config_loader *loader);
 void config_warn_ports(struct config_loader *loader);
 
 /* For struct key, into struct policy_match: for which connections a group is. */
+void config_match_cgroup(struct faults *faults, const struct ini_key *line, void *into);
 void config_match_interface(struct faults *faults, const struct ini_key *line, void *into);
 void config_match_local_address(struct faults *faults, const struct ini_key *line, void *into);
 void config_match_local_port(struct faults *faults, const struct ini_key *line, void *into);
+void config_match_mark(struct faults *faults, const struct ini_key *line, void *into);
 void config_match_remote_address(struct faults *faults, const struct ini_key *line, void *into);
 void config_match_remote_port(struct faults *faults, const struct ini_key *line, void *into);
 void config_match_side(struct faults *faults, const struct ini_key *line, void *into);
+void config_match_uid(struct faults *faults, const struct ini_key *line, void *into);
 /* May an interface be called so, or match? */
 bool config_is_interface_glob(const char *text);
 /* Let go of what they made. */

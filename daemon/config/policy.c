@@ -13,12 +13,15 @@
 #define POLICY_NAME_MAX 31
 
 static const struct key policy_keys[] = {
+	{"match-cgroup", config_match_cgroup},
 	{"match-interface", config_match_interface},
 	{"match-local-address", config_match_local_address},
 	{"match-local-port", config_match_local_port},
+	{"match-mark", config_match_mark},
 	{"match-remote-address", config_match_remote_address},
 	{"match-remote-port", config_match_remote_port},
 	{"match-side", config_match_side},
+	{"match-uid", config_match_uid},
 	{"plugin", NULL},
 	{"plugins", NULL},
 	{NULL},

@@ -22,6 +22,7 @@ static void tell(const struct fake_record *record, int result)
 		[FAKE_ROUTE] = "route",
 		[FAKE_EGRESS] = "egress",
 		[FAKE_OWNER] = "owner",
+		[FAKE_CGROUP] = "cgroup",
 		[FAKE_SNAPSHOT] = "snapshot",
 		[FAKE_DUMP] = "dump",
 		[FAKE_ENDPOINT_ADD] = "endpoint add",
@@ -420,9 +421,29 @@ static int owner_of(void *kernel, uint32_t token, struct mptcpd_owner *ret_owner
 	const struct fake_connection *connection = fake_find(fake, token);
 
 	fake->counts[FAKE_OWNER]++;
+	if (fake->fail_always[FAKE_OWNER])
+		return fake->fail_always[FAKE_OWNER];
 	if (!connection)
 		return -ENOENT;
-	*ret_owner = (struct mptcpd_owner){.mark = connection->mark, .uid = 1000};
+	*ret_owner = (struct mptcpd_owner){.mark = connection->mark,
+					   .uid = connection->uid,
+					   .cgroup = connection->cgroup};
+	return connection->is_orphan ? OWNER_ORPHAN : 0;
+}
+
+/* Ids below 100 are those of "/slice/ID". */
+static int cgroup(void *kernel, uint64_t id, char *ret_path, size_t size)
+{
+	struct fake_kernel *fake = kernel;
+
+	fake->counts[FAKE_CGROUP]++;
+	if (fake->cgroup_walk > 0) {
+		fake->cgroup_walk--;
+		return -EAGAIN;
+	}
+	if (id == 0 || id >= 100)
+		return -ENOENT;
+	g_snprintf(ret_path, size, "/slice/%" G_GUINT64_FORMAT, id);
 	return 0;
 }
 
@@ -472,6 +493,7 @@ const struct kernel_ops fake_ops = {
 	.egress = fake_egress,
 	.marks_matter = marks_matter,
 	.owner = owner_of,
+	.cgroup = cgroup,
 	.link_returned = fake_link_returned,
 	.neighbour_known = fake_neighbour_known,
 	.rule_add = fake_rule_add,

@@ -91,7 +91,9 @@ static void queue_connection(struct fake_kernel *fake, const struct fake_connect
 		.closing = type == EVENT_SNAPSHOT_CONNECTION && connection->shut,
 		.idle_ms = connection->is_busy ? 0 : UINT32_MAX,
 		.owner = {.mark = type == EVENT_SNAPSHOT_CONNECTION ? connection->mark : 0,
-			  .uid = 1000},
+			  .uid = connection->uid,
+			  .cgroup = connection->cgroup},
+		.orphan = connection->is_orphan,
 		.bytes_sent = connection->bytes_sent,
 		.bytes_received = MPTCPD_BYTES_UNKNOWN,
 	};
@@ -110,6 +112,7 @@ struct fake_connection *fake_connect(struct fake_kernel *fake, uint32_t token,
 	*connection = (struct fake_connection){
 		.used = true,
 		.token = token,
+		.uid = 1000,
 		.side = side,
 		.path_manager = fake->path_manager,
 		.mapped = fake->wide,

@@ -31,6 +31,7 @@ enum fake_command {
 	FAKE_ROUTE,
 	FAKE_EGRESS,
 	FAKE_OWNER,
+	FAKE_CGROUP,
 	FAKE_SNAPSHOT,
 	FAKE_DUMP, /* a snapshot that was asked for, as it ends */
 	FAKE_ENDPOINT_ADD,
@@ -76,7 +77,9 @@ struct fake_connection {
 	bool shut; /* one side has said that it sends no more */
 	bool is_busy; /* it carries data */
 	bool idle; /* nothing was received yet: its own path manager passes it by */
-	uint32_t token, mark;
+	uint32_t token, mark, uid;
+	uint64_t cgroup;
+	bool is_orphan; /* nobody has accepted it */
 	uint64_t bytes_sent;
 	enum path_manager path_manager;
 	enum mptcpd_side side;
@@ -96,6 +99,8 @@ struct fake_listener {
 struct fake_kernel {
 	struct event_link links[FAKE_LINKS]; /* ifindex 0: unused */
 	enum route routes[FAKE_LINKS]; /* what each leads to: everywhere, if not told otherwise */
+	/* How many calls of cgroup() look for it before it is known. */
+	unsigned int cgroup_walk;
 	uint32_t marked_rule, marked_link; /* that link's routes are for that mark alone; 0: none */
 	struct event_local locals[FAKE_LOCALS]; /* family 0: unused */
 	struct fake_connection connections[FAKE_CONNECTIONS];

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Which policy decides for a connection, on the real kernel: by addresses, ports and links."""
+"""Which policy decides for a connection, on the real kernel: by addresses, ports, links and owners."""
 
 import contextlib
+import os
 import pathlib
+import signal
+import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -11,7 +15,7 @@ import sandbox
 import tap
 from capture import Capture
 from daemon import Daemon
-from hosts import NEEDS_ROUTES_BY_SOURCE, Network, Traffic, wait_until
+from hosts import NEEDS_ROUTES_BY_SOURCE, TRAFFIC, Network, Traffic, wait_until
 
 SERVER = {4: "10.0.1.2", 6: "2001:db8:1::2"}
 PORTS = (5000, 5001)
@@ -129,6 +133,152 @@ def _():
         tap.equal(daemon.json("policy")["policies"][0],
                   {"name": "single", "plugins": ["none"], "settings": {}, "connections": 0,
                    "match": {"remote-port": "80, 5000", "side": "server"}}, "mptcpctl policy")
+
+
+# ---- users, marks, cgroups ----
+
+
+def connect_as(net, family, *argv, port=PORTS[0], **options):
+    """Traffic by another program, or in other circumstances."""
+    client = Traffic.__new__(Traffic)
+    client.host = net.client
+    client.child = net.client.start(*argv, TRAFFIC, "client", SERVER[family], port, 1,
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options)
+    client.hello = client.read()
+    tap.equal(client.hello, {"connected": 1, "mptcp": 1}, "connections")
+    return client
+
+
+def by_user(uid):
+    return "setpriv", f"--reuid={uid}", "--clear-groups"
+
+
+def await_policies(daemon, wanted):
+    """Those of all connections, in the order in which they came."""
+    wait_until(lambda: [c["policy"] for c in daemon.connections()] == wanted, 3,
+               f"policies {wanted}", daemon.connections)
+
+
+@tap.test("/select/users-on-the-client")
+def _():
+    text = single("match-uid = 1000, 2000-2999")
+    with town(text) as (net, daemon):
+        clients = [connect(net), connect_as(net, 6, *by_user(1000), port=5001)]
+        await_links(net, {5000: (1, 1, 1), 5001: (1, 0, 0)})
+        clients += [connect_as(net, 4, *by_user(2999)), connect_as(net, 6, *by_user(3000))]
+        await_policies(daemon, ["rest", "single", "single", "rest"])
+        await_links(net, {5000: (3, 2, 2), 5001: (1, 0, 0)})
+        # who decides is the same after a restart, and after a reload
+        tap.equal(daemon.end(signal.SIGKILL), -signal.SIGKILL, "exit code")
+        daemon = Daemon(net.client, text, runtime=daemon.runtime)
+        wait_until(lambda: sorted(c["policy"] or "" for c in daemon.connections())
+                   == ["rest"] * 2 + ["single"] * 2, 3, "policies", daemon.connections)
+        await_links(net, {5000: (3, 2, 2), 5001: (1, 0, 0)})
+        daemon.config.write_text(single("match-uid = root"))
+        daemon.ctl("reload")
+        await_links(net, {5000: (3, 2, 2), 5001: (1, 1, 1)})
+        wait_until(lambda: sorted(c["policy"] or "" for c in daemon.connections())
+                   == ["rest"] * 3 + ["single"], 3, "policies", daemon.connections)
+        intact(*clients)
+
+
+@tap.test("/select/users-on-the-server")
+def _():
+    """Also of what nobody has accepted yet."""
+    with Network(note=tap.note) as net:
+        daemon = Daemon(net.server, single("match-side = server", "match-uid = 1000"))
+        listen = ("import socket, sys\nl = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)\n"
+                  "l.bind(('0.0.0.0', 6000)); l.listen(); print(flush=True)\n"
+                  "sys.stdin.readline(); c = l.accept()[0]; sys.stdin.read()\n")
+        for port, argv in ((5000, ()), (5001, by_user(1000))):
+            server = net.server.start(*argv, TRAFFIC, "server", "::", port,
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            server.stdout.readline()
+        late = net.server.start(*by_user(1000), sys.executable, "-c", listen,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        late.stdout.readline()
+        clients = [connect(net, family, port) for family in SERVER for port in PORTS]
+        await_policies(daemon, ["rest", "single"] * 2)
+        greet = ("import socket, sys\nc = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)\n"
+                 f"c.connect(('{SERVER[4]}', 6000)); c.send(b'x'); print(flush=True)\n"
+                 "sys.stdin.read()\n")
+        waits = net.client.start(sys.executable, "-c", greet, stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE)
+        waits.stdout.readline()
+        wait_until(lambda: len(daemon.connections()) == 5, 3, "a fifth connection")
+        before = daemon.connections()[-1]["policy"]
+        tap.true(before in (None, "single"), f"policy of one that is not accepted: {before}")
+        late.stdin.write("\n")
+        late.stdin.flush()
+        await_policies(daemon, ["rest", "single"] * 2 + ["single"])
+        intact(*clients)
+
+
+MARKED = """
+import socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+client = socket.socket(family, socket.SOCK_STREAM, 262)
+client.setsockopt(socket.SOL_SOCKET, 36, int(sys.argv[3], 0))
+client.connect((sys.argv[1], int(sys.argv[2])))
+print(client.recv(1), flush=True)
+sys.stdin.read()
+"""
+
+
+@tap.test("/select/marks")
+def _():
+    with town(single("match-mark = 0x10/0xf0, 7")) as (net, daemon):
+        for family in SERVER:
+            for mark in ("0x1f", "0", "7", "0x107"):
+                client = net.client.start(sys.executable, "-c", MARKED, SERVER[family], PORTS[0],
+                                          mark, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                client.stdout.readline()
+        await_policies(daemon, ["single", "rest"] * 4)
+        await_links(net, {5000: (8, 4, 4)})
+
+
+@contextlib.contextmanager
+def cgroups(*names):
+    """New cgroups of these names below one of our own: a function that enters one of them."""
+    with contextlib.ExitStack() as undo:
+        root = undo.enter_context(tempfile.TemporaryDirectory())
+        done = subprocess.run(["mount", "-t", "cgroup2", "none", root], check=False,
+                              capture_output=True, text=True)
+        if done.returncode:
+            raise tap.Skip(f"no cgroup2 may be mounted: {done.stderr.strip()}")
+        undo.callback(subprocess.run, ["umount", root], check=True)
+        top = pathlib.Path(tempfile.mkdtemp(prefix="mptcpd-test-", dir=root))
+        undo.callback(top.rmdir)
+
+        def make(name):
+            (top / name).mkdir()
+            undo.callback((top / name).rmdir)
+
+        for name in names:
+            make(name)
+        yield f"/{top.name}", make, lambda name: (top / name / "cgroup.procs").write_text(
+            str(os.getpid()))
+
+
+@tap.test("/select/cgroups")
+def _():
+    """By path, with what is below it, and of one that is new."""
+    with cgroups("a.service", "a.service/worker", "b.service") as (top, make, enter):
+        text = single(f"match-cgroup = {top}/a.service, {top}/later*")
+        with town(text) as (net, daemon):
+            make("later.scope")
+            clients = [connect_as(net, 4, preexec_fn=lambda name=name: enter(name)) for name in
+                       ("a.service", "a.service/worker", "b.service", "later.scope")]
+            await_policies(daemon, ["single", "single", "rest", "single"])
+            await_links(net, {5000: (4, 1, 1)})
+            tap.equal(daemon.end(signal.SIGKILL), -signal.SIGKILL, "exit code")
+            daemon = Daemon(net.client, text, runtime=daemon.runtime)
+            wait_until(lambda: sorted(c["policy"] or "" for c in daemon.connections())
+                       == ["rest"] + ["single"] * 3, 3, "policies", daemon.connections)
+            reload(daemon, single(f"match-cgroup = {top}/b.*"))
+            await_links(net, {5000: (4, 3, 3)})
+            for client in clients:
+                client.close()
 
 
 if __name__ == "__main__":

@@ -26,13 +26,15 @@ static void test_stack_faults(struct scene *scene, gconstpointer unused)
 	       "[policy:p]\nplugins = echo twin\nnumber = 3\nnobody.number = 3\nechonumber=3\n",
 	       "%s:3: 'number' is a setting of both echo and twin, expected echo.number or "
 	       "twin.number\n"
-	       "%s:4: unknown key 'nobody.number', expected match-interface, "
-	       "match-local-address, match-local-port, match-remote-address, match-remote-port, "
-	       "match-side, plugin, plugins, number, bool, duration, size, string, "
+	       "%s:4: unknown key 'nobody.number', expected match-cgroup, match-interface, "
+	       "match-local-address, match-local-port, match-mark, match-remote-address, "
+	       "match-remote-port, "
+	       "match-side, match-uid, plugin, plugins, number, bool, duration, size, string, "
 	       "address, prefix, ports, words, colours or choice\n"
-	       "%s:5: unknown key 'echonumber', expected match-interface, "
-	       "match-local-address, match-local-port, match-remote-address, match-remote-port, "
-	       "match-side, plugin, plugins, number, bool, duration, size, string, "
+	       "%s:5: unknown key 'echonumber', expected match-cgroup, match-interface, "
+	       "match-local-address, match-local-port, match-mark, match-remote-address, "
+	       "match-remote-port, "
+	       "match-side, match-uid, plugin, plugins, number, bool, duration, size, string, "
 	       "address, prefix, ports, words, colours or choice\n");
 	refuse(scene, "[policy:p]\nplugin = echo\nnumber = 3\necho.number = 4\n",
 	       "%s:4: 'echo.number' is the same setting as 'number' in line 3\n");
@@ -215,6 +217,13 @@ static void refuse_match(struct scene *scene, const struct bad_match *bad)
 
 #define PORT "expected a port like 443 or a range like 8000-8099"
 #define NET "expected a prefix like 10.8.0.0/16 or fd00::/8, or an address"
+#define UID                                                                                        \
+	"expected the name of a user, a number like 1000, or a range like 1000-1999, of 0 to "     \
+	"4294967294, the lower one first"
+#define MARK "expected a mark like 0x10, or a mark and a mask like 0x10/0xf0, of 32 bits"
+#define CGROUP                                                                                     \
+	"expected a path from the root of the tree of cgroups, like /system.slice/nginx.service, " \
+	"or a glob like /user.slice/*"
 #define COMMA "expected something before and behind each comma"
 
 static void test_match_faults(struct scene *scene, gconstpointer unused)
@@ -248,6 +257,29 @@ static void test_match_faults(struct scene *scene, gconstpointer unused)
 		 "'10.0.0.1:80' of 'match-local-address', " NET},
 		{"match-local-address = 10.0.0.1, ",
 		 "'10.0.0.1,' of 'match-local-address', " COMMA},
+		{"match-uid = 1000,,0", "'1000,,0' of 'match-uid', " COMMA},
+		{"match-uid = 0, 4294967295", "'4294967295' of 'match-uid', " UID},
+		{"match-uid = 2-1", "'2-1' of 'match-uid', " UID},
+		{"match-uid = 2-", "'2-' of 'match-uid', " UID},
+		{"match-uid = -2", "'-2' of 'match-uid', " UID},
+		{"match-uid = 1-2-3", "'1-2-3' of 'match-uid', " UID},
+		{"match-uid = 18446744073709551617", "'18446744073709551617' of 'match-uid', " UID},
+		{"match-uid = root, nobody-of-this-name",
+		 "'nobody-of-this-name' of 'match-uid', expected a user that there is, or a number "
+		 "like 1000"},
+		{"match-mark = 1, 0x100000000", "'0x100000000' of 'match-mark', " MARK},
+		{"match-mark = 0x", "'0x' of 'match-mark', " MARK},
+		{"match-mark = 1/0", "'1/0' of 'match-mark', " MARK},
+		{"match-mark = 1/", "'1/' of 'match-mark', " MARK},
+		{"match-mark = 1/2/3", "'1/2/3' of 'match-mark', " MARK},
+		{"match-mark = -1", "'-1' of 'match-mark', " MARK},
+		{"match-mark = 0x1f/0xf",
+		 "'0x1f/0xf' of 'match-mark', expected 0xf/0xf, as the mask leaves no more of it"},
+		{"match-cgroup = nginx.service", "'nginx.service' of 'match-cgroup', " CGROUP},
+		{"match-cgroup = /a, /sys/fs/cgroup/a",
+		 "'/sys/fs/cgroup/a' of 'match-cgroup', " CGROUP},
+		{"match-cgroup = /a/", "'/a/' of 'match-cgroup', " CGROUP},
+		{"match-cgroup = /a//b", "'/a//b' of 'match-cgroup', " CGROUP},
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)

@@ -212,6 +212,23 @@ static void test_matches(struct scene *scene, gconstpointer unused)
 			 ==, 0);
 }
 
+static void test_owner_matches(struct scene *scene, gconstpointer unused)
+{
+	const struct policy_match *match = &load(scene, "[policy:p]\nplugin = echo\n"
+							"match-uid = root, 1000 2000-4294967294\n"
+							"match-mark = 0x10/0xF0, 7, 0\n"
+							"match-cgroup = /, /user.slice/* *nginx*\n")
+						    ->policies->match;
+	static const struct uid_range uids[] = {{0, 0}, {1000, 1000}, {2000, UINT32_MAX - 1}};
+	static const struct mark_bits marks[] = {{0x10, 0xf0}, {7, UINT32_MAX}, {0, UINT32_MAX}};
+
+	g_assert_cmpmem(match->uids.first, match->uids.n * sizeof(uids[0]), uids, sizeof(uids));
+	g_assert_cmpmem(match->marks.first, match->marks.n * sizeof(marks[0]), marks,
+			sizeof(marks));
+	g_assert_cmpuint(match->cgroups.n, ==, 3);
+	g_assert_true(rules_ask(&scene->config->rules, FACT_CGROUP));
+}
+
 static const struct mptcpd_value *values(const struct policy *policy, size_t i)
 {
 	const struct fixture *fixture = policy->plugins[i].data;
@@ -480,6 +497,7 @@ int main(int argc, char **argv)
 	ADD("endpoints", test_endpoints);
 	ADD("interfaces", test_interfaces);
 	ADD("policy-matches", test_matches);
+	ADD("matches-of-users-marks-and-cgroups", test_owner_matches);
 	ADD("settings-and-their-defaults", test_settings);
 	ADD("settings-of-addresses-and-lists", test_addresses_and_lists);
 	ADD("needs-are-those-of-all-in-the-stack", test_needs);

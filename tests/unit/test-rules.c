@@ -92,7 +92,7 @@ static bool matches_subject(const struct policy_match *match, const struct subje
 	struct policy policy = {.match = *match};
 	const struct rules rules = {.policies = &policy, .n_policies = 1};
 
-	return rules_for_connection(&rules, subject);
+	return rules_for_connection(&rules, subject).policy;
 }
 
 static bool matches(const struct policy_match *match)
@@ -200,6 +200,90 @@ static void test_policy_unknown(void)
 	g_assert_false(matches_subject(&match, &nobody));
 }
 
+static void test_policy_owner(void)
+{
+	struct uid_range uids[] = {{0, 0}, {1000, 1999}};
+	struct mark_bits marks[] = {{0x10, 0xf0}, {7, UINT32_MAX}};
+	struct policy_match match = {.uids = LIST(uids)};
+	struct subject client = subject();
+
+	client.uid = 1999;
+	client.mark = 0xf1f;
+	g_assert_true(matches_subject(&match, &client));
+	client.uid = UINT32_MAX; /* nobody's */
+	g_assert_false(matches_subject(&match, &client));
+	client.uid = 0;
+	match.marks = LIST(marks);
+	g_assert_true(matches_subject(&match, &client));
+	client.mark = 7;
+	g_assert_true(matches_subject(&match, &client));
+	client.mark = 0x107;
+	g_assert_false(matches_subject(&match, &client));
+}
+
+static void test_policy_cgroups(void)
+{
+	static const struct {
+		const char *glob, *path;
+		bool matches;
+	} cases[] = {
+		{"/system.slice/nginx.service", "/system.slice/nginx.service", true},
+		{"/system.slice/nginx.service", "/system.slice/nginx.service/worker/1", true},
+		{"/system.slice/nginx.service", "/system.slice/nginx.service2", false},
+		{"/system.slice/nginx.service", "/system.slice", false},
+		{"/system.slice/*.service", "/system.slice/a.service", true},
+		{"/user.slice/*", "/user.slice/user-1.slice/session-1.scope", true},
+		{"/user.slice/*", "/user.slice", false},
+		{"*/nginx.service", "/system.slice/nginx.service/worker", true},
+		{"/", "/user.slice", true},
+		{"/", "/", true},
+		{"/?*", "/", false},
+		{"*", "", false},
+	};
+	g_autofree char *endless = g_strnfill(CGROUP_PATH_SIZE, '/');
+	struct subject client = subject();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		const struct policy_match match = {.cgroups = {&cases[i].glob, 1, sizeof(char *)}};
+
+		client.cgroup = cases[i].path;
+		g_assert_true(matches_subject(&match, &client) == cases[i].matches);
+		client.cgroup = endless;
+		g_assert_false(matches_subject(&match, &client));
+	}
+}
+
+/* Who decides is open as long as a fact is missing that a group asks for which may match. */
+static void test_policy_missing(void)
+{
+	struct uid_range uids[] = {{1000, 1000}};
+	struct mptcpd_ports ours[] = {{4000, 4000}};
+	struct policy list[3] = {{.match = {.side = MPTCPD_SIDE_SERVER, .uids = LIST(uids)}},
+				 {.match = {.local_ports = LIST(ours)}}};
+	const struct rules rules = {.policies = list, .n_policies = 3};
+	struct subject client = subject();
+	struct choice choice;
+
+	client.unknown = FACTS_OF_OWNER;
+	choice = rules_for_connection(&rules, &client);
+	g_assert_true(choice.policy == &list[1]);
+	g_assert_cmpuint(choice.missing, ==, 0);
+	g_assert_cmpuint(choice.asked, ==, FACT_LOCAL_PORT);
+	client.side = MPTCPD_SIDE_SERVER;
+	choice = rules_for_connection(&rules, &client);
+	g_assert_null(choice.policy);
+	g_assert_cmpuint(choice.missing, ==, FACT_UID);
+	/* what is known already keeps it out */
+	ours[0].min = 4001;
+	list[0].match.local_ports = LIST(ours);
+	choice = rules_for_connection(&rules, &client);
+	g_assert_true(choice.policy == &list[2]);
+	g_assert_cmpuint(choice.missing, ==, 0);
+	g_assert_cmpuint(choice.asked, ==, FACT_LOCAL_PORT | FACT_UID);
+	g_assert_true(rules_ask(&rules, FACTS_OF_OWNER));
+	g_assert_false(rules_ask(&rules, FACT_MARK | FACT_CGROUP));
+}
+
 static void test_policy_order(void)
 {
 	struct policy list[3] = {{.match = {.side = MPTCPD_SIDE_SERVER}}};
@@ -208,9 +292,9 @@ static void test_policy_order(void)
 	struct subject client = subject(), server = subject();
 
 	server.side = MPTCPD_SIDE_SERVER;
-	g_assert_true(rules_for_connection(&rules, &client) == &list[1]);
-	g_assert_true(rules_for_connection(&rules, &server) == &list[0]);
-	g_assert_null(rules_for_connection(&none, &client));
+	g_assert_true(rules_for_connection(&rules, &client).policy == &list[1]);
+	g_assert_true(rules_for_connection(&rules, &server).policy == &list[0]);
+	g_assert_null(rules_for_connection(&none, &client).policy);
 }
 
 static void test_type_names(void)
@@ -233,6 +317,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/rules/policy/addresses", test_policy_addresses);
 	g_test_add_func("/rules/policy/ports", test_policy_ports);
 	g_test_add_func("/rules/policy/one-of-a-list-is-enough", test_policy_lists);
+	g_test_add_func("/rules/policy/users-and-marks", test_policy_owner);
+	g_test_add_func("/rules/policy/cgroups-and-what-is-below-them", test_policy_cgroups);
+	g_test_add_func("/rules/policy/open-while-a-fact-is-missing", test_policy_missing);
 	g_test_add_func("/rules/policy/unknown-matches-nothing", test_policy_unknown);
 	g_test_add_func("/rules/policy/first-match-decides", test_policy_order);
 	g_test_add_func("/rules/type-names-go-both-ways", test_type_names);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Paths of cgroups, in a tree of directories that need not be one of cgroups. */
+#include <errno.h>
+#include <glib/gstdio.h>
+
+#include "cgroup.h"
+#include "scratch.h"
+
+struct scene {
+	char *root;
+	struct cgroups cgroups;
+};
+
+static void set_up(struct scene *scene, gconstpointer unused)
+{
+	scene->root = scratch_new();
+	scene->cgroups = (struct cgroups){.root = scene->root};
+}
+
+static void tear_down(struct scene *scene, gconstpointer unused)
+{
+	cgroups_done(&scene->cgroups);
+	scratch_free(scene->root);
+}
+
+/* Returns its id. */
+static uint64_t make(struct scene *scene, const char *path)
+{
+	g_autofree char *full = g_build_filename(scene->root, path, NULL);
+	struct stat info;
+
+	g_assert_cmpint(g_mkdir_with_parents(full, 0755), ==, 0);
+	g_assert_cmpint(stat(full, &info), ==, 0);
+	return info.st_ino;
+}
+
+/* The answer, whenever it comes; the path, or NULL. */
+static const char *find(struct scene *scene, uint64_t id)
+{
+	static char path[256];
+	int r;
+
+	do {
+		r = cgroups_find(&scene->cgroups, id, path, sizeof(path));
+		scene->cgroups.due_ms = 0; /* nobody waits */
+	} while (r == -EAGAIN || r == -EBUSY);
+	g_assert_true(r == 0 || r == -ENOENT);
+	return r == 0 ? path : NULL;
+}
+
+static void finds_all_levels(struct scene *scene, gconstpointer unused)
+{
+	uint64_t root = make(scene, "."), slice = make(scene, "user.slice"),
+		 session = make(scene, "user.slice/user-1000.slice/session-1.scope");
+
+	scratch_write(scene->root, "cgroup.procs", "");
+	g_assert_cmpstr(find(scene, session), ==, "/user.slice/user-1000.slice/session-1.scope");
+	g_assert_cmpstr(find(scene, slice), ==, "/user.slice");
+	g_assert_cmpstr(find(scene, root), ==, "/");
+	g_assert_null(find(scene, UINT64_MAX));
+	g_assert_cmpint(cgroups_find(&scene->cgroups, slice, (char[4]){0}, 4), ==, -ENOENT);
+}
+
+/* The next walk finds it; what ended stays known, and there is nothing to be found of the rest. */
+static void new_ones_are_looked_for(struct scene *scene, gconstpointer unused)
+{
+	uint64_t old = make(scene, "old"), later;
+	g_autofree char *path = g_build_filename(scene->root, "old", NULL);
+
+	g_assert_cmpstr(find(scene, old), ==, "/old");
+	g_assert_cmpint(g_rmdir(path), ==, 0);
+	later = make(scene, "later/below");
+	g_assert_cmpstr(find(scene, later), ==, "/later/below");
+	g_assert_cmpstr(find(scene, old), ==, "/old");
+}
+
+/* Each call looks into a few directories, and the walks are apart. */
+static void one_call_takes_little(struct scene *scene, gconstpointer unused)
+{
+	size_t n = 0;
+	char path[64];
+	uint64_t last = 0;
+
+	for (int i = 0; i < 200; i++) {
+		g_snprintf(path, sizeof(path), "slice-%d/inner", i);
+		last = make(scene, path);
+	}
+	while (cgroups_find(&scene->cgroups, last, path, sizeof(path)) == -EAGAIN)
+		n++;
+	g_assert_cmpuint(n, >=, 20);
+	g_assert_true(g_str_has_prefix(path, "/slice-"));
+	/* what is not there, after a look that began after it was asked for */
+	g_assert_cmpint(cgroups_find(&scene->cgroups, 1, path, sizeof(path)), ==, -EBUSY);
+	g_assert_null(find(scene, 1));
+	/* is not looked for again and again, */
+	g_assert_cmpint(cgroups_find(&scene->cgroups, 1, path, sizeof(path)), ==, -ENOENT);
+	/* but when all are looked at anew */
+	g_assert_cmpint(cgroups_find(&scene->cgroups, 0, path, sizeof(path)), ==, -EAGAIN);
+	g_assert_null(find(scene, 0));
+	g_assert_cmpint(cgroups_find(&scene->cgroups, 1, path, sizeof(path)), ==, -EAGAIN);
+}
+
+static void a_large_tree_is_cut(struct scene *scene, gconstpointer unused)
+{
+	char path[64];
+
+	for (int i = 0; i < CGROUPS_MAX; i++) {
+		g_snprintf(path, sizeof(path), "%d", i);
+		make(scene, path);
+	}
+	g_assert_null(find(scene, UINT64_MAX));
+	g_assert_cmpuint(scene->cgroups.known.n, ==, CGROUPS_MAX + 1);
+}
+
+static void no_tree_has_no_cgroups(struct scene *scene, gconstpointer unused)
+{
+	scene->cgroups.root = scratch_path(scene->root, "missing");
+	g_assert_null(find(scene, 7));
+	g_assert_null(find(scene, 0));
+	g_assert_null(find(scene, 7));
+}
+
+#define ADD(name, func) g_test_add("/cgroup/" name, struct scene, NULL, set_up, func, tear_down)
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	ADD("finds-all-levels", finds_all_levels);
+	ADD("new-ones-are-looked-for-and-old-ones-stay-known", new_ones_are_looked_for);
+	ADD("one-call-takes-little", one_call_takes_little);
+	ADD("a-large-tree-is-cut", a_large_tree_is_cut);
+	ADD("no-tree-has-no-cgroups", no_tree_has_no_cgroups);
+	return g_test_run();
+}
