@@ -28,7 +28,7 @@ WAY_LINES = 200
 # Of a look at the health of links, beside connections that have just begun: two counters, and sixteen
 # subflows, however many there are.
 LOOKS_A_SECOND = 4
-LOOK_CALLS = 60
+LOOK_CALLS = 40
 SECONDS = 3  # so long is counted
 # Bytes at rest, libraries included, and of a connection with two subflows, its state included.
 REST_BYTES = 4 << 20

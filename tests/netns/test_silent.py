@@ -9,9 +9,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import sandbox
 import tap
-from daemon import FULLMESH, Monitor
-from hosts import wait_until
+from daemon import FULLMESH, Daemon, Monitor
+from hosts import Network, Storm, Traffic, wait_until
 from lab import Lab, measure
+from stage import LONG
 
 KERNEL = "[core]\npath-manager = kernel\n"
 
@@ -93,6 +94,43 @@ def all_links():
         tap.equal(watched.alarms(), [], "alarms")
         tap.equal(lab.daemon.json("status")["status"]["commands"], commands, "commands")
         tap.equal(destroyed(lab, watched.monitor), [], "nothing is closed for it")
+
+
+def swallow(host, link):
+    """What comes in by that link is for nobody any more, without a word."""
+    host.ip("rule add pref 10 lookup local", "rule del pref 0",
+            f"rule add pref 1 iif {link} blackhole")
+
+
+@tap.test("/silent/crowd/very-many-connections-get-another-path-within-a-second", 120, waits=True)
+def crowd():
+    n, took = 10_000 if LONG else 2_000, []
+    text = ("[core]\npath-manager = userspace\n[interface:link2]\nflags = subflow,backup\n"
+            "[policy:p]\nplugin = handover\n")
+    with Network(links=2, note=tap.note) as net:
+        for host in (net.client, net.server):
+            host.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
+        daemon = Daemon(net.client, text, verbose=False)
+        Storm(net.server, "server", "0.0.0.0", 5000)
+        Storm(net.client, "client", "10.0.1.2", 5000).say(f"open {n}")
+        wait_until(lambda: daemon.json("status")["status"]["connections"] == n, 30, "all known")
+        Traffic(net.server, "server", "10.0.1.2", 5001)
+        sender = Traffic(net.client, "client", "10.0.1.2", 5001)
+        sender.transfer("upload", 1 << 20)
+        monitor = Monitor(daemon)
+        swallow(net.server, "link1")
+        sender.order("upload", 1 << 20)
+        silent = monitor.wait({"event": "interface-health", "health": "silent"}, 6)[0]["time"]
+        answer = net.client.nstat().get("MPJoinSynTx", 0), daemon.json("status")["status"]["commands"]
+        for counter in ("MPJoinSynTx", "MPJoinSynAckRx"):
+            wait_until(lambda c=counter: net.client.nstat().get(c, 0) > n, 30, "all", net.client.nstat)
+            took.append(time.time() - silent)
+        tap.note(f"{n} connections: all joins sent {took[0]:.2f} s after the verdict and answered "
+                 f"after {took[1]:.2f} s; {answer} joins and commands until an answer came")
+        tap.at_most(took[0], tap.SLOW, "seconds from the verdict to the last join")
+        if LONG:
+            tap.true(answer[1] < n, f"who asks is answered in between: {answer} commands")
+        sender.read()
 
 
 if __name__ == "__main__":
