@@ -76,9 +76,10 @@ static const struct mptcpd_local *find_local(const struct mptcpd_view *view,
 static enum state state_of(const struct handover *handover, const struct mptcpd_view *view,
 			   const struct mptcpd_local *local, const struct mptcpd_subflow *subflow)
 {
+	/* 3 s is what TCP begins with after a SYN that was lost: it says nothing about the path. */
 	if (local->health == MPTCPD_HEALTH_SILENT || subflow->health == MPTCPD_HEALTH_SILENT ||
 	    (handover->max_rto_us && subflow->measure &&
-	     subflow->measure->rto_us >= handover->max_rto_us))
+	     subflow->measure->rto_us > handover->max_rto_us))
 		return STATE_FAILED;
 	return view->routable(view, local, &subflow->remote) ? STATE_WELL : STATE_ROUTELESS;
 }

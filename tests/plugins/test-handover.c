@@ -97,7 +97,7 @@ static void test_route(struct fake_scene *scene, gconstpointer unused)
 
 static void test_timeout(struct fake_scene *scene, gconstpointer unused)
 {
-	struct mptcpd_measure measure = {.rto_us = 1499999};
+	struct mptcpd_measure measure = {.rto_us = 1500000};
 
 	scene->subflows[0].measure = &measure;
 	assert_plan(scene, HOME);
