@@ -9,7 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import sandbox
 import tap
-from daemon import FULLMESH, Daemon, Monitor
+from daemon import FULLMESH, Daemon, Monitor, matches
 from hosts import Network, Storm, Traffic, wait_until
 from lab import Lab, measure
 from stage import LONG
@@ -51,7 +51,7 @@ class Watched:
                    f"{link} is well", lambda: self.states(link))
 
 
-def destroyed(lab, monitor):
+def destroyed(monitor):
     return [event for event in monitor.events if event["event"] == "subflow-closed"]
 
 
@@ -71,7 +71,7 @@ def endpoint():
         watched.silent("link1", 2.5)
         wait_until(lambda: "backup" in flags(lab)["10.0.1.1"], 2, "a backup", lambda: flags(lab))
         tap.equal(flags(lab)["10.0.2.1"], ["subflow"], "the other one")
-        tap.equal(destroyed(lab, watched.monitor), [], "nothing is closed for it")
+        tap.equal(destroyed(watched.monitor), [], "nothing is closed for it")
         lab.restore(1)
         watched.well("link1", 15)
         wait_until(lambda: flags(lab)["10.0.1.1"] == ["subflow"], 2, "as before", lambda: flags(lab))
@@ -93,13 +93,40 @@ def all_links():
         tap.equal(lab.daemon.text().count("no link is answered"), 1, "how often")
         tap.equal(watched.alarms(), [], "alarms")
         tap.equal(lab.daemon.json("status")["status"]["commands"], commands, "commands")
-        tap.equal(destroyed(lab, watched.monitor), [], "nothing is closed for it")
+        tap.equal(destroyed(watched.monitor), [], "nothing is closed for it")
 
 
 def swallow(host, link):
     """What comes in by that link is for nobody any more, without a word."""
     host.ip("rule add pref 10 lookup local", "rule del pref 0",
             f"rule add pref 1 iif {link} blackhole")
+
+
+@tap.test("/silent/server/tells-of-what-it-sends-and-makes-nothing", waits=True)
+def server():
+    with Network(links=2, note=tap.note) as net:
+        net.client.ip("mptcp limits set subflow 4 add_addr_accepted 4")
+        daemon = Daemon(net.server, "[policy:announce]\nplugin = announce\n[interface:*]\n"
+                                    "flags = signal\n[core]\npath-manager = userspace\n")
+        Traffic(net.server, "server", "10.0.1.2", 5000)
+        client = Traffic(net.client, "client", "10.0.1.2", 5000)
+        wait_until(lambda: len(net.client.subflows()) == 2, 5, "two subflows", net.client.subflows)
+        client.transfer("download", 4 << 20)
+        monitor = Monitor(daemon)
+        for host in (net.client, net.server):
+            swallow(host, "link1")
+        cut = time.time()
+        verdict = {"event": "interface-health", "health": "silent"}
+        while not any(matches(event, verdict) for event in list(monitor.events)):
+            tap.true(client.transfer("download", 1 << 20)["intact"], "data by the other link")
+            tap.at_most(time.time() - cut, 10, "seconds without a verdict")
+        silent = monitor.wait(verdict)[0]
+        took = silent["time"] - cut
+        tap.note(f"{silent['interface']['name']} is told silent after {took:.2f} s")
+        tap.equal(silent["interface"]["name"], "link1", "who")
+        tap.at_most(took, 2.5 * tap.SLOW, "seconds")
+        tap.equal(net.server.nstat().get("MPJoinSynTx", 0), 0, "joins of the server")
+        tap.equal(destroyed(monitor), [], "nothing is closed for it")
 
 
 @tap.test("/silent/crowd/very-many-connections-get-another-path-within-a-second", 120, waits=True)
