@@ -5,6 +5,7 @@ import contextlib
 import pathlib
 import re
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -83,6 +84,27 @@ def spare():
             lab.restore(1)
             wait_until(lambda l=lab: not spared(l, 4) and not spared(l, 6), 10, "it is over",
                        lambda l=lab: (spared(l), l.daemon.text()[-500:]))
+
+
+@tap.test("/netns/spare/by-what-connections-tell-alone", seconds=60, waits=True)
+def passive():
+    text = ("[core]\npath-manager = userspace\nsource-routing = yes\nspare-new-connections = yes\n"
+            "[policy:default]\nplugin = fullmesh\n")
+    with Lab(config=text) as lab:
+        ready(lab)
+        flow = lab.flow("up", thin=True)
+        connects = lab.connects()
+        lab.await_subflows(2)
+        lab.await_flowing(flow, lab.carried(1, "up"))
+        wait_until(lambda: connects.good(0), 5, "connected")
+        cut = lab.cut(1)
+        good = wait_until(lambda: connects.good(cut + 0.1), 10, "new connections again")
+        tap.note(f"new connections are good again {good - cut:.2f} s after the cut")
+        tap.at_most(good - cut, 3.5, "seconds")
+        tap.true(spared(lab), "a default route of ours")
+        restored = lab.restore(1)
+        wait_until(lambda: not spared(lab), 15, "it is gone")
+        tap.note(f"the primary is back {time.monotonic() - restored:.2f} s after its return")
 
 
 def gateway(i, family):
