@@ -282,6 +282,8 @@ static int on_explanation(void *data, const struct mptcpctl_explanation *explana
 	}
 	print_line("%" PRIx32 " policy %s", explanation->token,
 		   explanation->policy ? explanation->policy : "none");
+	if (explanation->text)
+		print_line("%s", explanation->text);
 	columns_begin(&ctl->columns, headers, 7, ctl->terminal);
 	for (path = explanation->paths; path; path = path->next)
 		text_path_row(&ctl->columns, path);

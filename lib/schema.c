@@ -209,6 +209,7 @@ static const struct field explanation_fields[] = {
 	{"policy", FIELD_TEXT, M(policy)},
 	{"paths", FIELD_LIST, M(paths), .of = &path},
 	{"announcements", FIELD_LIST, M(announcements), .of = &announcement},
+	{"text", FIELD_TEXT, M(text), FIELD_EXTRA},
 	{NULL},
 };
 const struct record schema_explanation = {NULL, sizeof(struct mptcpctl_explanation),

@@ -11,6 +11,7 @@
 #include <mptcpd/addr.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* So soon they are measured first. */
@@ -58,9 +59,7 @@ static const struct mptcpd_setting settings[N_SETTINGS] = {
 			   "made anew; 0: none is",
 			   0, 99},
 	[SETTING_TIME] = {"time", MPTCPD_SETTING_DURATION, "30s", "if it does for so long", 1000},
-	[SETTING_MAX_SUBFLOWS] = {"max-subflows", MPTCPD_SETTING_NUMBER, "8",
-				  "the most subflows of a connection, the initial one included", 1,
-				  MPTCPD_PLAN_MAX},
+	[SETTING_MAX_SUBFLOWS] = MESH_MAX_SUBFLOWS,
 };
 
 /* FNV-1a; never 0. */
@@ -125,32 +124,54 @@ static struct watched *find_moved(struct memory *memory, const struct mptcpd_sub
 	return then;
 }
 
+/* What they moved in the window so far. */
+struct race {
+	uint64_t most, least;
+	const struct mptcpd_subflow *slowest; /* of those that have not to wait; NULL: none */
+	struct watched *pair; /* its */
+};
+
+static struct race compare(struct memory *memory, const struct scene *scene)
+{
+	struct race race = {.least = UINT64_MAX};
+	const struct mptcpd_subflow *subflow;
+
+	for (size_t i = 0; (subflow = mptcpd_get_subflow(scene->connection, i)); i++) {
+		uint64_t moved = 0;
+		struct watched *pair =
+			is_watched(scene, subflow) ? find_moved(memory, subflow, &moved) : NULL;
+
+		if (!pair)
+			continue;
+		if (moved > race.most)
+			race.most = moved;
+		if (pair->n_waiting == 0 && moved < race.least) {
+			race.least = moved;
+			race.slowest = subflow;
+			race.pair = pair;
+		}
+	}
+	return race;
+}
+
+static bool lags(const struct aggregate *aggregate, const struct race *race)
+{
+	return race->slowest && race->most >= BUSY_BYTES &&
+	       race->least * 100 < race->most * aggregate->ratio;
+}
+
 static void refresh(const struct aggregate *aggregate, struct memory *memory,
 		    const struct scene *scene)
 {
-	uint64_t most = 0, least = UINT64_MAX, moved = 0;
-	const struct mptcpd_subflow *subflow, *slowest = NULL;
-	struct watched *pair, *slowest_pair = NULL;
+	struct race race = compare(memory, scene);
 
-	for (size_t i = 0; (subflow = mptcpd_get_subflow(scene->connection, i)); i++) {
-		pair = is_watched(scene, subflow) ? find_moved(memory, subflow, &moved) : NULL;
-		if (!pair)
-			continue;
-		if (moved > most)
-			most = moved;
-		if (pair->n_waiting == 0 && moved < least) {
-			least = moved;
-			slowest = subflow;
-			slowest_pair = pair;
-		}
-	}
 	for (size_t i = 0; i < WATCHED_MAX; i++)
 		memory->watched[i].n_waiting -= memory->watched[i].n_waiting > 0;
-	if (!slowest_pair || most < BUSY_BYTES || least * 100 >= most * aggregate->ratio ||
-	    scene->plan->drop(scene->plan, &slowest->local, &slowest->remote) < 0)
+	if (!lags(aggregate, &race) ||
+	    scene->plan->drop(scene->plan, &race.slowest->local, &race.slowest->remote) < 0)
 		return;
-	slowest_pair->n_refreshed += slowest_pair->n_refreshed < REFRESHED_MAX;
-	slowest_pair->n_waiting = (uint8_t)(1U << slowest_pair->n_refreshed);
+	race.pair->n_refreshed += race.pair->n_refreshed < REFRESHED_MAX;
+	race.pair->n_waiting = (uint8_t)(1U << race.pair->n_refreshed);
 }
 
 /* With those that are there now, and how often their pairs were made anew. */
@@ -179,6 +200,24 @@ static void begin(struct memory *memory, const struct scene *scene)
 	*memory = fresh;
 }
 
+static void explain(const struct aggregate *aggregate, struct memory *memory,
+		    const struct scene *scene)
+{
+	struct race race = compare(memory, scene);
+	uint64_t now_ms = scene->view->now_ms, end_ms = memory->begin_ms + aggregate->window_ms;
+
+	if (!memory->begin_ms || !race.slowest || race.most < BUSY_BYTES)
+		scene->plan->explain(scene->plan, "nothing to compare so far");
+	else
+		scene->plan->explain(scene->plan,
+				     "port %u of %s moved %" PRIu64 " %% of what the quickest did; "
+				     "below %" PRIu64 " %% it is made anew in %" PRIu64 " s",
+				     race.slowest->local.port,
+				     scene->view->link_name(scene->view, race.slowest->ifindex),
+				     race.least * 100 / race.most, aggregate->ratio,
+				     end_ms > now_ms ? (end_ms - now_ms + 999) / 1000 : 0);
+}
+
 static size_t count_established(const struct mptcpd_connection *connection)
 {
 	const struct mptcpd_subflow *subflow;
@@ -203,6 +242,8 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 	if (connection->side != MPTCPD_SIDE_CLIENT || !aggregate->ratio ||
 	    count_established(connection) < 2)
 		return;
+	if (mptcpd_explains(plan))
+		explain(aggregate, memory, &scene);
 	if (!memory->begin_ms || view->now_ms >= memory->begin_ms + aggregate->window_ms) {
 		if (memory->begin_ms)
 			refresh(aggregate, memory, &scene);

@@ -8,9 +8,7 @@
 enum { SETTING_MAX_SUBFLOWS, SETTING_SERVER_SIDE, SETTING_PAIRING, N_SETTINGS };
 
 static const struct mptcpd_setting settings[N_SETTINGS] = {
-	[SETTING_MAX_SUBFLOWS] = {"max-subflows", MPTCPD_SETTING_NUMBER, "8",
-				  "the most subflows of a connection, the initial one included", 1,
-				  MPTCPD_PLAN_MAX},
+	[SETTING_MAX_SUBFLOWS] = MESH_MAX_SUBFLOWS,
 	[SETTING_SERVER_SIDE] =
 		{"server-side", MPTCPD_SETTING_BOOL, "no",
 		 "make subflows on the server's side too; clients that do not listen refuse them"},

@@ -10,6 +10,7 @@
 #include <mptcpd/addr.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* So often the timeouts of normal subflows are looked at. */
@@ -37,7 +38,8 @@ struct memory {
 /* How the normal links do, the best of them. */
 enum state {
 	STATE_GONE, /* no subflow, or no carrier or address */
-	STATE_FAILED,
+	STATE_SILENT,
+	STATE_LATE, /* its timeout is too long */
 	STATE_ROUTELESS, /* routes go for moments */
 	STATE_WELL,
 };
@@ -53,34 +55,21 @@ static const struct mptcpd_setting settings[N_SETTINGS] = {
 		{"max-rto", MPTCPD_SETTING_DURATION, "3s",
 		 "the retransmission timeout with which a normal link counts as failed; "
 		 "0: none"},
-	[SETTING_MAX_SUBFLOWS] = {"max-subflows", MPTCPD_SETTING_NUMBER, "8",
-				  "the most subflows of a connection, the initial one included", 1,
-				  MPTCPD_PLAN_MAX},
+	[SETTING_MAX_SUBFLOWS] = MESH_MAX_SUBFLOWS,
 };
 
 /* ---- how they do ---- */
-
-static const struct mptcpd_local *find_local(const struct mptcpd_view *view,
-					     const struct mptcpd_subflow *subflow)
-{
-	const struct mptcpd_local *local;
-
-	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++)
-		if (mptcpd_addr_equal_host(&local->addr, &subflow->local) &&
-		    (!subflow->ifindex || local->ifindex == subflow->ifindex))
-			return local;
-	return NULL;
-}
 
 /* Of a subflow whose link is there: without a carrier or its address it is not shown. */
 static enum state state_of(const struct handover *handover, const struct mptcpd_view *view,
 			   const struct mptcpd_local *local, const struct mptcpd_subflow *subflow)
 {
+	if (local->health == MPTCPD_HEALTH_SILENT || subflow->health == MPTCPD_HEALTH_SILENT)
+		return STATE_SILENT;
 	/* 3 s is what TCP begins with after a SYN that was lost: it says nothing about the path. */
-	if (local->health == MPTCPD_HEALTH_SILENT || subflow->health == MPTCPD_HEALTH_SILENT ||
-	    (handover->max_rto_us && subflow->measure &&
-	     subflow->measure->rto_us > handover->max_rto_us))
-		return STATE_FAILED;
+	if (handover->max_rto_us && subflow->measure &&
+	    subflow->measure->rto_us > handover->max_rto_us)
+		return STATE_LATE;
 	return view->routable(view, local, &subflow->remote) ? STATE_WELL : STATE_ROUTELESS;
 }
 
@@ -91,7 +80,8 @@ static enum state find_state(const struct handover *handover, const struct mptcp
 	const struct mptcpd_subflow *subflow;
 
 	for (size_t i = 0; (subflow = mptcpd_get_subflow(connection, i)); i++) {
-		const struct mptcpd_local *local = find_local(view, subflow);
+		const struct mptcpd_local *local =
+			mesh_find_local(view, &subflow->local, subflow->ifindex);
 		enum state state;
 
 		if (subflow->state != MPTCPD_SUBFLOW_ESTABLISHED || !local ||
@@ -122,15 +112,15 @@ static bool has_failed(const struct handover *handover, enum state state, struct
 	return false;
 }
 
-static void leave_or_stay(const struct handover *handover, enum state state, struct memory *memory,
-			  uint64_t now_ms, struct mptcpd_plan *plan)
+static void leave_or_stay(const struct handover *handover, enum state state, bool failed,
+			  struct memory *memory, uint64_t now_ms, struct mptcpd_plan *plan)
 {
-	if (state != STATE_GONE)
-		memory->spared = state == STATE_WELL;
 	if (state != STATE_WELL) {
+		memory->spared &= !failed || state == STATE_GONE;
 		memory->well_ms = 0;
 		return;
 	}
+	memory->spared = true;
 	if (!memory->well_ms)
 		memory->well_ms = now_ms;
 	if (now_ms >= memory->well_ms + handover->hold_ms)
@@ -161,7 +151,8 @@ static void drop_others(const struct mptcpd_view *view, const struct mptcpd_conn
 	const struct mptcpd_subflow *subflow;
 
 	for (size_t i = 0; (subflow = mptcpd_get_subflow(connection, i)); i++) {
-		const struct mptcpd_local *local = find_local(view, subflow);
+		const struct mptcpd_local *local =
+			mesh_find_local(view, &subflow->local, subflow->ifindex);
 
 		if (local && (local->flags & MPTCPD_FLAG_BACKUP) &&
 		    subflow->origin == MPTCPD_ORIGIN_APPLICATION &&
@@ -170,13 +161,47 @@ static void drop_others(const struct mptcpd_view *view, const struct mptcpd_conn
 	}
 }
 
+/* ---- for people ---- */
+
+static uint64_t seconds(uint64_t ms)
+{
+	return (ms + 999) / 1000;
+}
+
+static void explain(const struct handover *handover, const struct memory *memory, enum state state,
+		    uint64_t now_ms, struct mptcpd_plan *plan)
+{
+	static const char *const states[] = {
+		[STATE_GONE] = "no normal link has a subflow",
+		[STATE_SILENT] = "the normal links are silent",
+		[STATE_LATE] = "the retransmission timeouts of the normal links exceed max-rto",
+		[STATE_ROUTELESS] = "the normal links have no route",
+		[STATE_WELL] = "a normal link is well",
+	};
+
+	if (memory->well_ms)
+		plan->explain(plan, "%s: backup links are left in %" PRIu64 " s", states[state],
+			      seconds(memory->well_ms + handover->hold_ms - now_ms));
+	else if (memory->away_ms)
+		plan->explain(plan,
+			      "backup links are used since %" PRIu64 " s; %s: they are left when "
+			      "one has been well for %" PRIu64 " s",
+			      (now_ms - memory->away_ms) / 1000, states[state],
+			      seconds(handover->hold_ms));
+	else if (memory->routeless_ms)
+		plan->explain(plan, "%s: backup links are used in %" PRIu64 " s", states[state],
+			      seconds(memory->routeless_ms + handover->hold_ms - now_ms));
+	else
+		plan->explain(plan, "%s: backup links are not used", states[state]);
+}
+
 static void plan_paths(void *data, const struct mptcpd_view *view,
 		       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
 {
 	const struct handover *handover = data;
 	struct memory *memory = connection->memory;
 	enum state state = find_state(handover, view, connection);
-	bool was_away = memory->away_ms;
+	bool was_away = memory->away_ms, failed;
 
 	if (!plan->get_path(plan, 0))
 		mesh_plan(&handover->mesh, view, connection, plan);
@@ -187,13 +212,16 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 		plan_backup_links(memory, plan);
 		return;
 	}
-	if (has_failed(handover, state, memory, view->now_ms, plan) && !memory->away_ms)
+	failed = has_failed(handover, state, memory, view->now_ms, plan);
+	if (failed && !memory->away_ms)
 		memory->away_ms = view->now_ms;
 	if (memory->away_ms)
-		leave_or_stay(handover, state, memory, view->now_ms, plan);
+		leave_or_stay(handover, state, failed, memory, view->now_ms, plan);
 	if (was_away && !memory->away_ms)
 		drop_others(view, connection, plan);
 	plan_backup_links(memory, plan);
+	if (mptcpd_explains(plan))
+		explain(handover, memory, state, view->now_ms, plan);
 	if (handover->max_rto_us)
 		plan->ask_again(plan, view->now_ms + LOOK_MS);
 }

@@ -10,6 +10,8 @@
 #include <mptcpd/addr.h>
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,7 +42,8 @@ struct candidate {
 	size_t path; /* its place in the plan */
 	struct pair pair;
 	uint32_t rtt_us; /* 0: not known */
-	bool is_costly; /* its link is a backup one, by the configuration */
+	uint64_t heard_ms; /* when that was measured, about: data went by it last; 0: not known */
+	bool is_costly; /* its link is a backup one, by the configuration, or the peer says so */
 	bool is_initial;
 };
 
@@ -60,26 +63,12 @@ static const struct mptcpd_setting settings[N_SETTINGS] = {
 			    0, 99},
 	[SETTING_HOLD] = {"hold", MPTCPD_SETTING_DURATION, "10s",
 			  "how long a path that works stays chosen at least", 1000},
-	[SETTING_MAX_SUBFLOWS] = {"max-subflows", MPTCPD_SETTING_NUMBER, "8",
-				  "the most subflows of a connection, the initial one included", 1,
-				  MPTCPD_PLAN_MAX},
+	[SETTING_MAX_SUBFLOWS] = MESH_MAX_SUBFLOWS,
 	[SETTING_SERVER_SIDE] = {"server-side", MPTCPD_SETTING_BOOL, "no",
 				 "choose among the subflows of clients, too"},
 };
 
 /* ---- which there are ---- */
-
-static const struct mptcpd_local *find_local(const struct mptcpd_view *view,
-					     const struct mptcpd_addr *addr, uint32_t ifindex)
-{
-	const struct mptcpd_local *local;
-
-	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++)
-		if (mptcpd_addr_equal_host(&local->addr, addr) &&
-		    (!ifindex || local->ifindex == ifindex))
-			return local;
-	return NULL;
-}
 
 static const struct mptcpd_subflow *find_subflow(const struct mptcpd_connection *connection,
 						 const struct mptcpd_path *path)
@@ -115,15 +104,25 @@ static void plan_others(const struct choice *choice)
 
 		if (subflow->state == MPTCPD_SUBFLOW_ESTABLISHED && subflow->local.port &&
 		    subflow->origin != MPTCPD_ORIGIN_POLICY && !is_planned(choice, subflow) &&
-		    find_local(choice->view, &subflow->local, subflow->ifindex))
+		    mesh_find_local(choice->view, &subflow->local, subflow->ifindex))
 			choice->plan->add_path(choice->plan, &path);
 	}
+}
+
+static uint64_t heard_at(const struct mptcpd_measure *measure)
+{
+	uint32_t age_ms = measure->last_sent_age_ms < measure->last_received_age_ms
+				  ? measure->last_sent_age_ms
+				  : measure->last_received_age_ms;
+
+	return measure->taken_ms > age_ms ? measure->taken_ms - age_ms : 0;
 }
 
 static void add_candidate(struct choice *choice, size_t i, const struct mptcpd_path *path)
 {
 	const struct mptcpd_subflow *subflow = find_subflow(choice->connection, path);
-	const struct mptcpd_local *local = find_local(choice->view, &path->local, path->ifindex);
+	const struct mptcpd_local *local =
+		mesh_find_local(choice->view, &path->local, path->ifindex);
 
 	if (!subflow || !local || subflow->health == MPTCPD_HEALTH_SILENT ||
 	    local->health == MPTCPD_HEALTH_SILENT)
@@ -132,7 +131,8 @@ static void add_candidate(struct choice *choice, size_t i, const struct mptcpd_p
 		.path = i,
 		.pair = {path->local, path->remote, path->ifindex, path->instance},
 		.rtt_us = subflow->measure ? subflow->measure->rtt_us : 0,
-		.is_costly = local->flags & MPTCPD_FLAG_BACKUP,
+		.heard_ms = subflow->measure ? heard_at(subflow->measure) : 0,
+		.is_costly = (local->flags & MPTCPD_FLAG_BACKUP) || subflow->peer_backup,
 		.is_initial = subflow->initial,
 	};
 }
@@ -236,6 +236,47 @@ static void ask_again(const struct interactive *interactive, const struct choice
 	choice->plan->ask_again(choice->plan, at_ms);
 }
 
+/* ---- for people ---- */
+
+/* "wlan0, 12.3 ms, measured 4 s ago" */
+static const char *describe(const struct choice *choice, const struct candidate *candidate,
+			    char text[static 96])
+{
+	const struct mptcpd_view *view = choice->view;
+	const char *name = view->link_name(view, candidate->pair.ifindex);
+
+	if (candidate->rtt_us)
+		snprintf(text, 96, "%s, %u.%03u ms, measured %" PRIu64 " s ago", name,
+			 candidate->rtt_us / 1000, candidate->rtt_us % 1000,
+			 (view->now_ms - candidate->heard_ms) / 1000);
+	else
+		snprintf(text, 96, "%s, not measured", name);
+	return text;
+}
+
+static void explain(const struct interactive *interactive, const struct choice *all,
+		    const struct choice *choice, const struct memory *memory)
+{
+	const struct candidate *chosen = find_pair(all, &memory->chosen);
+	const struct candidate *best = find_quickest(choice);
+	uint64_t now_ms = choice->view->now_ms, left_s = 0;
+	char text[96], other[96];
+
+	if (!chosen)
+		return;
+	if (!may_change(interactive, memory, now_ms))
+		left_s = (memory->changed_ms + interactive->hold_ms - now_ms + 999) / 1000;
+	if (!best || memcmp(&best->pair, &chosen->pair, sizeof(best->pair)) == 0)
+		choice->plan->explain(choice->plan, "data goes by %s, the quickest",
+				      describe(choice, chosen, text));
+	else
+		choice->plan->explain(choice->plan,
+				      "data goes by %s; %s: it has to be %" PRIu32
+				      " %% less, and may be chosen in %" PRIu64 " s",
+				      describe(choice, chosen, text), describe(choice, best, other),
+				      interactive->margin, left_s);
+}
+
 static void set_flags(struct mptcpd_plan *plan, const struct memory *memory)
 {
 	const struct mptcpd_path *path;
@@ -270,6 +311,8 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 	if (memory->chosen.local.family)
 		set_flags(plan, memory);
 	ask_again(interactive, &choice, memory);
+	if (mptcpd_explains(plan))
+		explain(interactive, &all, &choice, memory);
 }
 
 static int start(const struct mptcpd_start *start, void **data)

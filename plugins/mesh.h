@@ -21,6 +21,14 @@ enum mesh_pairing {
 /* The most subflows of a connection, the initial one included, unless a setting says otherwise. */
 #define MESH_SUBFLOWS 8
 
+/* The setting that says otherwise. */
+#define MESH_MAX_SUBFLOWS                                                                          \
+	{                                                                                          \
+		"max-subflows", MPTCPD_SETTING_NUMBER, "8",                                        \
+			"the most subflows of a connection, the initial one included", 1,          \
+			MPTCPD_PLAN_MAX                                                            \
+	}
+
 struct mesh_rules {
 	size_t max_subflows; /* those that are in the plan already included */
 	enum mesh_pairing pairing;
@@ -42,6 +50,19 @@ __attribute__((visibility("hidden"))) void mesh_announce(uint16_t port,
 							 const struct mptcpd_view *view,
 							 const struct mptcpd_connection *connection,
 							 struct mptcpd_plan *plan);
+
+/* This address of ours on this link, 0: on any; NULL: it is not there, or not to be used. */
+static inline const struct mptcpd_local *
+mesh_find_local(const struct mptcpd_view *view, const struct mptcpd_addr *addr, uint32_t ifindex)
+{
+	const struct mptcpd_local *local;
+
+	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++)
+		if (mptcpd_addr_equal_host(&local->addr, addr) &&
+		    (!ifindex || local->ifindex == ifindex))
+			return local;
+	return NULL;
+}
 
 /* Is this subflow, as far as it goes, what the path asks for? */
 static inline bool mesh_serves(const struct mptcpd_subflow *subflow, const struct mptcpd_path *path)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What plugins want when they are asked. */
+#include <string.h>
+
 #include "engine-private.h"
 #include "policy-memory.h"
 
@@ -39,12 +41,12 @@ static void set_ask(struct connection *connection, uint64_t ask_ms, uint64_t now
 		connection_more(connection)->ask_ms = ask_ms;
 }
 
-void ask_paths(struct engine *engine, struct connection *connection)
+/* Each of the stack in turn; `memory` is that of all of them, or NULL. */
+static void ask_stack(struct engine *engine, struct connection *connection, uint8_t *memory)
 {
 	const struct policy *policy = connection->policy;
 	struct mptcpd_connection seen = engine_view_connection(engine, connection);
 
-	plan_init(&engine->plan, &engine->model, connection);
 	engine_view_addresses(engine, connection);
 	for (size_t i = 0; policy && i < policy->n_plugins; i++) {
 		const struct policy_plugin *plugin = &policy->plugins[i];
@@ -52,9 +54,8 @@ void ask_paths(struct engine *engine, struct connection *connection)
 		if (!plugin->plugin->plan_paths)
 			continue;
 		engine->plan.plugin = (uint8_t)i;
-		seen.memory = plugin->plugin->memory_size && connection->more->memory
-				      ? connection->more->memory->bytes + plugin->memory_offset
-				      : NULL;
+		seen.memory = plugin->plugin->memory_size && memory ? memory + plugin->memory_offset
+								    : NULL;
 		guard_enter(engine->guard, GUARD_PLAN_PATHS, plugin->id, connection->token,
 			    engine->view.base.now_ms);
 		plugin->plugin->plan_paths(plugin->data, &engine->view.base, &seen,
@@ -62,7 +63,36 @@ void ask_paths(struct engine *engine, struct connection *connection)
 		guard_leave(engine->guard);
 	}
 	engine_view_addresses(engine, NULL);
+}
+
+static uint8_t *memory_of(const struct connection *connection)
+{
+	return connection->more->memory ? connection->more->memory->bytes : NULL;
+}
+
+void ask_paths(struct engine *engine, struct connection *connection)
+{
+	plan_init(&engine->plan, &engine->model, connection);
+	ask_stack(engine, connection, memory_of(connection));
 	set_ask(connection, engine->plan.ask_ms, engine->view.base.now_ms);
+}
+
+void ask_explain(struct engine *engine, struct connection *connection, uint64_t now_ms,
+		 char *ret_words, size_t size)
+{
+	const struct policy_memory *memory = connection->more->memory;
+	_Alignas(uint64_t) uint8_t copy[MPTCPD_MEMORY_MAX * UINT8_MAX];
+
+	plan_init(&engine->plan, &engine->model, connection);
+	plan_let_explain(&engine->plan, ret_words, size);
+	if (!connection->policy || (memory && memory->size > sizeof(copy)))
+		return;
+	if (memory)
+		memcpy(copy, memory->bytes, memory->size);
+	engine->view.base.now_ms = now_ms;
+	engine->routes.mark = engine_mark(engine, connection);
+	ask_stack(engine, connection, memory ? copy : NULL);
+	engine->routes.mark = 0;
 }
 
 static void call_plugin(struct engine *engine, const struct policy_plugin *plugin)

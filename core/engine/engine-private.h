@@ -144,6 +144,9 @@ void engine_look_for_marks(struct engine *engine);
 /* Fill engine->plan: of the connection, or of the host's endpoints. */
 void ask_paths(struct engine *engine, struct connection *connection);
 void ask_endpoints(struct engine *engine);
+/* What its plugins say of what they would plan now. Changes nothing but engine->plan. */
+void ask_explain(struct engine *engine, struct connection *connection, uint64_t now_ms,
+		 char *ret_words, size_t size);
 /* Report what was refused of the plan just made; NULL: for the host's endpoints. */
 void ask_tell_refusals(struct engine *engine, const struct connection *connection);
 

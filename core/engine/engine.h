@@ -195,6 +195,9 @@ int engine_endpoint_flush(struct engine *engine, uint64_t now_ms);
 /* UINT32_MAX leaves a limit as it is. */
 int engine_limits_set(struct engine *engine, const struct event_limits *limits, uint64_t now_ms);
 
+/* Of what plugins say of one connection. */
+#define ENGINE_WORDS_SIZE 512
+
 /* One line of `explain`. */
 enum explain_state {
 	EXPLAIN_ESTABLISHED,
@@ -281,5 +284,8 @@ bool engine_explain_absent(struct engine *engine, size_t *cursor,
  */
 int engine_explain(struct engine *engine, uint32_t token, uint64_t now_ms,
 		   void (*on_path)(void *data, const struct explain_path *path), void *data);
+/* What the plugins of its policy say of what they decided, or "". -ESRCH: no such connection. */
+int engine_explain_policy(struct engine *engine, uint32_t token, uint64_t now_ms,
+			  char ret_text[static ENGINE_WORDS_SIZE]);
 
 #endif

@@ -310,3 +310,18 @@ int engine_explain(struct engine *engine, uint32_t token, uint64_t now_ms,
 	engine->routes.mark = 0;
 	return 0;
 }
+
+int engine_explain_policy(struct engine *engine, uint32_t token, uint64_t now_ms,
+			  char ret_text[static ENGINE_WORDS_SIZE])
+{
+	struct connection *connection = model_find_connection(&engine->model, token);
+
+	ret_text[0] = '\0';
+	if (!connection)
+		return -ESRCH;
+	if (connection->path_manager == PATH_MANAGER_KERNEL || connection->fallback ||
+	    connection->adopted || connection->set_aside)
+		return 0;
+	ask_explain(engine, connection, now_ms, ret_text, ENGINE_WORDS_SIZE);
+	return 0;
+}

@@ -51,6 +51,8 @@ struct plan {
 	size_t n_endpoints;
 	uint64_t ask_ms;
 	struct event_limits limits; /* PLAN_NO_LIMIT: not said */
+	char *words; /* what plugins say of it for people: "PLUGIN: WORDS; …". NULL: nobody asks */
+	size_t words_size;
 	struct plan_path paths[MPTCPD_PLAN_MAX];
 	struct plan_announcement announcements[MPTCPD_PLAN_MAX];
 	struct plan_forbidden forbidden[MPTCPD_PLAN_MAX];
@@ -61,6 +63,8 @@ struct plan {
 
 /* Empty it, for this connection; NULL: for the host's endpoints. */
 void plan_init(struct plan *plan, const struct model *model, const struct connection *connection);
+/* Let plugins explain it, until the next plan_init(). */
+void plan_let_explain(struct plan *plan, char *ret_words, size_t size);
 /* Report this entry of that plugin as one that was not accepted. */
 void plan_refuse(struct plan *plan, uint8_t plugin, int error, const struct mptcpd_addr *local,
 		 const struct mptcpd_addr *remote);

@@ -150,6 +150,7 @@ int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error)
 	const struct peer *peer = data;
 	struct engine *engine = peer->bus->setup.engine;
 	const struct connection *connection;
+	char text[ENGINE_WORDS_SIZE];
 	struct writer writer;
 	uint32_t token;
 	int r = sd_bus_message_read(m, "u", &token);
@@ -168,6 +169,11 @@ int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error)
 	writer_open(&writer, 'a', WIRE_ANNOUNCEMENT);
 	engine_explain_announcements(engine, token, loop_now_ms(), on_announcement, &writer);
 	writer_close(&writer);
-	writer_no_extras(&writer);
+	writer_open(&writer, 'a', "{sv}");
+	engine_explain_policy(engine, token, loop_now_ms(), text);
+	bus_clean(text);
+	if (*text)
+		writer_extra(&writer, "text", "s", text);
+	writer_close(&writer);
 	return bus_send(&writer);
 }

@@ -257,6 +257,7 @@ struct mptcpctl_explanation {
 	const char *policy; /* or NULL */
 	const struct mptcpctl_path *paths;
 	const struct mptcpctl_announcement *announcements;
+	const char *text; /* what its policy says of what it decided, for people; or NULL */
 };
 
 /* ---- listings ---- */

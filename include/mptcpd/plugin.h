@@ -284,7 +284,20 @@ struct mptcpd_plan {
 	 */
 	const struct mptcpd_announcement *(*get_announcement)(struct mptcpd_plan *plan, size_t i);
 	int (*remove_announcement)(struct mptcpd_plan *plan, size_t i);
+	/*
+	 * Tell people what decided, and when it may change: "data goes by wlan0, …". NULL unless
+	 * somebody asks just now (`mptcpctl explain`): see mptcpd_explains(). That plan is thrown
+	 * away, and so is what is written to connection->memory. 200 bytes of each call are shown.
+	 */
+	void (*explain)(struct mptcpd_plan *plan, const char *format, ...)
+		__attribute__((format(printf, 2, 3)));
 };
+
+/* Is plan->explain() to be called? */
+static inline bool mptcpd_explains(const struct mptcpd_plan *plan)
+{
+	return MPTCPD_HAS(plan->size, struct mptcpd_plan, explain) && plan->explain;
+}
 
 /* What a plugin needs that costs something: who does not say so, does not get it. */
 enum mptcpd_need {

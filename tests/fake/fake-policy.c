@@ -108,6 +108,8 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 	const struct mptcpd_local *local;
 
 	fake_policy.n_asked++;
+	if (fake_policy.words && mptcpd_explains(plan))
+		plan->explain(plan, "%s", fake_policy.words);
 	tell_asked();
 	if (fake_policy.refuses_rules)
 		plan_refused(connection, plan);

@@ -8,6 +8,7 @@
 /* What the policy does beside the mesh; reset it before each test. */
 struct fake_policy {
 	bool plans_nothing;
+	const char *words; /* that it says to explain it; NULL: none */
 	bool parallel; /* two instances of each path */
 	bool names_no_link; /* in its paths */
 	bool refuses_rules; /* asks for what must be refused */

@@ -334,6 +334,11 @@ def await_normal(lab, daemon, wanted, side="local", seconds=15):
                       f"normal is one of {wanted}", lambda: daemon.connections())[0]
 
 
+def words(daemon):
+    """What the policy of the first connection says of what it decided."""
+    return daemon.json("explain", daemon.connections()[0]["token"])["text"]
+
+
 def interactive(family):
     text = "[core]\npath-manager = userspace\n[policy:p]\nplugin = interactive\nhold = 3s\n"
     with Lab(links=3, config=text) as lab:
@@ -347,6 +352,8 @@ def interactive(family):
                       {"link2": True, "link3": True}, "B bits")
         lab.await_flowing(flow)
         await_normal(lab, lab.daemon, [1])
+        wait_until(lambda: "data goes by link1, " in words(lab.daemon), 5, "it says so",
+                   lambda: words(lab.daemon))
         before = lab.server.nstat().get("MPPrioRx", 0)
         lab.set(1, delay=150)
         second = await_normal(lab, lab.daemon, [2, 3])
@@ -404,6 +411,7 @@ def handover(family):
         client = scene.connect(family)
         intact(client.transfer("upload", MEGABYTE))
         tap.equal(scene.links(), (1, 0, 0), "at home")
+        tap.true("are not used" in words(scene.daemon), words(scene.daemon))
         tap.equal(capture.joins(), [], "MP_JOINs")
         for cut in range(2):
             # a cable that is pulled: data goes on by what was asleep, within a second
@@ -416,12 +424,14 @@ def handover(family):
             if cut == 0:
                 scene.restart()
             intact(client.transfer("download", MEGABYTE))
+            tap.true("no normal link has a subflow" in words(scene.daemon), words(scene.daemon))
             scene.net.up(1, scene.net.client)
             back = time.monotonic()
             wait_until(lambda: scene.links()[0] == 1, 5, "back", scene.net.client.subflows)
             tap.equal(scene.links()[1:], (1, 1), "still joined")
             wait_until(lambda: [s["interface"] for s in scene.daemon.connections()[0]["subflows"]
                                 if not s["backup"]] == ["link1"], 2, "the others are backup")
+            tap.true("are left in" in words(scene.daemon), words(scene.daemon))
             scene.await_links(1, 0, 0, seconds=6)
             tap.true(time.monotonic() - back >= 3, "not before its time")
             intact(client.transfer("upload", MEGABYTE))
@@ -498,6 +508,7 @@ def aggregate(family):
         before = ports()
         victim = next(s["local"][1] for s in lab.client.subflows() if s["flags"].startswith("J"))
         lab.set(1, port=victim)
+        tap.true(words(lab.daemon).startswith("aggregate: "), words(lab.daemon))
         wait_until(lambda: victim not in ports() and len(ports()) == 3, 30, "another port", ports)
         tap.equal(before - ports(), {victim}, "made anew")
         again = time.monotonic()

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <glib.h>
 #include <mptcpd/addr.h>
+#include <stdarg.h>
 #include <stdlib.h>
 
 static bool same(const struct mptcpd_addr *a, const struct mptcpd_addr *b, bool with_port)
@@ -246,12 +247,23 @@ static int set_limits(struct mptcpd_plan *base, uint32_t subflows, uint32_t add_
 	return 0;
 }
 
+__attribute__((format(printf, 2, 3))) static void explain(struct mptcpd_plan *base,
+							  const char *format, ...)
+{
+	struct fake_plan *plan = (struct fake_plan *)base;
+	va_list args;
+
+	va_start(args, format);
+	g_vsnprintf(plan->words, sizeof(plan->words), format, args);
+	va_end(args);
+}
+
 void fake_plan_init(struct fake_plan *plan, const struct mptcpd_connection *connection)
 {
 	*plan = (struct fake_plan){
 		.base = {sizeof(plan->base), add_path, add_announcement, forbid, drop, ask_again,
 			 get_path, remove_path, set_path_flags, add_endpoint, set_limits,
-			 get_announcement, remove_announcement},
+			 get_announcement, remove_announcement, explain},
 		.connection = connection,
 		.limit_subflows = UINT32_MAX,
 		.limit_accepted = UINT32_MAX,

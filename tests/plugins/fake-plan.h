@@ -22,6 +22,7 @@ struct fake_plan {
 	size_t n_forbidden;
 	size_t n_drops;
 	unsigned int n_refused; /* entries a real plan would report */
+	char words[512]; /* what the plugin said last to explain it */
 	uint64_t ask_ms;
 };
 
@@ -106,6 +107,14 @@ char *fake_scene_plan(struct fake_scene *scene);
 		g_assert_cmpstr(text_, ==, expected);                                              \
 		g_assert_cmpuint((scene)->plan.n_refused, ==, 0);                                  \
 	} while (0)
+
+/* A client whose two links have a measured subflow each, that of FAKE_A the initial one. */
+struct fake_race {
+	struct fake_scene scene;
+	struct mptcpd_measure measures[2];
+};
+
+void fake_race_init(struct fake_race *race, const struct mptcpd_plugin *plugin);
 
 /* The plugin at this path, which stays open for the process. Aborts if there is none. */
 const struct mptcpd_plugin *fake_plugin(const char *path);

@@ -232,3 +232,17 @@ char *fake_scene_plan(struct fake_scene *scene)
 				  &scene->plan.base);
 	return fake_plan_text(&scene->plan);
 }
+
+void fake_race_init(struct fake_race *race, const struct mptcpd_plugin *plugin)
+{
+	struct fake_scene *scene = &race->scene;
+
+	fake_scene_init(scene, plugin);
+	fake_scene_see(scene, FAKE_A ":40000", FAKE_PEER)->initial = true;
+	fake_scene_see(scene, FAKE_B ":40001", FAKE_PEER)->origin = MPTCPD_ORIGIN_POLICY;
+	for (size_t i = 0; i < 2; i++) {
+		race->measures[i] = (struct mptcpd_measure){.rtt_us = 10000};
+		scene->subflows[i].measure = &race->measures[i];
+	}
+	scene->view.base.now_ms = 100000;
+}

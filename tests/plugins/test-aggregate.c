@@ -12,31 +12,18 @@
 
 static const struct mptcpd_plugin *plugin;
 
-/* Both links have a subflow that is measured. */
-struct race {
-	struct fake_scene scene;
-	struct mptcpd_measure measures[2];
-};
-
-static void set_up(struct race *race, gconstpointer unused)
+static void set_up(struct fake_race *race, gconstpointer unused)
 {
-	struct fake_scene *scene = &race->scene;
-
-	fake_scene_init(scene, plugin);
-	fake_scene_see(scene, A ":40000", PEER)->initial = true;
-	fake_scene_see(scene, B ":40001", PEER)->origin = MPTCPD_ORIGIN_POLICY;
-	for (size_t i = 0; i < 2; i++)
-		scene->subflows[i].measure = &race->measures[i];
-	scene->view.base.now_ms = 100000;
+	fake_race_init(race, plugin);
 }
 
-static void tear_down(struct race *race, gconstpointer unused)
+static void tear_down(struct fake_race *race, gconstpointer unused)
 {
 	fake_scene_done(&race->scene);
 }
 
 /* A window passes in which they move so much; how many are closed then. */
-static size_t pass(struct race *race, uint64_t first, uint64_t second)
+static size_t pass(struct fake_race *race, uint64_t first, uint64_t second)
 {
 	race->scene.view.base.now_ms += WINDOW;
 	race->measures[0].bytes_received += first;
@@ -49,7 +36,7 @@ static size_t pass(struct race *race, uint64_t first, uint64_t second)
 	return race->scene.plan.n_drops;
 }
 
-static void test_lags(struct race *race, gconstpointer unused)
+static void test_lags(struct fake_race *race, gconstpointer unused)
 {
 	assert_plan(&race->scene, BOTH);
 	g_assert_cmpuint(race->scene.plan.ask_ms, ==, 100000 + WINDOW);
@@ -58,7 +45,7 @@ static void test_lags(struct race *race, gconstpointer unused)
 }
 
 /* The next one has its time, and each one more of it. */
-static void test_waits(struct race *race, gconstpointer unused)
+static void test_waits(struct fake_race *race, gconstpointer unused)
 {
 	unsigned int n_drops = 0;
 
@@ -72,13 +59,13 @@ static void test_waits(struct race *race, gconstpointer unused)
 	g_assert_cmpuint(n_drops, ==, 4);
 }
 
-static void test_idle(struct race *race, gconstpointer unused)
+static void test_idle(struct fake_race *race, gconstpointer unused)
 {
 	assert_plan(&race->scene, BOTH);
 	g_assert_cmpuint(pass(race, 200000, 0), ==, 0);
 }
 
-static void test_settings(struct race *race, gconstpointer unused)
+static void test_settings(struct fake_race *race, gconstpointer unused)
 {
 	fake_scene_start(&race->scene, "ratio", "50", "time", "30s");
 	assert_plan(&race->scene, BOTH);
@@ -90,7 +77,7 @@ static void test_settings(struct race *race, gconstpointer unused)
 }
 
 /* One that was not there from the beginning is not judged, nor one that is silent. */
-static void test_young(struct race *race, gconstpointer unused)
+static void test_young(struct fake_race *race, gconstpointer unused)
 {
 	assert_plan(&race->scene, BOTH);
 	race->scene.subflows[1].local.port++;
@@ -102,20 +89,35 @@ static void test_young(struct race *race, gconstpointer unused)
 	g_assert_cmpuint(pass(race, MUCH, 0), ==, 1);
 }
 
-static void test_normal(struct race *race, gconstpointer unused)
+static void test_words(struct fake_race *race, gconstpointer unused)
+{
+	assert_plan(&race->scene, BOTH);
+	assert_plan(&race->scene, BOTH);
+	g_assert_cmpstr(race->scene.plan.words, ==, "nothing to compare so far");
+	race->measures[0].bytes_sent += MUCH;
+	race->measures[1].bytes_sent += MUCH / 10;
+	race->scene.view.base.now_ms += WINDOW - 4000;
+	assert_plan(&race->scene, BOTH);
+	g_assert_cmpstr(race->scene.plan.words, ==,
+			"port 40001 of link2 moved 10 % of what the quickest did; below 5 % it is "
+			"made anew in 4 s");
+}
+
+static void test_normal(struct fake_race *race, gconstpointer unused)
 {
 	race->scene.view.locals[1].flags |= MPTCPD_FLAG_BACKUP;
 	assert_plan(&race->scene, BOTH);
 }
 
-static void test_alone(struct race *race, gconstpointer unused)
+static void test_alone(struct fake_race *race, gconstpointer unused)
 {
 	race->scene.connection.subflows.n = 1;
 	assert_plan(&race->scene, BOTH);
 	g_assert_cmpuint(race->scene.plan.ask_ms, ==, UINT64_MAX);
 }
 
-#define ADD(name, func) g_test_add("/aggregate/" name, struct race, NULL, set_up, func, tear_down)
+#define ADD(name, func)                                                                            \
+	g_test_add("/aggregate/" name, struct fake_race, NULL, set_up, func, tear_down)
 
 int main(int argc, char **argv)
 {
@@ -127,6 +129,7 @@ int main(int argc, char **argv)
 	ADD("idle-is-not-judged", test_idle);
 	ADD("settings-say-how-far", test_settings);
 	ADD("young-or-silent-is-not-judged", test_young);
+	ADD("says-how-far-the-slowest-is", test_words);
 	ADD("backup-links-are-normal", test_normal);
 	ADD("one-alone-is-not-measured", test_alone);
 	return g_test_run();

@@ -145,10 +145,17 @@ static void test_carrier_flaps(struct fake_scene *scene, gconstpointer unused)
 {
 	struct mptcpd_local home = scene->view.locals[0];
 
+	fail(scene);
+	assert_plan(scene, AWAY);
+	heal(scene);
+	assert_plan(scene, BACK);
+	fake_view_cut(&scene->view, A, PEER); /* the route goes first */
+	assert_plan(scene, B ">" PEER "/backup");
+	scene->view.n_no_routes = 0;
 	for (unsigned int i = 0; i < 10; i++) {
 		scene->view.locals[0] = scene->view.locals[1];
 		scene->view.base.locals.n = 1;
-		assert_plan(scene, i ? B ">" PEER "/backup" : B ">" PEER);
+		assert_plan(scene, B ">" PEER "/backup");
 		scene->view.base.now_ms += HOLD - 1;
 		scene->view.locals[0] = home;
 		scene->view.base.locals.n = 2;
@@ -163,6 +170,25 @@ static void test_carrier_flaps(struct fake_scene *scene, gconstpointer unused)
 	assert_plan(scene, HOME);
 	fail(scene);
 	assert_plan(scene, AWAY);
+}
+
+#define assert_words(expected) g_assert_cmpstr(scene->plan.words, ==, expected)
+
+static void test_words(struct fake_scene *scene, gconstpointer unused)
+{
+	assert_plan(scene, HOME);
+	assert_words("a normal link is well: backup links are not used");
+	fail(scene);
+	assert_plan(scene, AWAY);
+	scene->view.base.now_ms += 3000;
+	assert_plan(scene, AWAY);
+	assert_words("backup links are used since 3 s; the normal links are silent: they are left "
+		     "when one has been well for 10 s");
+	heal(scene);
+	assert_plan(scene, BACK);
+	scene->view.base.now_ms += 4000;
+	assert_plan(scene, BACK);
+	assert_words("a normal link is well: backup links are left in 6 s");
 }
 
 static void test_began_away(struct fake_scene *scene, gconstpointer unused)
@@ -222,6 +248,7 @@ int main(int argc, char **argv)
 	ADD("leaves-after-hold", test_back);
 	ADD("flaps-change-nothing", test_flaps);
 	ADD("carrier-flaps-change-no-flag", test_carrier_flaps);
+	ADD("says-what-decided-and-until-when", test_words);
 	ADD("initial-subflow-on-a-backup-link-goes-too", test_began_away);
 	ADD("of-ipv6-as-well", test_v6);
 	ADD("server-makes-none", test_server);

@@ -12,33 +12,18 @@
 
 static const struct mptcpd_plugin *plugin;
 
-/* Both links have a subflow, A the initial one; they are measured. */
-struct race {
-	struct fake_scene scene;
-	struct mptcpd_measure measures[2];
-};
-
-static void set_up(struct race *race, gconstpointer unused)
+static void set_up(struct fake_race *race, gconstpointer unused)
 {
-	struct fake_scene *scene = &race->scene;
-
-	fake_scene_init(scene, plugin);
-	fake_scene_see(scene, A ":40000", PEER)->initial = true;
-	fake_scene_see(scene, B ":40001", PEER)->origin = MPTCPD_ORIGIN_POLICY;
-	for (size_t i = 0; i < 2; i++) {
-		race->measures[i] = (struct mptcpd_measure){.rtt_us = 10000};
-		scene->subflows[i].measure = &race->measures[i];
-	}
-	scene->view.base.now_ms = 100000;
+	fake_race_init(race, plugin);
 }
 
-static void tear_down(struct race *race, gconstpointer unused)
+static void tear_down(struct fake_race *race, gconstpointer unused)
 {
 	fake_scene_done(&race->scene);
 }
 
 /* So long later, with these round-trip times in milliseconds. */
-static void later(struct race *race, uint64_t ms, uint32_t first, uint32_t second)
+static void later(struct fake_race *race, uint64_t ms, uint32_t first, uint32_t second)
 {
 	race->scene.view.base.now_ms += ms;
 	race->measures[0].rtt_us = first * 1000;
@@ -46,14 +31,14 @@ static void later(struct race *race, uint64_t ms, uint32_t first, uint32_t secon
 }
 
 /* Others join as backup, so that nobody is told a priority. */
-static void test_begins(struct race *race, gconstpointer unused)
+static void test_begins(struct fake_race *race, gconstpointer unused)
 {
 	race->scene.connection.subflows.n = 1;
 	assert_plan(&race->scene, FIRST);
 	g_assert_cmpuint(race->scene.plan.ask_ms, ==, UINT64_MAX); /* nothing to choose */
 }
 
-static void test_quicker(struct race *race, gconstpointer unused)
+static void test_quicker(struct fake_race *race, gconstpointer unused)
 {
 	assert_plan(&race->scene, FIRST);
 	g_assert_cmpuint(race->scene.plan.ask_ms, ==, 101000);
@@ -62,7 +47,7 @@ static void test_quicker(struct race *race, gconstpointer unused)
 	g_assert_cmpuint(race->scene.plan.ask_ms, ==, 111000);
 }
 
-static void test_margin(struct race *race, gconstpointer unused)
+static void test_margin(struct fake_race *race, gconstpointer unused)
 {
 	later(race, 1000, 100, 81);
 	assert_plan(&race->scene, FIRST);
@@ -75,7 +60,7 @@ static void test_margin(struct race *race, gconstpointer unused)
 	assert_plan(&race->scene, FIRST);
 }
 
-static void test_hold(struct race *race, gconstpointer unused)
+static void test_hold(struct fake_race *race, gconstpointer unused)
 {
 	later(race, 1000, 100, 10);
 	assert_plan(&race->scene, SECOND);
@@ -92,7 +77,7 @@ static void test_hold(struct race *race, gconstpointer unused)
 }
 
 /* However they sway: at most one change in ten seconds. */
-static void test_sways(struct race *race, gconstpointer unused)
+static void test_sways(struct fake_race *race, gconstpointer unused)
 {
 	unsigned int n_changes = 0;
 	char *before = NULL;
@@ -113,7 +98,7 @@ static void test_sways(struct race *race, gconstpointer unused)
 }
 
 /* What is gone, or does not answer, is left at once. */
-static void test_gone(struct race *race, gconstpointer unused)
+static void test_gone(struct fake_race *race, gconstpointer unused)
 {
 	later(race, 1000, 100, 10);
 	assert_plan(&race->scene, SECOND);
@@ -127,7 +112,7 @@ static void test_gone(struct race *race, gconstpointer unused)
 	assert_plan(&race->scene, SECOND);
 }
 
-static void test_unmeasured(struct race *race, gconstpointer unused)
+static void test_unmeasured(struct fake_race *race, gconstpointer unused)
 {
 	race->scene.subflows[0].measure = NULL;
 	later(race, 1000, 100, 10);
@@ -136,7 +121,38 @@ static void test_unmeasured(struct race *race, gconstpointer unused)
 }
 
 /* Who pays for a link uses it where there is nothing else. */
-static void test_costly(struct race *race, gconstpointer unused)
+/* For the kernel one that the peer wants as backup is one. */
+static void test_peers_backup(struct fake_race *race, gconstpointer unused)
+{
+	race->scene.subflows[1].peer_backup = true;
+	assert_plan(&race->scene, FIRST);
+	later(race, 20000, 50, 5);
+	assert_plan(&race->scene, FIRST);
+	race->scene.subflows[1].peer_backup = false;
+	assert_plan(&race->scene, SECOND);
+}
+
+static void test_words(struct fake_race *race, gconstpointer unused)
+{
+	assert_plan(&race->scene, FIRST);
+	g_assert_cmpstr(race->scene.plan.words, ==,
+			"data goes by link1, 10.000 ms, measured 100 s ago, the quickest");
+	later(race, 1000, 50, 5);
+	for (size_t i = 0; i < 2; i++)
+		race->measures[i] = (struct mptcpd_measure){.rtt_us = i ? 5000 : 50123,
+							    .taken_ms = 101000,
+							    .last_sent_age_ms = 7000,
+							    .last_received_age_ms = 9000};
+	assert_plan(&race->scene, SECOND);
+	later(race, 3000, 4, 5);
+	assert_plan(&race->scene, SECOND);
+	g_assert_cmpstr(
+		race->scene.plan.words, ==,
+		"data goes by link2, 5.000 ms, measured 10 s ago; link1, 4.000 ms, measured "
+		"10 s ago: it has to be 20 % less, and may be chosen in 7 s");
+}
+
+static void test_costly(struct fake_race *race, gconstpointer unused)
 {
 	race->scene.view.locals[1].flags |= MPTCPD_FLAG_BACKUP;
 	later(race, 1000, 100, 1);
@@ -152,7 +168,7 @@ static void test_costly(struct race *race, gconstpointer unused)
 	assert_plan(&race->scene, FIRST);
 }
 
-static void test_v6(struct race *race, gconstpointer unused)
+static void test_v6(struct fake_race *race, gconstpointer unused)
 {
 	struct fake_scene *scene = &race->scene;
 
@@ -168,7 +184,7 @@ static void test_v6(struct race *race, gconstpointer unused)
 }
 
 /* Under the C flag the initial subflow is in no mesh, and takes part all the same. */
-static void test_c_flag(struct race *race, gconstpointer unused)
+static void test_c_flag(struct fake_race *race, gconstpointer unused)
 {
 	race->scene.connection.deny_join_id0 = true;
 	fake_scene_announce(&race->scene, "10.0.9.2:80");
@@ -178,7 +194,7 @@ static void test_c_flag(struct race *race, gconstpointer unused)
 		    A ">10.0.9.2:80/backup " B ">10.0.9.2:80 " A ":40000>" PEER "/backup");
 }
 
-static void test_server(struct race *race, gconstpointer unused)
+static void test_server(struct fake_race *race, gconstpointer unused)
 {
 	struct fake_scene *scene = &race->scene;
 
@@ -195,7 +211,8 @@ static void test_server(struct race *race, gconstpointer unused)
 	assert_plan(scene, A ":80>10.0.8.1:5000/backup " B ":80>10.0.8.2:5001");
 }
 
-#define ADD(name, func) g_test_add("/interactive/" name, struct race, NULL, set_up, func, tear_down)
+#define ADD(name, func)                                                                            \
+	g_test_add("/interactive/" name, struct fake_race, NULL, set_up, func, tear_down)
 
 int main(int argc, char **argv)
 {
@@ -210,6 +227,8 @@ int main(int argc, char **argv)
 	ADD("leaves-what-is-gone-or-silent-at-once", test_gone);
 	ADD("unmeasured-is-not-judged", test_unmeasured);
 	ADD("backup-links-only-without-others", test_costly);
+	ADD("nor-what-the-peer-wants-as-backup", test_peers_backup);
+	ADD("says-what-it-measured", test_words);
 	ADD("of-ipv6-as-well", test_v6);
 	ADD("initial-subflow-takes-part-under-the-c-flag", test_c_flag);
 	ADD("server-chooses-if-told", test_server);

@@ -283,7 +283,7 @@ static void client_why(struct scene *scene)
 	json_decref(json);
 
 	json = run_json(scene, "explain 1 --json");
-	expect_keys(json, "token:s policy:s paths:a announcements:a");
+	expect_keys(json, "token:s policy:s paths:a announcements:a text:z");
 	g_assert_cmpuint(json_array_size(json_object_get(json, "paths")), >=, 1);
 	expect_keys(json_array_get(json_object_get(json, "paths"), 0),
 		    "local:o remote:o state:s attempts:n error:z forbidden-by:z");

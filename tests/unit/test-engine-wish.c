@@ -309,6 +309,29 @@ static void explains(struct scene *scene, gconstpointer data)
 	g_assert_cmpuint(explained.paths[1].next_try_ms, <=, 2400);
 }
 
+/* The policy is asked for that alone, and nothing comes of it. */
+static void explains_what_the_policy_says(struct scene *scene, gconstpointer data)
+{
+	char text[ENGINE_WORDS_SIZE];
+	size_t n_asked;
+
+	scene_meshed(scene);
+	n_asked = fake_policy.n_asked;
+	g_assert_cmpint(engine_explain_policy(scene->engine, SCENE_TOKEN, scene->now_ms, text), ==,
+			0);
+	g_assert_cmpstr(text, ==, "");
+	fake_policy.words = "by the quickest";
+	fake_policy.drops_all = fake_policy.plans_nothing = true;
+	g_assert_cmpint(engine_explain_policy(scene->engine, SCENE_TOKEN, scene->now_ms, text), ==,
+			0);
+	g_assert_cmpstr(text, ==, "mesh: by the quickest");
+	g_assert_cmpuint(fake_policy.n_asked, ==, n_asked + 2);
+	fake_policy.plans_nothing = false;
+	scene_later(scene, 10000);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 0);
+	g_assert_cmpint(engine_explain_policy(scene->engine, 77, scene->now_ms, text), ==, -ESRCH);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -328,5 +351,6 @@ int main(int argc, char **argv)
 	ADD("admin/keeps-backup", keeps_the_admins_backup);
 	ADD("backup/set-by-a-person-holds-over-a-link-that-was-away", keeps_it_over_a_flap);
 	ADD("explain/says-why", explains);
+	ADD("explain/has-the-words-of-the-policy", explains_what_the_policy_says);
 	return g_test_run();
 }
