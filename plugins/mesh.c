@@ -138,12 +138,27 @@ static void rank_pair(struct mesh *mesh, const struct mptcpd_addr *local, uint32
 	}
 }
 
+/*
+ * One that is dead while its link is well is replaced by mptcpd. Where a link or an address has but
+ * one pair, another one goes before it: two would be too many.
+ */
+static uint8_t rank_of_silent(const struct mesh *mesh, const struct mptcpd_subflow *subflow)
+{
+	const struct mptcpd_local *local =
+		mesh_find_local(mesh->view, &subflow->local, subflow->ifindex);
+
+	return mesh->pairing == PAIRING_FULL || !local || local->health == MPTCPD_HEALTH_SILENT
+		       ? RANK_SILENT
+		       : RANK_UNANSWERED;
+}
+
 static uint8_t rank_of(struct mesh *mesh, const struct mptcpd_subflow *subflow)
 {
 	uint64_t end_ms = subflow->since_ms + PATIENCE_MS;
 
 	if (subflow->state == MPTCPD_SUBFLOW_ESTABLISHED)
-		return subflow->health == MPTCPD_HEALTH_SILENT ? RANK_SILENT : RANK_ESTABLISHED;
+		return subflow->health == MPTCPD_HEALTH_SILENT ? rank_of_silent(mesh, subflow)
+							       : RANK_ESTABLISHED;
 	if (subflow->state == MPTCPD_SUBFLOW_CLOSING)
 		return RANK_UNTRIED;
 	if (end_ms <= mesh->view->now_ms)

@@ -75,6 +75,19 @@ static void test_per_interface_routes(struct fake_scene *scene, gconstpointer un
 	assert_plan(scene, A ">" PEER " " C ">" PEER);
 }
 
+/* It is replaced, or another pair takes its place, but there are no two. */
+static void test_dead_subflow(struct fake_scene *scene, gconstpointer unused)
+{
+	fake_scene_see(scene, A ":40000", PEER)->initial = true;
+	scene->subflows[0].health = MPTCPD_HEALTH_SILENT;
+	assert_plan(scene, B ">" PEER " " A ">" PEER);
+	fake_scene_announce(scene, PEER2);
+	assert_plan(scene, A ">" PEER2 " " B ">" PEER2);
+	/* by a link that is silent nothing begins */
+	scene->view.locals[0].health = MPTCPD_HEALTH_SILENT;
+	assert_plan(scene, A ">" PEER " " B ">" PEER2);
+}
+
 #define ADD(name, pairing, func)                                                                   \
 	g_test_add("/fullmesh/pairing/" name, struct fake_scene, pairing, set_up, func, tear_down)
 
@@ -89,5 +102,6 @@ int main(int argc, char **argv)
 	ADD("per-interface-makes-one-subflow-of-each", "per-interface", test_per_interface);
 	ADD("per-interface-takes-the-address-that-leads-there", "per-interface",
 	    test_per_interface_routes);
+	ADD("per-interface-has-no-two-for-one-that-is-dead", "per-interface", test_dead_subflow);
 	return g_test_run();
 }

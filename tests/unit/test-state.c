@@ -39,15 +39,19 @@ static void its_beginning_and_where_it_listens(struct world *world, gconstpointe
 	example.connection.begin_ms = 0x123456789aULL;
 	example.announced[0].want.listen = addr("10.0.7.1:4711");
 	example.announced[1].want.listen = addr("[2001:db8::7]:99");
+	example.announced[1].want.held = true;
 	state_save(world->state, &example.connection);
 	reopen(world);
 	check_connection(world, &example.connection);
 	g_assert_cmpuint(event_of(world, EVENT_SAVED_CONNECTION, 0)->saved_connection.begin_ms, ==,
 			 0x123456789aULL);
-	for (size_t i = 0; i < 2; i++)
-		g_assert_true(addr_equal(
-			&event_of(world, EVENT_SAVED_ANNOUNCED, i)->saved_announced.listen,
-			&example.announced[i].want.listen));
+	for (size_t i = 0; i < 2; i++) {
+		const struct event_saved_announced *saved =
+			&event_of(world, EVENT_SAVED_ANNOUNCED, i)->saved_announced;
+
+		g_assert_true(addr_equal(&saved->listen, &example.announced[i].want.listen));
+		g_assert_cmpint(saved->held, ==, i);
+	}
 }
 
 static void the_largest_connection(struct world *world, gconstpointer data)
