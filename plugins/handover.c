@@ -129,19 +129,33 @@ static void leave_or_stay(const struct handover *handover, enum state state, boo
 		plan->ask_again(plan, memory->well_ms + handover->hold_ms);
 }
 
-/* While no normal link works, the backup ones are normal; before and after there are none. */
-static void plan_backup_links(const struct memory *memory, struct mptcpd_plan *plan)
+static bool is_there(const struct mptcpd_connection *connection, const struct mptcpd_path *path)
+{
+	const struct mptcpd_subflow *subflow;
+
+	for (size_t i = 0; (subflow = mptcpd_get_subflow(connection, i)); i++)
+		if (mesh_serves(subflow, path))
+			return true;
+	return false;
+}
+
+/*
+ * While no normal link works, the backup ones are normal; before and after there are none, and while
+ * one is well again no more of them.
+ */
+static void plan_backup_links(const struct memory *memory,
+			      const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
 {
 	const struct mptcpd_path *path;
 	size_t i = 0;
 
 	while ((path = plan->get_path(plan, i)))
-		if (!(path->flags & MPTCPD_FLAG_BACKUP) || memory->spared)
+		if (!(path->flags & MPTCPD_FLAG_BACKUP))
 			i++;
-		else if (memory->away_ms)
-			plan->set_path_flags(plan, i++, 0);
-		else
+		else if (!memory->away_ms || (memory->well_ms && !is_there(connection, path)))
 			plan->remove_path(plan, i);
+		else
+			plan->set_path_flags(plan, i++, memory->spared ? MPTCPD_FLAG_BACKUP : 0);
 }
 
 /* A connection may have begun there: its initial subflow goes like the others. */
@@ -209,7 +223,7 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 		return;
 	/* Before it is established nothing is known, and nothing is lost. */
 	if (connection->state == MPTCPD_CONNECTION_CREATED) {
-		plan_backup_links(memory, plan);
+		plan_backup_links(memory, connection, plan);
 		return;
 	}
 	failed = has_failed(handover, state, memory, view->now_ms, plan);
@@ -219,7 +233,7 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 		leave_or_stay(handover, state, failed, memory, view->now_ms, plan);
 	if (was_away && !memory->away_ms)
 		drop_others(view, connection, plan);
-	plan_backup_links(memory, plan);
+	plan_backup_links(memory, connection, plan);
 	if (mptcpd_explains(plan))
 		explain(handover, memory, state, view->now_ms, plan);
 	if (handover->max_rto_us)

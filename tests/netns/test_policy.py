@@ -352,7 +352,8 @@ def interactive(family):
                       {"link2": True, "link3": True}, "B bits")
         lab.await_flowing(flow)
         await_normal(lab, lab.daemon, [1])
-        wait_until(lambda: "data goes by link1, " in words(lab.daemon), 5, "it says so",
+        wait_until(lambda: [f"data goes by link{i}, " in words(lab.daemon)
+                            for i in normal(lab, lab.daemon)] == [True], 5, "it says so",
                    lambda: words(lab.daemon))
         before = lab.server.nstat().get("MPPrioRx", 0)
         lab.set(1, delay=150)

@@ -129,6 +129,7 @@ static void test_back(struct fake_scene *scene, gconstpointer unused)
 /* Once away, it stays so as long as the link comes and goes. */
 static void test_flaps(struct fake_scene *scene, gconstpointer unused)
 {
+	fake_scene_see(scene, B ":40001", PEER)->origin = MPTCPD_ORIGIN_POLICY;
 	for (unsigned int i = 0; i < 10; i++) {
 		fail(scene);
 		scene->view.base.now_ms += HOLD / 2;
@@ -145,6 +146,7 @@ static void test_carrier_flaps(struct fake_scene *scene, gconstpointer unused)
 {
 	struct mptcpd_local home = scene->view.locals[0];
 
+	fake_scene_see(scene, B ":40001", PEER)->origin = MPTCPD_ORIGIN_POLICY;
 	fail(scene);
 	assert_plan(scene, AWAY);
 	heal(scene);
@@ -172,6 +174,19 @@ static void test_carrier_flaps(struct fake_scene *scene, gconstpointer unused)
 	assert_plan(scene, AWAY);
 }
 
+/* Another backup link that comes then has nothing to do. */
+static void test_late(struct fake_scene *scene, gconstpointer unused)
+{
+	fail(scene);
+	assert_plan(scene, AWAY);
+	fake_scene_see(scene, B ":40001", PEER)->origin = MPTCPD_ORIGIN_POLICY;
+	heal(scene);
+	fake_view_add(&scene->view, "10.0.3.1", MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
+	assert_plan(scene, BACK);
+	fail(scene);
+	assert_plan(scene, AWAY " 10.0.3.1>" PEER);
+}
+
 #define assert_words(expected) g_assert_cmpstr(scene->plan.words, ==, expected)
 
 static void test_words(struct fake_scene *scene, gconstpointer unused)
@@ -180,6 +195,7 @@ static void test_words(struct fake_scene *scene, gconstpointer unused)
 	assert_words("a normal link is well: backup links are not used");
 	fail(scene);
 	assert_plan(scene, AWAY);
+	fake_scene_see(scene, B ":40001", PEER)->origin = MPTCPD_ORIGIN_POLICY;
 	scene->view.base.now_ms += 3000;
 	assert_plan(scene, AWAY);
 	assert_words("backup links are used since 3 s; the normal links are silent: they are left "
@@ -248,6 +264,7 @@ int main(int argc, char **argv)
 	ADD("leaves-after-hold", test_back);
 	ADD("flaps-change-nothing", test_flaps);
 	ADD("carrier-flaps-change-no-flag", test_carrier_flaps);
+	ADD("nothing-more-is-joined-while-it-is-left", test_late);
 	ADD("says-what-decided-and-until-when", test_words);
 	ADD("initial-subflow-on-a-backup-link-goes-too", test_began_away);
 	ADD("of-ipv6-as-well", test_v6);
