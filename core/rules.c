@@ -141,7 +141,8 @@ static bool is_in_cgroups(const struct mptcpd_list *globs, const char *path)
 static bool may_match(const struct policy_match *match, const struct subject *subject)
 {
 	return (match->side == MPTCPD_SIDE_UNKNOWN || match->side == subject->side) &&
-	       is_in_ports(&match->remote_ports, subject->remote.port) &&
+	       ((subject->unknown & FACT_REMOTE_PORT) ||
+		is_in_ports(&match->remote_ports, subject->remote.port)) &&
 	       is_in_nets(&match->remotes, &subject->remote) &&
 	       is_in_nets(&match->locals, &subject->local) &&
 	       is_in_globs(&match->interfaces, subject->interface);
@@ -165,6 +166,8 @@ static bool fact_matches(const struct policy_match *match, const struct subject 
 		return is_in_marks(&match->marks, subject->mark);
 	case FACT_CGROUP:
 		return is_in_cgroups(&match->cgroups, subject->cgroup);
+	case FACT_REMOTE_PORT:
+		break; /* that is not asked for, once it is known */
 	}
 	return false;
 }
@@ -194,8 +197,10 @@ struct choice rules_for_connection(const struct rules *rules, const struct subje
 		choice.asked |= facts;
 		if (!facts_match(&policy->match, subject, facts))
 			continue;
+		if (policy->match.remote_ports.n)
+			facts |= FACT_REMOTE_PORT;
 		choice.missing = facts & subject->unknown;
-		choice.policy = choice.missing ? NULL : policy;
+		choice.policy = policy;
 		break;
 	}
 	return choice;

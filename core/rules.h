@@ -166,6 +166,7 @@ enum fact {
 	FACT_UID = 1 << 1,
 	FACT_MARK = 1 << 2,
 	FACT_CGROUP = 1 << 3,
+	FACT_REMOTE_PORT = 1 << 4, /* unknown of what a person asks for alone */
 };
 #define FACTS_OF_OWNER (FACT_UID | FACT_MARK | FACT_CGROUP)
 
@@ -184,8 +185,9 @@ struct subject {
 };
 
 struct choice {
-	const struct policy *policy; /* NULL: none, or it is open */
-	uint32_t missing; /* enum fact bits: what has to be known first; 0: it is decided */
+	const struct policy *policy; /* NULL: none */
+	/* enum fact bits: what has to be known first, to say whether it is this policy; 0: it is */
+	uint32_t missing;
 	uint32_t asked; /* enum fact bits: on what else than addresses and links it depends */
 };
 

@@ -70,6 +70,7 @@ int ctl_endpoint(struct ctl *ctl, int n_args, char **args);
 int ctl_limits(struct ctl *ctl, int n_args, char **args);
 int ctl_interface(struct ctl *ctl, int n_args, char **args);
 int ctl_policy(struct ctl *ctl, int n_args, char **args);
+int ctl_policy_test(struct ctl *ctl, int n_args, char **args);
 int ctl_explain(struct ctl *ctl, int n_args, char **args);
 /*
  * {"NAME":[ … ]}, written as the items come; nothing at all if there is an error first. `r` is how

@@ -257,6 +257,15 @@ static int on_policy(void *data, const struct mptcpctl_policy *policy)
 	return 0;
 }
 
+static int on_path_manager(void *data, const struct mptcpctl_status *status)
+{
+	if (strcmp(status->path_manager, "kernel") == 0)
+		print_line(
+			"path-manager = kernel: the kernel decides for connections, and policies "
+			"decide nothing");
+	return 0;
+}
+
 int ctl_policy(struct ctl *ctl, int n_args, char **args)
 {
 	int code = connect_without_arguments(ctl, "policy", n_args, args);
@@ -264,7 +273,10 @@ int ctl_policy(struct ctl *ctl, int n_args, char **args)
 	if (code)
 		return code;
 	ctl_begin_array(ctl, "policies");
-	return ctl_end_array(ctl, mptcpctl_list_policies(ctl->client, on_policy, ctl));
+	code = ctl_end_array(ctl, mptcpctl_list_policies(ctl->client, on_policy, ctl));
+	if (code == EXIT_DONE && !ctl->json)
+		code = ctl_result(ctl, mptcpctl_get_status(ctl->client, on_path_manager, ctl));
+	return code;
 }
 
 static int on_explanation(void *data, const struct mptcpctl_explanation *explanation)

@@ -294,6 +294,21 @@ void text_path_row(struct columns *columns, const struct mptcpctl_path *path)
 	columns_add(columns, "%s", notes);
 }
 
+void text_supposed_row(struct columns *columns, const struct mptcpctl_path *path)
+{
+	char local[TEXT_ADDR_SIZE], remote[TEXT_ADDR_SIZE], notes[64] = "";
+
+	if (strcmp(path->state, "established") == 0)
+		note(notes, sizeof(notes), "initial");
+	if (path->backup)
+		note(notes, sizeof(notes), "backup");
+	columns_add(columns, "%s", text_addr(&path->local, local));
+	columns_add(columns, "%s", text_addr(&path->remote, remote));
+	columns_add(columns, "%s", path->interface ? path->interface : "");
+	columns_add(columns, "%s", path->wanted_by ? path->wanted_by : "");
+	columns_add(columns, "%s", notes);
+}
+
 static void text_announcement(const struct mptcpctl_announcement *announcement)
 {
 	char text[TEXT_ADDR_SIZE];

@@ -15,6 +15,8 @@ void text_status(struct ctl *ctl, const struct mptcpctl_status *status);
 void text_connection(struct ctl *ctl, const struct mptcpctl_connection *connection);
 void text_interface(struct ctl *ctl, const struct mptcpctl_interface *interface);
 void text_policy(struct ctl *ctl, const struct mptcpctl_policy *policy);
+/* One path of a connection that there is not. */
+void text_supposed_row(struct columns *columns, const struct mptcpctl_path *path);
 void text_announcements(const struct mptcpctl_announcement *announcements);
 void text_event(struct ctl *ctl, const struct mptcpctl_event *event);
 

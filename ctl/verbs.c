@@ -52,6 +52,14 @@ const struct verb verbs[] = {
 	 ctl_limits_set},
 	{"interface", "", "interfaces and addresses, and why one is not used", NULL, ctl_interface},
 	{"policy", "", "policies with their matches and settings", NULL, ctl_policy},
+	{"policy test",
+	 "LOCAL[:PORT] REMOTE[:PORT] [side client|server] [uid N] [cgroup PATH] [mark N] "
+	 "[interface IF]",
+	 "which policy would decide for a connection, and which paths it would plan now",
+	 "There need be no such connection, and nothing is done. What is not said is not known; "
+	 "without\n\"side\" it is a client's, and the interface is that of LOCAL. \"uid\" may be "
+	 "a name.\n",
+	 ctl_policy_test},
 	{"explain", "TOKEN", "each path that a connection should have, and why it is not there",
 	 NULL, ctl_explain},
 	{"monitor", "", "the present state as events, then each change",

@@ -255,6 +255,44 @@ MPTCPCTL_EXPORT int mptcpctl_list_policies(struct mptcpctl *ctl,
 	return handle_finish(ctl, &reader, r);
 }
 
+static void append_subject(struct writer *writer, const struct mptcpctl_supposed *supposed)
+{
+	const struct mptcpctl_addr *local = &supposed->local, *remote = &supposed->remote;
+
+	writer_append(writer, WIRE_ADDR, local->address ? local->address : "", local->port);
+	writer_append(writer, WIRE_ADDR, remote->address ? remote->address : "", remote->port);
+	writer_append(writer, "ss", supposed->side ? supposed->side : "client",
+		      supposed->interface ? supposed->interface : "");
+	writer_open(writer, 'a', "{sv}");
+	if (supposed->has_uid)
+		writer_extra(writer, "uid", "u", supposed->uid);
+	if (supposed->has_mark)
+		writer_extra(writer, "mark", "u", supposed->mark);
+	if (supposed->cgroup)
+		writer_extra(writer, "cgroup", "s", supposed->cgroup);
+	writer_close(writer);
+}
+
+MPTCPCTL_EXPORT int
+mptcpctl_test_policy(struct mptcpctl *ctl, const struct mptcpctl_supposed *supposed,
+		     int (*on_test)(void *data, const struct mptcpctl_policy_test *test),
+		     void *data)
+{
+	struct writer writer = handle_new_call(ctl, "TestPolicy");
+	struct reader reader = {.arena = &ctl->arena};
+	struct mptcpctl_policy_test test = {0};
+	int r;
+
+	append_subject(&writer, supposed);
+	r = handle_call(ctl, &writer, &reader.m);
+	if (r < 0)
+		return r;
+	parse_members(&reader, &schema_policy_test, &test);
+	if (reader.error == 0)
+		r = on_test(data, &test);
+	return handle_finish(ctl, &reader, r);
+}
+
 MPTCPCTL_EXPORT int
 mptcpctl_explain(struct mptcpctl *ctl, uint32_t token,
 		 int (*on_explanation)(void *data, const struct mptcpctl_explanation *explanation),

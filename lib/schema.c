@@ -163,6 +163,7 @@ static const struct field policy_fields[] = {
 	{"match", FIELD_SETTINGS, M(match), .of = &schema_setting},
 	{"settings", FIELD_SETTINGS, M(settings), .of = &schema_setting},
 	{"connections", FIELD_U64, M(connections)},
+	{"decides", FIELD_BOOL, M(decides), FIELD_EXTRA},
 	{NULL},
 };
 const struct record schema_policy = {WIRE_POLICY, sizeof(struct mptcpctl_policy), policy_fields};
@@ -214,6 +215,22 @@ static const struct field explanation_fields[] = {
 };
 const struct record schema_explanation = {NULL, sizeof(struct mptcpctl_explanation),
 					  explanation_fields};
+#undef M
+
+#define M(name) AT(mptcpctl_policy_test, name)
+static const struct field policy_test_fields[] = {
+	{"policy", FIELD_TEXT, M(policy), FIELD_JSON},
+	{"interface", FIELD_TEXT, M(interface), FIELD_EXTRA},
+	{"reason", FIELD_TEXT, M(reason), FIELD_EXTRA},
+	{"text", FIELD_TEXT, M(text), FIELD_EXTRA},
+	{"missing", FIELD_STRINGS, M(missing), FIELD_EXTRA},
+	{"paths", FIELD_LIST, M(paths), .of = &path},
+	{"announcements", FIELD_LIST, M(announcements), .of = &announcement},
+	{"policy", FIELD_TEXT, M(policy), FIELD_WIRE},
+	{NULL},
+};
+const struct record schema_policy_test = {NULL, sizeof(struct mptcpctl_policy_test),
+					  policy_test_fields};
 #undef M
 
 #define M(name) AT(mptcpctl_config, name)

@@ -64,7 +64,7 @@ struct record {
 
 extern const struct record schema_status, schema_connection, schema_subflow, schema_endpoint,
 	schema_limits, schema_interface, schema_policy, schema_setting, schema_explanation,
-	schema_config;
+	schema_policy_test, schema_config;
 
 /* An event as the bus tells it: with the place of its thing in the listing. */
 struct event_told {

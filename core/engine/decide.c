@@ -6,19 +6,14 @@
 #include "engine-private.h"
 #include "policy-memory.h"
 
-/*
- * A connection that starts on a link which is not to be used (loopback, a VPN's tunnel) stays
- * there: paths beside it would lead past the VPN.
- */
-static bool is_kept_apart(const struct local *start)
+bool decide_is_kept_apart(const struct local *start)
 {
 	return start &&
 	       (start->usability == UNUSABLE_LOOPBACK || start->usability == UNUSABLE_CONFIGURED ||
 		start->usability == UNUSABLE_TUNNEL);
 }
 
-/* Whatever one of the stack is set aside for: without it the others could open what it forbids. */
-static bool is_set_aside(const struct engine *engine, const struct policy *policy, uint32_t token)
+bool decide_is_set_aside(const struct engine *engine, const struct policy *policy, uint32_t token)
 {
 	for (size_t i = 0; i < policy->n_plugins; i++)
 		if (guard_is_aside(engine->guard, policy->plugins[i].id, token))
@@ -61,7 +56,7 @@ static void take_policy(struct engine *engine, struct connection *connection,
 	connection->policy = policy;
 	for (size_t i = 0; i < connection->n_subflows; i++)
 		connection->subflows[i].want.dropped = false; /* by another policy */
-	connection->set_aside = policy && is_set_aside(engine, policy, connection->token);
+	connection->set_aside = policy && decide_is_set_aside(engine, policy, connection->token);
 	if (connection->set_aside)
 		connection->policy = NULL;
 	engine_count(engine, connection->policy, 1);
@@ -88,7 +83,7 @@ static uint32_t find_policy(struct engine *engine, struct connection *connection
 	local = find_start(engine, connection);
 	connection->ifindex = local ? local->interface->is.ifindex : initial_ifindex(connection);
 	connection->temporary |= local && local->is.temporary;
-	if (!is_kept_apart(local)) {
+	if (!decide_is_kept_apart(local)) {
 		subject = describe(connection, local, cgroup);
 		choice = rules_for_connection(engine->rules, &subject);
 	}
@@ -143,5 +138,5 @@ bool decide_is_by_addresses(struct engine *engine, const struct connection *conn
 	const struct local *local = find_start(engine, connection);
 	struct subject subject = describe(connection, local, NULL);
 
-	return is_kept_apart(local) || !rules_for_connection(engine->rules, &subject).asked;
+	return decide_is_kept_apart(local) || !rules_for_connection(engine->rules, &subject).asked;
 }

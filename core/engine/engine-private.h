@@ -186,6 +186,13 @@ bool decide_asking(struct engine *engine, struct connection *connection, uint64_
 void decide_forget(struct connection *connection);
 /* Its socket is another's, or has another mark: so may be who decides. */
 void decide_anew(struct engine *engine, struct connection *connection);
+/*
+ * Has one no policy that starts there? On a link which is not to be used (loopback, a VPN's tunnel) it
+ * stays: paths beside it would lead past the VPN.
+ */
+bool decide_is_kept_apart(const struct local *start);
+/* Whatever one of the stack is set aside for: without it the others could open what it forbids. */
+bool decide_is_set_aside(const struct engine *engine, const struct policy *policy, uint32_t token);
 /* Do its addresses alone, without its port, say which policy it has? */
 bool decide_is_by_addresses(struct engine *engine, const struct connection *connection);
 

@@ -195,6 +195,40 @@ int engine_endpoint_flush(struct engine *engine, uint64_t now_ms);
 /* UINT32_MAX leaves a limit as it is. */
 int engine_limits_set(struct engine *engine, const struct event_limits *limits, uint64_t now_ms);
 
+/* What would become of a connection that there is not. */
+enum supposed_state {
+	SUPPOSED_DECIDED,
+	SUPPOSED_NOBODY, /* no group matches */
+	SUPPOSED_OPEN, /* it depends on what was not said (`missing`) */
+	SUPPOSED_KERNEL, /* the kernel's path manager would have it: no policy decides */
+	SUPPOSED_APART, /* it begins on a link that is not to be used, and has no policy there */
+	SUPPOSED_ASIDE, /* a plugin of its policy is set aside */
+	SUPPOSED_UNREADY, /* the host is not known yet */
+};
+
+struct supposed {
+	enum supposed_state state;
+	const struct policy
+		*policy; /* the first that matches, or of which it is open; NULL: none */
+	uint32_t missing; /* enum fact bits */
+	char interface[MPTCPD_IFNAME_SIZE]; /* by which it goes, or "" */
+};
+
+struct explain_path;
+struct explain_announcement;
+
+/*
+ * Which group would decide for such a connection, and which paths it would plan now: as long as its peer
+ * announces nothing. Its interface is that of its address where `subject` names none. No command is
+ * given, and nothing is remembered.
+ */
+void engine_suppose(struct engine *engine, const struct subject *subject, uint64_t now_ms,
+		    struct supposed *ret_supposed,
+		    void (*on_path)(void *data, const struct explain_path *path),
+		    void (*on_announcement)(void *data,
+					    const struct explain_announcement *announcement),
+		    void *data);
+
 /* Of what plugins say of one connection. */
 #define ENGINE_WORDS_SIZE 512
 

@@ -152,15 +152,46 @@ struct connection *connection_add(struct model *model, uint32_t token)
 	return connection;
 }
 
+/* No token of a connection: those are random, and one that has it is found by its address. */
+#define SUPPOSED_TOKEN UINT32_MAX
+
+struct connection *connection_suppose(const struct model *model, const struct subject *subject,
+				      uint32_t ifindex, uint64_t now_ms)
+{
+	struct connection *connection = connection_new(model, SUPPOSED_TOKEN);
+	struct connection_more *more = connection_more(connection);
+	struct subflow *initial = connection_add_subflow(connection);
+
+	connection->side = subject->side & 3;
+	connection->state = MPTCPD_CONNECTION_ESTABLISHED;
+	connection->path_manager = PATH_MANAGER_USERSPACE;
+	connection->begin_ms = now_ms;
+	connection->local = initial->local = subject->local;
+	connection->remote = initial->remote = subject->remote;
+	connection->ifindex = initial->ifindex = ifindex;
+	initial->is.initial = initial->is.origin_known = true;
+	initial->is.origin = MPTCPD_ORIGIN_APPLICATION;
+	initial->is.state = SUBFLOW_ESTABLISHED;
+	initial->is.since_ms = now_ms;
+	more->owner = (struct mptcpd_owner){.uid = subject->uid, .mark = subject->mark};
+	more->has_owner = true;
+	return connection;
+}
+
+void connection_dismiss(struct connection *connection)
+{
+	if (connection->subflows != first_subflows(connection))
+		free(connection->subflows);
+	more_done(connection);
+	free(connection);
+}
+
 void connection_free(struct model *model, struct table *table, struct connection *connection)
 {
 	if (model->on_forget)
 		model->on_forget(model->on_forget_data, connection);
 	table_remove(table, &connection->entry);
-	if (connection->subflows != first_subflows(connection))
-		free(connection->subflows);
-	more_done(connection);
-	free(connection);
+	connection_dismiss(connection);
 }
 
 void connection_remove(struct model *model, struct connection *connection)

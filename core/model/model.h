@@ -470,6 +470,13 @@ enum mptcpd_health subflow_health(const struct model *model, const struct subflo
 bool subflow_is_seen(const struct subflow *subflow);
 /* Can it have no subflow of IPv6? Those of IPv4 all can have. */
 bool connection_is_ipv4_only(const struct connection *connection);
+/*
+ * A connection that there is not, to ask what would become of it: established, with its initial subflow,
+ * which goes by the link `ifindex` (0: not known). The model does not know it.
+ */
+struct connection *connection_suppose(const struct model *model, const struct subject *subject,
+				      uint32_t ifindex, uint64_t now_ms);
+void connection_dismiss(struct connection *connection);
 /* How many established subflows it has. */
 size_t connection_count_established(const struct connection *connection);
 

@@ -210,6 +210,11 @@ struct writer bus_fresh_reply(sd_bus_message *m, struct peer *peer);
 /* The end of what is written: an answer or a signal. Returns as a method does. */
 int bus_send(struct writer *writer);
 
+/* What becomes of a path, and of an announcement, explain.c. */
+void bus_append_path(struct writer *writer, const struct explain_path *path);
+void bus_append_announcement(struct writer *writer,
+			     const struct explain_announcement *announcement);
+
 /* Records, append.c. */
 void bus_append_connection(struct writer *writer, const struct bus *bus,
 			   const struct connection *connection);
@@ -235,6 +240,7 @@ int bus_method_endpoints(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_limits(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_policies(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_test_policy(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_config(sd_bus_message *m, void *data, sd_bus_error *error);
 
 /* Subscribers, subscribe.c. */

@@ -69,7 +69,10 @@ static void append_policy(struct writer *writer, const struct bus *bus, const st
 		bus->setup.settings(bus->setup.data, policy, on_setting, writer);
 	writer_close(writer);
 	writer_append(writer, "t", (uint64_t)engine_count_policy(bus->setup.engine, policy));
-	writer_no_extras(writer);
+	writer_open(writer, 'a', "{sv}");
+	writer_extra(writer, "decides", "b",
+		     engine_model(bus->setup.engine)->path_manager != PATH_MANAGER_KERNEL);
+	writer_close(writer);
 	writer_close(writer);
 }
 
@@ -105,10 +108,8 @@ static const char *explain_state_name(enum explain_state state)
 	return "unknown";
 }
 
-static void on_path(void *data, const struct explain_path *path)
+void bus_append_path(struct writer *writer, const struct explain_path *path)
 {
-	struct writer *writer = data;
-
 	writer_open(writer, 'r', WIRE_IN_EXPLAIN_PATH);
 	bus_append_addr(writer, &path->local);
 	bus_append_addr(writer, &path->remote);
@@ -123,9 +124,8 @@ static void on_path(void *data, const struct explain_path *path)
 	writer_close(writer);
 }
 
-static void on_announcement(void *data, const struct explain_announcement *announcement)
+void bus_append_announcement(struct writer *writer, const struct explain_announcement *announcement)
 {
-	struct writer *writer = data;
 	char text[ADDR_TEXT_SIZE];
 
 	writer_open(writer, 'r', WIRE_IN_ANNOUNCEMENT);
@@ -143,6 +143,16 @@ static void on_announcement(void *data, const struct explain_announcement *annou
 		writer_extra(writer, "remedy", "s", announcement->remedy);
 	writer_close(writer);
 	writer_close(writer);
+}
+
+static void on_path(void *data, const struct explain_path *path)
+{
+	bus_append_path(data, path);
+}
+
+static void on_announcement(void *data, const struct explain_announcement *announcement)
+{
+	bus_append_announcement(data, announcement);
 }
 
 int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error)

@@ -22,6 +22,8 @@ void config_read_policy(struct config_loader *loader, const struct ini_group *gr
 void config_add_defaults(struct ini *ini, enum path_manager path_manager);
 /* Within one file only: a drop-in may mean to take the place of what is shipped. */
 void config_warn_unreachable(struct config_loader *loader);
+/* Of policies under the kernel's path manager. */
+void config_warn_powerless(struct config_loader *loader);
 /* … and of an announced port that is for policies of several ports. */
 void config_warn_ports(struct config_loader *loader);
 

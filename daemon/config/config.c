@@ -379,6 +379,7 @@ static void read_groups(struct config_loader *loader)
 	}
 	check_deny_join(loader);
 	config_warn_unreachable(loader);
+	config_warn_powerless(loader);
 	config_warn_ports(loader);
 }
 

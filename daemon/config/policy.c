@@ -119,6 +119,25 @@ void config_warn_unreachable(struct config_loader *loader)
 	}
 }
 
+void config_warn_powerless(struct config_loader *loader)
+{
+	const struct ini *ini = &loader->config->ini;
+
+	if (loader->config->rules.path_manager != PATH_MANAGER_KERNEL)
+		return;
+	for (size_t i = 0; i < ini->n_groups; i++) {
+		const struct ini_group *group = &ini->groups[i];
+
+		if (strcmp(group->kind, "policy") != 0)
+			continue;
+		faults_add(&loader->warnings, group->where,
+			   "[policy:%s] decides nothing, nor does any other policy: the kernel "
+			   "decides, expected path-manager = userspace",
+			   group->name);
+		return;
+	}
+}
+
 /* Is this all the same port? */
 static bool is_one_port(const struct mptcpd_list *ranges, uint16_t port)
 {

@@ -180,6 +180,7 @@ struct mptcpctl_policy {
 	const char *const *plugins;
 	const struct mptcpctl_setting *match, *settings;
 	uint64_t connections;
+	bool decides; /* false: the path manager is the kernel's, and policies decide nothing */
 };
 
 /* A plugin that crashed, or hung, and is not asked any more. */
@@ -260,6 +261,30 @@ struct mptcpctl_explanation {
 	const char *text; /* what its policy says of what it decided, for people; or NULL */
 };
 
+/* A connection that there is not. */
+struct mptcpctl_supposed {
+	struct mptcpctl_addr local, remote; /* port 0: not said */
+	const char *side; /* "client", "server"; NULL: client */
+	const char *interface; /* by which it goes; NULL: that of its address */
+	const char *cgroup; /* in which its socket was made; NULL: not said */
+	bool has_uid, has_mark; /* are these said? */
+	uint32_t uid, mark;
+};
+
+/* What would become of it. */
+struct mptcpctl_policy_test {
+	const char *policy; /* the first group that matches, or NULL */
+	const char *interface; /* or NULL */
+	/*
+	 * Why no policy decides, a word: "no-match", "open" (something is missing), "path-manager" (the
+	 * kernel's), "interface", "set-aside", "unknown", more by addition; and in words. NULL: it does.
+	 */
+	const char *reason, *text;
+	const char *const *missing; /* facts on which it depends: "uid", "local-port" … */
+	const struct mptcpctl_path *paths; /* those it would have, the initial one included */
+	const struct mptcpctl_announcement *announcements;
+};
+
 /* ---- listings ---- */
 
 int mptcpctl_get_status(struct mptcpctl *ctl,
@@ -293,6 +318,10 @@ int mptcpctl_get_limits(struct mptcpctl *ctl,
 int mptcpctl_list_policies(struct mptcpctl *ctl,
 			   int (*on_policy)(void *data, const struct mptcpctl_policy *policy),
 			   void *data);
+/* Which policy would decide for a connection, and which paths it would plan now. -EINVAL: no such one. */
+int mptcpctl_test_policy(struct mptcpctl *ctl, const struct mptcpctl_supposed *supposed,
+			 int (*on_test)(void *data, const struct mptcpctl_policy_test *test),
+			 void *data);
 /* -ENOENT: no such connection. */
 int mptcpctl_explain(struct mptcpctl *ctl, uint32_t token,
 		     int (*on_explanation)(void *data,

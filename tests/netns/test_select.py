@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import sandbox
 import tap
 from capture import Capture
-from daemon import Daemon
+from daemon import MPTCPCTL, Daemon
 from hosts import NEEDS_ROUTES_BY_SOURCE, TRAFFIC, Network, Traffic, wait_until
 
 SERVER = {4: "10.0.1.2", 6: "2001:db8:1::2"}
@@ -132,7 +132,7 @@ def _():
         intact(*clients)
         tap.equal(daemon.json("policy")["policies"][0],
                   {"name": "single", "plugins": ["none"], "settings": {}, "connections": 0,
-                   "match": {"remote-port": "80, 5000", "side": "server"}}, "mptcpctl policy")
+                   "decides": True, "match": {"remote-port": "80, 5000", "side": "server"}}, "mptcpctl policy")
 
 
 # ---- users, marks, cgroups ----
@@ -279,6 +279,76 @@ def _():
             await_links(net, {5000: (4, 3, 3)})
             for client in clients:
                 client.close()
+
+
+# ---- without any connection ----
+
+
+def links_of(answer):
+    return sorted(path["interface"] for path in answer["paths"])
+
+
+@tap.test("/select/policy-test-says-what-a-connection-then-gets")
+def _():
+    with town(single("match-remote-port = 5001", "match-uid = 1000")) as (net, daemon):
+        for family in SERVER:
+            local = {4: "10.0.1.1", 6: "2001:db8:1::1"}[family]
+            remote = {4: SERVER[4] + ":{}", 6: "[" + SERVER[6] + "]:{}"}[family]
+            before = daemon.json("status")["status"]["commands"]
+            answer = daemon.json("policy", "test", local, remote.format(5000))
+            tap.equal((answer["policy"], links_of(answer), answer["reason"], answer["missing"]),
+                      ("rest", ["link1", "link2", "link3"], None, []), "to port 5000")
+            tap.equal([p["state"] for p in answer["paths"] if p["local"]["address"] == local],
+                      ["established"], "the initial one")
+            answer = daemon.json("policy", "test", local, remote.format(5001), "uid", 1000)
+            tap.equal((answer["policy"], links_of(answer)), ("single", ["link1"]), "user 1000")
+            answer = daemon.json("policy", "test", local, remote.format(5001), "uid", "root",
+                                 "side", "client", "mark", "0x10", "cgroup", "/a", "interface",
+                                 "link1")
+            tap.equal((answer["policy"], len(answer["paths"])), ("rest", 3), "root")
+            answer = daemon.json("policy", "test", local, remote.format(5001))
+            tap.equal((answer["policy"], answer["paths"], answer["reason"], answer["missing"]),
+                      ("single", [], "open", ["uid"]), "nobody knows whose")
+            answer = daemon.json("policy", "test", local, SERVER[family], "uid", 1000)
+            tap.equal((answer["reason"], answer["missing"]), ("open", ["remote-port"]), "no port")
+            text = daemon.ctl("policy", "test", local, remote.format(5000))
+            tap.true(text.startswith("policy rest dev link1\n") and "link3" in text, text)
+            tap.equal(daemon.json("status")["status"]["commands"], before, "commands")
+        tap.equal((daemon.connections(), net.client.subflows()), ([], []), "connections")
+        tap.equal([p["connections"] for p in daemon.json("policy")["policies"]], [0, 0], "counts")
+        # and so it is
+        _clients = connect(net), connect_as(net, 6, *by_user(1000), port=5001)
+        await_links(net, {5000: (1, 1, 1), 5001: (1, 0, 0)})
+        tap.equal([p["connections"] for p in daemon.json("policy")["policies"]], [1, 1], "counts")
+        # whoever may look at policies may ask for this
+        net.client.directory.chmod(0o755)
+        done = net.client.run(*by_user(65534), MPTCPCTL, "--socket", daemon.runtime / "control",
+                              "policy", "test", "10.0.1.1", "10.0.1.2:5000")
+        tap.true(done.stdout.startswith("policy rest"), done.stdout)
+        for wrong in (["10.0.1.1"], ["10.0.1.1", "::1"], ["x", "10.0.1.2"],
+                      ["10.0.1.1", "10.0.1.2", "side", "both"], ["10.0.1.1", "10.0.1.2", "uid"],
+                      ["10.0.1.1", "10.0.1.2", "uid", "4294967295"],
+                      ["10.0.1.1", "10.0.1.2", "mark", "0x100000000"],
+                      ["10.0.1.1", "10.0.1.2", "cgroup", "nginx"],
+                      ["10.0.1.1", "10.0.1.2", "port", "1"]):
+            daemon.ctl("policy", "test", *wrong, code=2)
+
+
+@tap.test("/select/nothing-is-decided-for-the-kernel")
+def _():
+    text = single("match-remote-port = 5001").replace("userspace", "kernel")
+    with town(text) as (net, daemon):
+        said = "decides nothing, nor does any other policy: the kernel decides"
+        done = net.client.run(MPTCPCTL, "--socket", daemon.runtime / "control", "config", "check")
+        tap.true(f"{daemon.config}:3: [policy:single] {said}" in done.stdout + done.stderr,
+                 f"config check: {done.stdout}{done.stderr}")
+        tap.true("policies decide nothing" in daemon.ctl("policy"), "policy says so")
+        tap.equal([p["decides"] for p in daemon.json("policy")["policies"]], [False] * 2, "decides")
+        answer = daemon.json("policy", "test", "10.0.1.1", "10.0.1.2:5001")
+        tap.equal((answer["policy"], answer["reason"], answer["paths"]),
+                  ("single", "path-manager", []), "policy test")
+        tap.true("decide nothing" in daemon.ctl("policy", "test", "10.0.1.1", "10.0.1.2:5001"),
+                 "policy test says so")
 
 
 if __name__ == "__main__":

@@ -279,6 +279,80 @@ static void test_one(struct scene **scene, gconstpointer data)
 	scene_run(*scene, client_lists_one);
 }
 
+static int expect_test(void *data, const struct mptcpctl_policy_test *test)
+{
+	const char *expected = data;
+
+	g_assert_cmpstr(test->policy, ==, expected);
+	g_assert_null(test->reason);
+	g_assert_null(test->missing[0]);
+	g_assert_cmpstr(test->interface, ==, "eth2");
+	g_assert_cmpstr(test->paths->local.address, ==, "10.0.1.1");
+	g_assert_cmpstr(test->paths->state, ==, "established");
+	g_assert_null(test->paths->next);
+	return 0;
+}
+
+/* Call TestPolicy with these bytes, whatever they are. The error's name, or "". */
+static const char *test_raw(sd_bus *bus, const char *local, uint16_t port, const char *side,
+			    const char *option, const char *type, const char *text, uint32_t number)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	sd_bus_message *m = NULL;
+	static char name[64];
+	int r = sd_bus_message_new_method_call(bus, &m, NULL, WIRE_PATH, WIRE_MANAGER,
+					       "TestPolicy");
+
+	g_assert_cmpint(r, >=, 0);
+	sd_bus_message_append(m, "(sq)(sq)ss", local, port, "10.9.0.1", 80, side, "");
+	sd_bus_message_open_container(m, 'a', "{sv}");
+	if (option && *type == 's')
+		sd_bus_message_append(m, "{sv}", option, "s", text);
+	else if (option)
+		sd_bus_message_append(m, "{sv}", option, "u", number);
+	sd_bus_message_close_container(m);
+	r = sd_bus_call(bus, m, 0, &error, NULL);
+	g_snprintf(name, sizeof(name), "%s", r < 0 && error.name ? error.name : "");
+	sd_bus_error_free(&error);
+	sd_bus_message_unref(m);
+	return name;
+}
+
+static void client_supposes(struct scene *scene)
+{
+	const struct mptcpctl_supposed web = {.local = {"10.0.1.1", 0}, .remote = {"10.9.0.1", 80}};
+	struct mptcpctl_supposed supposed = web;
+	struct mptcpctl *ctl = client_new(scene->socket);
+	sd_bus *bus = raw_client(scene);
+	const char *refused = WIRE_ERROR_INVALID;
+	char first[] = "web", second[] = "rest";
+
+	g_assert_cmpint(mptcpctl_test_policy(ctl, &supposed, expect_test, first), ==, 0);
+	supposed.side = "server";
+	supposed.has_uid = supposed.has_mark = true;
+	supposed.cgroup = "/a";
+	g_assert_cmpint(mptcpctl_test_policy(ctl, &supposed, expect_test, second), ==, 0);
+	supposed.remote.address = "::1";
+	g_assert_cmpint(mptcpctl_test_policy(ctl, &supposed, expect_test, NULL), ==, -EINVAL);
+	g_assert_cmpstr(mptcpctl_error(ctl), ==, "local and remote are of different families");
+	mptcpctl_free(ctl);
+	g_assert_cmpstr(test_raw(bus, "10.0.1.1", 1, "", "uid", "u", NULL, 7), ==, "");
+	g_assert_cmpstr(test_raw(bus, "", 1, "", NULL, "", NULL, 0), ==, refused);
+	g_assert_cmpstr(test_raw(bus, "x", 1, "", NULL, "", NULL, 0), ==, refused);
+	g_assert_cmpstr(test_raw(bus, "10.0.1.1", 1, "both", NULL, "", NULL, 0), ==, refused);
+	g_assert_cmpstr(test_raw(bus, "10.0.1.1", 1, "", "uid", "s", "7", 0), ==, refused);
+	g_assert_cmpstr(test_raw(bus, "10.0.1.1", 1, "", "mark", "s", "7", 0), ==, refused);
+	g_assert_cmpstr(test_raw(bus, "10.0.1.1", 1, "", "cgroup", "u", NULL, 7), ==, refused);
+	g_assert_cmpstr(test_raw(bus, "10.0.1.1", 1, "", "cgroup", "s", "a", 0), ==, refused);
+	g_assert_cmpstr(test_raw(bus, "10.0.1.1", 1, "", "colour", "s", "a", 0), ==, refused);
+	sd_bus_flush_close_unref(bus);
+}
+
+static void test_supposed(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_supposes);
+}
+
 static int expect_interface(void *data, const struct mptcpctl_interface *interface)
 {
 	unsigned int *n = data;
@@ -389,6 +463,7 @@ int main(int argc, char **argv)
 	ADD("/bus/list/many-come-in-order", test_many);
 	ADD("/bus/list/pages-are-bounded-and-survive-ends", test_pages);
 	ADD("/bus/list/one-by-token", test_one);
+	ADD("/bus/policy-test/answers-or-names-what-is-wrong", test_supposed);
 	ADD("/bus/list/name-that-is-no-utf8", test_no_utf8);
 	ADD("/bus/action/does-it-and-words-errors", test_changes);
 	ADD("/bus/action/others-are-refused", test_refused);

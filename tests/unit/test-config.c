@@ -229,6 +229,17 @@ static void test_owner_matches(struct scene *scene, gconstpointer unused)
 	g_assert_true(rules_ask(&scene->config->rules, FACT_CGROUP));
 }
 
+/* Nor does the next one, which is not named: it is the same mistake. */
+static void test_powerless(struct scene *scene, gconstpointer unused)
+{
+	assert_warned(scene,
+		      "[core]\npath-manager = kernel\n[policy:a]\nplugin = echo\n"
+		      "match-uid = 0\n[policy:b]\nplugin = echo\n",
+		      "/f:3: [policy:a] decides nothing, nor does any other policy: the kernel "
+		      "decides, expected path-manager = userspace\n");
+	assert_warned(scene, "[core]\npath-manager = unmanaged\n[policy:a]\nplugin = echo\n", NULL);
+}
+
 static const struct mptcpd_value *values(const struct policy *policy, size_t i)
 {
 	const struct fixture *fixture = policy->plugins[i].data;
@@ -440,7 +451,8 @@ static char *try(const struct config_setup *setup, enum trial_outcome outcome)
 
 static void test_warnings(struct scene *scene, gconstpointer unused)
 {
-	const char *text = "[policy:a]\nplugin = echo\n[policy:b]\nplugin = twin\n";
+	const char *text = "[policy:a]\nplugin = echo\n[policy:b]\nplugin = twin\n"
+			   "[core]\npath-manager = userspace\n";
 	struct config_setup setup = {NULL, scene->plugin_directory, scene->root};
 	g_autofree char *expected = NULL;
 	char *told = NULL;
@@ -457,7 +469,9 @@ static void test_warnings(struct scene *scene, gconstpointer unused)
 	g_assert_true(g_str_has_suffix(told, "/f:1: [policy:a] has no 'plugin'\n"));
 	l_free(told);
 	/* a drop-in may mean it */
-	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf", "[policy:b]\nplugin = twin\n");
+	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf",
+		      "[policy:b]\nplugin = twin\n"
+		      "[core]\npath-manager = userspace\n");
 	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf.d/a.conf",
 		      "[policy:a]\nplugin = echo\n");
 	load_default(scene);
@@ -478,9 +492,8 @@ static void test_shipped(struct scene *scene, gconstpointer unused)
 	g_assert_cmpstr(rules->endpoints.plugin->name, ==, "endpoints");
 	g_assert_cmphex(rules->endpoint_flags, ==, MPTCPD_FLAG_SUBFLOW);
 	g_assert_false(rules->rejoin_eager);
-	g_assert_cmpuint(rules->n_policies, ==, 1);
-	g_assert_cmpstr(rules->policies[0].plugins[0].plugin->name, ==, "fullmesh");
-	/* and the same policy without any */
+	g_assert_cmpuint(rules->n_policies, ==, 0);
+	/* connections that are ours have a policy without any */
 	rules = load(scene, "[core]\npath-manager = userspace\n");
 	g_assert_cmpuint(rules->n_policies, ==, 1);
 	g_assert_cmpstr(rules->policies[0].name, ==, "default");
@@ -497,6 +510,7 @@ int main(int argc, char **argv)
 	ADD("endpoints", test_endpoints);
 	ADD("interfaces", test_interfaces);
 	ADD("policy-matches", test_matches);
+	ADD("policies-decide-nothing-for-the-kernel", test_powerless);
 	ADD("matches-of-users-marks-and-cgroups", test_owner_matches);
 	ADD("settings-and-their-defaults", test_settings);
 	ADD("settings-of-addresses-and-lists", test_addresses_and_lists);

@@ -270,10 +270,21 @@ static void client_why(struct scene *scene)
 	json_t *json = run_json(scene, "policy --json");
 	json_t *policy = json_array_get(array_of(json, "policies", 2), 0);
 
-	expect_keys(policy, "name:s plugins:a match:o settings:o connections:n");
+	expect_keys(policy, "name:s plugins:a match:o settings:o connections:n decides:b");
 	g_assert_cmpstr(string_at(json_object_get(policy, "match"), "remote-port"), ==, "80-89");
 	g_assert_cmpstr(string_at(json_object_get(policy, "settings"), "subflows"), ==, "4");
 	g_assert_cmpint(json_integer_value(json_object_get(policy, "connections")), ==, 2);
+	json_decref(json);
+
+	json = run_json(scene, "policy test 10.0.1.1 10.9.0.1:80 uid 7 --json");
+	expect_keys(json, "policy:s interface:s reason:z text:z missing:a paths:a announcements:a");
+	g_assert_cmpstr(string_at(json, "policy"), ==, "web");
+	expect_keys(json_array_get(json_object_get(json, "paths"), 0),
+		    "local:o remote:o interface:s state:s wanted-by:z backup:b");
+	json_decref(json);
+	json = run_json(scene, "policy test 10.0.1.1 10.9.0.1 --json");
+	g_assert_cmpstr(string_at(json, "reason"), ==, "open");
+	g_assert_cmpuint(json_array_size(json_object_get(json, "missing")), ==, 1);
 	json_decref(json);
 
 	json = run_json(scene, "config show --json");

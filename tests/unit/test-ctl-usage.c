@@ -137,6 +137,7 @@ static void test_no_daemon(void)
 		"limits",
 		"interface",
 		"policy",
+		"policy test ::1 [::2]:80 side server uid 1 mark 0xff cgroup / interface eth0",
 		"monitor",
 		"explain 1",
 		"reload",
@@ -167,8 +168,8 @@ static void test_help(void)
 					    "endpoint add",   "endpoint change", "endpoint delete",
 					    "endpoint flush", "limits",		 "limits set",
 					    "config",	      "config show",	 "config check",
-					    "interface",      "policy",		 "explain",
-					    "monitor",	      "reload"};
+					    "interface",      "policy",		 "policy test",
+					    "explain",	      "monitor",	 "reload"};
 	g_autofree char *overview = NULL, *version = NULL;
 
 	g_assert_cmpint(run("--help", &overview, NULL), ==, 0);
