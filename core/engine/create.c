@@ -60,6 +60,8 @@ void create_refused(struct engine *engine, struct connection *connection,
 {
 	struct subflow *subflow = create_find(connection, request, SUBFLOW_PENDING);
 
+	/* With some errors, which nobody knows here, the kernel forgets the address. */
+	ids_forgotten(connection, &request->local, now_ms);
 	if (!subflow)
 		return;
 	model_set_subflow_state(&engine->model, subflow, SUBFLOW_ABSENT, now_ms);

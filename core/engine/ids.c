@@ -37,16 +37,24 @@ static bool is_initial(const struct connection *connection, const struct mptcpd_
 	return addr_equal_host(local, &connection->local) && !local->port;
 }
 
-/* An id for what is known by none, or only as the initial address. */
-static uint8_t find_id(const struct connection *connection, const struct mptcpd_addr *local)
+/* The kernel refuses another id as long as it knows the address by this one. 0: it knows none. */
+static uint8_t find_known(const struct connection *connection, const struct mptcpd_addr *local)
 {
-	uint8_t id = preferred_id(local);
-
-	/* The kernel refuses another id as long as it knows the address by this one. */
 	for (size_t i = 0; i < connection->n_subflows; i++)
 		if (connection->subflows[i].is.local_id &&
 		    same_local(&connection->subflows[i], local))
 			return connection->subflows[i].is.local_id;
+	return 0;
+}
+
+/* An id for what is known by none, or only as the initial address. */
+static uint8_t find_id(const struct connection *connection, const struct mptcpd_addr *local)
+{
+	uint8_t id = find_known(connection, local);
+
+	if (id)
+		return id;
+	id = preferred_id(local);
 	for (size_t tries = 0; tries < 254 && !is_id_free(connection, id); tries++)
 		id = id == 1 ? 254 : id - 1;
 	return id;
@@ -57,7 +65,9 @@ uint8_t ids_local(const struct connection *connection, const struct mptcpd_addr 
 	for (size_t i = 0; i < connection->more->n_announced; i++)
 		if (addr_equal(&connection->more->announced[i].addr, local))
 			return connection->more->announced[i].id;
-	return is_initial(connection, local) ? 0 : find_id(connection, local);
+	/* The initial one may have been withdrawn, and told and joined from by another id. */
+	return is_initial(connection, local) ? find_known(connection, local)
+					     : find_id(connection, local);
 }
 
 uint8_t ids_announced(const struct connection *connection, const struct mptcpd_addr *local)
@@ -83,14 +93,17 @@ static bool is_taken(const struct event_endpoint *known, int n, uint8_t id)
 	return false;
 }
 
-/* The id by which the kernel knows the address, or one that it has no address for. */
+/*
+ * The id by which the kernel knows the address, or one that it has no address for. The initial one
+ * has 0, or what it was announced by again after it had been withdrawn.
+ */
 static uint8_t choose_id(const struct connection *connection, const struct event_endpoint *known,
 			 int n, const struct mptcpd_addr *addr, uint8_t id)
 {
 	for (int i = 0; i < n; i++)
 		if (known[i].id && addr_equal(&known[i].addr, addr))
 			return known[i].id;
-	if (!is_taken(known, n, id))
+	if (!id || !is_taken(known, n, id))
 		return id; /* it was refused for something else */
 	for (size_t tries = 0; tries < 254; tries++) {
 		if (!is_taken(known, n, id) && is_id_free(connection, id))
@@ -107,8 +120,6 @@ bool ids_correct(struct engine *engine, struct connection *connection,
 	uint8_t id;
 	int n;
 
-	if (refused == 0)
-		return false; /* the initial address has no other */
 	n = engine->ops->own_addresses(engine->kernel, connection->token, known, OWN_ADDRESSES_MAX);
 	id = n > 0 ? choose_id(connection, known, n, addr, refused) : refused;
 	if (id == refused)
