@@ -8,8 +8,8 @@
  * established goes before what is not, what was not tried before what does not answer, and what
  * failed comes last, the pair that failed least often first.
  *
- * By a link whose far side is silent no path begins; those that are there stay. They, and others that
- * are silent, do not count for the limit: they carry nothing.
+ * By a link whose far side is silent no path begins, unless nothing else works either; those that are
+ * there stay. They, and others that are silent, do not count for the limit: they carry nothing.
  */
 #include "mesh.h"
 
@@ -42,6 +42,7 @@ struct source {
 	bool is_silent; /* its link is */
 	uint8_t ranks[ADDRESSES_MAX]; /* of the pairs with each of mesh.remotes */
 	bool is_done[ADDRESSES_MAX]; /* planned, or cannot be */
+	bool is_left_out[ADDRESSES_MAX]; /* one that is planned stands for it */
 };
 
 struct mesh {
@@ -53,6 +54,8 @@ struct mesh {
 	struct mptcpd_addr remotes[ADDRESSES_MAX];
 	size_t n_remotes;
 	size_t n_paths, max_paths; /* of the plan, those of other plugins included */
+	bool has_any; /* a pair is established and works */
+	bool awaits; /* one that is planned is not established */
 	uint64_t patience_ms; /* when the first of those asked a moment ago is so no more */
 };
 
@@ -135,6 +138,7 @@ static void rank_pair(struct mesh *mesh, const struct mptcpd_addr *local, uint32
 		for (size_t j = 0; j < mesh->n_remotes; j++)
 			if (mptcpd_addr_equal(&mesh->remotes[j], remote) && rank < source->ranks[j])
 				source->ranks[j] = rank;
+		mesh->has_any |= rank == RANK_ESTABLISHED;
 	}
 }
 
@@ -214,7 +218,7 @@ static size_t find_best(const struct mesh *mesh, const struct source *source, ui
 		if (mesh->remotes[i].family != family)
 			continue;
 		from_first = (place++ + n - source->first % n) % n;
-		if (source->is_done[i] || source->ranks[i] > worst ||
+		if (source->is_done[i] || source->is_left_out[i] || source->ranks[i] > worst ||
 		    (best < ADDRESSES_MAX &&
 		     (source->ranks[i] > source->ranks[best] ||
 		      (source->ranks[i] == source->ranks[best] && from_first > best_place))))
@@ -250,9 +254,9 @@ static void leave_out(struct mesh *mesh, const struct source *planned, size_t re
 				   : source == planned;
 
 		if (all)
-			memset(source->is_done, true, sizeof(source->is_done));
+			memset(source->is_left_out, true, sizeof(source->is_left_out));
 		else if (mesh->pairing == PAIRING_ONE_TO_ONE)
-			source->is_done[remote] = true;
+			source->is_left_out[remote] = true;
 	}
 }
 
@@ -274,6 +278,7 @@ static bool plan_next(struct mesh *mesh, struct source *source, uint8_t worst)
 			continue;
 		mesh->n_paths++;
 		source->n_paths++;
+		mesh->awaits |= source->ranks[i] != RANK_ESTABLISHED;
 		leave_out(mesh, source, i);
 		return true;
 	}
@@ -307,11 +312,21 @@ static void ask_again(struct mesh *mesh)
 
 	if (mesh->patience_ms < at_ms)
 		at_ms = mesh->patience_ms;
-	for (size_t i = 0; i < mesh->n_sources; i++)
-		if (next_routable(mesh, &mesh->sources[i], RANK_UNTRIED) < ADDRESSES_MAX) {
+	for (size_t i = 0; i < mesh->n_sources && mesh->awaits; i++) {
+		struct source *source = &mesh->sources[i];
+
+		memset(source->is_left_out, false, sizeof(source->is_left_out));
+		if (next_routable(mesh, source, RANK_UNTRIED) < ADDRESSES_MAX) {
 			mesh->plan->ask_again(mesh->plan, at_ms);
 			return;
 		}
+	}
+}
+
+/* The worst pair that may be planned from there. */
+static uint8_t limit(const struct mesh *mesh, const struct source *source, uint8_t worst)
+{
+	return source->is_silent && mesh->has_any && worst > RANK_ASKED ? RANK_ASKED : worst;
 }
 
 /* One more path from each source; or one only from those that have none. */
@@ -321,10 +336,9 @@ static bool plan_round(struct mesh *mesh, uint8_t worst, bool first_only)
 
 	for (size_t i = 0; i < mesh->n_sources; i++) {
 		struct source *source = &mesh->sources[i];
-		uint8_t own_worst = source->is_silent && worst > RANK_ASKED ? RANK_ASKED : worst;
 
 		if (!first_only || source->n_paths == 0)
-			more |= plan_next(mesh, source, own_worst);
+			more |= plan_next(mesh, source, limit(mesh, source, worst));
 	}
 	return more;
 }
@@ -336,8 +350,7 @@ static void plan_mesh(struct mesh *mesh, const struct mptcpd_connection *connect
 	rank_pairs(mesh, connection);
 	keep_silent(mesh);
 	if (mesh->n_sources && is_start(connection, mesh->sources[0].local))
-		plan_next(mesh, &mesh->sources[0],
-			  mesh->sources[0].is_silent ? RANK_ASKED : RANK_UNTRIED);
+		plan_next(mesh, &mesh->sources[0], limit(mesh, &mesh->sources[0], RANK_UNTRIED));
 	for (size_t i = 0; i < sizeof(worst); i++)
 		plan_round(mesh, worst[i], true);
 	for (size_t i = 0; i < sizeof(worst); i++)
@@ -413,6 +426,7 @@ void mesh_plan(const struct mesh_rules *rules, const struct mptcpd_view *view,
 	mesh.pairing = rules->pairing;
 	mesh.max_paths = rules->max_subflows;
 	mesh.patience_ms = UINT64_MAX;
+	mesh.has_any = mesh.awaits = false;
 	mesh.n_sources = mesh.n_remotes = mesh.n_paths = 0;
 	while (plan->get_path(plan, mesh.n_paths))
 		mesh.n_paths++;

@@ -57,6 +57,10 @@ ROOMS = {
     "daemon/config": (CORE | {"daemon/auto.h", "daemon/loop.h"}, is_for_daemon),
     "daemon/probe": ({"base/", "core/", "daemon/auto.h", "daemon/loop.h"}, is_for_daemon),
     "daemon/state": (CORE | {"daemon/auto.h", "kernel/kernel.h", "kernel/listener.h"}, is_for_daemon),
+    "tests/fake": (CORE, lambda h: is_pure(h) or h == "glib.h"),
+    "simulate": (CORE | {"daemon/config/config.h", "daemon/config/calls.h", "daemon/config/ini.h",
+                         "tests/fake/"},
+                 lambda h: not NETLINK.match(h) and not re.match(r"(jansson|mptcpctl)[/.]", h)),
     "include/mptcpd": (set(), lambda h: h in PURE_LIBC | PLUGIN_API),
     "include/mptcpctl": (set(), lambda h: not FOREIGN.match(h) or h == "mptcpctl/client.h"),
     "include/mptcp": (set(), lambda h: not FOREIGN.match(h)),
@@ -83,10 +87,12 @@ def find_project_header(root, source, name):
     beside = source.parent / name
     if beside.is_file():
         return beside.resolve().relative_to(root).as_posix()
+    def is_lent(path):
+        """Of the tests the fakes alone lend headers; those of plugins are included by <>."""
+        return path.startswith("tests/fake/") or not path.startswith(("build", "tests/", "include/mptcpd/"))
+
     found = [p for p in root.glob("[a-z]*/**/" + pathlib.PurePath(name).name)
-             if p.as_posix().endswith("/" + name) and not p.relative_to(root).parts[0].startswith(
-                 ("build", "tests"))
-             and not p.relative_to(root).as_posix().startswith("include/mptcpd/")]
+             if p.as_posix().endswith("/" + name) and is_lent(p.relative_to(root).as_posix())]
     return found[0].relative_to(root).as_posix() if len(found) == 1 else None
 
 

@@ -99,6 +99,7 @@ static bool spare_one(struct engine *engine, struct connection *connection, bool
 			continue;
 		subflow->want.forbidden = subflow->want.dropped = false;
 		if (engine_carries(subflow)) {
+			subflow->want.spared = is_forbidden;
 			plan_refuse(&engine->plan, closed_by(engine, subflow), -EBUSY,
 				    &subflow->local, &subflow->remote);
 			return true;
@@ -157,6 +158,7 @@ struct verdict engine_judge(struct engine *engine, struct connection *connection
 
 		subflow->want.forbidden = plan_forbids(&engine->plan, &subflow->local,
 						       &subflow->remote, subflow->ifindex);
+		subflow->want.spared = false;
 		judge_route(engine, connection, subflow);
 		subflow->want.unwelcome = comes_again(connection, subflow);
 		carries = engine_carries(subflow) && !subflow->want.unwelcome;
@@ -196,6 +198,26 @@ static bool lacks_route(struct engine *engine, const struct connection *connecti
 }
 
 /*
+ * Does another one carry the connection, or, if `planned`, one that is to stay, as far as is known? Not
+ * one that does not answer, nor one of which it is not sure: that is soon found out.
+ */
+static bool is_carried_well(const struct engine *engine, const struct connection *connection,
+			    bool planned)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *subflow = &connection->subflows[i];
+		enum mptcpd_health health = subflow_health(&engine->model, subflow);
+
+		if (engine_carries(subflow) && !subflow->want.unwelcome &&
+		    (!planned || subflow->want.by != WANTED_BY_NONE ||
+		     !engine_is_policys(subflow)) &&
+		    health != MPTCPD_HEALTH_SILENT && health != MPTCPD_HEALTH_SUSPECT)
+			return true;
+	}
+	return false;
+}
+
+/*
  * A policy's, that no plan wants any more. An established one stays as long as one that is planned
  * in its place is not: each of those lets one stay. A scout does no harm. A SYN that was sent is left
  * to TCP; to take it back makes the kernel send again whatever is under way.
@@ -211,7 +233,7 @@ static bool should_close_unwanted(struct engine *engine, const struct connection
 	if (subflow->is.state == SUBFLOW_PENDING)
 		return false;
 	if (verdict->n_awaited == 0)
-		return true;
+		return is_carried_well(engine, connection, true);
 	verdict->n_awaited--;
 	return false;
 }
@@ -222,8 +244,11 @@ static bool should_close(struct engine *engine, const struct connection *connect
 	if (!subflow_is_seen(subflow) || subflow->is.state == SUBFLOW_CLOSING ||
 	    connection->set_aside)
 		return false;
-	if (subflow->want.forbidden || subflow->want.dropped || subflow->want.unwelcome)
+	if (subflow->want.forbidden || subflow->want.unwelcome)
 		return verdict->carried || subflow->is.state == SUBFLOW_PENDING;
+	if (subflow->want.dropped)
+		return is_carried_well(engine, connection, false) ||
+		       subflow->is.state == SUBFLOW_PENDING;
 	if (is_lost(engine, subflow))
 		return subflow->is.state == SUBFLOW_PENDING ||
 		       (verdict->carried_on && subflow->try.due_ms <= engine->view.base.now_ms);

@@ -65,6 +65,7 @@ struct far {
 	/* the scout that was sent last */
 	uint64_t scout_serial, scout_ms;
 	uint32_t scout_token;
+	uint64_t tried_ms; /* when one was tried last, were it in vain */
 	uint64_t poke_ms; /* the next poke */
 	uint64_t ask_ms; /* not asked for quiet alone before this */
 	uint8_t n_asked; /* in vain, in a row */

@@ -39,7 +39,7 @@ bool scout_may_follow(const struct connection *connection, const struct subflow 
 		return false;
 	if (subflow->is.state != SUBFLOW_ESTABLISHED || subflow->is.scout ||
 	    subflow->is.origin == MPTCPD_ORIGIN_PEER || subflow->want.forbidden ||
-	    subflow->want.dropped || subflow->want.banned ||
+	    subflow->want.spared || subflow->want.dropped || subflow->want.banned ||
 	    !takes_joins(connection, &subflow->remote))
 		return false;
 	return subflow->want.by < connection->policy->n_plugins ||
@@ -94,7 +94,7 @@ bool scout_send(struct engine *engine, struct far *far, const struct witness *be
 	struct subflow *path, *scout, wish;
 
 	if (!connection || count_out(connection, far) >= OUT_MAX ||
-	    (far->scout_ms && now_ms - far->scout_ms < AGAIN_MS))
+	    (far->tried_ms && now_ms - far->tried_ms < AGAIN_MS))
 		return false;
 	path = find_path(connection, far);
 	wish = (struct subflow){.local = addr_host(&path->local),
@@ -105,6 +105,7 @@ bool scout_send(struct engine *engine, struct far *far, const struct witness *be
 	if (!scout)
 		return false;
 	*scout = wish;
+	far->tried_ms = now_ms;
 	if (command_create(engine, connection, scout, now_ms) < 0) {
 		connection_remove_subflow(connection, scout);
 		return false;
@@ -148,7 +149,7 @@ void scout_poke(struct engine *engine, struct far *far, uint64_t now_ms)
 	if (now_ms < far->poke_ms)
 		return;
 	far->poke_ms = now_ms + POKE_MS;
-	if (!far->answered_ms && now_ms - far->scout_ms >= silent_ms / 2)
+	if (!far->answered_ms && now_ms - far->tried_ms >= silent_ms / 2)
 		scout_send(engine, far, NULL, now_ms);
 	for (size_t i = 0; i < WITNESSES_MAX; i++) {
 		const struct witness *witness = &engine->health.witnesses[i];

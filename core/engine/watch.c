@@ -254,6 +254,8 @@ static void hear(struct engine *engine, struct witness *witness, struct subflow 
 	if (evidence->received_age_ms <= awake_ms &&
 	    now_ms - evidence->received_age_ms > witness->received_ms + COARSE_MS)
 		witness->received_ms = now_ms - evidence->received_age_ms;
+	if (subflow->is.backup)
+		witness->receives = false; /* its peer sends nothing there, as we asked */
 	if (witness->silence == SILENCE_FULL && !subflow->is.silent)
 		tell_subflow(engine, witness, subflow, true);
 	else if (witness->silence == SILENCE_NONE && subflow->is.silent &&

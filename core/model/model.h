@@ -149,6 +149,7 @@ struct subflow_wish {
 	bool backup : 1; /* what the plan says of it */
 	bool dropped : 1; /* a plugin dropped it: goes once another one carries the connection */
 	bool forbidden : 1; /* a plan forbids it */
+	bool spared : 1; /* … and it stays all the same, alone: nothing else carries the connection */
 	bool banned : 1; /* an administrator deleted it: never make it again */
 	bool unwelcome : 1; /* the peer made it where an administrator deleted one: as dropped */
 	bool pinned : 1; /* an administrator set its backup flag: no plan changes it */

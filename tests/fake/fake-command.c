@@ -58,6 +58,8 @@ int fake_answer_command(struct fake_kernel *fake, const struct fake_record *reco
 	fake->counts[command]++;
 	if (fake->tells)
 		tell(record, result);
+	if (fake->on_command)
+		fake->on_command(fake->hook_data, record, result);
 	fake->n_commands += command <= FAKE_WITHDRAW || command >= FAKE_ENDPOINT_ADD;
 	if (fake->n_log < FAKE_LOG) {
 		fake->log[fake->n_log] = *record;

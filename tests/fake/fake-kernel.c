@@ -406,6 +406,7 @@ void fake_tell(struct fake_kernel *fake, fake_hearer *hear, void *data)
 
 /* An engine, and what time it is there. */
 struct present {
+	struct fake_kernel *fake;
 	struct engine *engine;
 	uint64_t now_ms;
 };
@@ -415,7 +416,9 @@ static void tell_engine(void *data, const struct event *event)
 	const struct present *present = data;
 	struct event stamped = *event;
 
-	if (event->type == EVENT_SNAPSHOT_SUBFLOW)
+	if (event->type == EVENT_SNAPSHOT_SUBFLOW && present->fake->measure)
+		present->fake->measure(present->fake->hook_data, &stamped);
+	else if (event->type == EVENT_SNAPSHOT_SUBFLOW)
 		stamped.subflow.measure =
 			(struct mptcpd_measure){.taken_ms = present->now_ms, .rtt_us = 1000};
 	engine_event(present->engine, &stamped, present->now_ms);
@@ -429,7 +432,7 @@ void fake_deliver(struct fake_kernel *fake, struct engine *engine, uint64_t now_
 	for (size_t i = 0; i < fake->n_events; i++)
 		if (fake->events[i].type == EVENT_CONNECTION_ESTABLISHED)
 			engine_early(engine, &fake->events[i]);
-	fake_tell(fake, tell_engine, &(struct present){engine, now_ms});
+	fake_tell(fake, tell_engine, &(struct present){fake, engine, now_ms});
 }
 
 uint64_t fake_run(struct fake_kernel *fake, struct engine *engine, uint64_t now_ms)

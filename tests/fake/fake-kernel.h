@@ -149,6 +149,10 @@ struct fake_kernel {
 	/* Called after each event that was handed over, NULL: nothing is done between them. */
 	void (*between)(void *data);
 	void *between_data;
+	/* NULL, or called with hook_data: before a command has its effect; and to set event->subflow.measure. */
+	void (*on_command)(void *data, const struct fake_record *record, int result);
+	void (*measure)(void *data, struct event *event);
+	void *hook_data;
 };
 
 extern const struct kernel_ops fake_ops;
@@ -161,6 +165,9 @@ void fake_forget_log(struct fake_kernel *fake);
 
 /* The network changes; events are queued. */
 void fake_link(struct fake_kernel *fake, uint32_t ifindex, const char *name, bool up, bool carrier);
+/* The same of another type than Ethernet. */
+void fake_typed_link(struct fake_kernel *fake, uint32_t ifindex, const char *name,
+		     enum mptcpd_link_type type, bool up, bool carrier);
 void fake_link_gone(struct fake_kernel *fake, uint32_t ifindex);
 void fake_address(struct fake_kernel *fake, uint32_t ifindex, const char *address);
 /* A temporary IPv6 address, fresh or, if it is there already, deprecated from now on. */

@@ -24,7 +24,8 @@ static void lose_local(struct fake_kernel *fake, struct event_local *local)
 	*local = (struct event_local){0};
 }
 
-void fake_link(struct fake_kernel *fake, uint32_t ifindex, const char *name, bool up, bool carrier)
+void fake_typed_link(struct fake_kernel *fake, uint32_t ifindex, const char *name,
+		     enum mptcpd_link_type type, bool up, bool carrier)
 {
 	struct event_link *link = fake_find_link(fake, ifindex);
 
@@ -34,7 +35,7 @@ void fake_link(struct fake_kernel *fake, uint32_t ifindex, const char *name, boo
 		fake->routes[link - fake->links] = ROUTE_UNICAST;
 	}
 	*link = (struct event_link){.ifindex = ifindex,
-				    .type = MPTCPD_LINK_ETHERNET,
+				    .type = type,
 				    .prefers_temporary = link->prefers_temporary,
 				    .up = up,
 				    .carrier = carrier};
@@ -46,6 +47,11 @@ void fake_link(struct fake_kernel *fake, uint32_t ifindex, const char *name, boo
 	for (size_t i = 0; i < FAKE_LOCALS && !up; i++)
 		if (fake->locals[i].ifindex == ifindex && fake->locals[i].addr.family == AF_INET6)
 			lose_local(fake, &fake->locals[i]);
+}
+
+void fake_link(struct fake_kernel *fake, uint32_t ifindex, const char *name, bool up, bool carrier)
+{
+	fake_typed_link(fake, ifindex, name, MPTCPD_LINK_ETHERNET, up, carrier);
 }
 
 void fake_link_gone(struct fake_kernel *fake, uint32_t ifindex)

@@ -52,6 +52,32 @@ static void test_one_to_one_keeps(struct fake_scene *scene, gconstpointer unused
 	assert_plan(scene, A ">" PEER2 " " B ">" PEER3);
 }
 
+/* One that has no answer after a while makes room for another one: the plugin asks to be asked then. */
+static void test_one_to_one_goes_on(struct fake_scene *scene, gconstpointer unused)
+{
+	struct mptcpd_subflow *pending = fake_scene_see(scene, A ":40001", PEER);
+
+	scene->view.base.now_ms = 10000;
+	pending->state = MPTCPD_SUBFLOW_PENDING;
+	pending->since_ms = 9000;
+	assert_plan(scene, A ">" PEER);
+	g_assert_cmpuint(scene->plan.ask_ms, ==, 13000);
+	scene->view.base.now_ms = 13000;
+	assert_plan(scene, B ">" PEER);
+}
+
+/* By a silent link nothing begins, unless nothing else works. */
+static void test_silent(struct fake_scene *scene, gconstpointer unused)
+{
+	struct mptcpd_subflow *first = fake_scene_see(scene, A ":40001", PEER);
+
+	scene->view.locals[1].health = MPTCPD_HEALTH_SILENT;
+	assert_plan(scene, A ">" PEER);
+	scene->view.locals[0].health = MPTCPD_HEALTH_SILENT;
+	first->health = MPTCPD_HEALTH_SILENT;
+	assert_plan(scene, A ">" PEER " " B ">" PEER);
+}
+
 /* Whatever addresses it has; an address on two links is one of each. */
 static void test_per_interface(struct fake_scene *scene, gconstpointer unused)
 {
@@ -99,6 +125,8 @@ int main(int argc, char **argv)
 	ADD("full-makes-all", "full", test_full);
 	ADD("one-to-one-uses-no-address-twice", "one-to-one", test_one_to_one);
 	ADD("one-to-one-keeps-what-is-established", "one-to-one", test_one_to_one_keeps);
+	ADD("one-to-one-goes-on-to-another", "one-to-one", test_one_to_one_goes_on);
+	ADD("silent-link-is-tried-where-nothing-works", "full", test_silent);
 	ADD("per-interface-makes-one-subflow-of-each", "per-interface", test_per_interface);
 	ADD("per-interface-takes-the-address-that-leads-there", "per-interface",
 	    test_per_interface_routes);
