@@ -196,6 +196,75 @@ static bool is_told_by_id_0(const struct connection *connection, const struct an
 	return false;
 }
 
+bool engine_is_joined(const struct connection *connection, const struct announced *announced,
+		      const struct subflow *except)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow != except && subflow_is_seen(subflow) &&
+		    subflow->is.state != SUBFLOW_CLOSING && is_at(subflow, announced))
+			return true;
+	}
+	return false;
+}
+
+/* PACE_MS after the last, or as soon as the peer has joined where that led it. */
+static uint64_t told_due(const struct connection *connection)
+{
+	const struct connection_more *more = connection->more;
+
+	for (size_t i = 0; !more->told_to_forget && i < more->n_announced; i++)
+		if (more->announced[i].id == more->told_id &&
+		    engine_is_joined(connection, &more->announced[i], NULL))
+			return 0;
+	return more->told_ms ? more->told_ms + PACE_MS : 0;
+}
+
+static void note_told(struct connection *connection, uint8_t id, bool to_forget, uint64_t now_ms)
+{
+	struct connection_more *more = connection_more(connection);
+
+	more->told_id = id;
+	more->told_to_forget = to_forget;
+	more->told_ms = now_ms;
+}
+
+/* When it can be told, or taken back. */
+static uint64_t due_of(const struct connection *connection, const struct announced *announced)
+{
+	uint64_t due_ms = told_due(connection);
+
+	return announced->try.due_ms > due_ms ? announced->try.due_ms : due_ms;
+}
+
+bool engine_waits_to_be_withdrawn(const struct connection *connection,
+				  const struct subflow *subflow, uint64_t now_ms)
+{
+	for (size_t i = 0; i < connection->more->n_announced; i++) {
+		const struct announced *announced = &connection->more->announced[i];
+
+		if (announced->is.sent && is_at(subflow, announced))
+			return due_of(connection, announced) > now_ms;
+	}
+	return false;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int withdraw(struct engine *engine, struct connection *connection, uint8_t id,
+		    uint64_t now_ms)
+{
+	int r = command_withdraw(engine, connection, id);
+
+	if (r == 0)
+		note_told(connection, id, true, now_ms);
+	return r;
+}
+
 static void forget(struct engine *engine, struct connection *connection,
 		   struct announced *announced)
 {
@@ -222,13 +291,13 @@ uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *conn
 		announced->try.attempts = 0;
 		if (announced->is.sent && is_told_by_id_0(connection, announced))
 			announced->is.sent = false;
-		if (announced->is.sent && announced->try.due_ms <= now_ms) {
-			r = command_withdraw(engine, connection, announced->id);
+		if (announced->is.sent && due_of(connection, announced) <= now_ms) {
+			r = withdraw(engine, connection, announced->id, now_ms);
 			announced->is.sent = r < 0;
-			announced->try.due_ms = now_ms + (r < 0 ? RETRY_MS : PACE_MS);
+			announced->try.due_ms = now_ms + (r < 0 ? RETRY_MS : 0);
 		}
 		if (announced->is.sent)
-			next = announced->try.due_ms < next ? announced->try.due_ms : next;
+			next = earlier(next, due_of(connection, announced));
 		else if (announced->want.by == WANTED_BY_NONE && !announced->want.banned)
 			forget(engine, connection, announced);
 	}
@@ -256,32 +325,19 @@ void engine_ban_announced(struct engine *engine, struct connection *connection,
 	announced->want.banned = true;
 }
 
-bool engine_is_joined(const struct connection *connection, const struct announced *announced,
-		      const struct subflow *except)
-{
-	for (size_t i = 0; i < connection->n_subflows; i++) {
-		const struct subflow *subflow = &connection->subflows[i];
-
-		if (subflow != except && subflow_is_seen(subflow) &&
-		    subflow->is.state != SUBFLOW_CLOSING && is_at(subflow, announced))
-			return true;
-	}
-	return false;
-}
-
 int engine_take_back(struct engine *engine, struct connection *connection,
 		     const struct subflow *closing, bool by_hand)
 {
 	for (size_t i = connection->more->n_announced; i-- > 0;) {
 		struct announced *announced = &connection->more->announced[i];
-		int r;
+		uint64_t now_ms = engine->view.base.now_ms;
+		int r = 0;
 
 		if (!announced->is.sent || !is_at(closing, announced) ||
 		    engine_is_joined(connection, announced, closing))
 			continue;
-		r = by_hand && announced->want.by == WANTED_BY_ADMIN
-			    ? 0
-			    : command_withdraw(engine, connection, announced->id);
+		if (!by_hand || announced->want.by != WANTED_BY_ADMIN)
+			r = withdraw(engine, connection, announced->id, now_ms);
 		if (r < 0)
 			return r;
 		engine_ban_announced(engine, connection, announced);
@@ -323,7 +379,7 @@ static uint64_t repeat(struct connection *connection, uint64_t now_ms)
 		    engine_is_joined(connection, announced, NULL))
 			continue;
 		if (announced->try.repeat_ms > now_ms) {
-			next = announced->try.repeat_ms < next ? announced->try.repeat_ms : next;
+			next = earlier(next, announced->try.repeat_ms);
 			continue;
 		}
 		/* The kernel may still know it: it is not dropped before it was told again. */
@@ -333,6 +389,29 @@ static uint64_t repeat(struct connection *connection, uint64_t now_ms)
 	return next;
 }
 
+static void tell(struct engine *engine, struct connection *connection, struct announced *announced,
+		 uint64_t now_ms)
+{
+	int r = engine->ops->announce(engine->kernel, connection->token, &announced->addr,
+				      announced->id, announced->ifindex);
+
+	announced->is.sent = engine_command(engine, connection, "ANNOUNCE", r) == 0;
+	announced->is.forgotten &= !announced->is.sent;
+	announced->is.local = model_find_local(&engine->model, &announced->addr, 0);
+	announced->try.due_ms = now_ms;
+	if (r < 0) {
+		bool mended = is_mended(engine, connection, announced, r);
+
+		announced->try.due_ms += mended ? PACE_MS : RETRY_MS;
+		return;
+	}
+	announced->try.told_ms = now_ms;
+	if (announced->try.attempts <= REPEATS)
+		announced->try.repeat_ms =
+			now_ms + backoff_next(&announced->try.attempts, REPEAT_MS, UINT64_MAX);
+	note_told(connection, announced->id, false, now_ms);
+}
+
 static uint64_t announce_wanted(struct engine *engine, struct connection *connection,
 				uint64_t now_ms)
 {
@@ -340,32 +419,15 @@ static uint64_t announce_wanted(struct engine *engine, struct connection *connec
 
 	for (size_t i = 0; i < connection->more->n_announced; i++) {
 		struct announced *announced = &connection->more->announced[i];
-		int r;
 
 		if (announced->is.sent || is_held(connection, announced) ||
 		    !(announced->is.forgotten || is_to_be_known(engine, connection, announced)))
 			continue;
-		if (announced->try.due_ms > now_ms || next != UINT64_MAX) {
-			uint64_t due = announced->try.due_ms > now_ms ? announced->try.due_ms
-								      : now_ms + PACE_MS;
-
-			next = due < next ? due : next;
-			continue;
-		}
-		r = engine->ops->announce(engine->kernel, connection->token, &announced->addr,
-					  announced->id, announced->ifindex);
-		announced->is.sent = engine_command(engine, connection, "ANNOUNCE", r) == 0;
-		announced->is.forgotten &= !announced->is.sent;
-		if (announced->is.sent)
-			announced->try.told_ms = now_ms;
-		if (announced->is.sent && announced->try.attempts <= REPEATS)
-			announced->try.repeat_ms = now_ms + backoff_next(&announced->try.attempts,
-									 REPEAT_MS, UINT64_MAX);
-		announced->is.local = model_find_local(&engine->model, &announced->addr, 0);
-		next = now_ms + PACE_MS;
-		if (r < 0 && !is_mended(engine, connection, announced, r))
-			next = now_ms + RETRY_MS;
-		announced->try.due_ms = announced->is.sent ? now_ms : next;
+		if (due_of(connection, announced) <= now_ms)
+			tell(engine, connection, announced, now_ms);
+		/* What was told is looked at again: it may have to be repeated, or taken back. */
+		next = earlier(next, announced->is.sent ? now_ms + PACE_MS
+							: due_of(connection, announced));
 	}
 	return next;
 }
@@ -373,10 +435,9 @@ static uint64_t announce_wanted(struct engine *engine, struct connection *connec
 uint64_t engine_announce_wanted(struct engine *engine, struct connection *connection,
 				uint64_t now_ms)
 {
-	uint64_t repeat_due = repeat(connection, now_ms);
-	uint64_t due = announce_wanted(engine, connection, now_ms);
+	uint64_t repeat_ms = repeat(connection, now_ms);
 
-	return repeat_due < due ? repeat_due : due;
+	return earlier(repeat_ms, announce_wanted(engine, connection, now_ms));
 }
 
 bool engine_learn_announced(struct engine *engine, struct connection *connection)

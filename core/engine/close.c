@@ -285,9 +285,11 @@ static int withdraw_lost(struct engine *engine, struct connection *connection,
 	for (const struct subflow *before = connection->subflows; before < lost; before++)
 		if (before->is.state == SUBFLOW_CLOSING && before->is.local_id == lost->is.local_id)
 			return 0;
+	if (engine_waits_to_be_withdrawn(connection, lost, engine->view.base.now_ms))
+		return -EAGAIN;
 	r = command_withdraw(engine, connection, lost->is.local_id);
 	if (r == 0)
-		ids_withdrawn(connection, lost->is.local_id, engine->view.base.now_ms);
+		ids_withdrawn(connection, lost->is.local_id);
 	return r < 0 ? r : 0;
 }
 

@@ -185,10 +185,7 @@ bool engine_close_unwanted(struct engine *engine, struct connection *connection,
 
 /* The most addresses of its own that a connection is asked for. */
 #define OWN_ADDRESSES_MAX 64
-/*
- * The kernel keeps one ADD_ADDR in flight for a connection and forgets what does not fit, in
- * silence: the next one waits this long.
- */
+/* After an ADD_ADDR or RM_ADDR the next waits: either kernel keeps one, and loses others. */
 #define PACE_MS 200
 
 /* The id to use for a local address in this connection. */
@@ -214,7 +211,7 @@ void ids_forgotten(struct connection *connection, const struct mptcpd_addr *addr
  * The peer was told to forget the id, and the kernel did: who wants it announced has to wait. That
  * of the initial address is not known again until it is announced, or a subflow made from it.
  */
-void ids_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms);
+void ids_withdrawn(struct connection *connection, uint8_t id);
 
 /* ---- backoff.c ---- */
 
@@ -455,6 +452,9 @@ void engine_restore_limits(struct engine *engine);
  * the kernel could be asked. Returns whether it told.
  */
 bool engine_learn_announced(struct engine *engine, struct connection *connection);
+/* Is it at an announced address that is taken back when others were? */
+bool engine_waits_to_be_withdrawn(const struct connection *connection,
+				  const struct subflow *subflow, uint64_t now_ms);
 /* Are there subflows that came of it, beside that one (NULL: none is left out)? */
 bool engine_is_joined(const struct connection *connection, const struct announced *announced,
 		      const struct subflow *except);

@@ -153,7 +153,7 @@ void ids_forgotten(struct connection *connection, const struct mptcpd_addr *addr
 	}
 }
 
-void ids_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms)
+void ids_withdrawn(struct connection *connection, uint8_t id)
 {
 	connection->local_removed |= id == 0;
 	for (size_t i = 0; i < connection->more->n_announced; i++) {
@@ -162,6 +162,5 @@ void ids_withdrawn(struct connection *connection, uint8_t id, uint64_t now_ms)
 		if (announced->id != id)
 			continue;
 		announced->is.sent = announced->is.forgotten = false;
-		announced->try.due_ms = now_ms + PACE_MS;
 	}
 }

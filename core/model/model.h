@@ -222,6 +222,9 @@ struct connection_more {
 	uint64_t bytes_sent, bytes_received; /* as of counted_ms; MPTCPD_BYTES_UNKNOWN */
 	uint64_t counted_ms; /* 0: not yet */
 	struct mptcpd_owner owner; /* once has_owner */
+	uint64_t told_ms; /* when the peer was told of an address last, or to forget one */
+	uint8_t told_id; /* its id */
+	bool told_to_forget;
 	uint8_t n_peers, room_peers;
 	uint8_t n_announced, room_announced;
 	uint8_t n_failures;

@@ -55,11 +55,15 @@ static void plan_extras(const struct mptcpd_view *view, struct mptcpd_plan *plan
 					     .remote_prefix = 32};
 	struct mptcpd_announcement announcement = {.addr = fake_policy.announced,
 						   .listen = fake_policy.listen,
+						   .ifindex = fake_policy.announced_ifindex,
 						   .listen_when = (uint8_t)fake_policy.listen_when};
 
 	if (forbidden.local.family || forbidden.remote.family || fake_policy.forbids_all)
 		g_assert_cmpint(plan->forbid(plan, &forbidden), ==, 0);
 	if (fake_policy.announced.family)
+		g_assert_cmpint(plan->add_announcement(plan, &announcement), ==, 0);
+	announcement.addr = fake_policy.announced_too;
+	if (announcement.addr.family)
 		g_assert_cmpint(plan->add_announcement(plan, &announcement), ==, 0);
 	if (fake_policy.dropped_local.family)
 		g_assert_cmpint(plan->drop(plan, &fake_policy.dropped_local,

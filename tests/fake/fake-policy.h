@@ -15,7 +15,8 @@ struct fake_policy {
 	struct mptcpd_addr forbidden; /* family 0: nothing is */
 	struct mptcpd_addr forbidden_remote; /* likewise, whatever our address is */
 	bool forbids_all; /* every pair */
-	struct mptcpd_addr announced; /* family 0: nothing is */
+	struct mptcpd_addr announced, announced_too; /* family 0: nothing is */
+	uint32_t announced_ifindex; /* of both */
 	struct mptcpd_addr listen; /* for that; family 0: nothing does */
 	enum mptcpd_listen listen_when;
 	struct mptcpd_addr dropped_local, dropped_remote; /* once */

@@ -113,6 +113,41 @@ def all_arrive(family, client_daemon=None):
 each_family("/announce/two-and-three-and-eight-addresses-arrive", all_arrive, seconds=120)
 
 
+def all_go(family):
+    """Whatever takes them back, and however many there are, the client is told of each."""
+    more = [SECONDS[family][:-1] + str(i) for i in range(3, 7)]
+    add = [f"address replace {second(family).replace(SECONDS[family], a)}" for a in more]
+    wanted = [FIRSTS[family], SECONDS[family], *more]
+    with open_site(config(), family) as site:
+        site.server.ip(*add)
+        traffic = connect(site, family)
+        site.await_joined(*wanted, seconds=10)
+
+        def take_away():
+            reload(site, config("none"))
+
+        def cut():
+            site.server.ip("link set link2 down")
+
+        for number, (go, back) in enumerate((
+                (take_away, lambda: reload(site, config())),
+                (cut, lambda: site.server.ip("link set link2 up", *add, route_by_second(family),
+                                             f"address replace {second(family)}"))), start=1):
+            go()
+            site.await_counter(site.client, "RmAddr", 5 * number, seconds=5)
+            tap.equal(site.counter(site.client, "RmAddrDrop"), 0, "what the client lost")
+            site.await_joined(FIRSTS[family])
+            intact(traffic)
+            back()
+            site.await_joined(*wanted, seconds=10)
+            tap.equal(told(site), (5 + 5 * number, 0, 5 * number, 0), "announced, and taken back")
+        tap.equal(site.counter(site.client, "AddAddrDrop"), 0, "what the client lost")
+        intact(traffic, "download")
+
+
+each_family("/announce/all-of-them-are-taken-back-and-told-again", all_go, seconds=90)
+
+
 def all_arrive_at_mptcpd(family):
     all_arrive(family, "[core]\npath-manager = userspace\n[policy:default]\nplugin = fullmesh\n"
                        "max-subflows = 64\n")

@@ -215,6 +215,105 @@ static void waits_with_an_administrators(struct scene *scene, gconstpointer data
 	g_assert_cmpuint(scene_record(scene, FAKE_ANNOUNCE, 0)->id, ==, 9);
 }
 
+/* ---- one after the other: the kernels at both ends lose what comes too early ---- */
+
+#define ADDRESS_TOO "10.0.2.9"
+
+/* A server's connection that has two addresses of its second link to tell. */
+static struct fake_connection *serving_two(struct scene *scene)
+{
+	struct fake_connection *fake;
+
+	fake_address(scene->fake, 2, ADDRESS_TOO);
+	fake_policy.announced = fake_addr(ADDRESS);
+	fake_policy.announced_too = fake_addr(ADDRESS_TOO);
+	fake_policy.announced_ifindex = 2;
+	fake = fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_SERVER, "10.0.1.1:5000",
+			    "10.9.0.1:999");
+	fake_establish(scene->fake, SCENE_TOKEN);
+	scene_run(scene);
+	return fake;
+}
+
+static void tells_one_after_another(struct scene *scene, gconstpointer data)
+{
+	serving_two(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 1);
+	for (size_t i = 0; i < 3; i++) {
+		scene_ask(scene); /* whatever happens meanwhile */
+		scene_later(scene, 60);
+		g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 1);
+	}
+	scene_later(scene, 20);
+	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 2);
+	scene_later(scene, 10000);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 2);
+}
+
+static void tells_the_next_after_a_join(struct scene *scene, gconstpointer data)
+{
+	serving_two(scene);
+	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1000");
+	scene_run(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 2);
+}
+
+/* Both are told, and joined. */
+static struct fake_connection *joined_two(struct scene *scene)
+{
+	struct fake_connection *fake = serving_two(scene);
+
+	scene_later(scene, 200);
+	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1000");
+	fake_join(scene->fake, SCENE_TOKEN, ADDRESS_TOO ":5000", "10.9.0.1:1001");
+	scene_later(scene, 200);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 2);
+	fake_forget_log(scene->fake);
+	return fake;
+}
+
+static void takes_back_one_after_another(struct scene *scene, gconstpointer data)
+{
+	joined_two(scene);
+	fake_policy.announced_too.family = 0;
+	want_no_more(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 1);
+	scene_later(scene, 100);
+	scene_ask(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 1);
+	scene_later(scene, 100);
+	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 2);
+	scene_later(scene, 10000);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 2);
+	g_assert_cmpuint(scene_connection(scene)->more->n_announced, ==, 0);
+}
+
+static size_t count_withdrawn(const struct scene *scene)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < scene->fake->n_commands; i++)
+		n += scene->fake->log[i].command == FAKE_WITHDRAW &&
+		     scene->fake->log[i].result == 0;
+	return n;
+}
+
+/* Each is told before its subflow is closed, which makes the kernel forget the id. */
+static void loses_one_after_another(struct scene *scene, gconstpointer data)
+{
+	joined_two(scene);
+	fake_link(scene->fake, 2, "eth2", true, false);
+	scene_run(scene);
+	for (size_t n = 1; n <= 2; n++) {
+		g_assert_cmpuint(count_withdrawn(scene), ==, n);
+		g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, n);
+		scene_later(scene, 200);
+	}
+	scene_later(scene, 10000);
+	g_assert_cmpuint(count_withdrawn(scene), ==, 2);
+	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 2);
+}
+
 /* ---- taken back ---- */
 
 static void withdraws_before_a_close(struct scene *scene, gconstpointer data)
@@ -455,6 +554,10 @@ int main(int argc, char **argv)
 	ADD("announce/initial-address-until-it-is-joined", offers_the_initial_until_it_is_joined);
 	ADD("announce/initial-address-of-a-server-alone", offers_no_client);
 	ADD("announce/waits-until-it-can-be-reached", waits_with_an_administrators);
+	ADD("announce/one-after-another", tells_one_after_another);
+	ADD("announce/next-one-after-a-join", tells_the_next_after_a_join);
+	ADD("withdraw/one-after-another", takes_back_one_after_another);
+	ADD("withdraw/one-after-another-before-its-subflow-goes", loses_one_after_another);
 	ADD("withdraw/never-what-the-connection-needs", takes_back_nothing_that_is_needed);
 	ADD("withdraw/comes-before-a-close", withdraws_before_a_close);
 	ADD("withdraw/tries-again-what-failed", withdraws_again_what_failed);
