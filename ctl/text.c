@@ -268,16 +268,22 @@ void text_policy(struct ctl *ctl, const struct mptcpctl_policy *policy)
 		print_line("  %s = %s", setting->key, setting->value);
 }
 
+/* What is true of a path before it is there, too. */
+static void note_plan(char *notes, size_t size, const struct mptcpctl_path *path)
+{
+	if (path->backup)
+		note(notes, size, "backup");
+	if (!path->forbidden_by)
+		return;
+	note(notes, size, "forbidden by");
+	note(notes, size, path->forbidden_by);
+}
+
 void text_path_row(struct columns *columns, const struct mptcpctl_path *path)
 {
 	char local[TEXT_ADDR_SIZE], remote[TEXT_ADDR_SIZE], notes[256] = "", text[64];
 
-	if (path->backup)
-		note(notes, sizeof(notes), "backup");
-	if (path->forbidden_by) {
-		note(notes, sizeof(notes), "forbidden by");
-		note(notes, sizeof(notes), path->forbidden_by);
-	}
+	note_plan(notes, sizeof(notes), path);
 	if (path->has_next_try) {
 		snprintf(text, sizeof(text), "next try in %" PRIu64 ".%03" PRIu64 " s",
 			 path->next_try_ms / 1000, path->next_try_ms % 1000);
@@ -300,8 +306,7 @@ void text_supposed_row(struct columns *columns, const struct mptcpctl_path *path
 
 	if (strcmp(path->state, "established") == 0)
 		note(notes, sizeof(notes), "initial");
-	if (path->backup)
-		note(notes, sizeof(notes), "backup");
+	note_plan(notes, sizeof(notes), path);
 	columns_add(columns, "%s", text_addr(&path->local, local));
 	columns_add(columns, "%s", text_addr(&path->remote, remote));
 	columns_add(columns, "%s", path->interface ? path->interface : "");

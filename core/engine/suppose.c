@@ -80,6 +80,10 @@ static void tell_path(const struct engine *engine, const struct connection *conn
 		.local = there ? connection->local : wanted->local,
 		.remote = wanted->remote,
 		.wanted_by = wanted_by,
+		.forbidden_by = plan_forbids(&engine->plan, &wanted->local, &wanted->remote,
+					     wanted->ifindex)
+					? "policy"
+					: NULL,
 		.state = there ? EXPLAIN_ESTABLISHED : EXPLAIN_WAITING,
 		.backup = wanted->flags & MPTCPD_FLAG_BACKUP,
 	};

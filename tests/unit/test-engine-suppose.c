@@ -17,11 +17,12 @@ static void on_path(void *data, const struct explain_path *path)
 	struct told *told = data;
 	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE];
 
-	g_string_append_printf(told->paths, "%s %s %s %s%s%s; ", addr_format(&path->local, local),
+	g_string_append_printf(told->paths, "%s %s %s %s%s%s%s; ", addr_format(&path->local, local),
 			       addr_format(&path->remote, remote), path->interface,
 			       path->wanted_by ? path->wanted_by : "nobody",
 			       path->state == EXPLAIN_ESTABLISHED ? " initial" : "",
-			       path->backup ? " backup" : "");
+			       path->backup ? " backup" : "",
+			       path->forbidden_by ? " forbidden" : "");
 }
 
 static void on_announcement(void *data, const struct explain_announcement *announcement)
@@ -96,6 +97,14 @@ static void tells_what_it_would_plan(struct scene *scene, gconstpointer unused)
 	       "192.0.2.1 10.9.0.1:5000  nobody initial; 10.0.1.1 10.9.0.1:5000 eth1 mesh; "
 	       "10.0.2.1 10.9.0.1:5000 eth2 mesh; 10.0.3.1 10.9.0.1:5000 eth3 mesh; "
 	       "10.0.8.1 10.9.0.1:5000 backup0 mesh backup; ");
+	/* what one of the stack forbids is not made, whoever plans it */
+	fake_policy.forbidden = fake_addr("10.0.3.1");
+	client = subject("10.0.2.1", SCENE_SERVER);
+	expect(scene, &client, SUPPOSED_DECIDED,
+	       "10.0.1.1 10.9.0.1:5000 eth1 mesh; 10.0.2.1 10.9.0.1:5000 eth2 mesh initial; "
+	       "10.0.3.1 10.9.0.1:5000 eth3 mesh forbidden; "
+	       "10.0.8.1 10.9.0.1:5000 backup0 mesh backup; ");
+	fake_policy.forbidden.family = 0;
 	/* a connection that comes then is what it would be anyway */
 	fake_link(scene->fake, 8, "backup0", true, false);
 	scene_later(scene, 100);
