@@ -145,9 +145,10 @@ static void announce_before(struct fake_scene *scene, const char *addr)
 
 #define assert_left(scene, expected)                                                               \
 	do {                                                                                       \
-		g_autofree char *paths_ = fake_scene_plan(scene);                                  \
-		g_autofree char *left_ = announced(scene);                                         \
+		g_autofree char *left_ = NULL;                                                     \
                                                                                                    \
+		g_free(fake_scene_plan(scene));                                                    \
+		left_ = announced(scene);                                                          \
 		g_assert_cmpstr(left_, ==, expected);                                              \
 	} while (0)
 
