@@ -109,7 +109,8 @@ static void test_dead_subflow(struct fake_scene *scene, gconstpointer unused)
 	assert_plan(scene, B ">" PEER " " A ">" PEER);
 	fake_scene_announce(scene, PEER2);
 	assert_plan(scene, A ">" PEER2 " " B ">" PEER2);
-	/* by a link that is silent nothing begins */
+	/* by a link that is silent nothing begins while another one works */
+	fake_scene_see(scene, B ":40001", PEER2);
 	scene->view.locals[0].health = MPTCPD_HEALTH_SILENT;
 	assert_plan(scene, A ">" PEER " " B ">" PEER2);
 }
