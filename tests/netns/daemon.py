@@ -30,7 +30,7 @@ def stage_plugins(directory):
     if not staged.exists():
         staged.mkdir()
         for plugin in [*(BUILD / "plugins").glob("*.so"), BUILD / "tests/netns/forbid.so",
-                       BUILD / "tests/netns/witness.so"]:
+                       BUILD / "tests/netns/spare.so", BUILD / "tests/netns/witness.so"]:
             shutil.copy(plugin, staged)
     return staged
 

@@ -178,5 +178,19 @@ def nobody_listens():
         scene.await_joined(0)
 
 
+@tap.test("/plugin/example/all-but-the-first-are-backup")
+def example():
+    with Network(links=3, note=tap.note) as net:
+        Traffic(net.server, "server", "10.0.1.2", 5000)
+        daemon = Daemon(net.client, "[core]\npath-manager = userspace\n[policy:p]\nplugin = spare\n")
+        net.on_failure.append(lambda: "mptcpd's log:\n" + daemon.text()[-4000:])
+        traffic = Traffic(net.client, "client", "10.0.1.2", 5000, 1)
+        tap.true(traffic.transfer("upload", 1000)["intact"], "the data")
+        wait_until(lambda: len(net.client.subflows()) == 3, 5, "spare subflows", net.client.subflows)
+        subflows = daemon.connections()[0]["subflows"]
+        tap.equal(sorted((s["interface"], s["backup"]) for s in subflows),
+                  [("link1", False), ("link2", True), ("link3", True)], "subflows")
+
+
 if __name__ == "__main__":
     sandbox.run(tap.main)
