@@ -40,6 +40,7 @@ struct source {
 	size_t first; /* the address of the peer it begins with */
 	size_t n_paths;
 	bool is_silent; /* its link is */
+	bool is_kept; /* a silent subflow of its is: that tells when the link is well */
 	uint8_t ranks[ADDRESSES_MAX]; /* of the pairs with each of mesh.remotes */
 	bool is_done[ADDRESSES_MAX]; /* planned, or cannot be */
 	bool is_left_out[ADDRESSES_MAX]; /* one that is planned stands for it */
@@ -300,7 +301,7 @@ static void keep_silent(struct mesh *mesh)
 
 			if (mesh->sources[i].ranks[j] != RANK_SILENT)
 				continue;
-			mesh->sources[i].is_done[j] = true;
+			mesh->sources[i].is_done[j] = mesh->sources[i].is_kept = true;
 			mesh->plan->add_path(mesh->plan, &path);
 		}
 }
@@ -326,7 +327,9 @@ static void ask_again(struct mesh *mesh)
 /* The worst pair that may be planned from there. */
 static uint8_t limit(const struct mesh *mesh, const struct source *source, uint8_t worst)
 {
-	return source->is_silent && mesh->has_any && worst > RANK_ASKED ? RANK_ASKED : worst;
+	return source->is_silent && (mesh->has_any || source->is_kept) && worst > RANK_ASKED
+		       ? RANK_ASKED
+		       : worst;
 }
 
 /* One more path from each source; or one only from those that have none. */
