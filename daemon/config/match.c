@@ -120,30 +120,12 @@ void config_match_done(struct policy_match *match)
 
 /* ---- addresses ---- */
 
-/* Only its first bits. */
-static struct mptcpd_addr cut(const struct mptcpd_addr *addr, uint8_t prefix)
-{
-	struct mptcpd_addr net = *addr;
-
-	for (size_t i = 0; i < sizeof(net.ip); i++)
-		if (8 * i + 8 > prefix)
-			net.ip[i] &= 8 * i >= prefix ? 0 : (uint8_t)(0xff << (8 * i + 8 - prefix));
-	return net;
-}
-
 static char *read_net(const char *text, void *item)
 {
 	struct net *net = item;
-	struct mptcpd_addr start;
-	char expected[ADDR_TEXT_SIZE], host[ADDR_TEXT_SIZE];
 
-	if (mptcpd_addr_parse_prefix(text, &net->addr, &net->prefix) < 0)
-		return l_strdup(NET_FORM);
-	start = cut(&net->addr, net->prefix);
-	if (addr_equal(&start, &net->addr))
-		return NULL;
-	return l_strdup_printf("%s/%u, or %s for that address alone", addr_format(&start, expected),
-			       net->prefix, addr_format(&net->addr, host));
+	return mptcpd_addr_parse_prefix(text, &net->addr, &net->prefix) < 0 ? l_strdup(NET_FORM)
+									    : NULL;
 }
 
 void config_match_local_address(struct faults *faults, const struct ini_key *line, void *into)

@@ -187,7 +187,7 @@ static void test_matches(struct scene *scene, gconstpointer unused)
 	const struct policy *policy =
 		load(scene, "[policy:all-of.it_1]\n"
 			    "match-side = server\n"
-			    "match-local-address = 10.0.0.0/8, ::ffff:192.0.2.0/24 ::/0\n"
+			    "match-local-address = 10.0.0.1/8, ::ffff:192.0.2.0/24 ::/0\n"
 			    "match-remote-address = 2001:db8::/32,192.0.2.1,0.0.0.0/0\n"
 			    "match-local-port = 443\n"
 			    "match-remote-port = 1024-65535, 1 , 7-7\n"
@@ -199,7 +199,7 @@ static void test_matches(struct scene *scene, gconstpointer unused)
 
 	g_assert_cmpstr(policy->name, ==, "all-of.it_1");
 	g_assert_true(match->side == MPTCPD_SIDE_SERVER);
-	assert_nets(&match->locals, "10.0.0.0/8 192.0.2.0/24 ::/0 ");
+	assert_nets(&match->locals, "10.0.0.1/8 192.0.2.0/24 ::/0 ");
 	assert_nets(&match->remotes, "2001:db8::/32 192.0.2.1/32 0.0.0.0/0 ");
 	assert_ports(&match->local_ports, "443-443 ");
 	assert_ports(&match->remote_ports, "1024-65535 1-1 7-7 ");
