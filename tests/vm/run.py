@@ -29,7 +29,7 @@ SCRIPTS = ("harness", "start", "main", "links", "standing", "restart", "direct",
            "flood")
 PROGRAMS = ("test-kernel", "test-connection", "test-contract-kernel")
 BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "tests/netns/traffic", "tests/netns/storm", "tests/netns/flow",
-         "tests/netns/wan", "tests/netns/forbid.so", "tests/netns/witness.so",
+         "tests/netns/wan", "tests/netns/forbid.so", "tests/netns/spare.so", "tests/netns/witness.so",
          *(f"tests/netns/{program}" for program in PROGRAMS))
 MODULES = ("veth", "tcp_diag", "mptcp_diag", "sch_tbf", "bridge", "macvlan", "tun",
            "nf_tables", "nft_chain_nat", "nft_masq")
