@@ -15,6 +15,7 @@ from capture import Capture
 from daemon import Daemon
 from hosts import NEEDS_ROUTES_BY_SOURCE, Network, Traffic, wait_until
 from lab import Lab, client_address
+from town import open_socket
 
 SERVER = {4: "10.0.1.2", 6: "2001:db8:1::2"}
 PORTS = (5000, 5001)
@@ -52,6 +53,13 @@ class Scene:
         client = Traffic(self.net.client, "client", SERVER[family], port, 1)
         tap.equal(client.hello, {"connected": 1, "mptcp": 1}, "connections")
         return client
+
+    def greet(self, family):
+        """Neighbours know each other by each link: soon after setup IPv6 loses a SYN for it."""
+        for i in (1, 2, 3):
+            with open_socket(self.net.client, client_address(i, family)) as sock, \
+                    contextlib.suppress(ConnectionRefusedError):
+                sock.connect((f"10.0.{i}.2" if family == 4 else f"2001:db8:{i}::2", 9))
 
     def reload(self, text):
         self.daemon.config.write_text(text)
@@ -408,6 +416,7 @@ HANDOVER = "[interface:link2]\nflags = subflow,backup\n[interface:link3]\nflags 
 def handover(family):
     text = config((5000, "handover\nhold = 3s"), interfaces=HANDOVER)
     with Scene(text) as scene:
+        scene.greet(family)
         capture = Capture(scene.net.client)
         client = scene.connect(family)
         intact(client.transfer("upload", MEGABYTE))

@@ -145,7 +145,8 @@ def crowd():
         sender = Traffic(net.client, "client", "10.0.1.2", 5001)
         sender.transfer("upload", 1 << 20)
         monitor = Monitor(daemon)
-        swallow(net.server, "link1")
+        for host in (net.client, net.server):
+            swallow(host, "link1")
         sender.order("upload", 1 << 20)
         silent = monitor.wait({"event": "interface-health", "health": "silent"}, 6)[0]["time"]
         answer = net.client.nstat().get("MPJoinSynTx", 0), daemon.json("status")["status"]["commands"]
