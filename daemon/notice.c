@@ -69,8 +69,8 @@ static const char *refusal_text(int error)
 /* The engine tells the others once for each case. */
 static bool is_limited(enum notice_type type)
 {
-	return type == NOTICE_PLAN_REFUSED || type == NOTICE_ANNOUNCEMENT_REFUSED ||
-	       type == NOTICE_COMMAND_FAILED;
+	return type == NOTICE_PLAN_REFUSED || type == NOTICE_PLAN_SLOW ||
+	       type == NOTICE_ANNOUNCEMENT_REFUSED || type == NOTICE_COMMAND_FAILED;
 }
 
 void notice_log(const struct notice *notice, uint64_t now_ms)
@@ -95,6 +95,10 @@ void notice_log(const struct notice *notice, uint64_t now_ms)
 		l_warn("plugin %s: connection %x: %s to %s is refused: %s%s", who, notice->token,
 		       addr_format(&notice->local, local), addr_format(&notice->remote, remote),
 		       refusal_text(notice->error), more);
+		break;
+	case NOTICE_PLAN_SLOW:
+		l_warn("plugin %s took %u ms to plan%s: everything else waits meanwhile%s", who,
+		       notice->ms, about, more);
 		break;
 	case NOTICE_ENDPOINT_FOREIGN:
 		l_warn("endpoint %s is somebody else's (NetworkManager's?) and left alone: its "

@@ -7,6 +7,8 @@
 
 /* A plugin is not asked again sooner than after this. */
 #define ASK_MIN_MS 10
+/* One that takes longer is told of. */
+#define SLOW_NS 10000000
 
 void ask_tell_refusals(struct engine *engine, const struct connection *connection)
 {
@@ -41,6 +43,25 @@ static void set_ask(struct connection *connection, uint64_t ask_ms, uint64_t now
 		connection_more(connection)->ask_ms = ask_ms;
 }
 
+static uint64_t now_ns(const struct engine *engine)
+{
+	return engine->clock ? engine->clock(engine->clock_data) : 0;
+}
+
+static void tell_if_slow(struct engine *engine, const struct policy_plugin *plugin, uint32_t token,
+			 uint64_t begin_ns)
+{
+	uint64_t took_ns = now_ns(engine) - begin_ns;
+	struct notice notice = {.type = NOTICE_PLAN_SLOW,
+				.token = token,
+				.plugin = plugin->plugin->name,
+				.ms = (unsigned int)(took_ns / 1000000),
+				.text = ""};
+
+	if (took_ns > SLOW_NS && engine->observer.on_notice)
+		engine->observer.on_notice(engine->observer.data, &notice);
+}
+
 /* Each of the stack in turn; `memory` is that of all of them, or NULL. */
 static void ask_stack(struct engine *engine, struct connection *connection, uint8_t *memory)
 {
@@ -50,9 +71,11 @@ static void ask_stack(struct engine *engine, struct connection *connection, uint
 	engine_view_addresses(engine, connection);
 	for (size_t i = 0; policy && i < policy->n_plugins; i++) {
 		const struct policy_plugin *plugin = &policy->plugins[i];
+		uint64_t begin_ns;
 
 		if (!plugin->plugin->plan_paths)
 			continue;
+		begin_ns = now_ns(engine);
 		engine->plan.plugin = (uint8_t)i;
 		seen.memory = plugin->plugin->memory_size && memory ? memory + plugin->memory_offset
 								    : NULL;
@@ -61,6 +84,7 @@ static void ask_stack(struct engine *engine, struct connection *connection, uint
 		plugin->plugin->plan_paths(plugin->data, &engine->view.base, &seen,
 					   &engine->plan.base);
 		guard_leave(engine->guard);
+		tell_if_slow(engine, plugin, connection->token, begin_ns);
 	}
 	engine_view_addresses(engine, NULL);
 }
@@ -97,9 +121,12 @@ void ask_explain(struct engine *engine, struct connection *connection, uint64_t 
 
 static void call_plugin(struct engine *engine, const struct policy_plugin *plugin)
 {
+	uint64_t begin_ns = now_ns(engine);
+
 	guard_enter(engine->guard, GUARD_PLAN_ENDPOINTS, plugin->id, 0, engine->view.base.now_ms);
 	plugin->plugin->plan_endpoints(plugin->data, &engine->view.base, &engine->plan.base);
 	guard_leave(engine->guard);
+	tell_if_slow(engine, plugin, 0, begin_ns);
 }
 
 void ask_endpoints(struct engine *engine)

@@ -21,6 +21,7 @@ struct engine;
 /* Things the operator should know; the observer words and logs them. */
 enum notice_type {
 	NOTICE_PLAN_REFUSED, /* plugin, error: one entry of its plan; local and remote */
+	NOTICE_PLAN_SLOW, /* plugin, ms: it took so long, and all connections waited */
 	NOTICE_ENDPOINT_FOREIGN, /* local: somebody else's endpoint has an address we want */
 	NOTICE_ENDPOINTS_FULL, /* local: finds no place in the kernel's table; error: its size */
 	NOTICE_ANNOUNCEMENT_REFUSED, /* remote, text: the peer announced what cannot be its own */
@@ -36,6 +37,7 @@ struct notice {
 	enum notice_type type;
 	uint32_t token;
 	int error; /* negative errno */
+	unsigned int ms;
 	const char *plugin; /* name, or NULL */
 	const char *command; /* "SUBFLOW_CREATE" …, or NULL */
 	const char *text; /* the kernel's own words, or "" */

@@ -347,7 +347,10 @@ struct mptcpd_plugin {
 	/* The endpoints and limits this host should have, for connections of the kernel's path manager. */
 	void (*plan_endpoints)(void *data, const struct mptcpd_view *view,
 			       struct mptcpd_plan *plan);
-	/* The subflows and announcements this connection should have. */
+	/*
+	 * The subflows and announcements this connection should have. All connections wait meanwhile:
+	 * over 10 ms are told in the log.
+	 */
 	void (*plan_paths)(void *data, const struct mptcpd_view *view,
 			   const struct mptcpd_connection *connection, struct mptcpd_plan *plan);
 	uint32_t needs; /* enum mptcpd_need bits */

@@ -172,6 +172,20 @@ def stack():
     crashes_in_plan_paths("stack", signal.SIGSEGV)
 
 
+@tap.test("/crash/plan_paths/slow-one-is-named-with-its-time-and-not-too-often")
+def slow():
+    with Scene() as scene:
+        scene.start("in = plan_paths", "how = slow")
+        held = [scene.connect(), scene.connect()]
+        scene.await_subflows(6)
+        lines = [line for line in scene.daemon.lines() if "plugin crash took " in line]
+        tap.equal(len(lines), 1, f"messages: {lines}")
+        milliseconds = int(lines[0].split(" took ")[1].split(" ms to plan for connection ")[0])
+        tap.true(20 <= milliseconds < 1000 * tap.SLOW, lines[0])
+        tap.equal(scene.asides(), [], "it is not set aside")
+        del held
+
+
 @tap.test("/crash/plan_paths/third-connection-sets-it-aside-for-all")
 def third():
     with Scene() as scene:

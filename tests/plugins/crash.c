@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef CRASH_NAME
@@ -48,6 +49,20 @@ static uint64_t count(void)
 	return (uint64_t)st.st_size;
 }
 
+/* Keeps everybody waiting for twice as long as is told of. */
+static void be_slow(void)
+{
+	struct timespec now, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_nsec += 20000000;
+	end.tv_sec += end.tv_nsec / 1000000000;
+	end.tv_nsec %= 1000000000;
+	do
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	while (now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
+}
+
 static void crash(const char *in, struct mptcpd_plan *plan)
 {
 	const char *how = values[HOW].string;
@@ -74,6 +89,8 @@ static void crash(const char *in, struct mptcpd_plan *plan)
 			abort();
 		memset(food, 1, 1 << 20);
 	}
+	if (strcmp(how, "slow") == 0)
+		be_slow();
 	if (strcmp(how, "stack") == 0)
 		dig(NULL);
 	while (strcmp(how, "hang") == 0)

@@ -14,6 +14,7 @@ static void on_notice(void *data, const struct notice *notice)
 
 	scene->n_failures += notice->type == NOTICE_COMMAND_FAILED;
 	scene->n_disbelieved += notice->type == NOTICE_ANNOUNCEMENT_REFUSED;
+	scene->n_slow += notice->type == NOTICE_PLAN_SLOW && notice->ms == 11;
 	if (notice->type != NOTICE_PLAN_REFUSED)
 		return;
 	scene->n_refusals++;

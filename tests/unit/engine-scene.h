@@ -18,6 +18,7 @@ struct scene {
 	struct guard guard;
 	uint64_t now_ms;
 	size_t n_refusals, n_failures; /* notices: plan entries refused, commands failed, */
+	size_t n_slow; /* plans that took long, */
 	size_t n_disbelieved; /* and announcements of peers refused */
 	size_t n_changes[CHANGE_SUBFLOW_HEALTH + 1];
 	unsigned int n_asked; /* by scene_ask() */
