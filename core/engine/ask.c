@@ -48,18 +48,22 @@ static uint64_t now_ns(const struct engine *engine)
 	return engine->clock ? engine->clock(engine->clock_data) : 0;
 }
 
-static void tell_if_slow(struct engine *engine, const struct policy_plugin *plugin, uint32_t token,
-			 uint64_t begin_ns)
+/* `connection`: NULL, or one that may only be supposed, which has no name for people. */
+static void tell_if_slow(struct engine *engine, const struct policy_plugin *plugin,
+			 const struct connection *connection, uint64_t begin_ns)
 {
 	uint64_t took_ns = now_ns(engine) - begin_ns;
-	struct notice notice = {.type = NOTICE_PLAN_SLOW,
-				.token = token,
-				.plugin = plugin->plugin->name,
-				.ms = (unsigned int)(took_ns / 1000000),
-				.text = ""};
+	struct notice notice;
 
-	if (took_ns > SLOW_NS && engine->observer.on_notice)
-		engine->observer.on_notice(engine->observer.data, &notice);
+	if (took_ns <= SLOW_NS || !engine->observer.on_notice)
+		return;
+	notice = (struct notice){.type = NOTICE_PLAN_SLOW,
+				 .plugin = plugin->plugin->name,
+				 .ms = (unsigned int)(took_ns / 1000000),
+				 .text = ""};
+	if (connection && model_find_connection(&engine->model, connection->token) == connection)
+		notice.token = connection->token;
+	engine->observer.on_notice(engine->observer.data, &notice);
 }
 
 /* Each of the stack in turn; `memory` is that of all of them, or NULL. */
@@ -84,7 +88,7 @@ static void ask_stack(struct engine *engine, struct connection *connection, uint
 		plugin->plugin->plan_paths(plugin->data, &engine->view.base, &seen,
 					   &engine->plan.base);
 		guard_leave(engine->guard);
-		tell_if_slow(engine, plugin, connection->token, begin_ns);
+		tell_if_slow(engine, plugin, connection, begin_ns);
 	}
 	engine_view_addresses(engine, NULL);
 }
@@ -126,7 +130,7 @@ static void call_plugin(struct engine *engine, const struct policy_plugin *plugi
 	guard_enter(engine->guard, GUARD_PLAN_ENDPOINTS, plugin->id, 0, engine->view.base.now_ms);
 	plugin->plugin->plan_endpoints(plugin->data, &engine->view.base, &engine->plan.base);
 	guard_leave(engine->guard);
-	tell_if_slow(engine, plugin, 0, begin_ns);
+	tell_if_slow(engine, plugin, NULL, begin_ns);
 }
 
 void ask_endpoints(struct engine *engine)

@@ -37,7 +37,7 @@ struct notice {
 	enum notice_type type;
 	uint32_t token;
 	int error; /* negative errno */
-	unsigned int ms;
+	unsigned int ms; /* of NOTICE_PLAN_SLOW */
 	const char *plugin; /* name, or NULL */
 	const char *command; /* "SUBFLOW_CREATE" …, or NULL */
 	const char *text; /* the kernel's own words, or "" */

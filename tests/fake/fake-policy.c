@@ -112,6 +112,8 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 	const struct mptcpd_local *local;
 
 	fake_policy.n_asked++;
+	if (fake_policy.work_ns)
+		*fake_policy.work_ns += fake_policy.takes_ns;
 	if (fake_policy.words && mptcpd_explains(plan))
 		plan->explain(plan, "%s", fake_policy.words);
 	tell_asked();

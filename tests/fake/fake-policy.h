@@ -12,6 +12,8 @@ struct fake_policy {
 	bool parallel; /* two instances of each path */
 	bool names_no_link; /* in its paths */
 	bool refuses_rules; /* asks for what must be refused */
+	uint64_t *work_ns; /* a clock that goes on by takes_ns with each plan; or NULL */
+	uint64_t takes_ns;
 	struct mptcpd_addr forbidden; /* family 0: nothing is */
 	struct mptcpd_addr forbidden_remote; /* likewise, whatever our address is */
 	bool forbids_all; /* every pair */

@@ -465,11 +465,13 @@ static void survives_every_error(struct scene *scene, gconstpointer data)
 static void tells_of_slow_plans(struct scene *scene, gconstpointer data)
 {
 	scene_meshed(scene);
-	scene->fake->look_ns = 10000000; /* between two looks at the clock */
+	fake_policy.work_ns = &scene->fake->work_ns;
+	fake_policy.takes_ns = 10000000;
 	scene_ask(scene);
 	g_assert_cmpuint(scene->n_slow, ==, 0);
-	scene->fake->look_ns = 11000000;
+	fake_policy.takes_ns = 11000000;
 	scene_ask(scene);
+	fake_policy.work_ns = NULL;
 	g_assert_cmpuint(scene->n_slow, ==, 1);
 }
 
