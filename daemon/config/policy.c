@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "auto.h"
 #include "config-private.h"
 #include "key.h"
 #include "stack.h"
@@ -174,26 +175,35 @@ static bool find_two_ports(const struct rules *rules, const struct policy **ret_
 	return false;
 }
 
+/* "[policy:a] is", or of two "[policy:a] and [policy:b] are". */
+static char *subject_of(const struct policy *first, const struct policy *other)
+{
+	return first == other ? l_strdup_printf("[policy:%s] is", first->name)
+			      : l_strdup_printf("[policy:%s] and [policy:%s] are", first->name,
+						other->name);
+}
+
 void config_warn_ports(struct config_loader *loader)
 {
 	const struct ini *ini = &loader->config->ini;
 	const struct policy *first, *other;
+	AUTO(l_free) char *subject = NULL;
 	struct mptcpd_addr addr;
 
 	if (loader->config->rules.path_manager == PATH_MANAGER_KERNEL ||
 	    !find_two_ports(&loader->config->rules, &first, &other))
 		return;
+	subject = subject_of(first, other);
 	for (size_t i = 0; i < ini->n_groups; i++) {
 		const struct ini_key *key = ini_group_find(&ini->groups[i], "announce");
 
 		if (!key || strcmp(ini->groups[i].kind, "interface") != 0 ||
 		    addr_parse(key->value, &addr) < 0 || addr.port == 0)
 			continue;
-		faults_add(
-			&loader->warnings, key->where,
-			"if %s is translated to an address of this host, port %u leads to one "
-			"port, and [policy:%s] and [policy:%s] are for more: peers of the others "
-			"will be refused (MismatchPortSynRx)",
-			key->value, addr.port, first->name, other->name);
+		faults_add(&loader->warnings, key->where,
+			   "if %s is translated to an address of this host, port %u leads to one "
+			   "port, and %s for more: peers of the others "
+			   "will be refused (MismatchPortSynRx)",
+			   key->value, addr.port, subject);
 	}
 }
