@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Calls into policies are marked, and one that is set aside is not called: all else works on. */
+/* Calls into policies are marked and timed, and one that is set aside is not called: all else works on. */
 #include "engine-scene.h"
 
 #include "addr.h"
@@ -148,6 +148,19 @@ static void test_endpoints(struct scene *scene, gconstpointer unused)
 	g_assert_cmpuint(scene->fake->counts[FAKE_LIMITS], ==, 0);
 }
 
+static void test_slow(struct scene *scene, gconstpointer unused)
+{
+	scene_meshed(scene);
+	fake_policy.work_ns = &scene->fake->work_ns;
+	fake_policy.takes_ns = 10000000;
+	scene_ask(scene);
+	g_assert_cmpuint(scene->n_slow, ==, 0);
+	fake_policy.takes_ns = 11000000;
+	scene_ask(scene);
+	fake_policy.work_ns = NULL;
+	g_assert_cmpuint(scene->n_slow, ==, 1);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -158,6 +171,7 @@ int main(int argc, char **argv)
 	ADD("guard/set-aside-closes-and-withdraws-nothing", test_hands_off);
 	ADD("guard/set-aside-leaves-the-administrator-his-wishes", test_administrator);
 	ADD("guard/reload-asks-again", test_reload);
+	ADD("guard/slow-ones-are-told-of", test_slow);
 	ADD("guard/endpoints-set-aside-are-left-as-they-are", test_endpoints);
 	return g_test_run();
 }

@@ -462,19 +462,6 @@ static void survives_every_error(struct scene *scene, gconstpointer data)
 			 2 * G_N_ELEMENTS(errors));
 }
 
-static void tells_of_slow_plans(struct scene *scene, gconstpointer data)
-{
-	scene_meshed(scene);
-	fake_policy.work_ns = &scene->fake->work_ns;
-	fake_policy.takes_ns = 10000000;
-	scene_ask(scene);
-	g_assert_cmpuint(scene->n_slow, ==, 0);
-	fake_policy.takes_ns = 11000000;
-	scene_ask(scene);
-	fake_policy.work_ns = NULL;
-	g_assert_cmpuint(scene->n_slow, ==, 1);
-}
-
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -493,7 +480,6 @@ int main(int argc, char **argv)
 	ADD("link/moves-off-a-lost-one", moves_off_a_lost_link);
 	ADD("link/remakes-the-initial", remakes_the_initial);
 	ADD("link/remakes-the-initial-by-the-id-it-has", remakes_the_initial_by_the_id_it_has);
-	ADD("plan/tells-of-slow-ones", tells_of_slow_plans);
 	ADD("link/keeps-the-last-subflow", keeps_the_last);
 	ADD("link/follows-a-new-index", follows_a_new_index);
 	ADD("link/aborts-a-syn-on-a-lost-one", aborts_a_syn_on_a_lost_link);
