@@ -77,6 +77,7 @@ struct event_connection {
 	bool mapped; /* the kernel shows the addresses as ::ffff:a.b.c.d, family AF_INET6 */
 	/* snapshot only */
 	bool fallback;
+	bool key_received; /* the peer has answered with MPTCP, once */
 	bool closing; /* the TCP state says FIN was sent or received */
 	struct mptcpd_owner owner;
 	/* Nobody has the socket: it is not accepted yet, or closed. Its uid is 0 then, on older kernels. */
@@ -100,7 +101,8 @@ struct event_subflow {
 	bool syn_sent; /* still waiting for the peer */
 	bool closing;
 	bool initial; /* MP_CAPABLE, not MP_JOIN */
-	bool joined_here; /* we sent the MP_JOIN, or (initial) the MP_CAPABLE SYN */
+	bool joined_here; /* we sent the MP_JOIN, or (initial) the SYN */
+	bool unasked; /* … an initial one that was answered when it asked for MPTCP no more */
 	bool fully_established;
 	bool fallback;
 	struct mptcpd_measure measure; /* taken_ms 0: none */
@@ -244,6 +246,10 @@ struct event_evidence {
 	uint32_t rto_ms, rtt_ms;
 	uint32_t ack_age_ms; /* since the peer was heard */
 	uint32_t received_age_ms; /* since it sent data; UINT32_MAX: it never did */
+	uint32_t sent_age_ms; /* since data was sent to it, or the connection made */
+	uint32_t delivered; /* segments of which it has said that they arrived; wraps */
+	uint64_t received; /* bytes, each once */
+	bool is_full; /* its window is closed: what arrives is thrown away there */
 };
 
 struct event_evidence_end {

@@ -47,6 +47,13 @@ enum listens {
 	LISTENS_HERE = 3, /* an application, on this address or on all */
 };
 
+/* When a connection became plain TCP. */
+enum fallback {
+	FALLBACK_SYN, /* its SYNs with MPTCP were not answered */
+	FALLBACK_ANSWER, /* the first answer had no MPTCP */
+	FALLBACK_LATER,
+};
+
 /* MPTCP_PM_CMD_SUBFLOW_CREATE. */
 struct subflow_request {
 	struct mptcpd_addr local; /* port 0: ephemeral */
@@ -55,6 +62,23 @@ struct subflow_request {
 	uint32_t flags; /* 0 or MPTCPD_FLAG_BACKUP */
 	uint32_t ifindex; /* what the subflow is bound to */
 	bool fixed_id; /* from a person, to the engine: local_id is meant, even if it is 0 */
+};
+
+/* What the kernel knows of one connection beside what snapshots tell. */
+struct connection_detail {
+	bool counts; /* the kernel counts these: Linux 6.5 */
+	uint64_t bytes_sent, bytes_received;
+	uint64_t reinjected; /* bytes that were sent again, by whichever subflow */
+	uint32_t reinjections; /* how often that was begun */
+	bool has_unacked;
+	uint64_t unacked; /* bytes that the application wrote and the peer has not acknowledged */
+};
+
+/* … and of one subflow. */
+struct subflow_detail {
+	struct mptcpd_measure measure;
+	char congestion_control[16]; /* "cubic", or "" */
+	uint32_t unsent; /* bytes that were given to it and are not sent yet */
 };
 
 /* A command as the kernel room has made it ready: bytes that nobody else looks into. */
@@ -106,7 +130,7 @@ struct kernel_ops {
 	int (*marks_matter)(void *kernel);
 	/*
 	 * Whose the connection's socket is, and its mark, which its subflows get too. 0; OWNER_ORPHAN:
-	 * it has not been accepted yet, so that before Linux 6.17 a uid of 0 says nothing; -ENOENT: it
+	 * it has not been accepted yet, so that on older kernels a uid of 0 says nothing; -ENOENT: it
 	 * is gone; or -errno.
 	 */
 	int (*owner)(void *kernel, uint32_t token, struct mptcpd_owner *ret_owner);
@@ -119,10 +143,13 @@ struct kernel_ops {
 	int (*cgroup)(void *kernel, uint64_t id, char *ret_path, size_t size);
 	/*
 	 * The interface by which the packets of a socket that is bound to none get from `local` to
-	 * `remote`, as the routing tables say now: its index; 0: none, or several in turn; -errno.
+	 * `remote` (of family 0: the world at large), as the routing tables say now: its index; 0: none,
+	 * or several in turn; -errno.
 	 */
 	int (*egress)(void *kernel, const struct mptcpd_addr *local,
 		      const struct mptcpd_addr *remote, uint32_t mark);
+	/* The table to which a rule about this source leads, but for main; 0: none; -errno. NULL: as 0. */
+	int (*source_table)(void *kernel, const struct mptcpd_addr *local);
 	/*
 	 * A link has its carrier again: forget the neighbours that were sought there in vain. Sockets
 	 * that said good-bye meanwhile left such searches behind, which would hold the first SYNs back
@@ -188,11 +215,22 @@ struct kernel_ops {
 	 */
 	int (*snapshot_brief)(void *kernel, enum snapshot_kind kind);
 	/*
-	 * How often TCP here has waited in vain, for an acknowledgement or for an answer to a SYN, in
-	 * any socket of this namespace: it stands still where all is well. 0 or -errno. NULL: nobody
-	 * looks whether the far sides of links answer.
+	 * What the kernel has counted of connections of this namespace that became plain TCP then: its
+	 * names and their numbers, or "" for nothing. 0 or -errno. NULL: nobody reads it.
 	 */
-	int (*unanswered)(void *kernel, uint64_t *ret_count);
+	int (*fallbacks)(void *kernel, enum fallback when, char *ret_text, size_t size);
+	/*
+	 * Is reverse-path filtering of IPv4 strict on the interface of this name, as it is now? Nobody
+	 * is told of changes. NULL: as events of links said.
+	 */
+	bool (*filters)(void *kernel, const char *interface);
+	/*
+	 * How often TCP here has waited in vain, for an acknowledgement or for an answer to a SYN, in
+	 * any socket of this namespace: it stands still where all is well. And how many segments it
+	 * has heard, which stands still where nothing is said. 0 or -errno. NULL: nobody looks whether
+	 * the far sides of links answer.
+	 */
+	int (*answers)(void *kernel, uint64_t *ret_missed, uint64_t *ret_heard);
 	/*
 	 * Ask for evidence, which comes later as events up to EVENT_EVIDENCE_END: of the sockets that
 	 * wait in vain, or measured and of all that are connected. -EBUSY: the last one has not ended.
@@ -205,6 +243,15 @@ struct kernel_ops {
 	int (*evidence)(void *kernel, const struct mptcpd_addr *local,
 			const struct mptcpd_addr *remote, uint32_t ifindex,
 			struct event_evidence *ret_evidence);
+	/*
+	 * Ask about one connection, and one subflow (bound to ifindex, or 0), now. 0, -ENOENT: there is
+	 * none such (any more), or -errno. NULL: nobody can.
+	 */
+	int (*connection_detail)(void *kernel, uint32_t token,
+				 struct connection_detail *ret_detail);
+	int (*subflow_detail)(void *kernel, const struct mptcpd_addr *local,
+			      const struct mptcpd_addr *remote, uint32_t ifindex,
+			      struct subflow_detail *ret_detail);
 	/* The kernel's own words on the last failed command (NETLINK_EXT_ACK), or "". */
 	const char *(*error_text)(void *kernel);
 };

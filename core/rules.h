@@ -143,6 +143,7 @@ struct rules {
 	struct policy_plugin endpoints; /* plugin NULL: none */
 	uint32_t endpoint_flags; /* for interfaces without flags of their own */
 	uint64_t endpoint_hold_ms; /* how long one in use outlives its route or address */
+	bool mend_foreign; /* have the kernel try endpoints of others again */
 	bool rejoin_eager; /* renew an endpoint though other subflows of it are well */
 	enum source_routing source_routing;
 	uint32_t route_table; /* and the index of the interface: the number of its table */

@@ -46,7 +46,7 @@ static int parse_option(int n_args, char **args, int *i, struct mptcpctl_endpoin
 		return EXIT_DONE;
 	}
 	if (strcmp(word, "dev") != 0 && strcmp(word, "id") != 0 && strcmp(word, "port") != 0)
-		return ctl_usage("unexpected \"%s\", expected dev, id, port, subflow, signal, "
+		return cli_usage("unexpected \"%s\", expected dev, id, port, subflow, signal, "
 				 "backup, fullmesh or laminar",
 				 word);
 	code = argument_value(n_args, args, i, &value);
@@ -68,14 +68,14 @@ int ctl_endpoint_add(struct ctl *ctl, int n_args, char **args)
 	int code;
 
 	if (n_args < 1)
-		return ctl_usage("endpoint add needs an address");
+		return cli_usage("endpoint add needs an address");
 	code = argument_address(args[0], ARGUMENT_PORT_NONE, &address);
 	if (code == EXIT_DONE)
 		request.addr = address.addr;
 	for (int i = 1; i < n_args && code == EXIT_DONE; i++)
 		code = parse_option(n_args, args, &i, &request, &flags);
 	if (code == EXIT_DONE && request.addr.port && !is_one_of("signal", flags.words))
-		code = ctl_usage("\"port\" goes with \"signal\" only");
+		code = cli_usage("\"port\" goes with \"signal\" only");
 	request.flags = flags.words;
 	if (code == EXIT_DONE)
 		code = lone_connect(ctl, false);
@@ -95,7 +95,7 @@ static int parse_which(int n_args, char **args, uint8_t min_id, uint8_t *ret_id,
 	*ret_address = (struct argument_address){0};
 	*ret_n = 1;
 	if (n_args < 1)
-		return ctl_usage("which endpoint? Expected id N or ADDRESS");
+		return cli_usage("which endpoint? Expected id N or ADDRESS");
 	if (strcmp(args[0], "id") == 0) {
 		code = argument_value(n_args, args, &i, &value);
 		*ret_n = 2;
@@ -118,16 +118,16 @@ int ctl_endpoint_change(struct ctl *ctl, int n_args, char **args)
 		else if (strncmp(args[i], "no", 2) == 0 && is_one_of(args[i] + 2, names))
 			add_word(&clear, args[i] + 2);
 		else
-			code = ctl_usage("unexpected \"%s\", expected backup, nobackup, fullmesh "
+			code = cli_usage("unexpected \"%s\", expected backup, nobackup, fullmesh "
 					 "or nofullmesh",
 					 args[i]);
 	}
 	for (size_t j = 0; code == EXIT_DONE && j < set.n; j++)
 		if (is_one_of(set.words[j], clear.words))
-			code = ctl_usage("\"%s\" and \"no%s\" exclude each other", set.words[j],
+			code = cli_usage("\"%s\" and \"no%s\" exclude each other", set.words[j],
 					 set.words[j]);
 	if (code == EXIT_DONE && !set.n && !clear.n)
-		code = ctl_usage("nothing to change, expected backup, nobackup, fullmesh or "
+		code = cli_usage("nothing to change, expected backup, nobackup, fullmesh or "
 				 "nofullmesh");
 	if (code == EXIT_DONE)
 		code = lone_connect(ctl, false);
@@ -145,11 +145,11 @@ int ctl_endpoint_delete(struct ctl *ctl, int n_args, char **args)
 	bool by_id = n == 2, initial = by_id && !id;
 
 	if (code == EXIT_DONE && initial && n == n_args)
-		code = ctl_usage("whose id 0? Expected id 0 ADDRESS");
+		code = cli_usage("whose id 0? Expected id 0 ADDRESS");
 	if (code == EXIT_DONE && by_id && n < n_args)
 		code = argument_address(args[n++], ARGUMENT_PORT_MAY, &address);
 	if (code == EXIT_DONE && n < n_args)
-		code = ctl_usage("unexpected \"%s\"", args[n]);
+		code = cli_usage("unexpected \"%s\"", args[n]);
 	if (code == EXIT_DONE)
 		code = lone_connect(ctl, false);
 	if (code != EXIT_DONE)
@@ -236,7 +236,7 @@ static void print_census(const struct ctl *ctl, const struct census *census)
 int ctl_endpoint_flush(struct ctl *ctl, int n_args, char **args)
 {
 	int code =
-		n_args ? ctl_usage("unexpected \"%s\": endpoint flush takes no arguments", args[0])
+		n_args ? cli_usage("unexpected \"%s\": endpoint flush takes no arguments", args[0])
 		       : lone_connect(ctl, false);
 	struct census census = {0};
 
@@ -260,12 +260,12 @@ int ctl_limits_set(struct ctl *ctl, int n_args, char **args)
 	int code = EXIT_DONE;
 
 	if (n_args == 0)
-		return ctl_usage("nothing to set, expected subflows N or add_addr_accepted N");
+		return cli_usage("nothing to set, expected subflows N or add_addr_accepted N");
 	for (int i = 0; i < n_args && code == EXIT_DONE; i++) {
 		bool is_subflows = strcmp(args[i], "subflows") == 0;
 
 		if (!is_subflows && strcmp(args[i], "add_addr_accepted") != 0)
-			return ctl_usage("unexpected \"%s\", expected subflows or "
+			return cli_usage("unexpected \"%s\", expected subflows or "
 					 "add_addr_accepted",
 					 args[i]);
 		code = argument_value(n_args, args, &i, &value);

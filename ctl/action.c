@@ -15,14 +15,14 @@ static int parse_subflow(int n_args, char **args, enum argument_port local_port,
 	int code;
 
 	if (n_args < 3)
-		return ctl_usage("too few arguments, expected TOKEN LOCAL REMOTE");
+		return cli_usage("too few arguments, expected TOKEN LOCAL REMOTE");
 	code = argument_token(args[0], ret_token);
 	if (code == EXIT_DONE)
 		code = argument_address(args[1], local_port, ret_local);
 	if (code == EXIT_DONE)
 		code = argument_address(args[2], remote_port, ret_remote);
 	if (code == EXIT_DONE && ret_local->family != ret_remote->family)
-		return ctl_usage("\"%s\" and \"%s\" are of different families", args[1], args[2]);
+		return cli_usage("\"%s\" and \"%s\" are of different families", args[1], args[2]);
 	return code;
 }
 
@@ -43,7 +43,7 @@ static int parse_options(int n_args, char **args, struct mptcpctl_subflow_reques
 		} else if (strcmp(args[i], "backup") == 0) {
 			request->backup = true;
 		} else {
-			return ctl_usage("unexpected \"%s\", expected id, dev or backup", args[i]);
+			return cli_usage("unexpected \"%s\", expected id, dev or backup", args[i]);
 		}
 	}
 	return code;
@@ -76,7 +76,7 @@ int ctl_subflow_delete(struct ctl *ctl, int n_args, char **args)
 				 &local, &remote);
 
 	if (code == EXIT_DONE && n_args > 3)
-		code = ctl_usage("unexpected \"%s\"", args[3]);
+		code = cli_usage("unexpected \"%s\"", args[3]);
 	if (code == EXIT_DONE)
 		code = lone_connect(ctl, false);
 	if (code != EXIT_DONE)
@@ -96,10 +96,10 @@ int ctl_subflow_change(struct ctl *ctl, int n_args, char **args)
 	if (code != EXIT_DONE)
 		return code;
 	if (n_args != 4)
-		return ctl_usage("expected backup or nobackup after the addresses");
+		return cli_usage("expected backup or nobackup after the addresses");
 	backup = strcmp(args[3], "backup") == 0;
 	if (!backup && strcmp(args[3], "nobackup") != 0)
-		return ctl_usage("unexpected \"%s\", expected backup or nobackup", args[3]);
+		return cli_usage("unexpected \"%s\", expected backup or nobackup", args[3]);
 	code = lone_connect(ctl, false);
 	if (code != EXIT_DONE)
 		return code;
@@ -120,7 +120,7 @@ static int parse_announcement(int n_args, char **args, struct mptcpctl_addr *add
 		bool is_id = strcmp(args[i], "id") == 0, is_port = strcmp(args[i], "port") == 0;
 
 		if (!is_id && !is_port && strcmp(args[i], "dev") != 0)
-			return ctl_usage("unexpected \"%s\", expected id, port or dev", args[i]);
+			return cli_usage("unexpected \"%s\", expected id, port or dev", args[i]);
 		code = argument_value(n_args, args, &i, &value);
 		if (code != EXIT_DONE)
 			return code;
@@ -143,14 +143,14 @@ int ctl_announce(struct ctl *ctl, int n_args, char **args)
 	int code;
 
 	if (n_args < 2)
-		return ctl_usage("too few arguments, expected TOKEN ADDRESS id N");
+		return cli_usage("too few arguments, expected TOKEN ADDRESS id N");
 	code = argument_token(args[0], &token);
 	if (code == EXIT_DONE)
 		code = argument_address(args[1], ARGUMENT_PORT_NONE, &address);
 	if (code == EXIT_DONE)
 		code = parse_announcement(n_args - 2, args + 2, &address.addr, &id, &interface);
 	if (code == EXIT_DONE && !id)
-		code = ctl_usage("an address id is missing, expected id N");
+		code = cli_usage("an address id is missing, expected id N");
 	if (code == EXIT_DONE)
 		code = lone_connect(ctl, false);
 	if (code != EXIT_DONE)
@@ -165,12 +165,12 @@ int ctl_withdraw(struct ctl *ctl, int n_args, char **args)
 	int code;
 
 	if (n_args < 3 || strcmp(args[1], "id") != 0)
-		return ctl_usage("expected TOKEN id N");
+		return cli_usage("expected TOKEN id N");
 	code = argument_token(args[0], &token);
 	if (code == EXIT_DONE)
 		code = argument_id(args[2], 0, &id);
 	if (code == EXIT_DONE && n_args > 3)
-		code = ctl_usage("unexpected \"%s\" after the id", args[3]);
+		code = cli_usage("unexpected \"%s\" after the id", args[3]);
 	if (code == EXIT_DONE)
 		code = lone_connect(ctl, false);
 	return code ? code : ctl_result(ctl, mptcpctl_withdraw(ctl->client, token, id));

@@ -7,7 +7,7 @@
 int argument_token(const char *word, uint32_t *ret_token)
 {
 	if (ctl_parse_token(word, ret_token) < 0)
-		return ctl_usage("\"%s\" is no token, expected hex like f1aceb40", word);
+		return cli_usage("\"%s\" is no token, expected hex like f1aceb40", word);
 	return EXIT_DONE;
 }
 
@@ -22,9 +22,9 @@ int argument_address(const char *word, enum argument_port port,
 	struct mptcpd_addr addr;
 
 	if (addr_parse(word, &addr) < 0 || (port == ARGUMENT_PORT_NONE && addr.port))
-		return ctl_usage("\"%s\" is no address, expected %s", word, expected[port]);
+		return cli_usage("\"%s\" is no address, expected %s", word, expected[port]);
 	if (port == ARGUMENT_PORT_MUST && !addr.port)
-		return ctl_usage("\"%s\" has no port, expected %s", word, expected[port]);
+		return cli_usage("\"%s\" has no port, expected %s", word, expected[port]);
 	addr_format_host(&addr, ret_address->text);
 	ret_address->addr = (struct mptcpctl_addr){ret_address->text, addr.port};
 	ret_address->family = addr.family;
@@ -40,7 +40,7 @@ int argument_number(const char *word, const char *what, uint32_t min, uint32_t m
 	errno = 0;
 	number = strtoull(word, &end, 10);
 	if (word[0] < '0' || word[0] > '9' || *end || errno || number < min || number > max)
-		return ctl_usage("\"%s\" is no %s, expected %u to %u", word, what, min, max);
+		return cli_usage("\"%s\" is no %s, expected %u to %u", word, what, min, max);
 	*ret_number = (uint32_t)number;
 	return EXIT_DONE;
 }
@@ -66,7 +66,7 @@ int argument_port_number(const char *word, uint16_t *ret_port)
 int argument_value(int n_args, char **args, int *i, const char **ret_value)
 {
 	if (*i + 1 >= n_args)
-		return ctl_usage("\"%s\" needs a value", args[*i]);
+		return cli_usage("\"%s\" needs a value", args[*i]);
 	*ret_value = args[++*i];
 	return EXIT_DONE;
 }

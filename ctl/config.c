@@ -3,56 +3,59 @@
 #include "ctl.h"
 
 #include <errno.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 #include "json.h"
 #include "lone.h"
 #include "print.h"
-
-extern char **environ;
+#include "standard.h"
 
 int ctl_reload(struct ctl *ctl, int n_args, char **args)
 {
 	int code, r;
 
 	if (n_args)
-		return ctl_usage("unexpected \"%s\": reload takes no arguments", args[0]);
+		return cli_usage("unexpected \"%s\": reload takes no arguments", args[0]);
 	code = ctl_connect(ctl);
 	if (code)
 		return code;
 	r = mptcpctl_reload(ctl->client);
 	if (r >= 0 || r == -ENOTCONN || r == -EACCES)
 		return ctl_result(ctl, r);
+	/* Of a unit's ExecReload=, beside what mptcpd says there. */
+	if (standard_is_journal())
+		return EXIT_FAILED;
 	/* Editors read lines that begin with FILE:LINE:, so nothing goes before them. */
 	print_lines(stderr, mptcpctl_error(ctl->client));
-	return ctl_fail("mptcpd goes on with the configuration it has");
+	return cli_fail("mptcpd goes on with the configuration it has");
 }
 
 /* ---- check ---- */
 
-/* Have mptcpd's own code look at the files: `file`, or NULL for the default ones. */
-static int run_mptcpd(const char *file)
+/* For a person: silence is for programs, which read what is wrong on standard error. */
+static void say_good(const char *what)
+{
+	if (isatty(STDERR_FILENO))
+		cli_say("no fault in %s", what);
+}
+
+/* Have mptcpd's own code look at the files: `file`, or NULL for the default ones of the instance. */
+static int run_mptcpd(const char *file, const char *instance)
 {
 	char beside[PATH_MAX];
 	const char *program = lone_find_program(beside);
-	const char *const words[] = {program, "--check-config", file ? "--config" : NULL, file,
-				     NULL};
-	char *argv[sizeof(words) / sizeof(*words)];
-	int r, status;
 	pid_t pid;
+	int r = lone_start_check(program, file, instance, -1, &pid);
 
-	memcpy(argv, words, sizeof(words)); /* posix_spawn() only reads them */
-	r = posix_spawn(&pid, program, NULL, NULL, argv, environ);
 	if (r != 0)
-		return ctl_fail("cannot run %s: %s", program, strerror(r));
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return EXIT_FAILED;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? EXIT_DONE : EXIT_FAILED;
+		return cli_fail("cannot run %s: %s", program, strerror(r));
+	if (lone_wait(pid) != 0)
+		return EXIT_FAILED;
+	say_good(file ? file : "the configuration that mptcpd would read");
+	return EXIT_DONE;
 }
 
 static int on_checked(void *data, bool good, const char *text)
@@ -70,16 +73,18 @@ int ctl_config_check(struct ctl *ctl, int n_args, char **args)
 	int r;
 
 	if (n_args > 1)
-		return ctl_usage("unexpected \"%s\" after the file", args[1]);
+		return cli_usage("unexpected \"%s\" after the file", args[1]);
 	if (n_args)
-		return run_mptcpd(args[0]);
-	r = mptcpctl_connect(ctl->client, ctl->socket);
+		return run_mptcpd(args[0], NULL);
+	r = ctl_try_connect(ctl);
 	if (r == -ENOTCONN && !ctl_is_socket_named(ctl))
-		return run_mptcpd(NULL);
+		return run_mptcpd(NULL, ctl->instance);
 	if (r == 0)
 		r = mptcpctl_check_config(ctl->client, on_checked, &good);
 	if (r < 0)
 		return ctl_result(ctl, r);
+	if (good)
+		say_good("the configuration that mptcpd would read now");
 	return good ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -127,7 +132,7 @@ int ctl_config_show(struct ctl *ctl, int n_args, char **args)
 	int code;
 
 	if (n_args)
-		return ctl_usage("unexpected \"%s\", expected show, or check [FILE]", args[0]);
+		return cli_usage("unexpected \"%s\", expected show, or check [FILE]", args[0]);
 	code = ctl_connect(ctl);
 	if (code)
 		return code;

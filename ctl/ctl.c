@@ -1,43 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The ground of every command: words on stderr with their exit codes, a connection, a token. */
+/* The ground of every command: a connection, its results as exit codes, a token. */
 #include "ctl.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#include "print.h"
-
-int ctl_usage(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	print_error(format, args);
-	va_end(args);
-	print_lines(stderr, "Try \"mptcpctl --help\".");
-	return EXIT_USAGE;
-}
-
-int ctl_fail(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	print_error(format, args);
-	va_end(args);
-	return EXIT_FAILED;
-}
-
-int ctl_unwritten(int error)
-{
-	if (error != EPIPE)
-		ctl_fail("cannot write: %s", error ? strerror(error) : "some of it is lost");
-	return EXIT_FAILED;
-}
 
 int ctl_result(struct ctl *ctl, int r)
 {
@@ -45,22 +13,35 @@ int ctl_result(struct ctl *ctl, int r)
 
 	if (r >= 0)
 		return EXIT_DONE;
-	ctl_fail("%s", *words ? words : strerror(-r));
-	if (r == -ENOTCONN)
+	cli_fail("%s", *words ? words : strerror(-r));
+	if (r == -ENOTCONN) {
+		ctl->is_connected = false;
 		return EXIT_NO_DAEMON;
+	}
 	return r == -EACCES ? EXIT_NOT_PERMITTED : EXIT_FAILED;
+}
+
+int ctl_try_connect(struct ctl *ctl)
+{
+	int r = 0;
+
+	if (!ctl->is_connected)
+		r = ctl->system_bus ? mptcpctl_connect_bus(ctl->client)
+				    : mptcpctl_connect(ctl->client, ctl->socket);
+	ctl->is_connected = r == 0;
+	return r;
 }
 
 int ctl_connect(struct ctl *ctl)
 {
-	return ctl_result(ctl, mptcpctl_connect(ctl->client, ctl->socket));
+	return ctl_result(ctl, ctl_try_connect(ctl));
 }
 
 bool ctl_is_socket_named(const struct ctl *ctl)
 {
 	const char *named = getenv("MPTCPCTL_SOCKET");
 
-	return ctl->socket || (named && *named);
+	return !ctl->instance && (ctl->socket || ctl->system_bus || (named && *named));
 }
 
 int ctl_parse_token(const char *text, uint32_t *ret_token)

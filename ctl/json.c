@@ -45,11 +45,16 @@ static inline void put(const char *text)
 }
 
 /* What comes next may be the first of its list; nothing else ends so. */
-static inline void put_comma(void)
+static inline bool needs_comma(void)
 {
 	char last = out.n ? out.text[out.n - 1] : '{';
 
-	if (last != '{' && last != '[' && last != ':')
+	return last != '{' && last != '[' && last != ':';
+}
+
+static inline void put_comma(void)
+{
+	if (needs_comma())
 		put(",");
 }
 
@@ -68,10 +73,12 @@ static void reopen(void)
 static void put_name(const char *name)
 {
 	size_t size = strlen(name);
-	char *into;
+	char *into = make_room(size + 4);
 
-	put_comma();
-	into = make_room(size + 3);
+	if (needs_comma()) {
+		*into++ = ',';
+		out.n++;
+	}
 	into[0] = '"';
 	memcpy(into + 1, name, size);
 	into[size + 1] = '"';
@@ -102,7 +109,7 @@ static size_t escape(unsigned int code, char *into)
 
 static bool is_plain(char byte)
 {
-	return byte >= ' ' && byte < '\177' && byte != '"' && byte != '\\';
+	return (unsigned char)(byte - ' ') < '\177' - ' ' && byte != '"' && byte != '\\';
 }
 
 /* False: it is no UTF-8, and nothing is written. */
@@ -160,9 +167,25 @@ static void put_number(uint64_t number)
 
 static void put_token(uint32_t token)
 {
+	char digits[11], *first = digits + sizeof(digits) - 1;
+
+	*first = '\0';
+	*--first = '"';
+	do
+		*--first = "0123456789abcdef"[token & 15];
+	while (token >>= 4);
+	*--first = '"';
+	put(first);
+}
+
+static void put_share(uint32_t millionths)
+{
 	char text[16];
 
-	snprintf(text, sizeof(text), "\"%" PRIx32 "\"", token);
+	if (millionths > 1000000)
+		millionths = 1000000;
+	snprintf(text, sizeof(text), "%" PRIu32 ".%06" PRIu32, millionths / 1000000,
+		 millionths % 1000000);
 	put(text);
 }
 
@@ -175,6 +198,14 @@ static void put_seconds(uint64_t us)
 	put(text);
 	if (!strpbrk(text, ".e"))
 		put(".0");
+}
+
+static void put_double(double value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.15g", value);
+	put(__builtin_isfinite(value) ? text : "null");
 }
 
 /* ---- records ---- */
@@ -246,6 +277,12 @@ static void put_value(const struct field *field, const void *at)
 	case FIELD_U64:
 		put_number(*(const uint64_t *)at);
 		break;
+	case FIELD_SHARE:
+		put_share(*(const uint32_t *)at);
+		break;
+	case FIELD_DOUBLE:
+		put_double(*(const double *)at);
+		break;
 	case FIELD_TOKEN:
 		put_token(*(const uint32_t *)at);
 		break;
@@ -284,8 +321,10 @@ static void put_value(const struct field *field, const void *at)
 static bool is_known(const struct field *field, const void *data)
 {
 	const char *byte = (const char *)data + field->known.offset;
-	bool is_set = field->known.size == 0;
+	bool is_set = false;
 
+	if (field->known.size == 0)
+		return true;
 	for (size_t i = 0; i < field->known.size; i++)
 		is_set |= byte[i] != 0;
 	return is_set != !!(field->flags & FIELD_UNLESS);
@@ -314,29 +353,33 @@ static void put_field(const struct field *field, const void *data)
 		put("null");
 }
 
+/* Both are NULL for most. */
+static bool is_same_object(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 /* The fields of an object inside stand together. */
 static void put_record(const struct record *kind, const void *data, unsigned int members)
 {
-	const char *inside = "";
+	const char *inside = NULL;
 
 	open_list("{");
 	for (const struct field *field = kind->fields; field->name; field++) {
-		const char *object = field->inside ? field->inside : "";
-
 		if (!is_told(field, data, members))
 			continue;
-		if (strcmp(object, inside) != 0) {
-			if (*inside)
+		if (!is_same_object(field->inside, inside)) {
+			if (inside)
 				put("}");
-			if (*object) {
-				put_name(object);
+			if (field->inside) {
+				put_name(field->inside);
 				put("{");
 			}
-			inside = object;
+			inside = field->inside;
 		}
 		put_field(field, data);
 	}
-	put(*inside ? "}}" : "}");
+	put(inside ? "}}" : "}");
 }
 
 void json_record(const struct record *kind, const void *data)
@@ -401,7 +444,7 @@ void json_event(const struct mptcpctl_event *event)
 
 void json_print(void)
 {
-	print_json(out.text, out.n);
+	print_clean(out.text, out.n);
 	out.n = 0;
 }
 

@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The listings, each as JSON and as text for people. */
+/* What all listings do, and those of the host. */
 #include <inttypes.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "lone.h"
+#include "argument.h"
 #include "json.h"
+#include "lone.h"
 #include "print.h"
+#include "screen.h"
 #include "text.h"
 
-/* ---- what all listings do ---- */
-
-static int connect_without_arguments(struct ctl *ctl, const char *verb, int n_args, char **args)
-{
-	return n_args ? ctl_usage("unexpected \"%s\": %s takes no arguments", args[0], verb)
-		      : ctl_connect(ctl);
-}
+/* ---- all listings ---- */
 
 void ctl_begin_array(struct ctl *ctl, const char *name)
 {
 	ctl->array = name;
-	ctl->n_items = 0;
+	ctl->n_items = ctl->n_found = 0;
 }
 
 void ctl_print_item(struct ctl *ctl)
@@ -33,116 +29,74 @@ void ctl_print_item(struct ctl *ctl)
 	json_print();
 }
 
-int ctl_end_array(struct ctl *ctl, int r)
+int ctl_end_array_with(struct ctl *ctl, int r, const char *member)
 {
+	const char *comma = *member ? "," : "";
+
+	grid_end(&ctl->grid);
 	if (r < 0)
 		return ctl_result(ctl, r);
 	if (!ctl->json)
-		columns_end(&ctl->columns);
-	else if (ctl->n_items == 0)
-		print_line("{\"%s\":[]}", ctl->array);
+		return EXIT_DONE;
+	if (ctl->n_items == 0)
+		print("{\"%s\":[", ctl->array);
 	else
-		print_lines(stdout, "\n]}");
+		print_end();
+	print_line("]%s%s}", comma, member);
 	return EXIT_DONE;
 }
 
-static void begin_columns(struct ctl *ctl, const char *const *headers, size_t n)
+int ctl_end_array(struct ctl *ctl, int r)
+{
+	return ctl_end_array_with(ctl, r, "");
+}
+
+void ctl_begin_grid(struct ctl *ctl, const struct grid_kind *kinds, size_t n_kinds)
 {
 	if (!ctl->json)
-		columns_begin(&ctl->columns, headers, n, ctl->terminal);
+		grid_begin(&ctl->grid, kinds, n_kinds, ctl->headers, ctl->colour);
 }
 
-/* ---- status ---- */
-
-static int on_status(void *data, const struct mptcpctl_status *status)
+void ctl_say_none(struct ctl *ctl, const char *name)
 {
-	struct ctl *ctl = data;
-
-	if (ctl->json) {
-		json_record(&schema_status, status);
-		json_print_wrapped("status");
-	} else {
-		text_status(ctl, status);
-	}
-	return 0;
+	if (!ctl->n_found && !ctl->json && ctl->terminal)
+		cli_say("no %s", name);
 }
 
-int ctl_status(struct ctl *ctl, int n_args, char **args)
+#define N(columns) (sizeof(columns) / sizeof(*(columns)))
+
+/* ---- endpoints ---- */
+
+static const struct grid_column endpoint_columns[] = {
+	{"ID", .is_number = true},
+	{"ADDRESS", .may_be_cut = true},
+	{"INTERFACE"},
+	{"FLAGS"},
+	{"OWNER"},
+	{"STATE"},
+};
+static const struct grid_kind endpoint_kind = {endpoint_columns, N(endpoint_columns)};
+
+static void text_endpoint(struct grid *grid, const struct mptcpctl_endpoint *endpoint)
 {
-	int code = connect_without_arguments(ctl, "status", n_args, args);
+	const char *state = endpoint->state ? endpoint->state : "";
+	bool is_present = strcmp(state, "present") == 0;
+	char text[128];
 
-	return code ? code : ctl_result(ctl, mptcpctl_get_status(ctl->client, on_status, ctl));
-}
-
-/* ---- connections and subflows ---- */
-
-/* Run a listing for one connection if there is a token, else for all. */
-static int list_connections(struct ctl *ctl, const char *name, int n_args, char **args,
-			    int (*on_connection)(void *data,
-						 const struct mptcpctl_connection *connection))
-{
-	uint32_t token;
-	int r;
-
-	if (n_args > 1)
-		return ctl_usage("unexpected \"%s\" after the token", args[1]);
-	if (n_args && ctl_parse_token(args[0], &token) < 0)
-		return ctl_usage("\"%s\" is no token, expected hex like f1aceb40", args[0]);
-	r = lone_connect(ctl, false);
-	if (r)
-		return r;
-	ctl_begin_array(ctl, name);
-	if (n_args)
-		r = mptcpctl_get_connection(ctl->client, token, on_connection, ctl);
+	grid_row(grid, 0);
+	if (endpoint->id)
+		grid_cell(grid, TEXT_BOLD, "%u", endpoint->id);
 	else
-		r = mptcpctl_list_connections(ctl->client, on_connection, ctl);
-	return ctl_end_array(ctl, r);
+		grid_text(grid, NULL, "");
+	grid_text(grid, NULL, text_addr(&endpoint->addr, text));
+	grid_text(grid, NULL, endpoint->interface);
+	grid_text(grid, NULL, text_join(endpoint->flags, text, sizeof(text)));
+	grid_text(grid, NULL, endpoint->owner);
+	if (endpoint->text)
+		grid_text(grid, TEXT_YELLOW, endpoint->text);
+	else
+		grid_text(grid, is_present ? TEXT_GREEN : TEXT_YELLOW, state);
 }
-
-static int on_connection(void *data, const struct mptcpctl_connection *connection)
-{
-	struct ctl *ctl = data;
-
-	if (ctl->json) {
-		json_record(&schema_connection, connection);
-		ctl_print_item(ctl);
-	} else {
-		text_connection(ctl, connection);
-	}
-	return 0;
-}
-
-int ctl_connection(struct ctl *ctl, int n_args, char **args)
-{
-	return list_connections(ctl, "connections", n_args, args, on_connection);
-}
-
-static int on_connection_of_subflows(void *data, const struct mptcpctl_connection *connection)
-{
-	struct ctl *ctl = data;
-	const struct mptcpctl_subflow *subflow;
-
-	for (subflow = connection->subflows; subflow; subflow = subflow->next) {
-		if (ctl->json) {
-			json_subflow(connection->token, subflow);
-			ctl_print_item(ctl);
-		} else {
-			text_subflow_row(&ctl->columns, connection->token, subflow);
-		}
-	}
-	return 0;
-}
-
-int ctl_subflow(struct ctl *ctl, int n_args, char **args)
-{
-	static const char *const headers[] = {"TOKEN",	   "STATE", "LOCAL",  "REMOTE",
-					      "INTERFACE", "IDS",   "ORIGIN", "NOTES"};
-
-	begin_columns(ctl, headers, 8);
-	return list_connections(ctl, "subflows", n_args, args, on_connection_of_subflows);
-}
-
-/* ---- the host ---- */
 
 static int on_endpoint(void *data, const struct mptcpctl_endpoint *endpoint)
 {
@@ -154,48 +108,51 @@ static int on_endpoint(void *data, const struct mptcpctl_endpoint *endpoint)
 		json_record(&schema_endpoint, endpoint);
 		ctl_print_item(ctl);
 	} else {
-		text_endpoint_row(&ctl->columns, endpoint);
+		text_endpoint(&ctl->grid, endpoint);
 	}
 	ctl->n_found++;
 	return 0;
 }
 
 /* Read [id N]: the endpoint to list, 0 for all. Returns an exit code. */
-static int parse_wanted_id(int n_args, char **args, unsigned long *ret_id)
+static int parse_wanted_id(int n_args, char **args, uint8_t *ret_id)
 {
-	char *end;
+	int code;
 
 	*ret_id = 0;
 	if (n_args == 0)
 		return EXIT_DONE;
 	if (strcmp(args[0], "id") != 0)
-		return ctl_usage("unexpected \"%s\", expected id N, add, change, delete or flush",
+		return cli_usage("unexpected \"%s\", expected id N, add, change, delete or flush",
 				 args[0]);
 	if (n_args == 1)
-		return ctl_usage("\"id\" needs a value");
-	*ret_id = strtoul(args[1], &end, 10);
-	if (*end || *ret_id < 1 || *ret_id > 255)
-		return ctl_usage("\"%s\" is no address id, expected 1 to 255", args[1]);
-	return n_args > 2 ? ctl_usage("unexpected \"%s\" after the id", args[2]) : EXIT_DONE;
+		return cli_usage("\"id\" needs a value");
+	code = argument_id(args[1], 1, ret_id);
+	if (code != EXIT_DONE)
+		return code;
+	return n_args > 2 ? cli_usage("unexpected \"%s\" after the id", args[2]) : EXIT_DONE;
 }
 
 int ctl_endpoint(struct ctl *ctl, int n_args, char **args)
 {
-	static const char *const headers[] = {"ID",    "ADDRESS", "INTERFACE",
-					      "FLAGS", "OWNER",	  "STATE"};
 	int r, code = parse_wanted_id(n_args, args, &ctl->wanted_id);
 
 	if (code == EXIT_DONE)
 		code = lone_connect(ctl, false);
 	if (code)
 		return code;
-	begin_columns(ctl, headers, 6);
+	ctl_begin_grid(ctl, &endpoint_kind, 1);
 	ctl_begin_array(ctl, "endpoints");
 	r = mptcpctl_list_endpoints(ctl->client, on_endpoint, ctl);
 	if (r == 0 && ctl->wanted_id && !ctl->n_found)
-		return ctl_fail("no endpoint with id %lu", ctl->wanted_id);
-	return ctl_end_array(ctl, r);
+		return cli_fail("no endpoint with id %u", ctl->wanted_id);
+	code = ctl_end_array(ctl, r);
+	if (code == EXIT_DONE)
+		ctl_say_none(ctl, "endpoints");
+	return code;
 }
+
+/* ---- limits ---- */
 
 static int on_limits(void *data, const struct mptcpctl_limits *limits)
 {
@@ -213,109 +170,191 @@ static int on_limits(void *data, const struct mptcpctl_limits *limits)
 
 int ctl_limits(struct ctl *ctl, int n_args, char **args)
 {
-	int code = n_args ? ctl_usage("unexpected \"%s\", expected set", args[0])
+	int code = n_args ? cli_usage("unexpected \"%s\", expected set", args[0])
 			  : lone_connect(ctl, false);
 
 	return code ? code : ctl_result(ctl, mptcpctl_get_limits(ctl->client, on_limits, ctl));
+}
+
+/* ---- interfaces ---- */
+
+static const struct grid_column interface_columns[] = {
+	{"INTERFACE"}, {"TYPE", .rank = 1}, {"LINK"},  {"USED"},
+	{"HEALTH"},    {"ROUTES"},	    {"FLAGS"}, {"INDEX", .rank = 2, .is_number = true},
+	{"NOTES"},
+};
+static const struct grid_column address_columns[] = {
+	{"  ADDRESS", .may_be_cut = true},
+	{"USABLE"},
+	{"GATEWAY", .rank = 1, .may_be_cut = true},
+	{"TABLE", .rank = 2, .is_number = true},
+	{"NOTES"},
+};
+static const struct grid_kind interface_kinds[] = {
+	{interface_columns, N(interface_columns)},
+	{address_columns, N(address_columns)},
+};
+
+static void note_address(char *notes, size_t size, const struct mptcpctl_interface_address *address)
+{
+	char rule[64], flags[128], foreign[192];
+
+	text_join(address->foreign_flags, flags, sizeof(flags));
+	snprintf(rule, sizeof(rule), "rule of %s",
+		 address->source_rule ? address->source_rule : "");
+	snprintf(foreign, sizeof(foreign), "flags of somebody else's endpoint hold: %s", flags);
+	notes[0] = '\0';
+	text_note(notes, size, address->reason);
+	text_note(notes, size, address->source_rule ? rule : NULL);
+	text_note(notes, size, *flags ? foreign : NULL);
+}
+
+static void text_address(struct ctl *ctl, const struct mptcpctl_interface_address *address)
+{
+	struct grid *grid = &ctl->grid;
+	char notes[512];
+
+	grid_row(grid, 1);
+	grid_cell(grid, NULL, "  %s/%u", address->address, address->prefix);
+	grid_text(grid, address->usable ? TEXT_GREEN : TEXT_YELLOW, address->usable ? "yes" : "no");
+	grid_text(grid, NULL, address->gateway);
+	if (address->route_table)
+		grid_cell(grid, NULL, "%" PRIu32, address->route_table);
+	else
+		grid_text(grid, NULL, "");
+	note_address(notes, sizeof(notes), address);
+	grid_text(grid, NULL, notes);
+}
+
+static void text_interface(struct ctl *ctl, const struct mptcpctl_interface *interface)
+{
+	const struct mptcpctl_interface_address *address = interface->addresses;
+	struct grid *grid = &ctl->grid;
+	char notes[512] = "", flags[128];
+
+	text_note(notes, sizeof(notes), interface->reason);
+	text_note(notes, sizeof(notes), interface->health_text);
+	text_note(notes, sizeof(notes), interface->rp_filter_strict ? "strict rp_filter" : NULL);
+	grid_row(grid, 0);
+	grid_text(grid, TEXT_BOLD, interface->name);
+	grid_text(grid, NULL, interface->type);
+	grid_text(grid, interface->carrier ? NULL : TEXT_YELLOW,
+		  !interface->up       ? "down"
+		  : interface->carrier ? "carrier"
+				       : "no-carrier");
+	grid_text(grid, interface->use ? TEXT_GREEN : TEXT_YELLOW, interface->use ? "yes" : "no");
+	grid_text(grid, text_health_colour(interface->health), interface->health);
+	grid_cell(grid, NULL, "%s%s%s", interface->route_ipv4 ? "ipv4" : "",
+		  interface->route_ipv4 && interface->route_ipv6 ? "," : "",
+		  interface->route_ipv6 ? "ipv6" : "");
+	grid_text(grid, NULL, text_join(interface->flags, flags, sizeof(flags)));
+	grid_cell(grid, NULL, "%" PRIu32, interface->index);
+	grid_text(grid, NULL, notes);
+	for (; address; address = address->next)
+		text_address(ctl, address);
 }
 
 static int on_interface(void *data, const struct mptcpctl_interface *interface)
 {
 	struct ctl *ctl = data;
 
+	if (ctl->wanted_name && strcmp(ctl->wanted_name, interface->name) != 0)
+		return 0;
 	if (ctl->json) {
 		json_record(&schema_interface, interface);
 		ctl_print_item(ctl);
 	} else {
 		text_interface(ctl, interface);
 	}
+	ctl->n_found++;
 	return 0;
 }
 
 int ctl_interface(struct ctl *ctl, int n_args, char **args)
 {
-	int code = connect_without_arguments(ctl, "interface", n_args, args);
+	int r, code = n_args > 1 ? cli_usage("unexpected \"%s\" after the name", args[1])
+				 : ctl_connect(ctl);
 
 	if (code)
 		return code;
+	ctl->wanted_name = n_args ? args[0] : NULL;
+	ctl_begin_grid(ctl, interface_kinds, 2);
 	ctl_begin_array(ctl, "interfaces");
-	return ctl_end_array(ctl, mptcpctl_list_interfaces(ctl->client, on_interface, ctl));
+	r = mptcpctl_list_interfaces(ctl->client, on_interface, ctl);
+	if (r == 0 && ctl->wanted_name && !ctl->n_found) {
+		grid_end(&ctl->grid);
+		return cli_fail("no interface \"%s\"", ctl->wanted_name);
+	}
+	code = ctl_end_array(ctl, r);
+	if (code == EXIT_DONE)
+		ctl_say_none(ctl, "interfaces");
+	return code;
 }
 
-/* ---- why ---- */
+/* ---- policies ---- */
+
+static const struct grid_column policy_columns[] = {
+	{"POLICY"},
+	{"CONNECTIONS", .is_number = true},
+	{"PLUGINS"},
+};
+static const struct grid_column setting_columns[] = {{""}};
+static const struct grid_kind policy_kinds[] = {
+	{policy_columns, N(policy_columns)},
+	{setting_columns, N(setting_columns)},
+};
+
+static void text_settings(struct ctl *ctl, const char *before,
+			  const struct mptcpctl_setting *setting)
+{
+	for (; setting; setting = setting->next) {
+		grid_row(&ctl->grid, 1);
+		grid_cell(&ctl->grid, NULL, "  %s%s = %s", before, setting->key, setting->value);
+	}
+}
 
 static int on_policy(void *data, const struct mptcpctl_policy *policy)
 {
 	struct ctl *ctl = data;
+	char text[512];
 
+	ctl->n_found++;
 	if (ctl->json) {
 		json_record(&schema_policy, policy);
 		ctl_print_item(ctl);
-	} else {
-		text_policy(ctl, policy);
+		return 0;
 	}
+	grid_row(&ctl->grid, 0);
+	grid_text(&ctl->grid, TEXT_BOLD, policy->name);
+	grid_cell(&ctl->grid, NULL, "%" PRIu64, policy->connections);
+	grid_text(&ctl->grid, NULL, text_join(policy->plugins, text, sizeof(text)));
+	text_settings(ctl, "match-", policy->match);
+	text_settings(ctl, "", policy->settings);
 	return 0;
 }
 
 static int on_path_manager(void *data, const struct mptcpctl_status *status)
 {
 	if (strcmp(status->path_manager, "kernel") == 0)
-		print_line(
-			"path-manager = kernel: the kernel decides for connections, and policies "
-			"decide nothing");
+		screen_wrap(2, "",
+			    "path-manager = kernel: the kernel decides for connections, and "
+			    "policies decide nothing");
 	return 0;
 }
 
 int ctl_policy(struct ctl *ctl, int n_args, char **args)
 {
-	int code = connect_without_arguments(ctl, "policy", n_args, args);
+	int code = n_args ? cli_usage("unexpected \"%s\": policy takes no arguments", args[0])
+			  : ctl_connect(ctl);
 
 	if (code)
 		return code;
+	ctl_begin_grid(ctl, policy_kinds, 2);
 	ctl_begin_array(ctl, "policies");
 	code = ctl_end_array(ctl, mptcpctl_list_policies(ctl->client, on_policy, ctl));
+	if (code == EXIT_DONE)
+		ctl_say_none(ctl, "policies");
 	if (code == EXIT_DONE && !ctl->json)
 		code = ctl_result(ctl, mptcpctl_get_status(ctl->client, on_path_manager, ctl));
 	return code;
-}
-
-static int on_explanation(void *data, const struct mptcpctl_explanation *explanation)
-{
-	static const char *const headers[] = {"STATE",	   "LOCAL",    "REMOTE", "INTERFACE",
-					      "WANTED-BY", "ATTEMPTS", "NOTES"};
-	struct ctl *ctl = data;
-	const struct mptcpctl_path *path;
-
-	if (ctl->json) {
-		json_record(&schema_explanation, explanation);
-		json_print();
-		print_end();
-		return 0;
-	}
-	print_line("%" PRIx32 " policy %s", explanation->token,
-		   explanation->policy ? explanation->policy : "none");
-	if (explanation->text)
-		print_line("%s", explanation->text);
-	columns_begin(&ctl->columns, headers, 7, ctl->terminal);
-	for (path = explanation->paths; path; path = path->next)
-		text_path_row(&ctl->columns, path);
-	columns_end(&ctl->columns);
-	text_announcements(explanation->announcements);
-	return 0;
-}
-
-int ctl_explain(struct ctl *ctl, int n_args, char **args)
-{
-	uint32_t token;
-	int code;
-
-	if (n_args != 1)
-		return ctl_usage(n_args ? "unexpected \"%s\" after the token"
-					: "explain needs a token%s",
-				 n_args ? args[1] : "");
-	if (ctl_parse_token(args[0], &token) < 0)
-		return ctl_usage("\"%s\" is no token, expected hex like f1aceb40", args[0]);
-	code = ctl_connect(ctl);
-	return code ? code
-		    : ctl_result(ctl, mptcpctl_explain(ctl->client, token, on_explanation, ctl));
 }

@@ -15,6 +15,8 @@
  * mptcpctl_monitor(). Returns an exit code.
  */
 int lone_connect(struct ctl *ctl, bool monitors);
+/* The same, without looking for another one. */
+int lone_connect_private(struct ctl *ctl, bool monitors);
 /* Hang up, and see the private daemon end. */
 void lone_end(struct ctl *ctl);
 
@@ -23,5 +25,14 @@ void lone_end(struct ctl *ctl);
  * one that was installed with it. It gets no other rights than its caller's, whoever names it.
  */
 const char *lone_find_program(char beside[static PATH_MAX]);
+/*
+ * Have it look for faults in the configuration: in `file`, or, if that is NULL, in the files that are read
+ * by default, of this instance or of none. It writes them to `out`, -1: where we write. 0 or a positive
+ * errno.
+ */
+int lone_start_check(const char *program, const char *file, const char *instance, int out,
+		     pid_t *ret_pid);
+/* Returns the exit status of what was started, -1: a signal ended it. */
+int lone_wait(pid_t pid);
 
 #endif

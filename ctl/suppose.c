@@ -7,6 +7,7 @@
 #include "argument.h"
 #include "json.h"
 #include "print.h"
+#include "screen.h"
 #include "text.h"
 
 /* A number like 16 or 0x10. */
@@ -17,7 +18,7 @@ static int parse_mark(const char *word, uint32_t *ret_mark)
 	unsigned long long number = strtoull(word, &end, is_hex ? 16 : 10);
 
 	if (*end || *word < '0' || *word > '9' || strlen(word) > 10 || number > UINT32_MAX)
-		return ctl_usage("\"%s\" is no mark, expected a number like 16 or 0x10", word);
+		return cli_usage("\"%s\" is no mark, expected a number like 16 or 0x10", word);
 	*ret_mark = (uint32_t)number;
 	return EXIT_DONE;
 }
@@ -30,7 +31,7 @@ static int parse_uid(const char *word, uint32_t *ret_uid)
 		return argument_number(word, "user id", 0, UINT32_MAX - 1, ret_uid);
 	user = getpwnam(word);
 	if (!user)
-		return ctl_usage("there is no user \"%s\"", word);
+		return cli_usage("there is no user \"%s\"", word);
 	*ret_uid = user->pw_uid;
 	return EXIT_DONE;
 }
@@ -39,13 +40,13 @@ static int parse_option(const char *name, const char *value, struct mptcpctl_sup
 {
 	if (strcmp(name, "side") == 0) {
 		if (strcmp(value, "client") != 0 && strcmp(value, "server") != 0)
-			return ctl_usage("\"%s\" is no side, expected client or server", value);
+			return cli_usage("\"%s\" is no side, expected client or server", value);
 		supposed->side = value;
 	} else if (strcmp(name, "interface") == 0 || strcmp(name, "dev") == 0) {
 		supposed->interface = value;
 	} else if (strcmp(name, "cgroup") == 0) {
 		if (*value != '/')
-			return ctl_usage("\"%s\" is no cgroup, expected a path like "
+			return cli_usage("\"%s\" is no cgroup, expected a path like "
 					 "/system.slice/nginx.service",
 					 value);
 		supposed->cgroup = value;
@@ -77,7 +78,7 @@ static int parse_options(int n_args, char **args, struct mptcpctl_supposed *supp
 		const char *name = args[i], *value;
 
 		if (!is_option(name))
-			return ctl_usage("unexpected \"%s\", expected side, uid, cgroup, mark or "
+			return cli_usage("unexpected \"%s\", expected side, uid, cgroup, mark or "
 					 "interface",
 					 name);
 		code = argument_value(n_args, args, &i, &value);
@@ -87,9 +88,33 @@ static int parse_options(int n_args, char **args, struct mptcpctl_supposed *supp
 	return code;
 }
 
+static const struct grid_column path_columns[] = {
+	{"LOCAL", .may_be_cut = true},
+	{"REMOTE", .may_be_cut = true},
+	{"INTERFACE"},
+	{"WANTED-BY"},
+	{"NOTES"},
+};
+static const struct grid_kind path_kind = {path_columns,
+					   sizeof(path_columns) / sizeof(*path_columns)};
+
+static void text_path(struct grid *grid, const struct mptcpctl_path *path)
+{
+	char local[TEXT_ADDR_SIZE], remote[TEXT_ADDR_SIZE], notes[64] = "";
+
+	if (strcmp(path->state, "established") == 0)
+		text_note(notes, sizeof(notes), "initial");
+	text_note_plan(notes, sizeof(notes), path);
+	grid_row(grid, 0);
+	grid_text(grid, NULL, text_addr(&path->local, local));
+	grid_text(grid, NULL, text_addr(&path->remote, remote));
+	grid_text(grid, NULL, path->interface);
+	grid_text(grid, NULL, path->wanted_by);
+	grid_text(grid, NULL, notes);
+}
+
 static int on_test(void *data, const struct mptcpctl_policy_test *test)
 {
-	static const char *const headers[] = {"LOCAL", "REMOTE", "INTERFACE", "WANTED-BY", "NOTES"};
 	struct ctl *ctl = data;
 
 	if (ctl->json) {
@@ -101,11 +126,11 @@ static int on_test(void *data, const struct mptcpctl_policy_test *test)
 	print_line("policy %s%s%s", test->reason || !test->policy ? "none" : test->policy,
 		   test->interface ? " dev " : "", test->interface ? test->interface : "");
 	if (test->text)
-		print_line("  %s", test->text);
-	columns_begin(&ctl->columns, headers, 5, ctl->terminal);
+		screen_wrap(2, "  ", test->text);
+	ctl_begin_grid(ctl, &path_kind, 1);
 	for (const struct mptcpctl_path *path = test->paths; path; path = path->next)
-		text_supposed_row(&ctl->columns, path);
-	columns_end(&ctl->columns);
+		text_path(&ctl->grid, path);
+	grid_end(&ctl->grid);
 	text_announcements(test->announcements);
 	return 0;
 }
@@ -117,12 +142,12 @@ int ctl_policy_test(struct ctl *ctl, int n_args, char **args)
 	int code;
 
 	if (n_args < 2)
-		return ctl_usage("too few arguments, expected LOCAL REMOTE");
+		return cli_usage("too few arguments, expected LOCAL REMOTE");
 	code = argument_address(args[0], ARGUMENT_PORT_MAY, &local);
 	if (code == EXIT_DONE)
 		code = argument_address(args[1], ARGUMENT_PORT_MAY, &remote);
 	if (code == EXIT_DONE && local.family != remote.family)
-		return ctl_usage("\"%s\" and \"%s\" are of different families", args[0], args[1]);
+		return cli_usage("\"%s\" and \"%s\" are of different families", args[0], args[1]);
 	if (code == EXIT_DONE)
 		code = parse_options(n_args - 2, args + 2, &supposed);
 	if (code == EXIT_DONE)

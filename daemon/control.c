@@ -9,6 +9,7 @@
 
 #include "auto.h"
 #include "log.h"
+#include "messages.h"
 
 /* Set what the configuration says of the host; if one cannot be set, the old ones hold. */
 static int apply_settings(struct daemon *daemon, const struct rules *rules, char **ret_text)
@@ -52,7 +53,7 @@ static int take_config(struct daemon *daemon, char **ret_text)
 	daemon->config = config;
 	daemon->host_changed = true;
 	config_free(old);
-	sd_notifyf(0, "STATUS=Path manager: %s", config_path_manager_name(&config->rules));
+	daemon_tell_systemd(daemon, "");
 	daemon_settle(daemon);
 	return 0;
 }
@@ -84,7 +85,8 @@ static void on_tried(void *data, int r, const char *tried)
 		text = l_strdup(tried);
 	if (r < 0) {
 		log_lines(text, true);
-		l_error("the new configuration is not taken: the old one stays");
+		log_about(L_LOG_ERR, &(struct log_about){.id = MESSAGE_CONFIG_REFUSED},
+			  "the new configuration is not taken: the old one stays");
 	}
 	if (request->on_done)
 		request->on_done(request->data, r, text ? text : "");
@@ -117,18 +119,8 @@ static void check_config(void *data, bus_done_func on_done, void *done_data)
 static void tell_config(void *data, bus_config_func each, void *each_data)
 {
 	struct daemon *daemon = data;
-	const struct ini *ini = &daemon->config->ini;
 
-	for (size_t i = 0; i < ini->n_groups; i++) {
-		const struct ini_group *group = &ini->groups[i];
-		char title[INI_LINE_MAX];
-
-		snprintf(title, sizeof(title), "%s%s%s", group->kind, group->name ? ":" : "",
-			 group->name ? group->name : "");
-		for (size_t j = 0; j < group->n_keys; j++)
-			each(each_data, title, group->keys[j].name, group->keys[j].value,
-			     group->keys[j].where.file, group->keys[j].where.line);
-	}
+	config_show(daemon->config, each, each_data);
 }
 
 static const char *config_file(void *data, size_t i)
@@ -205,9 +197,13 @@ int daemon_open_door(struct daemon *daemon)
 		.set_aside = daemon_tell_asides,
 		.config = tell_config,
 		.refresh = daemon_refresh,
-		.system_bus = true,
+		.listeners = daemon_tell_listeners,
+		.system_bus = !daemon->config_setup.instance,
 		.mptcp = daemon_tell_mptcp,
 		.warnings = daemon_tell_warnings,
+		.counters = daemon_tell_counters,
+		.links = daemon_tell_links,
+		.scheduler = daemon_tell_scheduler,
 		.matches = tell_matches,
 		.settings = tell_settings,
 		.malformed = malformed,

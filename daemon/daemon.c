@@ -14,7 +14,6 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "claim.h"
 #include "fdstore.h"
 #include "log.h"
 #include "notice.h"
@@ -22,18 +21,31 @@
 /* Those that mptcpd opens itself: sockets, also of probes, files, plugins, a few for a moment. */
 #define OWN_DESCRIPTORS 64
 
+/* So long at most the first endpoints are waited for. */
+#define ENDPOINTS_MS 1000
+
 /* ---- after each settle ---- */
+
+/* What starts after mptcpd connects at once, and an endpoint that is made meanwhile may be missed. */
+static bool is_ready(struct daemon *daemon)
+{
+	if (!engine_knows(daemon->engine, SNAPSHOT_HOST) ||
+	    !engine_knows(daemon->engine, SNAPSHOT_CONNECTIONS))
+		return false;
+	if (!daemon->informed_ms)
+		daemon->informed_ms = loop_now_ms();
+	return engine_has_endpoints(daemon->engine) ||
+	       loop_now_ms() - daemon->informed_ms >= ENDPOINTS_MS;
+}
 
 static void tell_ready(struct daemon *daemon)
 {
-	if (daemon->ready || !engine_knows(daemon->engine, SNAPSHOT_HOST) ||
-	    !engine_knows(daemon->engine, SNAPSHOT_CONNECTIONS))
+	if (daemon->ready || !is_ready(daemon))
 		return;
 	daemon->ready = true;
 	if (daemon->journal)
-		l_log_set_handler(log_to_journal);
-	sd_notifyf(0, "READY=1\nSTATUS=Path manager: %s",
-		   config_path_manager_name(&daemon->config->rules));
+		log_to(LOG_PLACE_JOURNAL);
+	daemon_tell_systemd(daemon, "READY=1\n");
 }
 
 static void look_at_host(struct daemon *daemon)
@@ -74,7 +86,9 @@ static void on_probe(void *data, const struct event *event)
 
 static void on_notice(void *data, const struct notice *notice)
 {
-	notice_log(notice, loop_now_ms());
+	struct daemon *daemon = data;
+
+	notice_log(notice, engine_model(daemon->engine), loop_now_ms());
 }
 
 /* Signals that come before the loop runs wait for it: what was set must be put back. */
@@ -119,25 +133,6 @@ static int fail(const char *what, const char *why)
 {
 	l_error("%s: %s", what, why);
 	return EXIT_FAILURE;
-}
-
-static int claim(struct daemon *daemon)
-{
-	pid_t other = 0;
-	int r = claim_directory(daemon->runtime_directory, &other);
-
-	if (r == -EBUSY && other)
-		l_error("%s: another mptcpd serves it, process %d", daemon->runtime_directory,
-			(int)other);
-	else if (r == -ENOTSUP)
-		l_error("%s/lock: not a regular file", daemon->runtime_directory);
-	else if (r < 0)
-		l_error("%s: %s", daemon->runtime_directory, strerror(-r));
-	if (r < 0)
-		return EXIT_FAILURE;
-	daemon->claim = r;
-	daemon->claimed = true;
-	return EXIT_SUCCESS;
 }
 
 /* Descriptors are counted before anything is touched: without them nothing could be put back. */
@@ -245,7 +240,7 @@ int daemon_run(struct daemon *daemon)
 	hold_signals(&set);
 	status = check_descriptors(daemon);
 	if (status == EXIT_SUCCESS)
-		status = claim(daemon);
+		status = daemon_claim(daemon);
 	if (status == EXIT_SUCCESS) {
 		daemon_open_state(daemon);
 		daemon_open_guard(daemon);

@@ -52,9 +52,11 @@ struct daemon {
 	struct blackhole blackhole;
 	uint64_t mismatches; /* joins to a wrong port, as counted before, */
 	bool counts_mismatches, told_mismatches; /* if they were counted; said in the log */
+	bool mptcp_off; /* when we looked last */
 	bool host_changed; /* since the last look at rp_filter and probes */
 	bool swept; /* a snapshot of connections ended since the last look at MPTCP */
 	bool journal; /* stderr is the journal's */
+	uint64_t informed_ms; /* since when host and connections are known; 0: they are not */
 	bool verbose, claimed, ready, all_settled;
 	int claim, status;
 };
@@ -115,16 +117,28 @@ void daemon_tell_asides(void *data, bus_aside_func each, void *each_data);
 
 /* ---- mptcp.c: how the kernel's MPTCP stands ---- */
 
-/* Look for black holes, and log what is new. */
+/* Tell systemd how things stand, after lines of its protocol that say more. */
+void daemon_tell_systemd(const struct daemon *daemon, const char *lines);
+/* Look whether MPTCP is on, and for black holes, and log what is new. */
 void daemon_look_at_mptcp(struct daemon *daemon);
 /* Log what leaves by another link than that of its address, for want of rules. At the start. */
 void daemon_tell_strays(struct daemon *daemon);
 /* For struct bus_setup. */
 void daemon_tell_mptcp(void *data, struct bus_mptcp *ret_mptcp);
+void daemon_tell_counters(void *data, bus_counter_func each, void *each_data);
+void daemon_tell_links(void *data, bus_link_func each, void *each_data);
+bool daemon_tell_scheduler(void *data, char *ret_name, size_t size);
 void daemon_tell_warnings(void *data, bus_warning_func each, void *each_data);
+
+/* ---- listeners.c ---- */
+
+/* For struct bus_setup. */
+int daemon_tell_listeners(void *data, bus_listener_func each, void *each_data);
 
 /* ---- keep.c: what is put back, and what survives a restart ---- */
 
+/* Make sure that no other mptcpd serves the runtime directory. Returns an exit status. */
+int daemon_claim(struct daemon *daemon);
 /* Open the state; without it the work goes on, only a restart is not seamless. */
 void daemon_open_state(struct daemon *daemon);
 /* Feed the engine what an earlier life saved. */
@@ -136,6 +150,11 @@ void daemon_on_forget(void *data, struct connection *connection);
 /* Make the sysctl what the configuration says, remembering what it was at first. 0 or -errno. */
 int daemon_apply_path_manager(struct daemon *daemon, const struct rules *rules);
 void daemon_restore_path_manager(struct daemon *daemon);
+/*
+ * Of a daemon that is not running: put back what one that died had changed for new connections,
+ * which are nobody's meanwhile, and of links. The next start sets it again. Returns an exit status.
+ */
+int daemon_put_back(struct daemon *daemon);
 /* The same of net.mptcp.allow_join_initial_addr_port, which goes back as soon as it is to be kept. */
 int daemon_apply_deny_join(struct daemon *daemon, enum deny_join wanted);
 void daemon_restore_deny_join(struct daemon *daemon);

@@ -8,6 +8,7 @@
 
 #include "crash.h"
 #include "log.h"
+#include "messages.h"
 #include "trial.h"
 
 void daemon_open_guard(struct daemon *daemon)
@@ -37,6 +38,14 @@ static void describe(const struct guard_aside *aside, const struct calls_plugin 
 		 whom, group->kind, group->name ? ":" : "", group->name ? group->name : "");
 }
 
+static struct log_about about_aside(const struct guard_aside *aside,
+				    const struct calls_plugin *plugin)
+{
+	return (struct log_about){.id = MESSAGE_PLUGIN_SET_ASIDE,
+				  .policy = plugin->group->name,
+				  .token = aside->token};
+}
+
 static void log_verdict(const struct daemon *daemon)
 {
 	const struct guard_aside *judged = &daemon->judged;
@@ -44,6 +53,7 @@ static void log_verdict(const struct daemon *daemon)
 		daemon->verdict == GUARD_NOTHING ? NULL
 						 : calls_find(&daemon->config->calls, judged->id);
 	const char *function = guard_function_name(judged->function);
+	struct log_about about;
 	char text[256];
 
 	if (!plugin)
@@ -56,11 +66,22 @@ static void log_verdict(const struct daemon *daemon)
 		return;
 	}
 	describe(judged, plugin, text, sizeof(text));
-	l_error("mptcpd died in %s of plugin '%s' (%s): %s", function, plugin->name,
-		judged->signal == GUARD_EXIT ? "it ended the process"
-		: judged->signal	     ? strsignal(judged->signal)
-					     : "it hung",
-		text);
+	about = about_aside(judged, plugin);
+	log_about(L_LOG_ERR, &about,
+		  "mptcpd died in %s of plugin '%s' (%s): %s, until its file or group changes, or "
+		  "at a reload",
+		  function, plugin->name,
+		  judged->signal == GUARD_EXIT ? "it ended the process"
+		  : judged->signal	       ? strsignal(judged->signal)
+					       : "it hung",
+		  text);
+}
+
+/* Is it what log_verdict() has just told? */
+static bool is_told(const struct daemon *daemon, const struct guard_aside *aside)
+{
+	return daemon->verdict != GUARD_NOTHING && aside->id == daemon->judged.id &&
+	       aside->token == daemon->judged.token;
 }
 
 /* Log every plugin that is set aside, once a life: it is why some connections have no paths. */
@@ -69,12 +90,15 @@ static void log_asides(const struct daemon *daemon)
 	for (size_t i = 0; i < daemon->guard->n_asides; i++) {
 		const struct guard_aside *aside = &daemon->guard->asides[i];
 		const struct calls_plugin *plugin = calls_find(&daemon->config->calls, aside->id);
+		struct log_about about;
 		char text[256];
 
-		if (!plugin || aside->doubts)
+		if (!plugin || aside->doubts || is_told(daemon, aside))
 			continue;
 		describe(aside, plugin, text, sizeof(text));
-		l_error("%s, until its file or group changes, or at a reload", text);
+		about = about_aside(aside, plugin);
+		log_about(L_LOG_ERR, &about, "%s, until its file or group changes, or at a reload",
+			  text);
 	}
 }
 

@@ -2,10 +2,36 @@
 /* Settings of the host that are put back at the end, and the state that a later life reads. */
 #include "daemon.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "auto.h"
+#include "claim.h"
 #include "fdstore.h"
+#include "netstat.h"
 #include "sysctl.h"
+
+int daemon_claim(struct daemon *daemon)
+{
+	pid_t other = 0;
+	int r = claim_directory(daemon->runtime_directory, &other);
+
+	if (r == -EBUSY && other)
+		l_error("%s: another mptcpd serves it, process %d", daemon->runtime_directory,
+			(int)other);
+	else if (r == -ENOTSUP)
+		l_error("%s/lock: not a regular file", daemon->runtime_directory);
+	else if (r < 0)
+		l_error("%s: %s", daemon->runtime_directory, strerror(-r));
+	if (r < 0)
+		return EXIT_FAILURE;
+	daemon->claim = r;
+	daemon->claimed = true;
+	return EXIT_SUCCESS;
+}
 
 void daemon_on_host(void *data, const struct engine_host *host)
 {
@@ -98,7 +124,8 @@ void daemon_restore_path_manager(struct daemon *daemon)
 		r = sysctl_set_path_manager(daemon->path_manager_before);
 	if (r < 0)
 		l_error("net.mptcp.path_manager cannot be put back as it was: %s", strerror(-r));
-	remember_path_manager(daemon, PATH_MANAGER_UNKNOWN);
+	else
+		remember_path_manager(daemon, PATH_MANAGER_UNKNOWN);
 }
 
 static void remember_deny_join(struct daemon *daemon, enum deny_join before)
@@ -147,4 +174,97 @@ int daemon_apply_deny_join(struct daemon *daemon, enum deny_join wanted)
 	if (r < 0)
 		remember_deny_join(daemon, before);
 	return r;
+}
+
+/* ---- after a death ---- */
+
+/* What was before is not known: a host without mptcpd is served best by what Linux begins with. */
+static void guess_path_manager(struct daemon *daemon)
+{
+	if (sysctl_path_manager() == PATH_MANAGER_USERSPACE &&
+	    !config_is_unmanaged(&daemon->config_setup))
+		daemon->path_manager_before = PATH_MANAGER_KERNEL;
+}
+
+/* Root would drop the file of the user that mptcpd has, and what it says with it. */
+static bool may_open_state(const struct daemon *daemon)
+{
+	AUTO(l_free) char *path = l_strdup_printf("%s/state", daemon->runtime_directory);
+	struct stat st;
+
+	if (geteuid() != 0 || lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid == 0)
+		return true;
+	l_error("%s belongs to user %u, and only that user can put back what it says", path,
+		(unsigned int)st.st_uid);
+	return false;
+}
+
+/* As before it, unless that is not known. Returns whether nothing of it is left. */
+static bool put_back_path_manager(struct daemon *daemon)
+{
+	bool is_known = daemon->state && state_knows_host(daemon->state), is_left;
+
+	if (!is_known)
+		guess_path_manager(daemon);
+	is_left = daemon->path_manager_before != PATH_MANAGER_UNKNOWN;
+	daemon_restore_path_manager(daemon);
+	if (daemon->path_manager_before != PATH_MANAGER_UNKNOWN)
+		return false;
+	if (is_left)
+		l_warn("mptcpd died: new connections get the %s path manager, %s",
+		       sysctl_path_manager() == PATH_MANAGER_USERSPACE ? "userspace" : "kernel's",
+		       is_known ? "as before it" : "because nobody knows what was before it");
+	return true;
+}
+
+static void note_open(void *data, const char *name, uint64_t value)
+{
+	if (strcmp(name, "MPCurrEstab") == 0)
+		*(uint64_t *)data = value;
+}
+
+/* Filters that were loosened stay so while a connection may use their links, for the next life. */
+static void put_back_filters(const struct daemon *daemon)
+{
+	uint64_t n_open = UINT64_MAX; /* nobody knows, as before Linux 6.8 */
+	size_t n;
+
+	if (netstat_each(note_open, &n_open) < 0 || n_open > 0)
+		return;
+	n = rpfilter_free(rpfilter_new(daemon->runtime_directory));
+	if (n)
+		l_warn("mptcpd died: reverse-path filtering of %zu interface%s is strict, as "
+		       "before it",
+		       n, n == 1 ? "" : "s");
+}
+
+/* The routes by which others were spared a silent link. Returns whether none is left. */
+static bool put_back_routes(void)
+{
+	int n = kernel_drop_spare_routes();
+
+	if (n > 0)
+		l_warn("mptcpd died: new connections are not spared a silent link any more");
+	else if (n < 0)
+		l_error("the route by which new connections are spared a silent link cannot be "
+			"taken away: %s",
+			strerror(-n));
+	return n >= 0;
+}
+
+int daemon_put_back(struct daemon *daemon)
+{
+	int status = may_open_state(daemon) ? daemon_claim(daemon) : EXIT_FAILURE;
+	bool is_done;
+
+	if (status != EXIT_SUCCESS)
+		return status;
+	daemon_open_state(daemon);
+	is_done = put_back_path_manager(daemon);
+	daemon_restore_deny_join(daemon);
+	put_back_filters(daemon);
+	is_done &= put_back_routes();
+	state_close(daemon->state);
+	close(daemon->claim);
+	return is_done ? EXIT_SUCCESS : EXIT_FAILURE;
 }

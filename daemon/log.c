@@ -2,52 +2,100 @@
 #include "log.h"
 
 #include <ell/ell.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
+#define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
 #include "clean.h"
 
-/* The message without its newline. The caller frees it. */
-__attribute__((format(printf, 1, 0))) static char *word(const char *format, va_list arguments)
+#define FIELD_SIZE 256
+
+static enum log_place log_place = LOG_PLACE_STDERR;
+
+/* A message as a datagram of the journal's, field by field. */
+struct entry {
+	struct iovec fields[7];
+	char texts[7][FIELD_SIZE];
+	int n_fields;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct entry *entry, const char *format, ...)
 {
-	char message[2048];
+	char *text = entry->texts[entry->n_fields];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, FIELD_SIZE, format, arguments);
+	va_end(arguments);
+	entry->fields[entry->n_fields++] = (struct iovec){text, strlen(text)};
+}
+
+static void send_entry(int priority, const struct log_about *about, const char *message)
+{
+	struct entry entry = {.n_fields = 0};
+	char *line = l_strdup_printf("MESSAGE=%s", message);
+
+	entry.fields[entry.n_fields++] = (struct iovec){line, strlen(line)};
+	add(&entry, "PRIORITY=%d", priority);
+	add(&entry, "SYSLOG_IDENTIFIER=mptcpd");
+	if (about->id)
+		add(&entry, "MESSAGE_ID=%s", about->id);
+	if (about->interface && *about->interface)
+		add(&entry, "INTERFACE=%s", about->interface);
+	if (about->policy)
+		add(&entry, "MPTCP_POLICY=%s", about->policy);
+	if (about->token)
+		add(&entry, "MPTCP_TOKEN=%x", about->token);
+	sd_journal_sendv(entry.fields, entry.n_fields);
+	l_free(line);
+}
+
+__attribute__((format(printf, 3, 0))) static void put(int priority, const struct log_about *about,
+						      const char *format, va_list arguments)
+{
+	static const struct log_about nothing;
+	char text[2048], *message;
 	size_t length;
 
-	vsnprintf(message, sizeof(message), format, arguments);
-	length = strlen(message);
-	if (length && message[length - 1] == '\n')
-		message[length - 1] = '\0';
-	return clean_text(message);
-}
-
-void log_to_stderr(int priority, const char *file, const char *line, const char *function,
-		   const char *format, va_list arguments)
-{
-	char *message = word(format, arguments);
-
-	fprintf(stderr, "%s\n", message);
+	vsnprintf(text, sizeof(text), format, arguments);
+	length = strlen(text);
+	if (length && text[length - 1] == '\n')
+		text[length - 1] = '\0';
+	message = clean_text(text);
+	/* What is about something is no reason why a start fails. */
+	if (log_place == LOG_PLACE_JOURNAL || (log_place == LOG_PLACE_STREAM && about))
+		send_entry(priority, about ? about : &nothing, message);
+	else if (log_place == LOG_PLACE_STREAM)
+		fprintf(stderr, "<%d>%s\n", priority, message);
+	else
+		fprintf(stderr, "%s\n", message);
 	free(message);
 }
 
-void log_to_stream(int priority, const char *file, const char *line, const char *function,
-		   const char *format, va_list arguments)
+__attribute__((format(printf, 5, 0))) static void on_log(int priority, const char *file,
+							 const char *line, const char *function,
+							 const char *format, va_list arguments)
 {
-	char *message = word(format, arguments);
-
-	fprintf(stderr, "<%d>%s\n", priority, message);
-	free(message);
+	put(priority, NULL, format, arguments);
 }
 
-void log_to_journal(int priority, const char *file, const char *line, const char *function,
-		    const char *format, va_list arguments)
+void log_to(enum log_place place)
 {
-	char *message = word(format, arguments);
+	log_place = place;
+	l_log_set_handler(on_log);
+}
 
-	sd_journal_send("MESSAGE=%s", message, "PRIORITY=%d", priority, "SYSLOG_IDENTIFIER=mptcpd",
-			NULL);
-	free(message);
+void log_about(int priority, const struct log_about *about, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	put(priority, about, format, arguments);
+	va_end(arguments);
 }
 
 void log_lines(const char *text, bool is_error)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The program mptcpd: its arguments, and where its messages go. */
 #include <getopt.h>
+#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "asker.h"
@@ -20,17 +20,6 @@
  * default that bound grows with the first large thing that is freed, which a configuration file is.
  */
 #define HEAP_MAX (128 << 10)
-
-/* systemd says by device and inode whether stderr is its journal. */
-static bool is_stderr_the_journal(void)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device, inode;
-	struct stat st;
-
-	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
-}
 
 static int check_config(const struct config_setup *setup)
 {
@@ -46,6 +35,23 @@ static int check_config(const struct config_setup *setup)
 	return trial.outcome == TRIAL_GOOD ? EXIT_SUCCESS : EXIT_CONFIG;
 }
 
+/*
+ * The instance of a network namespace has its own of all that is one a host. False: no namespace is
+ * called so, or its files would be somebody else's.
+ */
+static bool set_instance(struct daemon *daemon, const char *name)
+{
+	static char directory[NAME_MAX + 1];
+	int length = snprintf(directory, sizeof(directory), "/run/mptcpd-%s", name);
+
+	if (!*name || *name == '.' || strchr(name, '/') || strncmp(name, "mptcpd.conf", 11) == 0 ||
+	    length >= (int)sizeof(directory))
+		return false;
+	daemon->config_setup.instance = name;
+	daemon->runtime_directory = directory;
+	return true;
+}
+
 static void print_help(void)
 {
 	puts("mptcpd - decides which paths Multipath TCP connections use\n"
@@ -53,11 +59,17 @@ static void print_help(void)
 	     "Usage: mptcpd [OPTION...]\n"
 	     "\n"
 	     "  --config FILE            read this file instead of mptcpd/mptcpd.conf and\n"
-	     "                           mptcpd/mptcpd.conf.d/*.conf in /etc, /run and /usr/lib\n"
+	     "                           mptcpd/mptcpd.conf.d/*.conf in /etc, /run,\n"
+	     "                           /usr/local/lib and /usr/lib\n"
 	     "  --runtime-directory DIR  where the control socket is (default /run/mptcpd)\n"
+	     "  --instance NS            be that of the network namespace NS, in which it was "
+	     "started:\n"
+	     "                           with files from mptcpd/NS, and /run/mptcpd-NS\n"
 	     "  --plugin-directory DIR   where plugins are (default " MPTCPD_PLUGIN_DIR ")\n"
 	     "  --check-config           read the configuration, say what is wrong with it, and "
 	     "exit\n"
+	     "  --put-back               put back what an mptcpd that died has changed for new\n"
+	     "                           connections, and exit: for who starts it, after its end\n"
 	     "  --private ask|monitor    serve the one client on stdin: for mptcpctl\n"
 	     "  --verbose                log each change that mptcpd sees, too\n"
 	     "  --version                print the version and exit\n"
@@ -67,75 +79,107 @@ static void print_help(void)
 	     "usage, 78 bad configuration. SIGHUP reads the configuration again.");
 }
 
-int main(int argc, char **argv)
+struct options {
+	const char *private_for; /* NULL: it is nobody's private daemon */
+	const char *runtime_directory; /* NULL: the usual one */
+	int check, put_back, verbose; /* 0 or 1, as getopt_long() writes it */
+};
+
+/* False: the program ends with *ret_status. */
+static bool read_option(int option, struct daemon *daemon, struct options *options, int *ret_status)
 {
-	static const struct option options[] = {
+	*ret_status = EXIT_USAGE;
+	switch (option) {
+	case 'c':
+		daemon->config_setup.file = optarg;
+		return true;
+	case 'r':
+		options->runtime_directory = optarg;
+		return true;
+	case 'i':
+		if (set_instance(daemon, optarg))
+			return true;
+		fprintf(stderr,
+			"mptcpd: no instance is called '%s', expected the name of a network "
+			"namespace\n",
+			optarg);
+		return false;
+	case 'p':
+		daemon->config_setup.plugin_directory = optarg;
+		return true;
+	case 'P':
+		options->private_for = optarg;
+		return true;
+	case 0: /* it is written already */
+		return true;
+	case 'V':
+		puts("mptcpd " MPTCPD_VERSION);
+		*ret_status = EXIT_SUCCESS;
+		return false;
+	case 'h':
+		print_help();
+		*ret_status = EXIT_SUCCESS;
+		return false;
+	default:
+		fputs("Try 'mptcpd --help'.\n", stderr);
+		return false;
+	}
+}
+
+/* The same. */
+static bool read_options(int argc, char **argv, struct daemon *daemon, struct options *options,
+			 int *ret_status)
+{
+	const struct option names[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"runtime-directory", required_argument, NULL, 'r'},
+		{"instance", required_argument, NULL, 'i'},
 		{"plugin-directory", required_argument, NULL, 'p'},
-		{"check-config", no_argument, NULL, 'k'},
+		{"check-config", no_argument, &options->check, true},
+		{"put-back", no_argument, &options->put_back, true},
 		{"private", required_argument, NULL, 'P'},
-		{"verbose", no_argument, NULL, 'v'},
+		{"verbose", no_argument, &options->verbose, true},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1)
+		if (!read_option(option, daemon, options, ret_status))
+			return false;
+	if (optind == argc)
+		return true;
+	fprintf(stderr, "mptcpd: unexpected argument '%s'\nTry 'mptcpd --help'.\n", argv[optind]);
+	*ret_status = EXIT_USAGE;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
 	struct daemon daemon = {
 		.config_setup.plugin_directory = MPTCPD_PLUGIN_DIR,
 		.config_setup.can_ping = asker_can_ping,
 		.runtime_directory = "/run/mptcpd",
 	};
-	const char *private_for = NULL;
-	bool check = false;
-	int option;
+	struct options options = {0};
+	int status;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			daemon.config_setup.file = optarg;
-			break;
-		case 'r':
-			daemon.runtime_directory = optarg;
-			break;
-		case 'p':
-			daemon.config_setup.plugin_directory = optarg;
-			break;
-		case 'k':
-			check = true;
-			break;
-		case 'P':
-			private_for = optarg;
-			break;
-		case 'v':
-			daemon.verbose = true;
-			break;
-		case 'V':
-			puts("mptcpd " MPTCPD_VERSION);
-			return EXIT_SUCCESS;
-		case 'h':
-			print_help();
-			return EXIT_SUCCESS;
-		default:
-			fputs("Try 'mptcpd --help'.\n", stderr);
-			return EXIT_USAGE;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "mptcpd: unexpected argument '%s'\nTry 'mptcpd --help'.\n",
-			argv[optind]);
-		return EXIT_USAGE;
-	}
+	if (!read_options(argc, argv, &daemon, &options, &status))
+		return status;
+	if (options.runtime_directory)
+		daemon.runtime_directory = options.runtime_directory;
+	daemon.verbose = options.verbose;
+#ifdef __GLIBC__
 	mallopt(M_MMAP_THRESHOLD, HEAP_MAX);
+#endif
 	standard_fill();
 	signal(SIGPIPE, SIG_IGN);
-	if (private_for)
-		return private_run(&daemon, strcmp(private_for, "monitor") == 0);
-	if (check)
+	if (options.private_for)
+		return private_run(&daemon, strcmp(options.private_for, "monitor") == 0);
+	if (options.check)
 		return check_config(&daemon.config_setup);
-	daemon.journal = is_stderr_the_journal();
-	if (daemon.journal)
-		l_log_set_handler(log_to_stream);
-	else
-		l_log_set_handler(log_to_stderr);
-	return daemon_run(&daemon);
+	daemon.journal = standard_is_journal();
+	log_to(daemon.journal ? LOG_PLACE_STREAM : LOG_PLACE_STDERR);
+	return options.put_back ? daemon_put_back(&daemon) : daemon_run(&daemon);
 }

@@ -5,11 +5,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-daemon.h>
 #include <time.h>
 
 #include "addr.h"
+#include "log.h"
+#include "messages.h"
+#include "netdev.h"
 #include "netstat.h"
+#include "state.h"
 #include "sysctl.h"
+#include "words.h"
 
 /* False: this kernel looks for no black holes, or its counters cannot be read. */
 static bool read_facts(struct blackhole_facts *ret_facts)
@@ -89,20 +96,18 @@ static void tell_mismatches(struct daemon *daemon)
 		daemon->mismatches = count_mismatches();
 	} else if (!daemon->told_mismatches && describe_mismatches(daemon, text)) {
 		daemon->told_mismatches = true;
-		l_warn("%s", text);
+		log_about(L_LOG_WARNING, &(struct log_about){.id = MESSAGE_PORT_MISMATCH}, "%s",
+			  text);
 	}
 }
 
-/*
- * With two uplinks and no rule, what carries the second one's address leaves by the first. Said once.
- * Asked of a root name server, which is far away for everybody.
- */
+/* With two uplinks and no rule, what carries the second one's address leaves by the first. Said once. */
 void daemon_tell_strays(struct daemon *daemon)
 {
-	static const uint8_t root[4] = {198, 41, 0, 4};
-	const struct mptcpd_addr far = addr_v4(root, 0);
+	static const struct mptcpd_addr world;
 	const struct model *model = engine_model(daemon->engine);
 	struct table_entry *entry = table_first(&model->locals);
+	struct log_about about = {.id = MESSAGE_WRONG_LINK};
 	char text[ADDR_TEXT_SIZE];
 
 	if (model->rules->source_routing != SOURCE_ROUTING_NO)
@@ -114,16 +119,45 @@ void daemon_tell_strays(struct daemon *daemon)
 		if (local->usability != USABLE || local->is.addr.family != AF_INET ||
 		    !local->interface->route_v4)
 			continue;
-		out = kernel_ops.egress(daemon->kernel, &local->is.addr, &far, 0);
+		out = kernel_ops.egress(daemon->kernel, &local->is.addr, &world, 0);
 		if (out <= 0 || (uint32_t)out == local->interface->is.ifindex)
 			continue;
-		l_info("packets from %s, the address of %s, leave by %s unless a socket is bound "
-		       "to "
-		       "its link; 'source-routing = auto' in [core] changes it",
-		       addr_format_host(&local->is.addr, text), local->interface->is.name,
-		       model_interface_name(model, (uint32_t)out));
+		about.interface = local->interface->is.name;
+		log_about(
+			L_LOG_INFO, &about,
+			"packets from %s, the address of %s, leave by %s unless a socket is bound "
+			"to "
+			"its link; 'source-routing = auto' in [core] changes it",
+			addr_format_host(&local->is.addr, text), local->interface->is.name,
+			model_interface_name(model, (uint32_t)out));
 		return;
 	}
+}
+
+void daemon_tell_systemd(const struct daemon *daemon, const char *lines)
+{
+	sd_notifyf(0, "%sSTATUS=Path manager: %s%s", lines,
+		   config_path_manager_name(&daemon->config->rules),
+		   daemon->mptcp_off ? "; MPTCP is switched off (net.mptcp.enabled is 0)" : "");
+}
+
+/* The sysctl has no event. What a reader of the journal has to do is said once each time. */
+static void look_whether_on(struct daemon *daemon)
+{
+	bool is_off = sysctl_enabled() == 0;
+
+	if (is_off == daemon->mptcp_off)
+		return;
+	daemon->mptcp_off = is_off;
+	if (is_off)
+		log_about(L_LOG_WARNING, &(struct log_about){.id = MESSAGE_MPTCP_OFF},
+			  "MPTCP is switched off here: applications get no MPTCP sockets before "
+			  "net.mptcp.enabled is 1; mptcpd waits for that");
+	else
+		log_about(L_LOG_INFO, &(struct log_about){.id = MESSAGE_MPTCP_ON},
+			  "MPTCP is switched on again");
+	if (daemon->ready)
+		daemon_tell_systemd(daemon, "");
 }
 
 void daemon_look_at_mptcp(struct daemon *daemon)
@@ -133,6 +167,7 @@ void daemon_look_at_mptcp(struct daemon *daemon)
 	char text[128];
 
 	daemon->swept = false;
+	look_whether_on(daemon);
 	tell_mismatches(daemon);
 	if (!read_facts(&facts))
 		return;
@@ -140,12 +175,14 @@ void daemon_look_at_mptcp(struct daemon *daemon)
 	case BLACKHOLE_SAME:
 		break;
 	case BLACKHOLE_BEGAN:
-		l_warn("SYNs with MPTCP get lost on the way (a black hole), so the kernel makes "
-		       "plain TCP connections, %s",
-		       describe(blackhole, text));
+		log_about(L_LOG_WARNING, &(struct log_about){.id = MESSAGE_BLACKHOLE_BEGAN},
+			  "SYNs with MPTCP get lost on the way (a black hole), so the kernel makes "
+			  "plain TCP connections, %s",
+			  describe(blackhole, text));
 		break;
 	case BLACKHOLE_ENDED:
-		l_info("the kernel makes MPTCP connections again");
+		log_about(L_LOG_INFO, &(struct log_about){.id = MESSAGE_BLACKHOLE_ENDED},
+			  "the kernel makes MPTCP connections again");
 		break;
 	}
 }
@@ -157,11 +194,26 @@ void daemon_tell_mptcp(void *data, struct bus_mptcp *ret_mptcp)
 
 	daemon_look_at_mptcp(daemon);
 	*ret_mptcp = (struct bus_mptcp){
-		.enabled = sysctl_enabled() != 0,
+		.enabled = !daemon->mptcp_off,
 		.has_since = blackhole->active && blackhole->has_since,
 		.since_ms = blackhole->since_ms,
 	};
 	ret_mptcp->has_until = blackhole_until(blackhole, &ret_mptcp->until_ms);
+}
+
+void daemon_tell_counters(void *data, bus_counter_func each, void *each_data)
+{
+	(void)netstat_each(each, each_data); /* a kernel that has none tells none */
+}
+
+void daemon_tell_links(void *data, bus_link_func each, void *each_data)
+{
+	(void)netdev_each(each, each_data);
+}
+
+bool daemon_tell_scheduler(void *data, char *ret_name, size_t size)
+{
+	return sysctl_read("scheduler", ret_name, size) == 0;
 }
 
 /* Looks so far apart tell later of a dead path than they promise. */
@@ -181,6 +233,31 @@ static void tell_rp_filter(const struct interface *interface, bus_warning_func e
 	each(each_data, "rp-filter", text, remedy);
 }
 
+/* Flags of the configuration that have no effect: of an address, once for its interface. */
+static void tell_foreign(struct engine *engine, const struct interface *interface,
+			 bus_warning_func each, void *each_data)
+{
+	char text[256], local[ADDR_TEXT_SIZE], is[FLAGS_TEXT_SIZE], wanted[FLAGS_TEXT_SIZE];
+	const struct local *address = interface->locals;
+	struct explain_foreign foreign;
+
+	for (; address; address = address->next) {
+		if (!engine_explain_foreign(engine, address, &foreign) ||
+		    foreign.there->is.flags == foreign.wanted)
+			continue;
+		snprintf(text, sizeof(text),
+			 "somebody else made endpoint %s of %s, with flags %s: %s of the "
+			 "configuration is without effect there",
+			 addr_format_host(&address->is.addr, local), interface->is.name,
+			 flags_text(foreign.there->is.flags, is),
+			 flags_text(foreign.wanted, wanted));
+		each(each_data, "foreign-endpoint", text,
+		     "if it is NetworkManager's: connection.mptcp-flags, see NEIGHBOURS in man "
+		     "mptcpd");
+		return;
+	}
+}
+
 void daemon_tell_warnings(void *data, bus_warning_func each, void *each_data)
 {
 	struct daemon *daemon = data;
@@ -188,7 +265,7 @@ void daemon_tell_warnings(void *data, bus_warning_func each, void *each_data)
 	struct table_entry *entry;
 	char dates[128], text[256];
 
-	if (sysctl_enabled() == 0)
+	if (daemon->mptcp_off)
 		each(each_data, "mptcp-disabled",
 		     "MPTCP is switched off here: applications get no MPTCP sockets",
 		     "sysctl net.mptcp.enabled=1");
@@ -200,6 +277,11 @@ void daemon_tell_warnings(void *data, bus_warning_func each, void *each_data)
 		     "find the firewall or middlebox that drops MPTCP; "
 		     "net.mptcp.blackhole_timeout=0 has the kernel try each time");
 	}
+	if (!daemon->state || state_is_full(daemon->state))
+		each(each_data, "state",
+		     "what the kernel cannot tell is not saved, and will be lost when mptcpd is "
+		     "started again: its runtime directory takes no file, or no more of it",
+		     "systemctl restart mptcpd");
 	if (describe_mismatches(daemon, text))
 		each(each_data, "port-mismatch", text,
 		     "translate the announced port to the port on which the application listens");
@@ -223,5 +305,6 @@ void daemon_tell_warnings(void *data, bus_warning_func each, void *each_data)
 
 		if (rpfilter_harms(model, interface))
 			tell_rp_filter(interface, each, each_data);
+		tell_foreign(daemon->engine, interface, each, each_data);
 	}
 }

@@ -9,37 +9,61 @@
 
 #include "addr.h"
 #include "events.h"
+#include "log.h"
+#include "messages.h"
 #include "words.h"
 
 #define INTERVAL_MS 60000
 
-/* A kind: what it is about, and which error. A few are remembered, the oldest gives way. */
+/* A kind: what it is about, and which error. Some are remembered, the oldest gives way. */
 struct kind {
 	enum notice_type type;
 	int error;
-	char who[64]; /* plugin or command; copied, for a plugin may be unloaded */
+	char who[64]; /* copied, for a plugin may be unloaded */
 	uint64_t logged_ms;
 	uint64_t n_suppressed;
 };
 
-static struct kind kinds[32];
+static struct kind kinds[64];
 
-static struct kind *find_kind(const struct notice *notice, const char *who)
+static struct kind *find_kind(enum notice_type type, int error, const char *who)
 {
 	struct kind *oldest = &kinds[0];
 
 	for (size_t i = 0; i < L_ARRAY_SIZE(kinds); i++) {
 		struct kind *kind = &kinds[i];
 
-		if (kind->logged_ms && kind->type == notice->type && kind->error == notice->error &&
+		if (kind->logged_ms && kind->type == type && kind->error == error &&
 		    strncmp(kind->who, who, sizeof(kind->who) - 1) == 0)
 			return kind;
 		if (kind->logged_ms < oldest->logged_ms)
 			oldest = kind;
 	}
-	*oldest = (struct kind){.type = notice->type, .error = notice->error};
+	*oldest = (struct kind){.type = type, .error = error};
 	snprintf(oldest->who, sizeof(oldest->who), "%s", who);
 	return oldest;
+}
+
+/* How long one message stands for all of its kind. */
+static uint64_t interval_ms(enum notice_type type)
+{
+	switch (type) {
+	case NOTICE_ENDPOINT_FOREIGN:
+		return UINT64_MAX; /* who manages a link does so each time it is there */
+	case NOTICE_SPARED:
+		return 0; /* each says something else */
+	case NOTICE_PLAN_REFUSED:
+	case NOTICE_PLAN_SLOW:
+	case NOTICE_ENDPOINTS_FULL:
+	case NOTICE_ANNOUNCEMENT_REFUSED:
+	case NOTICE_ENDPOINT_LEAVING:
+	case NOTICE_ROUTING_DELETED:
+	case NOTICE_ROUTING_CONFLICT:
+	case NOTICE_ALL_SILENT:
+	case NOTICE_COMMAND_FAILED:
+		break;
+	}
+	return INTERVAL_MS;
 }
 
 static const char *refusal_text(int error)
@@ -66,82 +90,143 @@ static const char *refusal_text(int error)
 	}
 }
 
-/* The engine tells the others once for each case. */
-static bool is_limited(enum notice_type type)
+static const char *message_id(enum notice_type type)
 {
-	return type == NOTICE_PLAN_REFUSED || type == NOTICE_PLAN_SLOW ||
-	       type == NOTICE_ANNOUNCEMENT_REFUSED || type == NOTICE_COMMAND_FAILED;
+	switch (type) {
+	case NOTICE_ENDPOINT_FOREIGN:
+		return MESSAGE_ENDPOINT_FOREIGN;
+	case NOTICE_ENDPOINTS_FULL:
+		return MESSAGE_ENDPOINTS_FULL;
+	case NOTICE_ANNOUNCEMENT_REFUSED:
+		return MESSAGE_ANNOUNCEMENT_REFUSED;
+	case NOTICE_ENDPOINT_LEAVING:
+		return MESSAGE_ENDPOINT_LEAVING;
+	case NOTICE_ROUTING_DELETED:
+		return MESSAGE_ROUTING_DELETED;
+	case NOTICE_ROUTING_CONFLICT:
+		return MESSAGE_ROUTING_CONFLICT;
+	case NOTICE_ALL_SILENT:
+		return MESSAGE_ALL_SILENT;
+	case NOTICE_PLAN_REFUSED:
+	case NOTICE_PLAN_SLOW:
+	case NOTICE_SPARED:
+	case NOTICE_COMMAND_FAILED:
+		break;
+	}
+	return NULL;
 }
 
-void notice_log(const struct notice *notice, uint64_t now_ms)
+/* The policy that decides for the connection; NULL: none does. */
+static const char *policy_of(const struct model *model, uint32_t token)
+{
+	const struct connection *connection = token ? model_find_connection(model, token) : NULL;
+
+	return connection && connection->policy ? connection->policy->name : NULL;
+}
+
+/* In words. `who`: its plugin or command. */
+static void put_into_words(const struct notice *notice, const char *who, char *text, size_t size)
+{
+	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE], whom[32] = "";
+
+	addr_format(&notice->local, local);
+	addr_format(&notice->remote, remote);
+	if (notice->token)
+		snprintf(whom, sizeof(whom), " for connection %x", notice->token);
+	switch (notice->type) {
+	case NOTICE_PLAN_REFUSED:
+		snprintf(text, size, "plugin %s: connection %x: %s to %s is refused: %s", who,
+			 notice->token, local, remote, refusal_text(notice->error));
+		break;
+	case NOTICE_PLAN_SLOW:
+		snprintf(text, size,
+			 "plugin %s took %u ms to plan%s: everything else waits meanwhile", who,
+			 notice->ms, whom);
+		break;
+	case NOTICE_ENDPOINT_FOREIGN:
+		addr_format_host(&notice->local, local);
+		if (*notice->text)
+			snprintf(
+				text, size,
+				"endpoint %s is somebody else's (NetworkManager's?), who chose its "
+				"flags: %s; for NetworkManager see connection.mptcp-flags",
+				local, notice->text);
+		else
+			snprintf(text, size, "endpoint %s is somebody else's (NetworkManager's?)",
+				 local);
+		break;
+	case NOTICE_ENDPOINT_LEAVING:
+		snprintf(text, size,
+			 "endpoint %s is to go (%s), and stays while %d connection%s need%s it",
+			 local, notice->text, notice->error, notice->error == 1 ? "" : "s",
+			 notice->error == 1 ? "s" : "");
+		break;
+	case NOTICE_ENDPOINTS_FULL:
+		snprintf(text, size, "no place for endpoint %s: the kernel takes %d", local,
+			 notice->error);
+		break;
+	case NOTICE_ANNOUNCEMENT_REFUSED:
+		snprintf(text, size, "connection %x: the peer announces %s, which is not used: %s",
+			 notice->token, remote, notice->text);
+		break;
+	case NOTICE_ROUTING_DELETED:
+		snprintf(text, size,
+			 "somebody else deletes rules or routes of mptcpd's source routing, which "
+			 "are made again, more and more slowly; for systemd-networkd see 'Source "
+			 "routing' in man mptcpd.conf");
+		break;
+	case NOTICE_ROUTING_CONFLICT:
+		snprintf(text, size,
+			 "source-routing makes nothing new: %s, where mptcpd's own belong; choose "
+			 "other numbers with 'rule-priority' and 'route-table' in [core]",
+			 notice->text);
+		break;
+	case NOTICE_ALL_SILENT:
+		snprintf(text, size,
+			 "no link is answered: the fault lies beyond them, and nothing is changed");
+		break;
+	case NOTICE_SPARED:
+		snprintf(text, size, "%s", notice->text);
+		break;
+	case NOTICE_COMMAND_FAILED:
+		snprintf(text, size, "%s%s failed: %s%s%s", who, whom, strerror(-notice->error),
+			 notice->text[0] ? ": " : "", notice->text);
+		break;
+	}
+}
+
+void notice_log(const struct notice *notice, const struct model *model, uint64_t now_ms)
 {
 	const char *who = notice->plugin ? notice->plugin : notice->command ? notice->command : "";
-	struct kind *kind = find_kind(notice, who);
-	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE], more[64] = "", about[32] = "";
+	struct mptcpd_addr host = addr_host(&notice->local);
+	const struct local *local = notice->local.family ? model_find_local(model, &host, 0) : NULL;
+	bool is_harmless = notice->type == NOTICE_ENDPOINT_FOREIGN && !*notice->text;
+	struct log_about about = {
+		.id = is_harmless ? NULL : message_id(notice->type),
+		.token = notice->token,
+		.interface = local ? local->interface->is.name : NULL,
+	};
+	char text[1024], more[64] = "", address[ADDR_TEXT_SIZE];
+	struct kind *kind;
 
-	if (is_limited(notice->type) && kind->logged_ms && now_ms - kind->logged_ms < INTERVAL_MS) {
+	if (notice->type == NOTICE_ENDPOINT_FOREIGN && about.interface)
+		kind = find_kind(notice->type, !is_harmless, about.interface);
+	else if (notice->plugin || notice->command || !notice->local.family)
+		kind = find_kind(notice->type, notice->error, who);
+	else
+		kind = find_kind(notice->type, 0, addr_format(&notice->local, address));
+	if (kind->logged_ms && now_ms - kind->logged_ms < interval_ms(notice->type)) {
 		kind->n_suppressed++;
 		return;
 	}
 	if (kind->n_suppressed)
 		snprintf(more, sizeof(more), " (%llu more since the last such message)",
 			 (unsigned long long)kind->n_suppressed);
-	if (notice->token)
-		snprintf(about, sizeof(about), " for connection %x", notice->token);
 	kind->logged_ms = now_ms;
 	kind->n_suppressed = 0;
-	switch (notice->type) {
-	case NOTICE_PLAN_REFUSED:
-		l_warn("plugin %s: connection %x: %s to %s is refused: %s%s", who, notice->token,
-		       addr_format(&notice->local, local), addr_format(&notice->remote, remote),
-		       refusal_text(notice->error), more);
-		break;
-	case NOTICE_PLAN_SLOW:
-		l_warn("plugin %s took %u ms to plan%s: everything else waits meanwhile%s", who,
-		       notice->ms, about, more);
-		break;
-	case NOTICE_ENDPOINT_FOREIGN:
-		l_warn("endpoint %s is somebody else's (NetworkManager's?) and left alone: its "
-		       "flags are theirs to choose (connection.mptcp-flags there)",
-		       addr_format_host(&notice->local, local));
-		return;
-	case NOTICE_ENDPOINT_LEAVING:
-		l_warn("endpoint %s is to go (%s), and stays while %d connection%s need%s it",
-		       addr_format(&notice->local, local), notice->text, notice->error,
-		       notice->error == 1 ? "" : "s", notice->error == 1 ? "s" : "");
-		return;
-	case NOTICE_ENDPOINTS_FULL:
-		l_warn("no place for endpoint %s: the kernel takes %d",
-		       addr_format(&notice->local, local), notice->error);
-		return;
-	case NOTICE_ANNOUNCEMENT_REFUSED:
-		l_warn("connection %x: the peer announces %s, which is not used: %s%s",
-		       notice->token, addr_format(&notice->remote, remote), notice->text, more);
-		break;
-	case NOTICE_ROUTING_DELETED:
-		l_warn("somebody else deletes rules or routes of mptcpd's source routing, which "
-		       "are "
-		       "made again, more and more slowly; for systemd-networkd see 'Source "
-		       "routing' "
-		       "in man mptcpd.conf");
-		return;
-	case NOTICE_ROUTING_CONFLICT:
-		l_warn("source-routing makes nothing new: %s, where mptcpd's own belong; choose "
-		       "other numbers with 'rule-priority' and 'route-table' in [core]",
-		       notice->text);
-		return;
-	case NOTICE_ALL_SILENT:
-		l_warn("no link is answered: the fault lies beyond them, and nothing is changed%s",
-		       more);
-		break;
-	case NOTICE_SPARED:
-		l_warn("%s", notice->text);
-		return;
-	case NOTICE_COMMAND_FAILED:
-		l_warn("%s%s failed: %s%s%s%s", who, about, strerror(-notice->error),
-		       notice->text[0] ? ": " : "", notice->text, more);
-		break;
-	}
+	about.policy = policy_of(model, notice->token);
+	put_into_words(notice, who, text, sizeof(text));
+	log_about(is_harmless ? L_LOG_INFO : L_LOG_WARNING, &about, "%s%s", text, more);
 }
 
 static const char *const event_names[] = {
@@ -173,20 +258,28 @@ static void describe(enum change_type type, char *text, size_t size)
 void notice_log_change(const struct model *model, const struct change *change)
 {
 	const char *interface = model_changed_interface(model, change);
+	struct log_about about = {.token = change->token,
+				  .interface = interface,
+				  .policy = policy_of(model, change->token)};
 	char local[ADDR_TEXT_SIZE], remote[ADDR_TEXT_SIZE], token[16] = "", what[40];
 	char health[128] = "";
 
 	if (change->token)
 		snprintf(token, sizeof(token), " %x", change->token);
 	describe(change->type, what, sizeof(what));
+	if (change->type == CHANGE_INTERFACE_HEALTH && change->health == MPTCPD_HEALTH_SILENT)
+		about.id = MESSAGE_LINK_SILENT;
+	if (change->type == CHANGE_INTERFACE_HEALTH && change->health == MPTCPD_HEALTH_WELL)
+		about.id = MESSAGE_LINK_WELL;
 	if (change->health)
 		snprintf(health, sizeof(health), ": %s, because %s", health_name(change->health),
 			 health_reason_text(change->health_reason));
-	l_info("%s%s%s%s%s%s%s%s%s%s%s%s", what, token, change->local.family ? " " : "",
-	       change->local.family ? addr_format(&change->local, local) : "",
-	       change->remote.family ? " to " : "",
-	       change->remote.family ? addr_format(&change->remote, remote) : "",
-	       *interface ? " dev " : "", interface, change->error ? ": " : "",
-	       change->error ? strerror(change->error) : "", change->backup ? " backup" : "",
-	       health);
+	log_about(L_LOG_INFO, &about, "%s%s%s%s%s%s%s%s%s%s%s%s", what, token,
+		  change->local.family ? " " : "",
+		  change->local.family ? addr_format(&change->local, local) : "",
+		  change->remote.family ? " to " : "",
+		  change->remote.family ? addr_format(&change->remote, remote) : "",
+		  *interface ? " dev " : "", interface, change->error ? ": " : "",
+		  change->error ? strerror(change->error) : "", change->backup ? " backup" : "",
+		  health);
 }

@@ -99,7 +99,10 @@ static void open_door(struct private_daemon *private)
 		.data = private,
 		.settle = settle_soon,
 		.refresh = refresh,
+		.listeners = daemon_tell_listeners,
 		.error_text = error_text,
+		.links = daemon_tell_links,
+		.scheduler = daemon_tell_scheduler,
 	};
 	int r;
 
@@ -168,7 +171,7 @@ static int take_client(int *ret_fd)
 
 	if (getsockopt(STDIN_FILENO, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM)
 		return -ENOTSOCK;
-	closefrom(STDERR_FILENO + 1);
+	standard_close_from(STDERR_FILENO + 1);
 	fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;

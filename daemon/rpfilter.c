@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "auto.h"
+#include "log.h"
+#include "messages.h"
 #include "sysctl.h"
 
 #define LOOSE 2
@@ -126,24 +128,34 @@ struct rpfilter *rpfilter_new(const char *runtime_directory)
 	return rpfilter;
 }
 
-static void put_back(const struct changed *changed)
+/* Only what we set: somebody may have chosen otherwise since. Returns whether it was. */
+static bool put_back(const struct changed *changed)
 {
-	/* Only what we set: somebody may have chosen otherwise since. */
-	if (sysctl_rp_filter(changed->interface) == LOOSE)
-		sysctl_set_rp_filter(changed->interface, changed->before);
+	int r;
+
+	if (sysctl_rp_filter(changed->interface) != LOOSE)
+		return false;
+	r = sysctl_set_rp_filter(changed->interface, changed->before);
+	if (r < 0)
+		l_error("net.ipv4.conf.%s.rp_filter cannot be put back as it was: %s",
+			changed->interface, strerror(-r));
+	return r == 0;
 }
 
-void rpfilter_free(struct rpfilter *rpfilter)
+size_t rpfilter_free(struct rpfilter *rpfilter)
 {
+	size_t n = 0;
+
 	if (!rpfilter)
-		return;
+		return 0;
 	for (size_t i = 0; i < rpfilter->n_changed; i++)
-		put_back(&rpfilter->changed[i]);
+		n += put_back(&rpfilter->changed[i]);
 	rpfilter->n_changed = 0;
 	write_down(rpfilter);
 	l_uintset_free(rpfilter->told);
 	l_free(rpfilter->path);
 	l_free(rpfilter);
+	return n;
 }
 
 static bool is_changed(const struct rpfilter *rpfilter, const char *interface)
@@ -185,6 +197,8 @@ static bool is_in_use(const struct interface *interface)
 
 static bool look_at(struct rpfilter *rpfilter, const struct interface *interface, bool warns)
 {
+	struct log_about about = {.id = MESSAGE_RP_FILTER, .interface = interface->is.name};
+
 	if (!interface->is.rp_filter_strict || !is_in_use(interface))
 		return false;
 	if (interface->rule && interface->rule->rp_filter_loose)
@@ -193,9 +207,11 @@ static bool look_at(struct rpfilter *rpfilter, const struct interface *interface
 		return false;
 	/* Indexes past the set's end are told again; that many interfaces are rare. */
 	l_uintset_put(rpfilter->told, interface->is.ifindex);
-	l_warn("%s: rp_filter is strict, so the kernel drops packets of subflows that are not on "
-	       "the best route back; 'rp-filter = loose' in [interface:%s] changes it",
-	       interface->is.name, interface->is.name);
+	log_about(
+		L_LOG_WARNING, &about,
+		"%s: rp_filter is strict, so the kernel drops packets of subflows that are not on "
+		"the best route back; 'rp-filter = loose' in [interface:%s] changes it",
+		interface->is.name, interface->is.name);
 	return false;
 }
 

@@ -16,8 +16,8 @@ struct rpfilter;
 
 /* Takes over what an earlier process wrote down in that directory. */
 struct rpfilter *rpfilter_new(const char *runtime_directory);
-/* Put all back as it was. NULL is fine. */
-void rpfilter_free(struct rpfilter *rpfilter);
+/* Put all back as it was. NULL is fine. Returns how many interfaces that were. */
+size_t rpfilter_free(struct rpfilter *rpfilter);
 /* The interfaces have changed, or the rules about them. Returns whether a setting was changed. */
 bool rpfilter_update(struct rpfilter *rpfilter, const struct model *model);
 /* Does strict filtering on this interface cost packets? With one link there is but one way back. */

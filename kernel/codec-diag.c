@@ -2,6 +2,7 @@
 /* sock_diag: MPTCP connections, and the TCP sockets that are their subflows. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include <libmnl/libmnl.h>
@@ -18,6 +19,7 @@
 enum tcp_state {
 	STATE_ESTABLISHED = 1,
 	STATE_SYN_SENT = 2,
+	STATE_LISTEN = 10,
 };
 
 static struct mptcpd_addr decode_addr(uint8_t family, const __be32 *ip, __be16 port)
@@ -118,6 +120,7 @@ int codec_diag_connection(const void *message, size_t size, struct event *ret_ev
 	event.connection.side = MPTCPD_SIDE_UNKNOWN;
 	event.connection.orphan = socket.idiag_inode == 0;
 	event.connection.fallback = flags & MPTCP_INFO_FLAG_FALLBACK;
+	event.connection.key_received = flags & MPTCP_INFO_FLAG_REMOTE_KEY_RECEIVED;
 	event.connection.closing = is_closing(socket.idiag_state);
 	decode_bytes(attrs[INET_DIAG_INFO], &event.connection);
 	event.connection.idle_ms = decode_idle(attrs[INET_DIAG_INFO]);
@@ -150,9 +153,13 @@ static void decode_flags(uint32_t flags, struct event_subflow *ret)
 	ret->backup = flags & MPTCP_SUBFLOW_FLAG_BKUP_LOC;
 	ret->peer_backup = flags & MPTCP_SUBFLOW_FLAG_BKUP_REM;
 	ret->fully_established = flags & MPTCP_SUBFLOW_FLAG_FULLY_ESTABLISHED;
-	ret->initial = flags & (MPTCP_SUBFLOW_FLAG_MCAP_LOC | MPTCP_SUBFLOW_FLAG_MCAP_REM);
-	ret->joined_here =
-		flags & (ret->initial ? MPTCP_SUBFLOW_FLAG_MCAP_LOC : MPTCP_SUBFLOW_FLAG_JOIN_LOC);
+	/* One that came through when its SYN had no MPTCP any more is neither; servers keep none such. */
+	ret->unasked = !(flags & (MPTCP_SUBFLOW_FLAG_MCAP_LOC | MPTCP_SUBFLOW_FLAG_MCAP_REM |
+				  MPTCP_SUBFLOW_FLAG_JOIN_LOC | MPTCP_SUBFLOW_FLAG_JOIN_REM));
+	ret->initial = ret->unasked ||
+		       (flags & (MPTCP_SUBFLOW_FLAG_MCAP_LOC | MPTCP_SUBFLOW_FLAG_MCAP_REM));
+	ret->joined_here = ret->unasked || (flags & (ret->initial ? MPTCP_SUBFLOW_FLAG_MCAP_LOC
+								  : MPTCP_SUBFLOW_FLAG_JOIN_LOC));
 	/* Answered, but not with MP_CAPABLE. */
 	ret->fallback = ret->initial && (flags & MPTCP_SUBFLOW_FLAG_CONNECTED) &&
 			!(flags & MPTCP_SUBFLOW_FLAG_MCAP_REM);
@@ -249,6 +256,71 @@ int codec_diag_subflow(const void *message, size_t size, uint64_t now_ms, struct
 	return 0;
 }
 
+/* ---- sockets of processes ---- */
+
+static int decode_open(const void *message, size_t size, const struct nlattr **attrs,
+		       struct codec_socket *ret)
+{
+	struct inet_diag_msg socket;
+	int r = decode_socket(message, size, attrs, &socket);
+
+	if (r != 0)
+		return r;
+	*ret = (struct codec_socket){
+		.inode = socket.idiag_inode,
+		.listens = socket.idiag_state == STATE_LISTEN,
+		.local = decode_addr(socket.idiag_family, socket.id.idiag_src,
+				     socket.id.idiag_sport),
+		.remote = decode_addr(socket.idiag_family, socket.id.idiag_dst,
+				      socket.id.idiag_dport),
+	};
+	return 0;
+}
+
+int codec_diag_mptcp_socket(const void *message, size_t size, struct codec_socket *ret_socket)
+{
+	const struct nlattr *attrs[INET_DIAG_CGROUP_ID + 1], *info;
+	struct codec_socket socket;
+	uint32_t flags = 0;
+	int r = decode_open(message, size, attrs, &socket);
+
+	if (r != 0)
+		return r;
+	info = attrs[INET_DIAG_INFO];
+	if (info && codec_length(info) < UAPI_MPTCP_INFO_SIZE_MIN)
+		return -EBADMSG;
+	if (info)
+		memcpy(&flags, (const char *)codec_payload(info) + UAPI_MPTCP_INFO_FLAGS,
+		       sizeof(flags));
+	socket.is_mptcp = true;
+	socket.fallen_back = flags & MPTCP_INFO_FLAG_FALLBACK;
+	*ret_socket = socket;
+	return 0;
+}
+
+int codec_diag_tcp_socket(const void *message, size_t size, struct codec_socket *ret_socket)
+{
+	const struct nlattr *attrs[INET_DIAG_CGROUP_ID + 1], *ulp[INET_ULP_INFO_MPTCP + 1] = {0};
+	struct codec_socket socket;
+	struct event event = {0};
+	char name[16] = "";
+	int r = decode_open(message, size, attrs, &socket);
+
+	if (r != 0)
+		return r;
+	if (attrs[INET_DIAG_ULP_INFO] &&
+	    (codec_attributes(codec_payload(attrs[INET_DIAG_ULP_INFO]),
+			      codec_length(attrs[INET_DIAG_ULP_INFO]), ulp,
+			      INET_ULP_INFO_MPTCP) < 0 ||
+	     codec_string(ulp[INET_ULP_INFO_NAME], name, sizeof(name)) < 0))
+		return -EBADMSG;
+	socket.is_mptcp = strcmp(name, "mptcp") == 0;
+	if (socket.is_mptcp && decode_ulp(attrs[INET_DIAG_ULP_INFO], &event) == 0)
+		socket.fallen_back = event.subflow.fallback;
+	*ret_socket = socket;
+	return 0;
+}
+
 /* ---- evidence ---- */
 
 /* Whose idiag_timer it is: enum of the kernel's inet_diag.c, which no header has. */
@@ -272,6 +344,12 @@ static void decode_silence(const struct nlattr *attribute, struct event_evidence
 	ret->ack_age_ms = info.tcpi_last_ack_recv;
 	/* One that was just made tells its age. */
 	ret->received_age_ms = info.tcpi_bytes_received ? info.tcpi_last_data_recv : UINT32_MAX;
+	ret->sent_age_ms = info.tcpi_last_data_sent;
+	ret->delivered = info.tcpi_delivered;
+	ret->received = info.tcpi_bytes_received;
+	ret->is_full =
+		size >= offsetof(struct tcp_info, tcpi_snd_wnd) + sizeof(info.tcpi_snd_wnd) &&
+		info.tcpi_snd_wnd == 0;
 }
 
 int codec_diag_evidence(const void *message, size_t size, struct event *ret_event)

@@ -228,6 +228,17 @@ int codec_diag_listener(const void *message, size_t size, struct codec_listener 
  */
 int codec_diag_evidence(const void *message, size_t size, struct event *ret_event);
 
+/* A socket as a person counts them, from a dump of MPTCP or of TCP sockets. */
+struct codec_socket {
+	uint32_t inode; /* 0: no process has it open */
+	bool is_mptcp; /* made as one, or a subflow of one */
+	bool fallen_back; /* of such a one: it speaks TCP */
+	bool listens;
+	struct mptcpd_addr local, remote;
+};
+int codec_diag_mptcp_socket(const void *message, size_t size, struct codec_socket *ret_socket);
+int codec_diag_tcp_socket(const void *message, size_t size, struct codec_socket *ret_socket);
+
 /* Socket states to ask for, as masks of 1 << TCP_*. */
 enum codec_states {
 	/* established and CLOSE_WAIT */
@@ -236,6 +247,8 @@ enum codec_states {
 	CODEC_LISTEN = 1 << 10,
 	/* established, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK and CLOSING */
 	CODEC_CONNECTED = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 11,
+	/* all that a process may have open and that has an address */
+	CODEC_OPEN = CODEC_CONNECTED | CODEC_SYN_SENT | CODEC_LISTEN | 1 << 7,
 };
 
 /* Dumps of the sockets of one address family in these states. */
@@ -252,5 +265,14 @@ struct nlmsghdr *codec_get_subflow(void *buffer, const struct mptcpd_addr *local
 				   const struct mptcpd_addr *remote, uint32_t ifindex);
 /* One connection: its record, or -ENOENT. */
 struct nlmsghdr *codec_get_connection(void *buffer, uint32_t token);
+
+/* --- the same of one, with all that is known: codec-detail.c -------------------------------- */
+
+int codec_detail_connection(const void *message, size_t size, struct connection_detail *ret_detail);
+int codec_detail_subflow(const void *message, size_t size, uint64_t now_ms,
+			 struct subflow_detail *ret_detail);
+/* As codec_get_subflow(). */
+struct nlmsghdr *codec_get_subflow_detail(void *buffer, const struct mptcpd_addr *local,
+					  const struct mptcpd_addr *remote, uint32_t ifindex);
 
 #endif

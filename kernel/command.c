@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "clock.h"
+#include "detail.h"
 #include "diag.h"
+#include "fallback.h"
 #include "kernel-private.h"
 #include "link.h"
 #include "neighbour.h"
@@ -236,6 +238,13 @@ static int egress(void *data, const struct mptcpd_addr *local, const struct mptc
 	return told(kernel, &kernel->links, link_egress(&kernel->links, local, remote, mark));
 }
 
+static int source_table(void *data, const struct mptcpd_addr *local)
+{
+	struct kernel *kernel = data;
+
+	return told(kernel, &kernel->links, link_source_table(&kernel->links, local));
+}
+
 static int link_returned(void *data, uint32_t ifindex)
 {
 	struct kernel *kernel = data;
@@ -378,11 +387,11 @@ static int take_brief_snapshot(void *data, enum snapshot_kind kind)
 	return ask_for_snapshot(data, kind, true);
 }
 
-static int unanswered(void *data, uint64_t *ret_count)
+static int answers(void *data, uint64_t *ret_missed, uint64_t *ret_heard)
 {
 	struct kernel *kernel = data;
 
-	return waiting_count(&kernel->waiting, ret_count);
+	return waiting_count(&kernel->waiting, ret_missed, ret_heard);
 }
 
 static int look(void *data, bool measured)
@@ -399,6 +408,16 @@ static int evidence_of(void *data, const struct mptcpd_addr *local,
 	struct kernel *kernel = data;
 
 	return diag_get_evidence(&kernel->diag, local, remote, ifindex, ret_evidence);
+}
+
+static int fallbacks(void *data, enum fallback when, char *ret_text, size_t size)
+{
+	return fallback_count(when, ret_text, size);
+}
+
+static bool filters(void *data, const char *interface)
+{
+	return sysctl_rp_filter_strict(interface);
 }
 
 static const char *error_text(void *data)
@@ -422,6 +441,7 @@ const struct kernel_ops kernel_ops = {
 	.probe = probe,
 	.route = route,
 	.egress = egress,
+	.source_table = source_table,
 	.marks_matter = marks_matter,
 	.owner = owner_of,
 	.cgroup = cgroup,
@@ -439,17 +459,19 @@ const struct kernel_ops kernel_ops = {
 	.listen = listen_on,
 	.unlisten = unlisten,
 	.listens = listens,
-	.unanswered = unanswered,
+	.answers = answers,
 	.look = look,
 	.evidence = evidence_of,
+	.fallbacks = fallbacks,
+	.filters = filters,
+	.connection_detail = detail_connection,
+	.subflow_detail = detail_subflow,
 	.snapshot = take_snapshot,
 	.snapshot_brief = take_brief_snapshot,
 	.error_text = error_text,
 };
 
-/* ---- questions ---- */
-
-/* Records of a dump, not news. */
+/* Questions. Records of a dump are no news. */
 static void on_dumped(void *data, const struct event *event)
 {
 	struct kernel *kernel = data;

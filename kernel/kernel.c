@@ -10,7 +10,6 @@
 
 #include "kernel-private.h"
 #include "link.h"
-#include "sysctl.h"
 #include "hot.h"
 
 /* Messages read in one kernel_dispatch(). */
@@ -46,9 +45,6 @@ static int check_mptcp(struct kernel *kernel, char ret_why[static 256])
 		return say(ret_why, -EPROTONOSUPPORT,
 			   "this kernel has no MPTCP path-manager events: "
 			   "it needs Linux 5.19 or later");
-	if (sysctl_enabled() == 0)
-		return say(ret_why, -ENOPROTOOPT,
-			   "MPTCP is switched off here: set net.mptcp.enabled=1 with sysctl");
 	return 0;
 }
 
@@ -126,7 +122,7 @@ static int make(const struct kernel_reader *reader, bool with_events, struct ker
 	socket_batch_init(&kernel->batch);
 	kernel->wake = -1;
 	kernel->listeners.fd = -1;
-	kernel->waiting.unanswered.segments_fd = kernel->waiting.unanswered.fd = -1;
+	kernel->waiting.answers.segments_fd = kernel->waiting.answers.fd = -1;
 	r = kernel_open(kernel, with_events, ret_why);
 	if (r < 0) {
 		kernel_free(kernel);

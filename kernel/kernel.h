@@ -37,7 +37,8 @@ struct kernel_reader {
 /*
  * Open all sockets and join all groups. On failure returns -errno and, in `ret_why`, one line
  * that tells an operator what to do: -EPROTONOSUPPORT no MPTCP in this kernel (or path-manager
- * events unknown to it), -ENOPROTOOPT net.mptcp.enabled is 0, -EPERM CAP_NET_ADMIN is missing.
+ * events unknown to it), -EPERM CAP_NET_ADMIN is missing. Where MPTCP is only switched off
+ * (net.mptcp.enabled) all of it works, and no connection comes.
  */
 int kernel_new(const struct kernel_reader *reader, struct kernel **ret_kernel,
 	       char ret_why[static 256]);
@@ -66,6 +67,12 @@ extern const struct kernel_ops kernel_ops;
  * before it returns. 0, or -errno and no END. One that was asked for is given up in its favour.
  */
 int kernel_refresh_endpoints(struct kernel *kernel);
+
+/*
+ * Without a struct kernel: take away the default routes of ours in the main table, as a life leaves
+ * them that died while new connections were spared a silent link. Returns how many, or -errno.
+ */
+int kernel_drop_spare_routes(void);
 
 /* The sockets behind ops->listen(), for whoever keeps them over a restart. */
 struct listeners *kernel_listeners(struct kernel *kernel);

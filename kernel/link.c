@@ -258,15 +258,56 @@ int link_neighbour(struct socket *socket, const struct mptcpd_addr *local, uint3
 	return 1;
 }
 
+/* The first rule that has the source of an address. */
+struct finding {
+	const struct mptcpd_addr *local;
+	uint32_t priority, table; /* table 0: none so far */
+};
+
+static int on_source_rule(void *data, const void *message, size_t size)
+{
+	struct finding *finding = data;
+	struct event event;
+	int r = codec_routing_event(message, size, 0, &event);
+	const struct event_rule *rule = &event.rule;
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (rule->from.family != finding->local->family || rule->asks_more || rule->no_default ||
+	    rule->table == ROUTING_TABLE_MAIN ||
+	    !mptcpd_addr_in_prefix(finding->local, &rule->from, rule->from_prefix) ||
+	    (finding->table && finding->priority <= rule->priority))
+		return 0;
+	finding->priority = rule->priority;
+	finding->table = rule->table;
+	return 0;
+}
+
+int link_source_table(struct socket *socket, const struct mptcpd_addr *local)
+{
+	struct finding finding = {.local = local};
+	union codec_command command;
+	int r = socket_request(socket, codec_get_rules(&command, local->family), on_source_rule,
+			       &finding);
+
+	return r < 0 ? r : (int)finding.table;
+}
+
 int link_egress(struct socket *socket, const struct mptcpd_addr *local,
 		const struct mptcpd_addr *remote, uint32_t mark)
 {
+	struct mptcpd_addr world;
 	union codec_command command;
 	struct codec_route route = {0};
 	int r;
 
-	if ((local->family != AF_INET && local->family != AF_INET6) ||
-	    remote->family != local->family)
+	if (local->family != AF_INET && local->family != AF_INET6)
+		return -EINVAL;
+	if (remote->family == 0) {
+		world = somewhere(local->family);
+		remote = &world;
+	}
+	if (remote->family != local->family)
 		return -EINVAL;
 	r = socket_request(socket, codec_get_route(&command, local, 0, remote, mark), on_route,
 			   &route);

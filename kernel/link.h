@@ -28,6 +28,8 @@ int link_has_marked_rule(struct socket *socket);
 /* As `egress` of struct kernel_ops. `socket` as above. */
 int link_egress(struct socket *socket, const struct mptcpd_addr *local,
 		const struct mptcpd_addr *remote, uint32_t mark);
+/* As `source_table` there. */
+int link_source_table(struct socket *socket, const struct mptcpd_addr *local);
 
 /*
  * The neighbour on that link to whom packets for `remote` go: a gateway, or the peer itself. `socket`

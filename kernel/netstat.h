@@ -3,7 +3,6 @@
 #ifndef KERNEL_NETSTAT_H
 #define KERNEL_NETSTAT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,20 +14,24 @@ int netstat_read(const char *const *names, uint64_t *ret_values, size_t n);
 /* The same from a text, which is cut up. */
 int netstat_parse(char *text, const char *const *names, uint64_t *ret_values, size_t n);
 
-/* How often TCP waited in vain. The files are kept open. */
-struct netstat_unanswered {
-	int segments_fd, fd; /* or -errno */
-	uint64_t segments, count; /* as of the last time */
-	bool known;
+/* Each counter of MPTCP that this kernel has, in its order. 0 or -errno, as above. */
+typedef void netstat_func(void *each_data, const char *name, uint64_t value);
+int netstat_each(netstat_func *each, void *each_data);
+
+/* Whether TCP's peers answer. The files are kept open. */
+struct netstat_answers {
+	int segments_fd, fd; /* snmp and netstat, or -errno */
 };
 
-/* Also where it fails, which netstat_unanswered() tells. */
-void netstat_unanswered_open(struct netstat_unanswered *unanswered);
-void netstat_unanswered_close(struct netstat_unanswered *unanswered);
+/* Also where it fails, which netstat_answers() tells. */
+void netstat_answers_open(struct netstat_answers *answers);
+void netstat_answers_close(struct netstat_answers *answers);
 /*
- * TcpExt TCPTimeouts and TCPSynRetrans together, which are read only if a segment was sent again
- * since: Tcp RetransSegs stands in a file that costs the kernel a third. 0 or -errno.
+ * How often it waited in vain (TcpExt TCPTimeouts and TCPSynRetrans together), and how many segments
+ * it received (Tcp InSegs), in this order: what is asked of a socket afterwards may be newer than
+ * these, and never older. 0 or -errno.
  */
-int netstat_unanswered(struct netstat_unanswered *unanswered, uint64_t *ret_count);
+int netstat_answers(const struct netstat_answers *answers, uint64_t *ret_missed,
+		    uint64_t *ret_heard);
 
 #endif

@@ -8,19 +8,19 @@
 int waiting_open(struct waiting *waiting, struct sink *sink)
 {
 	*waiting = (struct waiting){.sink = sink};
-	netstat_unanswered_open(&waiting->unanswered);
+	netstat_answers_open(&waiting->answers);
 	return socket_open(&waiting->socket, NETLINK_SOCK_DIAG, SOCKET_STREAM);
 }
 
 void waiting_close(struct waiting *waiting)
 {
 	socket_close(&waiting->socket);
-	netstat_unanswered_close(&waiting->unanswered);
+	netstat_answers_close(&waiting->answers);
 }
 
-int waiting_count(struct waiting *waiting, uint64_t *ret_count)
+int waiting_count(const struct waiting *waiting, uint64_t *ret_missed, uint64_t *ret_heard)
 {
-	return netstat_unanswered(&waiting->unanswered, ret_count);
+	return netstat_answers(&waiting->answers, ret_missed, ret_heard);
 }
 
 int waiting_ask(struct waiting *waiting, bool measured)

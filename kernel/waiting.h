@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Whether TCP's peers answer: two counters that stand still while all do, and a dump of sockets, read
+ * Whether TCP's peers answer: counters that stand still while all do, and a dump of sockets, read
  * in slices from a socket of its own, that tells which do not.
  */
 #ifndef KERNEL_WAITING_H
@@ -12,7 +12,7 @@
 struct waiting {
 	struct socket socket;
 	struct sink *sink; /* not owned */
-	struct netstat_unanswered unanswered;
+	struct netstat_answers answers;
 	bool busy; /* a dump is under way */
 	bool measured;
 	uint64_t cost_ns; /* of the look so far, but for the slice that began at: */
@@ -20,11 +20,11 @@ struct waiting {
 };
 
 int waiting_open(struct waiting *waiting, struct sink *sink);
-/* Accepts one that was only set to be closed: both files of `unanswered` -1, all else 0. */
+/* Accepts one that was only set to be closed: both files of `answers` -1, all else 0. */
 void waiting_close(struct waiting *waiting);
 
-/* As ops->unanswered(). */
-int waiting_count(struct waiting *waiting, uint64_t *ret_count);
+/* As ops->answers(). */
+int waiting_count(const struct waiting *waiting, uint64_t *ret_missed, uint64_t *ret_heard);
 /* As ops->look(). */
 int waiting_ask(struct waiting *waiting, bool measured);
 /* As snapshot_dispatch(). */

@@ -3,10 +3,12 @@
 #ifndef LIB_CLIENT_PRIVATE_H
 #define LIB_CLIENT_PRIVATE_H
 
-#include <mptcpctl/client.h>
+#include <mptcpctl/examine.h>
+#include <mptcpctl/figures.h>
 #include <systemd/sd-bus.h>
 
 #include "reader.h"
+#include "schema.h"
 #include "wire.h"
 #include "writer.h"
 
@@ -26,6 +28,21 @@ struct pages {
 	size_t n, n_empty; /* had, and those without a record since the last with one */
 };
 
+/*
+ * A listing while it is read, record by record until list_next() says that there is no more. What is
+ * read lives until the next one is.
+ */
+struct listing {
+	struct mptcpctl *ctl;
+	const char *member, *type; /* of the array that it answers with */
+	const struct record *schema; /* of a record */
+	bool is_paged; /* else all comes at once */
+	int result; /* what went wrong, or the reader's own: not 0 is the end */
+	struct pages pages;
+	struct reader reader; /* of the page at hand; no message: there is none */
+	size_t n; /* records of it so far */
+};
+
 /* An answer that is to come. */
 struct answer {
 	sd_bus_slot *slot; /* owned */
@@ -37,6 +54,7 @@ struct monitor {
 	int (*on_event)(void *data, const struct mptcpctl_event *event);
 	void *data;
 	enum stage stage;
+	bool lists; /* the present state is told, and told anew after a loss */
 	struct pages pages; /* of the listing of this stage */
 	sd_bus_slot *signals, *call;
 	int result; /* what on_event returned, or why the listing failed */
@@ -45,6 +63,8 @@ struct monitor {
 struct mptcpctl {
 	sd_bus *bus;
 	bool system; /* over the system bus */
+	bool is_default; /* by the socket that is taken where none is named */
+	bool acts; /* the call being made is an action */
 	uint64_t patience_us; /* how long the call that was made last may take */
 	struct arena arena;
 	struct monitor monitor;
@@ -77,6 +97,8 @@ void handle_forget(struct answer *answer);
  * listing does not move on, or has no end.
  */
 int handle_turn_page(struct mptcpctl *ctl, struct pages *pages, size_t n_records, uint64_t cursor);
+/* The next record. False: there is none, or `result` is set; then all is freed. */
+bool list_next(struct listing *listing, void *ret_record);
 /* The end of what reads a reply: frees it, and tells what to return: `r` if all could be read. */
 int handle_finish(struct mptcpctl *ctl, struct reader *reader, int r);
 

@@ -39,6 +39,7 @@ static void hang_up(struct mptcpctl *ctl)
 	sd_bus_close_unref(ctl->bus);
 	ctl->monitor = (struct monitor){0};
 	ctl->bus = NULL;
+	ctl->is_default = false;
 }
 
 MPTCPCTL_EXPORT void mptcpctl_free(struct mptcpctl *ctl)
@@ -219,6 +220,30 @@ static int connect_named(struct mptcpctl *ctl, const char *path)
 			   strerror(-r));
 }
 
+static int connect_bus(struct mptcpctl *ctl)
+{
+	int r = start_system(ctl);
+
+	if (r >= 0) {
+		ctl->error[0] = '\0';
+		return 0;
+	}
+	hang_up(ctl);
+	return r == -ETIMEDOUT
+		       ? handle_fail(ctl, r,
+				     "mptcpd does not answer (" WIRE_NAME " on the system bus)")
+		       : handle_fail(ctl, -ENOTCONN,
+				     "no mptcpd is running (tried " WIRE_NAME
+				     " on the system bus)");
+}
+
+MPTCPCTL_EXPORT int mptcpctl_connect_bus(struct mptcpctl *ctl)
+{
+	hang_up(ctl);
+	ctl->error[0] = '\0';
+	return connect_bus(ctl);
+}
+
 MPTCPCTL_EXPORT int mptcpctl_connect(struct mptcpctl *ctl, const char *socket)
 {
 	const char *named = socket ? socket : getenv("MPTCPCTL_SOCKET");
@@ -229,20 +254,14 @@ MPTCPCTL_EXPORT int mptcpctl_connect(struct mptcpctl *ctl, const char *socket)
 	if (named && *named)
 		return connect_named(ctl, named);
 	r = connect_named(ctl, DEFAULT_SOCKET);
+	ctl->is_default = r == 0;
 	if (r != -ENOTCONN)
 		return r;
-	r = start_system(ctl);
-	if (r >= 0) {
-		ctl->error[0] = '\0';
-		return 0;
-	}
-	hang_up(ctl);
-	if (r == -ETIMEDOUT)
-		return handle_fail(ctl, r,
-				   "mptcpd does not answer (" WIRE_NAME " on the system bus)");
-	return handle_fail(ctl, -ENOTCONN,
-			   "no mptcpd is running (tried " DEFAULT_SOCKET " and " WIRE_NAME
-			   " on the system bus)");
+	r = connect_bus(ctl);
+	return r == -ENOTCONN ? handle_fail(ctl, r,
+					    "no mptcpd is running (tried " DEFAULT_SOCKET
+					    " and " WIRE_NAME " on the system bus)")
+			      : r;
 }
 
 MPTCPCTL_EXPORT int mptcpctl_connect_fd(struct mptcpctl *ctl, int fd)
@@ -266,6 +285,7 @@ struct writer handle_new_call(struct mptcpctl *ctl, const char *member)
 
 	ctl->error[0] = '\0';
 	ctl->patience_us = ANSWER_US;
+	ctl->acts = false;
 	if (ctl->bus)
 		writer.error = sd_bus_message_new_method_call(ctl->bus, &writer.m,
 							      ctl->system ? WIRE_NAME : NULL,
@@ -279,6 +299,7 @@ struct writer handle_new_action(struct mptcpctl *ctl, const char *member)
 {
 	struct writer writer = handle_new_call(ctl, member);
 
+	ctl->acts = true;
 	if (writer.error < 0 || !ctl->system)
 		return writer;
 	ctl->patience_us = PASSWORD_US;
@@ -295,6 +316,35 @@ struct writer handle_new_long_action(struct mptcpctl *ctl, const char *member)
 	return writer;
 }
 
+/*
+ * The same call over the system bus, where polkit may permit what the socket does not. False: there is
+ * no mptcpd there; what was said before holds.
+ */
+static bool call_again(struct mptcpctl *ctl, sd_bus_message *refused, sd_bus_message **ret_reply,
+		       int *ret_r)
+{
+	struct mptcpctl door = {0};
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	bool is_there = start_system(&door) >= 0;
+	struct writer writer = {.error = -ENOTCONN};
+
+	if (is_there) {
+		writer = handle_new_action(&door, sd_bus_message_get_member(refused));
+		if (writer.error >= 0)
+			writer.error = sd_bus_message_rewind(refused, true);
+		if (writer.error >= 0)
+			writer.error = sd_bus_message_copy(writer.m, refused, true);
+		if (writer.error >= 0)
+			writer.error = sd_bus_call(door.bus, writer.m, door.patience_us, &error,
+						   ret_reply);
+		*ret_r = writer.error < 0 ? handle_fail_call(ctl, writer.error, &error) : 0;
+		sd_bus_message_unref(writer.m);
+	}
+	sd_bus_error_free(&error);
+	hang_up(&door);
+	return is_there;
+}
+
 int handle_call(struct mptcpctl *ctl, struct writer *writer, sd_bus_message **ret_reply)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -302,7 +352,11 @@ int handle_call(struct mptcpctl *ctl, struct writer *writer, sd_bus_message **re
 
 	if (r >= 0)
 		r = sd_bus_call(ctl->bus, writer->m, ctl->patience_us, &error, ret_reply);
-	if (r < 0 && !ctl->error[0])
+	if (r < 0 && ctl->acts && ctl->is_default &&
+	    sd_bus_error_has_name(&error, WIRE_ERROR_NOT_PERMITTED) &&
+	    call_again(ctl, writer->m, ret_reply, &r))
+		;
+	else if (r < 0 && !ctl->error[0])
 		r = handle_fail_call(ctl, r, &error);
 	sd_bus_error_free(&error);
 	sd_bus_message_unref(writer->m);

@@ -26,30 +26,77 @@ static int fetch_token(struct mptcpctl *ctl, const char *member, uint32_t token,
 	return handle_call(ctl, &writer, ret_reply);
 }
 
-/* All pages of one listing. `hand_out` reads the array of one page and counts its records. */
-static int list_pages(struct mptcpctl *ctl, const char *member,
-		      int (*hand_out)(struct reader *reader, void *each, size_t *ret_n), void *each)
+/* Ask for the next page, or for all of a listing that has none. False: that failed. */
+static bool fetch_page(struct listing *listing)
+{
+	struct writer writer = handle_new_call(listing->ctl, listing->member);
+
+	listing->reader = (struct reader){.arena = &listing->ctl->arena};
+	listing->n = 0;
+	if (listing->is_paged)
+		writer_append(&writer, "tu", listing->pages.cursor, 0);
+	listing->result = handle_call(listing->ctl, &writer, &listing->reader.m);
+	return listing->result == 0 && reader_enter(&listing->reader, 'a', listing->type);
+}
+
+static void end_page(struct listing *listing)
+{
+	uint64_t cursor = 0;
+
+	if (!listing->reader.m)
+		return;
+	if (listing->is_paged && listing->result == 0) {
+		reader_exit(&listing->reader);
+		reader_basic(&listing->reader, 't', &cursor);
+	}
+	listing->result = handle_finish(listing->ctl, &listing->reader, listing->result);
+	listing->reader.m = NULL;
+	if (listing->is_paged && listing->result == 0)
+		listing->result =
+			handle_turn_page(listing->ctl, &listing->pages, listing->n, cursor);
+}
+
+bool list_next(struct listing *listing, void *ret_record)
+{
+	while (listing->result == 0) {
+		if ((listing->reader.m || fetch_page(listing)) &&
+		    parse_record(&listing->reader, listing->schema, ret_record)) {
+			listing->n++;
+			return true;
+		}
+		end_page(listing);
+		if (!listing->pages.cursor)
+			return false;
+	}
+	end_page(listing);
+	return false;
+}
+
+/* How many connections are how; an mptcpd that was before this does not count them. */
+static int count_connections(struct mptcpctl *ctl, struct mptcpctl_status *status)
 {
 	struct pages pages = {0};
 	int r;
 
 	do {
-		struct writer writer = handle_new_call(ctl, member);
+		struct writer writer = handle_new_call(ctl, "CountConnections");
 		struct reader reader = {.arena = &ctl->arena};
-		uint64_t cursor = 0;
-		size_t n = 0;
+		struct connection_counts counts = {0};
 
-		writer_append(&writer, "tu", pages.cursor, 0);
+		writer_append(&writer, "t", pages.cursor);
 		r = handle_call(ctl, &writer, &reader.m);
 		if (r < 0)
-			return r;
-		r = hand_out(&reader, each, &n);
+			return r == -EOPNOTSUPP ? 0 : r;
+		parse_members(&reader, &schema_connection_counts, &counts);
+		status->multi_path += counts.multi_path;
+		status->single_path += counts.single_path;
+		status->fallen_back += counts.fallen_back;
+		status->unhealthy += counts.unhealthy;
+		r = handle_finish(ctl, &reader, 0);
 		if (r == 0)
-			reader_basic(&reader, 't', &cursor);
-		r = handle_finish(ctl, &reader, r);
-		if (r == 0)
-			r = handle_turn_page(ctl, &pages, n, cursor);
+			r = handle_turn_page(ctl, &pages, 1, counts.next);
 	} while (r == 0 && pages.cursor);
+	status->counted = r == 0;
 	return r;
 }
 
@@ -59,8 +106,10 @@ mptcpctl_get_status(struct mptcpctl *ctl,
 {
 	struct reader reader = {.arena = &ctl->arena};
 	struct mptcpctl_status status = {0};
-	int r = fetch(ctl, "GetStatus", &reader.m);
+	int r = count_connections(ctl, &status);
 
+	if (r == 0)
+		r = fetch(ctl, "GetStatus", &reader.m);
 	if (r < 0)
 		return r;
 	parse_members(&reader, &schema_status, &status);
@@ -74,9 +123,8 @@ struct each_connection {
 	void *data;
 };
 
-static int hand_out_connections(struct reader *reader, void *data, size_t *ret_n)
+static int hand_out_connections(struct reader *reader, const struct each_connection *each)
 {
-	struct each_connection *each = data;
 	struct mptcpctl_connection connection;
 	int r = 0;
 
@@ -85,11 +133,24 @@ static int hand_out_connections(struct reader *reader, void *data, size_t *ret_n
 	while (r == 0 && parse_record(reader, &schema_connection, &connection)) {
 		r = each->on_connection(each->data, &connection);
 		arena_reset(reader->arena);
-		++*ret_n;
 	}
 	if (r == 0)
 		reader_exit(reader);
 	return r;
+}
+
+/* As lists, which is how an mptcpd that was before the packed form has them. */
+static int list_unpacked(struct mptcpctl *ctl, const struct each_connection *each)
+{
+	struct listing listing = {ctl, "ListConnections", WIRE_CONNECTION, &schema_connection,
+				  .is_paged = true};
+	struct mptcpctl_connection connection;
+
+	while (list_next(&listing, &connection)) {
+		listing.result = each->on_connection(each->data, &connection);
+		arena_reset(&ctl->arena);
+	}
+	return listing.result;
 }
 
 static int ask_packed(struct mptcpctl *ctl, uint64_t cursor, struct answer *answer)
@@ -102,15 +163,12 @@ static int ask_packed(struct mptcpctl *ctl, uint64_t cursor, struct answer *answ
 
 /* Hand out a page, once the next one is asked for: it is made meanwhile. */
 static int turn_packed(struct mptcpctl *ctl, struct pages *pages, sd_bus_message *m,
-		       struct answer *answer,
-		       int (*hand_out)(struct reader *reader, void *each, size_t *ret_n),
-		       void *each)
+		       struct answer *answer, const struct each_connection *each)
 {
 	struct unpack unpack = {0};
 	struct reader reader = {.m = m, .unpack = &unpack, .arena = &ctl->arena};
 	const void *bytes = NULL;
 	uint64_t cursor = 0;
-	size_t n = 0;
 	int r = sd_bus_message_read_array(m, 'y', &bytes, &unpack.end);
 
 	unpack.bytes = bytes;
@@ -119,14 +177,12 @@ static int turn_packed(struct mptcpctl *ctl, struct pages *pages, sd_bus_message
 	if (r == 0 && cursor)
 		r = ask_packed(ctl, cursor, answer);
 	if (r == 0)
-		r = hand_out(&reader, each, &n);
+		r = hand_out_connections(&reader, each);
 	return handle_finish(ctl, &reader, r);
 }
 
-/* All connections, as pack.h has them; from an mptcpd that was before this one, as lists. */
-static int list_packed(struct mptcpctl *ctl,
-		       int (*hand_out)(struct reader *reader, void *each, size_t *ret_n),
-		       void *each)
+/* All connections, as pack.h has them. */
+static int list_packed(struct mptcpctl *ctl, const struct each_connection *each)
 {
 	struct pages pages = {0};
 	struct answer answer;
@@ -142,9 +198,9 @@ static int list_packed(struct mptcpctl *ctl,
 			r = -EOPNOTSUPP;
 		}
 		if (r == -EOPNOTSUPP && !pages.cursor)
-			return list_pages(ctl, "ListConnections", hand_out, each);
+			return list_unpacked(ctl, each);
 		if (r == 0)
-			r = turn_packed(ctl, &pages, m, &answer, hand_out, each);
+			r = turn_packed(ctl, &pages, m, &answer, each);
 	} while (r == 0 && pages.cursor);
 	handle_forget(&answer);
 	return r;
@@ -156,7 +212,7 @@ MPTCPCTL_EXPORT int mptcpctl_list_connections(
 {
 	struct each_connection each = {.on_connection = on_connection, .data = data};
 
-	return list_packed(ctl, hand_out_connections, &each);
+	return list_packed(ctl, &each);
 }
 
 MPTCPCTL_EXPORT int mptcpctl_get_connection(
@@ -174,35 +230,60 @@ MPTCPCTL_EXPORT int mptcpctl_get_connection(
 	return handle_finish(ctl, &reader, r);
 }
 
-struct each_interface {
-	int (*on_interface)(void *data, const struct mptcpctl_interface *interface);
-	void *data;
-};
-
-static int hand_out_interfaces(struct reader *reader, void *data, size_t *ret_n)
+static void append_request(struct writer *writer, const struct mptcpctl_top_request *request)
 {
-	struct each_interface *each = data;
-	struct mptcpctl_interface interface;
-	int r = 0;
+	const struct {
+		const char *key, *value;
+	} texts[] = {
+		{"sort", request->sort},     {"interface", request->interface},
+		{"policy", request->policy}, {"state", request->state},
+		{"to", request->to},
+	};
 
-	if (!reader_enter(reader, 'a', WIRE_INTERFACE))
-		return 0;
-	while (r == 0 && parse_record(reader, &schema_interface, &interface)) {
-		r = each->on_interface(each->data, &interface);
-		++*ret_n;
-	}
+	writer_append(writer, "u", request->rows);
+	writer_open(writer, 'a', "{sv}");
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (texts[i].value)
+			writer_extra(writer, texts[i].key, "s", texts[i].value);
+	if (request->port)
+		writer_extra(writer, "port", "q", request->port);
+	writer_close(writer);
+}
+
+MPTCPCTL_EXPORT int
+mptcpctl_get_top(struct mptcpctl *ctl, const struct mptcpctl_top_request *request,
+		 int (*on_connection)(void *data, const struct mptcpctl_connection *connection),
+		 int (*on_top)(void *data, const struct mptcpctl_top *top), void *data)
+{
+	struct each_connection each = {.on_connection = on_connection, .data = data};
+	struct writer writer = handle_new_call(ctl, "GetTop");
+	struct reader reader = {.arena = &ctl->arena};
+	struct mptcpctl_top top = {0};
+	int r;
+
+	append_request(&writer, request);
+	r = handle_call(ctl, &writer, &reader.m);
+	if (r < 0)
+		return r;
+	r = hand_out_connections(&reader, &each);
 	if (r == 0)
-		reader_exit(reader);
-	return r;
+		parse_members(&reader, &schema_top, &top);
+	if (r == 0 && reader.error == 0)
+		r = on_top(data, &top);
+	return handle_finish(ctl, &reader, r);
 }
 
 MPTCPCTL_EXPORT int mptcpctl_list_interfaces(
 	struct mptcpctl *ctl,
 	int (*on_interface)(void *data, const struct mptcpctl_interface *interface), void *data)
 {
-	struct each_interface each = {.on_interface = on_interface, .data = data};
+	struct listing listing = {ctl, "ListInterfaces", WIRE_INTERFACE, &schema_interface,
+				  .is_paged = true};
+	struct mptcpctl_interface interface;
 
-	return list_pages(ctl, "ListInterfaces", hand_out_interfaces, &each);
+	while (list_next(&listing, &interface))
+		listing.result = on_interface(data, &interface);
+	return listing.result;
 }
 
 MPTCPCTL_EXPORT int
@@ -210,16 +291,12 @@ mptcpctl_list_endpoints(struct mptcpctl *ctl,
 			int (*on_endpoint)(void *data, const struct mptcpctl_endpoint *endpoint),
 			void *data)
 {
-	struct reader reader = {.arena = &ctl->arena};
+	struct listing listing = {ctl, "ListEndpoints", WIRE_ENDPOINT, &schema_endpoint};
 	struct mptcpctl_endpoint endpoint;
-	int r = fetch(ctl, "ListEndpoints", &reader.m);
 
-	if (r < 0)
-		return r;
-	if (reader_enter(&reader, 'a', WIRE_ENDPOINT))
-		while (r == 0 && parse_record(&reader, &schema_endpoint, &endpoint))
-			r = on_endpoint(data, &endpoint);
-	return handle_finish(ctl, &reader, r);
+	while (list_next(&listing, &endpoint))
+		listing.result = on_endpoint(data, &endpoint);
+	return listing.result;
 }
 
 MPTCPCTL_EXPORT int
@@ -243,16 +320,12 @@ MPTCPCTL_EXPORT int mptcpctl_list_policies(struct mptcpctl *ctl,
 							    const struct mptcpctl_policy *policy),
 					   void *data)
 {
-	struct reader reader = {.arena = &ctl->arena};
+	struct listing listing = {ctl, "ListPolicies", WIRE_POLICY, &schema_policy};
 	struct mptcpctl_policy policy;
-	int r = fetch(ctl, "ListPolicies", &reader.m);
 
-	if (r < 0)
-		return r;
-	if (reader_enter(&reader, 'a', WIRE_POLICY))
-		while (r == 0 && parse_record(&reader, &schema_policy, &policy))
-			r = on_policy(data, &policy);
-	return handle_finish(ctl, &reader, r);
+	while (list_next(&listing, &policy))
+		listing.result = on_policy(data, &policy);
+	return listing.result;
 }
 
 static void append_subject(struct writer *writer, const struct mptcpctl_supposed *supposed)
@@ -310,18 +383,28 @@ mptcpctl_explain(struct mptcpctl *ctl, uint32_t token,
 	return handle_finish(ctl, &reader, r);
 }
 
+MPTCPCTL_EXPORT int mptcpctl_list_explanations(
+	struct mptcpctl *ctl,
+	int (*on_explanation)(void *data, const struct mptcpctl_explanation *explanation),
+	void *data)
+{
+	struct listing listing = {ctl, "ListExplanations", WIRE_EXPLANATION,
+				  &schema_listed_explanation, .is_paged = true};
+	struct mptcpctl_explanation explanation;
+
+	while (list_next(&listing, &explanation))
+		listing.result = on_explanation(data, &explanation);
+	return listing.result;
+}
+
 MPTCPCTL_EXPORT int
 mptcpctl_list_config(struct mptcpctl *ctl,
 		     int (*on_config)(void *data, const struct mptcpctl_config *config), void *data)
 {
-	struct reader reader = {.arena = &ctl->arena};
+	struct listing listing = {ctl, "GetConfig", WIRE_CONFIG, &schema_config};
 	struct mptcpctl_config config;
-	int r = fetch(ctl, "GetConfig", &reader.m);
 
-	if (r < 0)
-		return r;
-	if (reader_enter(&reader, 'a', WIRE_CONFIG))
-		while (r == 0 && parse_record(&reader, &schema_config, &config))
-			r = on_config(data, &config);
-	return handle_finish(ctl, &reader, r);
+	while (list_next(&listing, &config))
+		listing.result = on_config(data, &config);
+	return listing.result;
 }

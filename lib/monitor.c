@@ -167,7 +167,7 @@ static int on_signal(sd_bus_message *m, void *data, sd_bus_error *unused)
 		type++;
 	if (kind && is_told(&ctl->monitor, kind->members, told.position)) {
 		emit(ctl, (enum mptcpctl_event_type)type, &told.event);
-		if (type == MPTCPCTL_LOST && told.event.what &&
+		if (type == MPTCPCTL_LOST && ctl->monitor.lists && told.event.what &&
 		    strcmp(told.event.what, "monitor") == 0)
 			start_over(ctl);
 	}
@@ -175,9 +175,9 @@ static int on_signal(sd_bus_message *m, void *data, sd_bus_error *unused)
 	return 1;
 }
 
-MPTCPCTL_EXPORT int
-mptcpctl_monitor(struct mptcpctl *ctl,
-		 int (*on_event)(void *data, const struct mptcpctl_event *event), void *data)
+/* Be told of changes. */
+static int subscribe(struct mptcpctl *ctl,
+		     int (*on_event)(void *data, const struct mptcpctl_event *event), void *data)
 {
 	struct monitor *monitor = &ctl->monitor;
 	struct writer writer;
@@ -197,8 +197,31 @@ mptcpctl_monitor(struct mptcpctl *ctl,
 	}
 	monitor->on_event = on_event;
 	monitor->data = data;
+	return 0;
+}
+
+MPTCPCTL_EXPORT int
+mptcpctl_monitor(struct mptcpctl *ctl,
+		 int (*on_event)(void *data, const struct mptcpctl_event *event), void *data)
+{
+	int r = subscribe(ctl, on_event, data);
+
+	if (r < 0)
+		return r;
+	ctl->monitor.lists = true;
 	start_over(ctl);
-	r = monitor->result;
-	monitor->result = 0;
+	r = ctl->monitor.result;
+	ctl->monitor.result = 0;
+	return r;
+}
+
+MPTCPCTL_EXPORT int mptcpctl_follow(struct mptcpctl *ctl,
+				    int (*on_event)(void *data, const struct mptcpctl_event *event),
+				    void *data)
+{
+	int r = subscribe(ctl, on_event, data);
+
+	if (r == 0)
+		ctl->monitor.stage = STAGE_SYNCHRONIZED;
 	return r;
 }

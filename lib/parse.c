@@ -8,19 +8,26 @@
 
 /* By type of field, or what an array's begins with. */
 static const char types[][6] = {
-	[FIELD_BOOL] = "b",	[FIELD_U8] = "y",	  [FIELD_U16] = "q",
-	[FIELD_U32] = "u",	[FIELD_U64] = "t",	  [FIELD_TOKEN] = "u",
-	[FIELD_TIME] = "t",	[FIELD_NAME] = "s",	  [FIELD_TEXT] = "s",
-	[FIELD_STRINGS] = "as", [FIELD_ADDR] = WIRE_ADDR, [FIELD_ADDR_HERE] = WIRE_ADDR,
-	[FIELD_LIST] = "a",	[FIELD_SETTINGS] = "a",	  [FIELD_RECORD] = "",
+	[FIELD_BOOL] = "b",	  [FIELD_U8] = "y",
+	[FIELD_U16] = "q",	  [FIELD_U32] = "u",
+	[FIELD_U64] = "t",	  [FIELD_DOUBLE] = "d",
+	[FIELD_TOKEN] = "u",	  [FIELD_SHARE] = "u",
+	[FIELD_TIME] = "t",	  [FIELD_NAME] = "s",
+	[FIELD_TEXT] = "s",	  [FIELD_STRINGS] = "as",
+	[FIELD_ADDR] = WIRE_ADDR, [FIELD_ADDR_HERE] = WIRE_ADDR,
+	[FIELD_LIST] = "a",	  [FIELD_SETTINGS] = "a",
+	[FIELD_RECORD] = "",
 };
 
 static bool has_type(const struct field *field, const char *type)
 {
-	size_t size = strlen(types[field->type]);
+	size_t size;
 
+	if (!field->of)
+		return strcmp(types[field->type], type) == 0;
+	size = strlen(types[field->type]);
 	return strncmp(types[field->type], type, size) == 0 &&
-	       strcmp(type + size, field->of ? field->of->type : "") == 0;
+	       strcmp(type + size, field->of->type) == 0;
 }
 
 static struct mptcpctl_addr parse_addr(struct reader *reader)
@@ -75,6 +82,8 @@ static void parse_value(struct reader *reader, const struct field *field, void *
 	case FIELD_U16:
 	case FIELD_U32:
 	case FIELD_U64:
+	case FIELD_SHARE:
+	case FIELD_DOUBLE:
 	case FIELD_TOKEN:
 	case FIELD_TIME:
 		reader_basic(reader, types[field->type][0], into);
@@ -103,26 +112,41 @@ static void parse_value(struct reader *reader, const struct field *field, void *
 	}
 }
 
-static const struct field *find_extra(const struct record *record, const char *name,
-				      const char *type)
+static bool is_extra(const struct field *field, const char *name, const char *type)
 {
-	for (const struct field *field = record->fields; name && field->name; field++)
-		if (field->flags & FIELD_EXTRA && strcmp(field->name, name) == 0 &&
-		    has_type(field, type))
+	return field->flags & FIELD_EXTRA && strcmp(field->name, name) == 0 &&
+	       has_type(field, type);
+}
+
+/* They mostly come in the order of the table: so `from`, behind the last one, is looked at first. */
+static const struct field *find_extra(const struct record *record, const struct field *from,
+				      const char *name, const char *type)
+{
+	const struct field *field;
+
+	if (!name)
+		return NULL;
+	for (field = from; field->name; field++)
+		if (is_extra(field, name, type))
+			return field;
+	for (field = record->fields; field < from; field++)
+		if (is_extra(field, name, type))
 			return field;
 	return NULL;
 }
 
 /* An entry of the a{sv}. One that is not known, or has another type, is skipped. */
-static void parse_extra(struct reader *reader, const struct record *record, void *ret_record)
+static void parse_extra(struct reader *reader, const struct record *record,
+			const struct field **from, void *ret_record)
 {
 	const char *name = reader_text(reader), *type = reader_peek(reader);
-	const struct field *field = find_extra(record, name, type);
+	const struct field *field = find_extra(record, *from, name, type);
 
 	if (!field) {
 		reader_skip_variant(reader);
 		return;
 	}
+	*from = field + 1;
 	if (!reader_enter(reader, 'v', type))
 		return;
 	parse_value(reader, field, (char *)ret_record + field->at.offset);
@@ -133,13 +157,15 @@ static void parse_extra(struct reader *reader, const struct record *record, void
 
 void parse_members(struct reader *reader, const struct record *record, void *ret_record)
 {
+	const struct field *from = record->fields;
+
 	for (const struct field *field = record->fields; field->name; field++)
 		if (!(field->flags & (FIELD_EXTRA | FIELD_JSON)))
 			parse_value(reader, field, (char *)ret_record + field->at.offset);
 	if (record->is_closed || !reader_enter(reader, 'a', "{sv}"))
 		return;
 	while (reader_enter(reader, 'e', "sv")) {
-		parse_extra(reader, record, ret_record);
+		parse_extra(reader, record, &from, ret_record);
 		reader_exit(reader);
 	}
 	reader_exit(reader);

@@ -30,7 +30,17 @@ static const struct field subflow_fields[] = {
 	{"bytes-sent", FIELD_U64, M(bytes_sent), MEASURED},
 	{"bytes-received", FIELD_U64, M(bytes_received), MEASURED},
 	{"retransmits", FIELD_U32, M(retransmits), MEASURED},
+	{"measured-ms-ago", FIELD_U64, M(measured_ms_ago), FIELD_EXTRA | FIELD_WIRE},
+	{"send-rate", FIELD_U64, M(send_rate), FIELD_EXTRA | FIELD_ABSENT, .known = M(has_rates)},
+	{"receive-rate", FIELD_U64, M(receive_rate), FIELD_EXTRA | FIELD_ABSENT,
+	 .known = M(has_rates)},
+	{"share", FIELD_SHARE, M(share), FIELD_EXTRA | FIELD_ABSENT, .known = M(has_share)},
+	{"age-ms", FIELD_U64, M(age_ms), FIELD_EXTRA | FIELD_ABSENT, .known = M(has_age)},
 	{"health", FIELD_TEXT, M(health), FIELD_EXTRA | FIELD_ABSENT, .known = M(health)},
+	{"congestion-control", FIELD_TEXT, M(congestion_control), FIELD_EXTRA | FIELD_ABSENT,
+	 .known = M(congestion_control)},
+	{"unsent-bytes", FIELD_U64, M(unsent_bytes), FIELD_EXTRA | FIELD_ABSENT,
+	 .known = M(has_unsent)},
 	{NULL},
 };
 const struct record schema_subflow = {WIRE_SUBFLOW, sizeof(struct mptcpctl_subflow),
@@ -49,6 +59,7 @@ static const struct record address = {WIRE_ADDRESS, sizeof(struct mptcpctl_addre
 
 #define M(name) AT(mptcpctl_connection, name)
 #define UNLESS(name) .flags = FIELD_UNLESS, .known = M(name)
+#define DETAIL(name) .flags = FIELD_EXTRA | FIELD_ABSENT, .known = M(name)
 static const struct field connection_fields[] = {
 	{"token", FIELD_TOKEN, M(token)},
 	{"state", FIELD_NAME, M(state)},
@@ -61,10 +72,20 @@ static const struct field connection_fields[] = {
 	{"remote", FIELD_ADDR, M(remote)},
 	{"subflows", FIELD_LIST, M(subflows), .of = &schema_subflow},
 	{"announced", FIELD_LIST, M(announced), .of = &address, UNLESS(announced_unknown)},
-	{"announced-unknown", FIELD_BOOL, M(announced_unknown), FIELD_EXTRA | FIELD_WIRE},
-	{"peer-addresses-unknown", FIELD_BOOL, M(peer_addresses_unknown), FIELD_EXTRA | FIELD_WIRE},
 	{"peer-addresses", FIELD_LIST, M(peer_addresses), .of = &address,
 	 UNLESS(peer_addresses_unknown)},
+	{"age-ms", FIELD_U64, M(age_ms), FIELD_EXTRA | FIELD_ABSENT, .known = M(has_age)},
+	{"bytes-sent", FIELD_U64, M(bytes_sent), FIELD_EXTRA | FIELD_ABSENT, .known = M(counted)},
+	{"bytes-received", FIELD_U64, M(bytes_received), FIELD_EXTRA | FIELD_ABSENT,
+	 .known = M(counted)},
+	{"announced-unknown", FIELD_BOOL, M(announced_unknown), FIELD_EXTRA | FIELD_WIRE},
+	{"peer-addresses-unknown", FIELD_BOOL, M(peer_addresses_unknown), FIELD_EXTRA | FIELD_WIRE},
+	{"unacknowledged-bytes", FIELD_U64, M(unacknowledged_bytes), DETAIL(has_unacknowledged)},
+	{"reinjected-bytes", FIELD_U64, M(reinjected_bytes), DETAIL(has_reinjected)},
+	{"reinjections", FIELD_U32, M(reinjections), DETAIL(has_reinjected)},
+	{"scheduler", FIELD_TEXT, M(scheduler), DETAIL(scheduler)},
+	{"rate-sent", FIELD_U64, M(rate_sent), DETAIL(rated)},
+	{"rate-received", FIELD_U64, M(rate_received), DETAIL(rated)},
 	{NULL},
 };
 const struct record schema_connection = {WIRE_CONNECTION, sizeof(struct mptcpctl_connection),
@@ -110,6 +131,7 @@ static const struct field interface_address_fields[] = {
 	{"source-rule", FIELD_TEXT, M(source_rule), FIELD_EXTRA},
 	{"route-table", FIELD_U32, M(route_table), FIELD_EXTRA, .known = M(route_table)},
 	{"gateway", FIELD_TEXT, M(gateway), FIELD_EXTRA},
+	{"foreign-flags", FIELD_STRINGS, M(foreign_flags), FIELD_EXTRA},
 	{NULL},
 };
 static const struct record interface_address = {WIRE_INTERFACE_ADDRESS,
@@ -182,9 +204,12 @@ static const struct field path_fields[] = {
 	{"attempts", FIELD_U32, M(attempts)},
 	{"backup", FIELD_BOOL, M(backup), FIELD_WIRE},
 	{"next-try-ms", FIELD_U64, M(next_try_ms), FIELD_EXTRA, .known = M(has_next_try)},
+	{"reason", FIELD_TEXT, M(reason), FIELD_EXTRA},
+	{"text", FIELD_TEXT, M(text), FIELD_EXTRA},
+	{"remedy", FIELD_TEXT, M(remedy), FIELD_EXTRA},
 	{NULL},
 };
-static const struct record path = {WIRE_EXPLAIN_PATH, sizeof(struct mptcpctl_path), path_fields};
+const struct record schema_path = {WIRE_EXPLAIN_PATH, sizeof(struct mptcpctl_path), path_fields};
 #undef M
 
 #define M(name) AT(mptcpctl_announcement, name)
@@ -205,16 +230,24 @@ static const struct record announcement = {WIRE_ANNOUNCEMENT, sizeof(struct mptc
 #undef M
 
 #define M(name) AT(mptcpctl_explanation, name)
-static const struct field explanation_fields[] = {
-	{"token", FIELD_TOKEN, M(token), FIELD_JSON},
-	{"policy", FIELD_TEXT, M(policy)},
-	{"paths", FIELD_LIST, M(paths), .of = &path},
-	{"announcements", FIELD_LIST, M(announcements), .of = &announcement},
-	{"text", FIELD_TEXT, M(text), FIELD_EXTRA},
-	{NULL},
-};
+#define EXPLANATION(token_flags)                                                                   \
+	{"token", FIELD_TOKEN, M(token), token_flags}, {"policy", FIELD_TEXT, M(policy)},          \
+		{"side", FIELD_TEXT, M(side), FIELD_EXTRA},                                        \
+		{"path-manager", FIELD_TEXT, M(path_manager), FIELD_EXTRA},                        \
+		{"paths", FIELD_LIST, M(paths), .of = &schema_path},                               \
+		{"announcements", FIELD_LIST, M(announcements), .of = &announcement},              \
+		{"text", FIELD_TEXT, M(text), FIELD_EXTRA},                                        \
+	{                                                                                          \
+		NULL                                                                               \
+	}
+static const struct field explanation_fields[] = {EXPLANATION(FIELD_JSON)};
 const struct record schema_explanation = {NULL, sizeof(struct mptcpctl_explanation),
 					  explanation_fields};
+/* The same, one of many. */
+static const struct field listed_explanation_fields[] = {EXPLANATION(0)};
+const struct record schema_listed_explanation = {WIRE_EXPLANATION,
+						 sizeof(struct mptcpctl_explanation),
+						 listed_explanation_fields};
 #undef M
 
 #define M(name) AT(mptcpctl_policy_test, name)
@@ -224,7 +257,7 @@ static const struct field policy_test_fields[] = {
 	{"reason", FIELD_TEXT, M(reason), FIELD_EXTRA},
 	{"text", FIELD_TEXT, M(text), FIELD_EXTRA},
 	{"missing", FIELD_STRINGS, M(missing), FIELD_EXTRA},
-	{"paths", FIELD_LIST, M(paths), .of = &path},
+	{"paths", FIELD_LIST, M(paths), .of = &schema_path},
 	{"announcements", FIELD_LIST, M(announcements), .of = &announcement},
 	{"policy", FIELD_TEXT, M(policy), FIELD_WIRE},
 	{NULL},
@@ -243,6 +276,70 @@ static const struct field config_fields[] = {
 	{NULL},
 };
 const struct record schema_config = {WIRE_CONFIG, sizeof(struct mptcpctl_config), config_fields};
+#undef M
+
+#define M(name) AT(mptcpctl_listener, name)
+static const struct field listener_fields[] = {
+	{"protocol", FIELD_NAME, M(protocol)},
+	{"local", FIELD_ADDR, M(local)},
+	{"inode", FIELD_U64, M(inode)},
+	{NULL},
+};
+const struct record schema_listener = {WIRE_LISTENER, sizeof(struct mptcpctl_listener),
+				       listener_fields};
+#undef M
+
+/* ---- a screen ---- */
+
+#define M(name) AT(mptcpctl_link, name)
+static const struct field link_fields[] = {
+	{"name", FIELD_NAME, M(name)},
+	{"bytes-received", FIELD_U64, M(bytes_received)},
+	{"bytes-sent", FIELD_U64, M(bytes_sent)},
+	{"works", FIELD_BOOL, M(works)},
+	{"health", FIELD_NAME, M(health)},
+	{NULL},
+};
+static const struct record link = {WIRE_LINK, sizeof(struct mptcpctl_link), link_fields};
+#undef M
+
+#define M(name) AT(mptcpctl_top, name)
+static const struct field top_fields[] = {
+	{"links", FIELD_LIST, M(links), .of = &link},
+	{"time-ms", FIELD_U64, M(time_ms), FIELD_EXTRA},
+	{"connections", FIELD_U64, M(connections), FIELD_EXTRA},
+	{"subflows", FIELD_U64, M(subflows), FIELD_EXTRA},
+	{"matching", FIELD_U64, M(matching), FIELD_EXTRA},
+	{"path-manager", FIELD_TEXT, M(path_manager), FIELD_EXTRA},
+	{"scheduler", FIELD_TEXT, M(scheduler), FIELD_EXTRA},
+	{NULL},
+};
+const struct record schema_top = {NULL, sizeof(struct mptcpctl_top), top_fields};
+#undef M
+
+/* ---- metrics ---- */
+
+#define M(name) AT(mptcpctl_sample, name)
+static const struct field sample_fields[] = {
+	{"suffix", FIELD_TEXT, M(suffix), FIELD_ABSENT, .known = M(suffix)},
+	{"labels", FIELD_SETTINGS, M(labels), .of = &schema_setting},
+	{"value", FIELD_DOUBLE, M(value)},
+	{NULL},
+};
+static const struct record sample = {WIRE_SAMPLE, sizeof(struct mptcpctl_sample), sample_fields,
+				     .is_closed = true};
+#undef M
+
+#define M(name) AT(mptcpctl_metric, name)
+static const struct field metric_fields[] = {
+	{"name", FIELD_NAME, M(name)},
+	{"type", FIELD_NAME, M(type)},
+	{"help", FIELD_NAME, M(help)},
+	{"samples", FIELD_LIST, M(samples), .of = &sample},
+	{NULL},
+};
+const struct record schema_metric = {WIRE_METRIC, sizeof(struct mptcpctl_metric), metric_fields,
+				     .is_closed = true};
 #undef M
 
 /* ---- status ---- */
@@ -271,6 +368,8 @@ static const struct record warning = {WIRE_WARNING, sizeof(struct mptcpctl_warni
 
 #define M(name) AT(mptcpctl_status, name)
 #define MPTCP(name) FIELD_EXTRA, .known = M(name), .inside = "mptcp"
+/* Counted by a method of its own. */
+#define COUNTED .flags = FIELD_JSON | FIELD_ABSENT, .known = M(counted)
 static const struct field status_fields[] = {
 	{"version", FIELD_NAME, M(version)},
 	{"path-manager", FIELD_NAME, M(path_manager)},
@@ -293,12 +392,29 @@ static const struct field status_fields[] = {
 	{"blackhole-since-ms", FIELD_U64, M(blackhole_since_ms), MPTCP(blackhole_since_ms)},
 	{"blackhole-until-ms", FIELD_U64, M(blackhole_until_ms), MPTCP(blackhole_until_ms)},
 	{"warnings", FIELD_LIST, M(warnings), FIELD_EXTRA, .of = &warning},
+	{"multi-path", FIELD_U64, M(multi_path), COUNTED},
+	{"single-path", FIELD_U64, M(single_path), COUNTED},
+	{"fallen-back", FIELD_U64, M(fallen_back), COUNTED},
+	{"unhealthy", FIELD_U64, M(unhealthy), COUNTED},
 	{"uptime-ms", FIELD_U64, M(uptime_ms), FIELD_EXTRA},
 	{"plugins", FIELD_STRINGS, M(plugins)},
 	{"config", FIELD_STRINGS, M(config)},
 	{NULL},
 };
 const struct record schema_status = {NULL, sizeof(struct mptcpctl_status), status_fields};
+#undef M
+
+#define M(name) AT(connection_counts, name)
+static const struct field connection_counts_fields[] = {
+	{"multi-path", FIELD_U64, M(multi_path), FIELD_EXTRA},
+	{"single-path", FIELD_U64, M(single_path), FIELD_EXTRA},
+	{"fallen-back", FIELD_U64, M(fallen_back), FIELD_EXTRA},
+	{"unhealthy", FIELD_U64, M(unhealthy), FIELD_EXTRA},
+	{"next", FIELD_U64, M(next), FIELD_WIRE},
+	{NULL},
+};
+const struct record schema_connection_counts = {NULL, sizeof(struct connection_counts),
+						connection_counts_fields};
 #undef M
 
 /* ---- events ---- */
@@ -330,6 +446,8 @@ static const struct field event_fields[] = {
 	{"health-reason", FIELD_TEXT, M(health_reason), FIELD_EXTRA, ONLY(HEALTH)},
 	{"health-text", FIELD_TEXT, M(health_text), FIELD_EXTRA, ONLY(HEALTH)},
 	{"family", FIELD_TEXT, M(family), FIELD_EXTRA, ONLY(HEALTH)},
+	{"reason", FIELD_TEXT, M(reason), FIELD_EXTRA, ONLY(ERROR)},
+	{"text", FIELD_TEXT, M(text), FIELD_EXTRA, ONLY(ERROR)},
 	{NULL},
 };
 const struct record schema_event = {NULL, sizeof(struct event_told), event_fields};

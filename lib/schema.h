@@ -6,7 +6,8 @@
 #ifndef LIB_SCHEMA_H
 #define LIB_SCHEMA_H
 
-#include <mptcpctl/client.h>
+#include <mptcpctl/examine.h>
+#include <mptcpctl/figures.h>
 
 #include "events.h"
 
@@ -16,6 +17,8 @@ enum field_type {
 	FIELD_U16,
 	FIELD_U32,
 	FIELD_U64,
+	FIELD_SHARE, /* millionths on the wire, 0 to 1 in JSON */
+	FIELD_DOUBLE,
 	FIELD_TOKEN, /* a number on the wire, hex in JSON */
 	FIELD_TIME, /* µs on the wire, seconds in JSON */
 	FIELD_NAME, /* never NULL */
@@ -64,7 +67,8 @@ struct record {
 
 extern const struct record schema_status, schema_connection, schema_subflow, schema_endpoint,
 	schema_limits, schema_interface, schema_policy, schema_setting, schema_explanation,
-	schema_policy_test, schema_config;
+	schema_listed_explanation, schema_policy_test, schema_config, schema_path, schema_listener,
+	schema_metric, schema_top;
 
 /* An event as the bus tells it: with the place of its thing in the listing. */
 struct event_told {
@@ -72,6 +76,12 @@ struct event_told {
 	uint64_t position;
 };
 
+/* A page of connections, counted, and where the next one begins. */
+struct connection_counts {
+	uint64_t multi_path, single_path, fallen_back, unhealthy, next;
+};
+
+extern const struct record schema_connection_counts;
 extern const struct record schema_event; /* struct event_told */
 /* By enum mptcpctl_event_type; NULL past the last. */
 const struct event_kind *schema_kind(unsigned int type);

@@ -28,7 +28,13 @@
 #define WIRE_IN_POLICY "sasa{ss}a{ss}ta{sv}"
 #define WIRE_IN_EXPLAIN_PATH "(sq)(sq)sssssuba{sv}"
 #define WIRE_IN_ANNOUNCEMENT "(sq)ysbba{sv}"
+#define WIRE_IN_EXPLANATION "usa" WIRE_EXPLAIN_PATH "a" WIRE_ANNOUNCEMENT "a{sv}"
 #define WIRE_IN_CONFIG "ssssua{sv}"
+
+#define WIRE_IN_LISTENER "s(sq)ta{sv}"
+#define WIRE_IN_LINK "sttbsa{sv}"
+#define WIRE_IN_SAMPLE "sa{ss}d"
+#define WIRE_IN_METRIC "sssa" WIRE_SAMPLE
 
 #define WIRE_IN_ASIDE "sut"
 #define WIRE_IN_WARNING "sss"
@@ -43,7 +49,12 @@
 #define WIRE_POLICY "(" WIRE_IN_POLICY ")"
 #define WIRE_EXPLAIN_PATH "(" WIRE_IN_EXPLAIN_PATH ")"
 #define WIRE_ANNOUNCEMENT "(" WIRE_IN_ANNOUNCEMENT ")"
+#define WIRE_EXPLANATION "(" WIRE_IN_EXPLANATION ")"
 #define WIRE_CONFIG "(" WIRE_IN_CONFIG ")"
+#define WIRE_LISTENER "(" WIRE_IN_LISTENER ")"
+#define WIRE_LINK "(" WIRE_IN_LINK ")"
+#define WIRE_SAMPLE "(" WIRE_IN_SAMPLE ")"
+#define WIRE_METRIC "(" WIRE_IN_METRIC ")"
 #define WIRE_ASIDE "(" WIRE_IN_ASIDE ")"
 #define WIRE_WARNING "(" WIRE_IN_WARNING ")"
 

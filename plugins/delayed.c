@@ -9,6 +9,7 @@
 #include <mptcpd/plugin.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* So often its bytes are looked at; more often nobody measures. */
@@ -88,11 +89,18 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 
 	if (is_due(delayed, view, connection))
 		return;
-	while ((path = plan->get_path(plan, i)))
-		if (is_there(connection, path, taken))
+	while ((path = plan->get_path(plan, i))) {
+		if (is_there(connection, path, taken)) {
 			i++;
-		else
-			plan->remove_path(plan, i);
+			continue;
+		}
+		if (mptcpd_leaves_out(plan))
+			plan->leave_out(plan, path, MPTCPD_LEFT_FOR_LATER,
+					"waits %" PRIu64 " s for age, or for bytes",
+					(connection->begin_ms + delayed->age_ms - view->now_ms) /
+						1000);
+		plan->remove_path(plan, i);
+	}
 	/* Where somebody has joined already, what was announced stays so. */
 	while (connection->subflows.n < 2 && plan->get_announcement(plan, 0))
 		plan->remove_announcement(plan, 0);

@@ -16,6 +16,9 @@
 /* The longest glob with its NUL. */
 #define GLOB_SIZE 64
 
+/* As long as this a SYN may have no answer before another path takes its place: as in mesh.c. */
+#define PATIENCE_MS 4000
+
 /* From what matches the glob or, if there is none, lies in the first prefix; to the second one. */
 struct rule {
 	char glob[GLOB_SIZE];
@@ -37,6 +40,7 @@ struct watch {
 	struct mptcpd_plan *plan;
 	struct mptcpd_forbidden forbidden[MPTCPD_PLAN_MAX]; /* by us, in this plan */
 	size_t n_forbidden;
+	uint64_t again_ms; /* when the first of those asked a moment ago has had its time */
 };
 
 enum { SETTING_FORBID, SETTING_MAX_SUBFLOWS, N_SETTINGS };
@@ -126,6 +130,51 @@ static bool is_barred(const struct mptcpd_connection *connection, const struct m
 	       mptcpd_addr_equal_host(&path->remote, &connection->remote);
 }
 
+static bool serves(const struct mptcpd_subflow *subflow, const struct mptcpd_path *path)
+{
+	return mptcpd_addr_equal_host(&path->local, &subflow->local) &&
+	       mptcpd_addr_equal(&path->remote, &subflow->remote) &&
+	       (!subflow->ifindex || subflow->ifindex == path->ifindex);
+}
+
+/* What is known of a path by the subflows that serve it. */
+enum use {
+	USE_CARRIES,
+	USE_AWAITED, /* it is not there yet, or not for long enough to tell */
+	USE_NOTHING, /* it has no answer: it stays, and another one takes its place */
+};
+
+static enum use use_of_pending(struct watch *watch, const struct mptcpd_subflow *subflow)
+{
+	uint64_t end_ms = subflow->since_ms + PATIENCE_MS;
+
+	if (end_ms <= watch->view->now_ms)
+		return USE_NOTHING;
+	if (end_ms < watch->again_ms)
+		watch->again_ms = end_ms;
+	return USE_AWAITED;
+}
+
+static enum use find_use(struct watch *watch, const struct mptcpd_path *path)
+{
+	enum use pending = USE_AWAITED;
+	const struct mptcpd_subflow *subflow;
+	bool is_silent = false;
+
+	for (size_t i = 0; (subflow = mptcpd_get_subflow(watch->connection, i)); i++) {
+		if (!serves(subflow, path))
+			continue;
+		if (subflow->state == MPTCPD_SUBFLOW_PENDING)
+			pending = use_of_pending(watch, subflow);
+		if (subflow->state != MPTCPD_SUBFLOW_ESTABLISHED)
+			continue;
+		if (subflow->health != MPTCPD_HEALTH_SILENT)
+			return USE_CARRIES;
+		is_silent = true;
+	}
+	return is_silent ? USE_NOTHING : pending;
+}
+
 /* Does somebody else than a policy have a subflow that none of the paths stands for? */
 static size_t count_others(const struct watch *watch)
 {
@@ -137,33 +186,59 @@ static size_t count_others(const struct watch *watch)
 		bool is_planned = false;
 
 		for (size_t j = 0; (path = watch->plan->get_path(watch->plan, j)); j++)
-			is_planned |= mptcpd_addr_equal_host(&path->local, &subflow->local) &&
-				      mptcpd_addr_equal(&path->remote, &subflow->remote) &&
-				      (!subflow->ifindex || subflow->ifindex == path->ifindex);
+			is_planned |= serves(subflow, path);
 		n += !is_planned && subflow->origin != MPTCPD_ORIGIN_POLICY &&
-		     subflow->state != MPTCPD_SUBFLOW_CLOSING;
+		     subflow->state != MPTCPD_SUBFLOW_CLOSING &&
+		     subflow->health != MPTCPD_HEALTH_SILENT;
 	}
 	return n;
 }
 
+/* For people, of a path that no rule forbids: why it goes. */
+static void tell_left_out(const struct watch *watch, const struct mptcpd_path *path)
+{
+	struct mptcpd_plan *plan = watch->plan;
+
+	if (!mptcpd_leaves_out(plan))
+		return;
+	if (is_barred(watch->connection, path))
+		plan->leave_out(plan, path, MPTCPD_LEFT_BY_CHOICE,
+				"the peer asks for no joins to that address, on any port (C flag)");
+	else
+		plan->leave_out(plan, path, MPTCPD_LEFT_BY_LIMIT, "max-subflows = %zu",
+				watch->guard->max_subflows);
+}
+
+/* Those that have no place wait for that of one which is not there yet. */
 static void veto_paths(struct watch *watch)
 {
 	struct mptcpd_plan *plan = watch->plan;
 	size_t n = count_others(watch), i = 0;
+	bool awaits = false, leaves_out = false;
 	const struct mptcpd_path *path;
 
+	watch->again_ms = watch->view->now_ms + PATIENCE_MS;
 	while ((path = plan->get_path(plan, i))) {
 		bool is_forbidden = is_vetoed(watch, &path->local, path->ifindex, &path->remote);
+		enum use use = is_forbidden ? USE_NOTHING : find_use(watch, path);
+		bool counts = use != USE_NOTHING;
+		bool is_full = counts && n >= watch->guard->max_subflows;
 
 		if (is_barred(watch->connection, path) ||
 		    (is_forbidden ? !forbid(watch, &path->local, path->ifindex, &path->remote)
-				  : n >= watch->guard->max_subflows)) {
+				  : is_full)) {
+			if (counts)
+				tell_left_out(watch, path);
+			leaves_out |= is_full;
 			plan->remove_path(plan, i);
 			continue;
 		}
-		n += !is_forbidden;
+		awaits |= use == USE_AWAITED;
+		n += counts;
 		i++;
 	}
+	if (awaits && leaves_out)
+		plan->ask_again(plan, watch->again_ms);
 }
 
 /* Nobody is invited to where he would be shown out: the peer is thought to come from where it is. */

@@ -60,15 +60,23 @@ static const struct mptcpd_setting settings[N_SETTINGS] = {
 
 /* ---- how they do ---- */
 
+/*
+ * Before it has sent data, its timeout comes from the handshake, in which a neighbour had to be found:
+ * it says nothing about the path, and stays as it is.
+ */
+static bool is_late(const struct handover *handover, const struct mptcpd_measure *measure)
+{
+	return handover->max_rto_us && measure && measure->bytes_sent &&
+	       measure->rto_us > handover->max_rto_us;
+}
+
 /* Of a subflow whose link is there: without a carrier or its address it is not shown. */
 static enum state state_of(const struct handover *handover, const struct mptcpd_view *view,
 			   const struct mptcpd_local *local, const struct mptcpd_subflow *subflow)
 {
 	if (local->health == MPTCPD_HEALTH_SILENT || subflow->health == MPTCPD_HEALTH_SILENT)
 		return STATE_SILENT;
-	/* 3 s is what TCP begins with after a SYN that was lost: it says nothing about the path. */
-	if (handover->max_rto_us && subflow->measure &&
-	    subflow->measure->rto_us > handover->max_rto_us)
+	if (is_late(handover, subflow->measure))
 		return STATE_LATE;
 	return view->routable(view, local, &subflow->remote) ? STATE_WELL : STATE_ROUTELESS;
 }

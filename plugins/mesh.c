@@ -5,8 +5,8 @@
  * The pair of the initial subflow comes first, so that it is made again when its link returns.
  * Then each of our addresses gets its first path before any gets a second one, and they begin with
  * different addresses of the peer: what a limit leaves over uses as many links as possible. What is
- * established goes before what is not, what was not tried before what does not answer, and what
- * failed comes last, the pair that failed least often first.
+ * established goes before what is not, what was not tried before what failed, the pair that failed
+ * least often first, and what does not answer comes last: TCP goes on with its SYN all the same.
  *
  * By a link whose far side is silent no path begins, unless nothing else works either; those that are
  * there stay. They, and others that are silent, do not count for the limit: they carry nothing.
@@ -28,9 +28,9 @@ enum rank {
 	RANK_SILENT, /* established, and dead */
 	RANK_ASKED, /* a moment ago */
 	RANK_UNTRIED,
-	RANK_UNANSWERED,
 	RANK_FAILED,
-	RANK_WORST = 254,
+	RANK_LAST = 253,
+	RANK_DEAD, /* established, and dead, or without an answer: all else goes before it */
 	RANK_UNKNOWN, /* while they are collected */
 };
 
@@ -127,6 +127,14 @@ static void collect_sources(struct mesh *mesh, const struct mptcpd_connection *c
 
 /* ---- how pairs have done ---- */
 
+/* What is known of a pair, and more of it. What has no answer says nothing of what is there beside it. */
+static uint8_t join_ranks(uint8_t before, uint8_t rank)
+{
+	uint8_t better = rank < before ? rank : before, worse = rank < before ? before : rank;
+
+	return worse == RANK_DEAD && better > RANK_SILENT ? RANK_DEAD : better;
+}
+
 static void rank_pair(struct mesh *mesh, const struct mptcpd_addr *local, uint32_t ifindex,
 		      const struct mptcpd_addr *remote, uint8_t rank)
 {
@@ -137,8 +145,8 @@ static void rank_pair(struct mesh *mesh, const struct mptcpd_addr *local, uint32
 		    (ifindex && source->local->ifindex != ifindex))
 			continue;
 		for (size_t j = 0; j < mesh->n_remotes; j++)
-			if (mptcpd_addr_equal(&mesh->remotes[j], remote) && rank < source->ranks[j])
-				source->ranks[j] = rank;
+			if (mptcpd_addr_equal(&mesh->remotes[j], remote))
+				source->ranks[j] = join_ranks(source->ranks[j], rank);
 		mesh->has_any |= rank == RANK_ESTABLISHED;
 	}
 }
@@ -154,7 +162,7 @@ static uint8_t rank_of_silent(const struct mesh *mesh, const struct mptcpd_subfl
 
 	return mesh->pairing == PAIRING_FULL || !local || local->health == MPTCPD_HEALTH_SILENT
 		       ? RANK_SILENT
-		       : RANK_UNANSWERED;
+		       : RANK_DEAD;
 }
 
 static uint8_t rank_of(struct mesh *mesh, const struct mptcpd_subflow *subflow)
@@ -166,8 +174,9 @@ static uint8_t rank_of(struct mesh *mesh, const struct mptcpd_subflow *subflow)
 							       : RANK_ESTABLISHED;
 	if (subflow->state == MPTCPD_SUBFLOW_CLOSING)
 		return RANK_UNTRIED;
+	/* TCP goes on with its SYN; the place that it would keep is for all that may do better. */
 	if (end_ms <= mesh->view->now_ms)
-		return RANK_UNANSWERED;
+		return RANK_DEAD;
 	if (end_ms < mesh->patience_ms)
 		mesh->patience_ms = end_ms;
 	return RANK_ASKED;
@@ -185,7 +194,7 @@ static void rank_pairs(struct mesh *mesh, const struct mptcpd_connection *connec
 		uint32_t rank = RANK_FAILED + failure->attempts;
 
 		rank_pair(mesh, &failure->local, failure->ifindex, &failure->remote,
-			  rank < RANK_WORST ? (uint8_t)rank : RANK_WORST);
+			  rank < RANK_LAST ? (uint8_t)rank : RANK_LAST);
 	}
 	for (size_t i = 0; i < mesh->n_sources; i++)
 		for (size_t j = 0; j < mesh->n_remotes; j++)
@@ -286,6 +295,34 @@ static bool plan_next(struct mesh *mesh, struct source *source, uint8_t worst)
 	return false;
 }
 
+static const char *pairing_name(enum mesh_pairing pairing)
+{
+	return pairing == PAIRING_ONE_TO_ONE ? "one-to-one" : "per-interface";
+}
+
+/* For people: which setting leaves the others out. */
+static void tell_left_out(struct mesh *mesh)
+{
+	bool is_full = mesh->n_paths >= mesh->max_paths;
+
+	for (size_t i = 0; i < mesh->n_sources && mptcpd_leaves_out(mesh->plan); i++)
+		for (size_t j = 0; j < mesh->n_remotes; j++) {
+			const struct source *source = &mesh->sources[i];
+			const struct mptcpd_path path = {.local = source->local->addr,
+							 .remote = mesh->remotes[j],
+							 .ifindex = source->local->ifindex};
+
+			if (source->is_done[j] || path.local.family != path.remote.family)
+				continue;
+			if (source->is_left_out[j])
+				mesh->plan->leave_out(mesh->plan, &path, MPTCPD_LEFT_BY_CHOICE,
+						      "pairing = %s", pairing_name(mesh->pairing));
+			else if (is_full)
+				mesh->plan->leave_out(mesh->plan, &path, MPTCPD_LEFT_BY_LIMIT,
+						      "max-subflows = %zu", mesh->max_paths);
+		}
+}
+
 /* They stay, and take no place: closing them helps nothing, and they may come back. */
 static void keep_silent(struct mesh *mesh)
 {
@@ -306,7 +343,18 @@ static void keep_silent(struct mesh *mesh)
 		}
 }
 
-/* Those that were not tried wait for the place of one that was asked a moment ago, or will be now. */
+/* The worst pair that may be planned from there. */
+static uint8_t limit(const struct mesh *mesh, const struct source *source, uint8_t worst)
+{
+	return source->is_silent && (mesh->has_any || source->is_kept) && worst > RANK_ASKED
+		       ? RANK_ASKED
+		       : worst;
+}
+
+/*
+ * The place of one that was asked a moment ago, or will be now, is waited for by those that were not
+ * tried, or failed.
+ */
 static void ask_again(struct mesh *mesh)
 {
 	uint64_t at_ms = mesh->view->now_ms + PATIENCE_MS;
@@ -317,19 +365,11 @@ static void ask_again(struct mesh *mesh)
 		struct source *source = &mesh->sources[i];
 
 		memset(source->is_left_out, false, sizeof(source->is_left_out));
-		if (next_routable(mesh, source, RANK_UNTRIED) < ADDRESSES_MAX) {
+		if (next_routable(mesh, source, limit(mesh, source, RANK_LAST)) < ADDRESSES_MAX) {
 			mesh->plan->ask_again(mesh->plan, at_ms);
 			return;
 		}
 	}
-}
-
-/* The worst pair that may be planned from there. */
-static uint8_t limit(const struct mesh *mesh, const struct source *source, uint8_t worst)
-{
-	return source->is_silent && (mesh->has_any || source->is_kept) && worst > RANK_ASKED
-		       ? RANK_ASKED
-		       : worst;
 }
 
 /* One more path from each source; or one only from those that have none. */
@@ -348,7 +388,7 @@ static bool plan_round(struct mesh *mesh, uint8_t worst, bool first_only)
 
 static void plan_mesh(struct mesh *mesh, const struct mptcpd_connection *connection)
 {
-	static const uint8_t worst[] = {RANK_ESTABLISHED, RANK_UNTRIED, RANK_WORST};
+	static const uint8_t worst[] = {RANK_ESTABLISHED, RANK_UNTRIED, RANK_LAST};
 
 	rank_pairs(mesh, connection);
 	keep_silent(mesh);
@@ -359,6 +399,10 @@ static void plan_mesh(struct mesh *mesh, const struct mptcpd_connection *connect
 	for (size_t i = 0; i < sizeof(worst); i++)
 		while (plan_round(mesh, worst[i], false))
 			;
+	plan_round(mesh, RANK_DEAD, true);
+	while (plan_round(mesh, RANK_DEAD, false))
+		;
+	tell_left_out(mesh);
 	ask_again(mesh);
 }
 

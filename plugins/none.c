@@ -11,9 +11,12 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 	const struct mptcpd_subflow *subflow, *kept = NULL;
 
 	for (size_t i = 0; (subflow = mptcpd_get_subflow(connection, i)); i++) {
-		if (subflow->initial)
+		bool established = subflow->state == MPTCPD_SUBFLOW_ESTABLISHED;
+
+		/* What no policy made stays without a plan. */
+		if (subflow->initial || (established && subflow->origin != MPTCPD_ORIGIN_POLICY))
 			return;
-		if (!kept && subflow->state == MPTCPD_SUBFLOW_ESTABLISHED)
+		if (!kept && established)
 			kept = subflow;
 	}
 	if (kept) {

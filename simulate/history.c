@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What happens to a host: to its links, to what lies behind them, to its connections. */
 #include <errno.h>
+#include <string.h>
 
 #include "addr.h"
-#include "world.h"
+#include "life.h"
 
 static const struct {
 	const char *name;
@@ -54,7 +55,7 @@ static void change_link(struct world *world, struct uplink *uplink)
 		plug(world, uplink);
 		return;
 	}
-	switch (world_dice(world, 9)) {
+	switch (world_dice(world, 10)) {
 	case 0:
 		world_tell(world, "%s is unplugged", uplink->name);
 		unplug(world, uplink);
@@ -82,6 +83,11 @@ static void change_link(struct world *world, struct uplink *uplink)
 		world_tell(world, "%s has a round-trip time of %u ms", uplink->name,
 			   uplink->rtt_ms);
 		break;
+	case 6:
+		uplink->eats_joins = !uplink->eats_joins;
+		world_tell(world, "%s %s", uplink->name,
+			   uplink->eats_joins ? "drops joins" : "lets joins through");
+		break;
 	default:
 		uplink->silent = !uplink->silent;
 		world_tell(world, "%s %s", uplink->name,
@@ -96,7 +102,7 @@ static void mend_all(struct world *world)
 	for (size_t i = 0; i < world->n_uplinks; i++) {
 		struct uplink *uplink = &world->uplinks[i];
 
-		uplink->silent = false;
+		uplink->silent = uplink->eats_joins = false;
 		if (!uplink->is_there)
 			plug(world, uplink);
 		uplink->up = uplink->carrier = true;
@@ -220,14 +226,46 @@ static void change_connection(struct world *world)
 
 /* ---- all together ---- */
 
+/* It has no memory for some of what it is told and asked, until something else happens. */
+static void starve_kernel(struct world *world)
+{
+	static const int errors[] = {ENOBUFS, ENOMEM, EAGAIN};
+	int error = errors[world_dice(world, G_N_ELEMENTS(errors))];
+
+	world_tell(world, "the kernel says %s", strerror(error));
+	for (size_t i = 0; i < FAKE_ENDPOINT_ADD; i++)
+		if (world_dice(world, 2))
+			world->fake->fail_always[i] = -error;
+}
+
+/* It reads its configuration again, is killed and comes back, or is too slow for its events. */
+static void change_mptcpd(struct world *world)
+{
+	switch (world_dice(world, 4)) {
+	case 0:
+		engine_set_rules(world->engine, world->rules, world->now_ms);
+		break;
+	case 1:
+		life_restart(world);
+		break;
+	case 2:
+		starve_kernel(world);
+		break;
+	default:
+		world_tell(world, "events may be lost");
+		world->fake->limit_events = 1 + world_dice(world, 2);
+		break;
+	}
+}
+
 void history_step(struct world *world)
 {
 	uint32_t what = world_dice(world, 20);
 
 	if (what == 0)
 		mend_all(world);
-	else if (what == 1)
-		engine_set_rules(world->engine, world->rules, world->now_ms);
+	else if (what == 1 && world->engine)
+		change_mptcpd(world);
 	else if (what < 9)
 		change_connection(world);
 	else

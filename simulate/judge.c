@@ -80,10 +80,29 @@ static bool is_forbidden(struct world *world, const struct mptcpd_addr *local,
 	return false;
 }
 
-static bool carries(const struct world *world, const struct flow *flow)
+/* Dead, but nothing was sent there since, so that nobody can know. */
+static bool is_hidden(struct world *world, const struct talk *talk, const struct flow *flow)
 {
-	return flow->used && flow->established_ms && world->now_ms - flow->worked_ms <= RECENT_MS &&
-	       flow->worked_ms;
+	const struct model *model = engine_model(world->engine);
+	const struct connection *connection = model_find_connection(model, talk->token);
+	const struct uplink *uplink = world_find_uplink(world, &flow->local);
+
+	if (flow->is_unacked || flow->n_timeouts || !uplink || !uplink->up || !uplink->carrier ||
+	    !uplink->routed)
+		return false;
+	for (size_t i = 0; connection && i < connection->n_subflows; i++)
+		if (addr_equal(&connection->subflows[i].local, &flow->local) &&
+		    subflow_health(model, &connection->subflows[i]) > MPTCPD_HEALTH_WELL)
+			return false;
+	return true;
+}
+
+static bool carries(struct world *world, const struct talk *talk, const struct flow *flow)
+{
+	if (!flow->used || !flow->established_ms)
+		return false;
+	return (flow->worked_ms && world->now_ms - flow->worked_ms <= RECENT_MS) ||
+	       is_hidden(world, talk, flow);
 }
 
 /* ---- commands ---- */
@@ -118,10 +137,18 @@ static bool is_for_a_hope(struct world *world, const struct talk *talk, const st
 		n_others += !wanted && established && !subflow->is.scout;
 		is_plain |= addr_equal(&subflow->local, &flow->local) &&
 			    addr_equal(&subflow->remote, &flow->remote) && !wanted && established &&
-			    !subflow->is.stale && !subflow->want.dropped &&
+			    !subflow->is.scout && !subflow->is.stale && !subflow->want.dropped &&
 			    !subflow->want.forbidden;
 	}
 	return is_plain && n_others <= n_hopes;
+}
+
+/* Its link was unplugged meanwhile: that ended its use, and not who closes what is left of it. */
+static bool died_with_link(struct world *world, const struct flow *flow)
+{
+	const struct uplink *uplink = world_find_uplink(world, &flow->local);
+
+	return uplink && uplink->ifindex != flow->ifindex;
 }
 
 static void judge_close(struct world *world, struct talk *talk, const struct flow *flow)
@@ -137,7 +164,7 @@ static void judge_close(struct world *world, struct talk *talk, const struct flo
 	for (size_t i = 0; i < FAKE_SUBFLOWS; i++) {
 		const struct flow *other = &talk->flows[i];
 
-		others |= other != flow && carries(world, other);
+		others |= other != flow && carries(world, talk, other);
 		is_left &=
 			other == flow || !other->used || !is_on_backup_link(world, &other->local);
 	}
@@ -145,12 +172,37 @@ static void judge_close(struct world *world, struct talk *talk, const struct flo
 		find_fault(world, talk, "the only subflow that works is closed");
 	else if (is_for_a_hope(world, talk, flow))
 		find_fault(world, talk, "a subflow that works is closed for one that is not up");
-	if (!bounds->backup_hold_ms || !is_left || !is_on_backup_link(world, &flow->local))
+	if (!bounds->backup_hold_ms || !is_left || !is_on_backup_link(world, &flow->local) ||
+	    died_with_link(world, flow))
 		return;
 	if (ledger->left_ms && since_ms > TOGETHER_MS && since_ms < bounds->backup_hold_ms)
 		find_fault(world, talk, "a backup link is left %.3f s after it was left before",
 			   (double)since_ms / 1000);
 	ledger->left_ms = world->now_ms;
+}
+
+/*
+ * Since when data goes by it; 0: it does not, or only after its next timeout, or SYNs that are to find
+ * out were lost: TCP sends them again more and more rarely.
+ */
+static uint64_t well_since(struct world *world, const struct flow *flow)
+{
+	const struct uplink *uplink = world_find_uplink(world, &flow->local);
+
+	if (!flow->used || !flow->established_ms || !flow->works_ms || flow->n_timeouts ||
+	    (uplink->lost_syn_ms && world->now_ms - uplink->lost_syn_ms < OUTAGE_MAX_MS))
+		return 0;
+	return MAX(MAX(flow->works_ms, flow->established_ms), flow->answered_ms);
+}
+
+/* Is a radio awake for it in any case? */
+static bool uses_backup_link(struct world *world, const struct talk *talk)
+{
+	for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
+		if (talk->flows[i].used && talk->flows[i].established_ms &&
+		    is_on_backup_link(world, &talk->flows[i].local))
+			return true;
+	return false;
 }
 
 static void judge_create(struct world *world, struct talk *talk, const struct fake_record *record)
@@ -160,31 +212,55 @@ static void judge_create(struct world *world, struct talk *talk, const struct fa
 
 	if (is_forbidden(world, &record->local, &record->remote))
 		find_fault(world, talk, "a subflow is made that is forbidden");
-	if (!bounds->backup_hold_ms || !is_on_backup_link(world, &record->local))
+	if (!bounds->backup_hold_ms || !is_on_backup_link(world, &record->local) ||
+	    uses_backup_link(world, talk))
 		return;
 	for (size_t i = 0; i < FAKE_SUBFLOWS; i++) {
-		const struct flow *flow = &talk->flows[i];
+		uint64_t since_ms = well_since(world, &talk->flows[i]);
 
-		if (flow->used && flow->established_ms && flow->works_ms && !flow->n_timeouts &&
-		    world->now_ms - MAX(flow->works_ms, flow->established_ms) > most_ms &&
-		    !is_on_backup_link(world, &flow->local))
+		if (since_ms && world->now_ms - since_ms > most_ms &&
+		    !is_on_backup_link(world, &talk->flows[i].local))
 			find_fault(world, talk, "a backup link is joined, and a normal one works");
 	}
 }
 
-/* Has a path of it failed since its last change, or shortly before, or is one taken for silent? */
-static bool has_lost(const struct world *world, const struct talk *talk)
+/* Its link is gone, whether or not it worked before. */
+static bool is_cut(struct world *world, const struct flow *flow)
 {
-	const struct model *model = engine_model(world->engine);
-	const struct connection *connection = model_find_connection(model, talk->token);
+	const struct uplink *uplink = world_find_uplink(world, &flow->local);
+
+	return flow->used && flow->established_ms &&
+	       (!uplink || !uplink->up || !uplink->carrier || !uplink->routed);
+}
+
+static bool is_taken_for_silent(struct world *world, const struct talk *talk)
+{
+	const struct model *model = world->engine ? engine_model(world->engine) : NULL;
+	const struct connection *connection =
+		model ? model_find_connection(model, talk->token) : NULL;
 
 	for (size_t i = 0; connection && i < connection->n_subflows; i++)
 		if (subflow_health(model, &connection->subflows[i]) == MPTCPD_HEALTH_SILENT)
+			return true;
+	return false;
+}
+
+/*
+ * Has a path of it failed since its last change, or shortly before, is one cut, or taken for
+ * silent?
+ */
+static bool has_lost(struct world *world, const struct talk *talk)
+{
+	if (is_taken_for_silent(world, talk))
+		return true;
+	for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
+		if (is_cut(world, &talk->flows[i]))
 			return true;
 	return talk->ledger.lost_ms + NOTICED_MS >= talk->ledger.prioritized_ms &&
 	       talk->ledger.lost_ms;
 }
 
+/* Another one is chosen, that is: what comes back to be a backup is told so whenever it does. */
 static void judge_priority(struct world *world, struct talk *talk, const struct flow *flow)
 {
 	const struct bounds *bounds = world->judge.bounds;
@@ -200,6 +276,7 @@ static void judge_priority(struct world *world, struct talk *talk, const struct 
 		find_fault(world, talk, "priorities change %.3f s after they did",
 			   (double)since_ms / 1000);
 	ledger->prioritized_ms = world->now_ms;
+	ledger->n_changes++;
 }
 
 /* While all is still there is nothing to do, but for what fails, and what is made anew on purpose. */
@@ -225,6 +302,9 @@ static void judge_still_command(struct world *world, struct talk *talk,
 				   ledger->n_joins, ledger->n_retries);
 		return;
 	}
+	/* Figures are never the same: one may be the best by so little that another one is, then. */
+	if (bounds->priority_hold_ms && record->command == FAKE_BACKUP && ledger->n_changes <= 1)
+		return;
 	if (bounds->refresh_ms && record->command == FAKE_DESTROY &&
 	    (!ledger->closed_ms || since_ms >= bounds->refresh_ms))
 		ledger->closed_ms = world->now_ms;
@@ -257,7 +337,7 @@ void judge_command(void *data, const struct fake_record *record, int result)
 		judge_create(world, talk, record);
 	if (record->command == FAKE_DESTROY && result == 0 && flow)
 		judge_close(world, talk, flow);
-	if (record->command == FAKE_BACKUP && result == 0)
+	if (record->command == FAKE_BACKUP && result == 0 && !record->flags)
 		judge_priority(world, talk, flow);
 	for (size_t i = 0; record->command == FAKE_WITHDRAW && result == 0 && i < FAKE_SUBFLOWS;
 	     i++)
@@ -290,8 +370,10 @@ static bool is_left_to_tcp(struct world *world, uint32_t token, const struct mpt
 static bool is_chance(struct world *world, const struct uplink *uplink,
 		      const struct fake_connection *connection, const struct mptcpd_addr *remote)
 {
-	if (!remote->family || (remote->family == AF_INET6 && !connection->mapped &&
-				connection->local.family == AF_INET))
+	if (!uplink->up || !uplink->carrier || !uplink->routed || uplink->silent ||
+	    uplink->eats_joins || !remote->family || !world_is_alive(remote) ||
+	    (remote->family == AF_INET6 && !connection->mapped &&
+	     connection->local.family == AF_INET))
 		return false;
 	for (size_t i = 0; i < FAKE_LOCALS; i++) {
 		const struct event_local *local = &world->fake->locals[i];
@@ -305,8 +387,23 @@ static bool is_chance(struct world *world, const struct uplink *uplink,
 	return false;
 }
 
+/* No kernel tells of what was announced while nobody was there. */
+static bool is_known(struct world *world, const struct fake_connection *fake,
+		     const struct mptcpd_addr *peer)
+{
+	const struct connection *connection =
+		model_find_connection(engine_model(world->engine), fake->token);
+
+	for (size_t i = 0; peer->family && connection && i < connection->more->n_peers; i++)
+		if (addr_equal(&connection->more->peers[i].addr, peer))
+			return true;
+	return false;
+}
+
 static bool has_chance(struct world *world, const struct fake_connection *connection)
 {
+	if (world->fake->fail_always[FAKE_CREATE])
+		return false;
 	for (size_t i = 0; i < world->n_uplinks; i++) {
 		const struct uplink *uplink = &world->uplinks[i];
 
@@ -316,7 +413,8 @@ static bool has_chance(struct world *world, const struct fake_connection *connec
 		    is_chance(world, uplink, connection, &connection->remote))
 			return true;
 		for (size_t id = 1; id < G_N_ELEMENTS(connection->peers); id++)
-			if (is_chance(world, uplink, connection, &connection->peers[id]))
+			if (is_known(world, connection, &connection->peers[id]) &&
+			    is_chance(world, uplink, connection, &connection->peers[id]))
 				return true;
 	}
 	return false;
@@ -373,7 +471,7 @@ static void look_at(struct world *world, struct talk *talk,
 		else
 			allowed |= flow->works_ms != 0;
 	}
-	if (n_works < ledger->n_works)
+	if (n_works < ledger->n_works || is_taken_for_silent(world, talk))
 		ledger->lost_ms = world->now_ms;
 	ledger->n_works = n_works;
 	note(&ledger->leaks_ms, forbidden && allowed && connection->established, world->now_ms);
@@ -397,5 +495,6 @@ void judge_still(struct world *world, bool is_still)
 {
 	world->judge.is_still = is_still;
 	for (size_t i = 0; i < TALKS_MAX; i++)
-		world->talks[i].ledger.n_joins = world->talks[i].ledger.n_retries = 0;
+		world->talks[i].ledger.n_joins = world->talks[i].ledger.n_retries =
+			world->talks[i].ledger.n_changes = 0;
 }

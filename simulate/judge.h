@@ -37,7 +37,7 @@ struct ledger {
 	uint64_t prioritized_ms, left_ms, closed_ms; /* when it did that last; 0: never */
 	uint64_t lost_ms; /* when a path of it failed last */
 	uint32_t n_works;
-	uint32_t n_joins, n_retries; /* since all is still */
+	uint32_t n_joins, n_retries, n_changes; /* since all is still */
 };
 
 struct judge {

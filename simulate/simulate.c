@@ -158,6 +158,16 @@ static void read_option(struct simulation *simulation, int option)
 
 /* ---- a configuration, from plugins and settings ---- */
 
+static char *make_directory(void)
+{
+	char *directory = g_dir_make_tmp("mptcpd-simulate-XXXXXX", NULL);
+
+	if (directory)
+		return directory;
+	perror("mptcpd-simulate: no temporary directory");
+	exit(EXIT_FAILURE);
+}
+
 static void copy(const char *from, const char *to)
 {
 	g_autofree char *bytes = NULL;
@@ -195,11 +205,7 @@ static void write_config(struct simulation *simulation, char **words)
 
 	if (!words[0])
 		fail_usage("expected a plugin or --config, not", "");
-	simulation->directory = g_dir_make_tmp("mptcpd-simulate-XXXXXX", NULL);
-	if (!simulation->directory) {
-		perror("mptcpd-simulate: no temporary directory");
-		exit(EXIT_FAILURE);
-	}
+	simulation->directory = make_directory();
 	stack = g_strsplit(words[0], ",", -1);
 	for (char **word = stack; *word; word++) {
 		g_autofree char *name = fetch_plugin(simulation, *word);
@@ -239,15 +245,22 @@ static uint32_t live(const struct simulation *simulation, const struct rules *ru
 	struct world *world = g_new(struct world, 1);
 	uint32_t first = simulation->one ? simulation->seed : 0;
 	uint32_t n = simulation->one ? 1 : simulation->n_hosts, n_faults = 0;
+	g_autofree char *directory = make_directory();
+	struct world_setup setup = {.rules = rules,
+				    .bounds = &simulation->bounds,
+				    .directory = directory,
+				    .tells = simulation->one};
 
 	for (uint32_t seed = first; seed < first + n; seed++) {
-		if (world_live(world, rules, &simulation->bounds, seed, simulation->one))
+		setup.seed = seed;
+		if (world_live(world, &setup))
 			continue;
 		if (n_faults++ < TOLD_MAX)
 			printf("--seed %u: %s\n", seed, world->judge.text);
 	}
 	printf("%u host%s, %u at fault\n", n, n == 1 ? "" : "s", n_faults);
 	g_free(world);
+	remove_directory(directory);
 	return n_faults;
 }
 

@@ -11,6 +11,7 @@
 /* As the kernel's: a SYN is sent again after 1, 3, 7, … s and given up after 127 s. */
 #define SYN_MS 1000
 #define SYN_TIMEOUTS 6
+#define SYN_LOST_ONE_IN 16
 #define RTO_MIN_MS 200
 #define RTO_MAX_MS 120000
 #define TIMEOUTS_MAX 15
@@ -37,17 +38,29 @@ static uint64_t rto_of(struct world *world, const struct flow *flow)
 
 static void begin_flow(struct world *world, struct flow *flow, const struct fake_subflow *subflow)
 {
+	const struct uplink *uplink = world_find_uplink(world, &subflow->local);
+
 	*flow = (struct flow){
 		.used = true,
 		.is_slow = world_dice(world, SLOW_ONE_IN) == 0,
 		.local = subflow->local,
 		.remote = subflow->remote,
+		.ifindex = uplink ? uplink->ifindex : 0,
 		.begin_ms = world->now_ms,
 		.heard_ms = world->now_ms,
 		.counted_ms = world->now_ms,
 		.established_ms = subflow->syn_sent ? 0 : world->now_ms,
 		.due_ms = subflow->syn_sent ? world->now_ms : UINT64_MAX,
 	};
+}
+
+/* One that is bound to a link that was unplugged is dead, though its address is back. */
+static bool reaches(struct world *world, const struct fake_subflow *subflow)
+{
+	const struct uplink *uplink = world_find_uplink(world, &subflow->local);
+
+	return world_reaches(world, &subflow->local, &subflow->remote) &&
+	       (!subflow->ifindex || subflow->ifindex == uplink->ifindex);
 }
 
 static bool is_same(const struct flow *flow, const struct fake_subflow *subflow)
@@ -58,10 +71,19 @@ static bool is_same(const struct flow *flow, const struct fake_subflow *subflow)
 
 /* ---- a SYN ---- */
 
+/* By chance, or because somebody between does not like it. */
+static bool is_syn_lost(struct world *world, const struct flow *flow)
+{
+	const struct uplink *uplink = world_find_uplink(world, &flow->local);
+
+	return uplink->eats_joins || world_dice(world, SYN_LOST_ONE_IN) == 0;
+}
+
 static void settle_syn(struct world *world, struct fake_connection *connection, size_t i,
 		       struct flow *flow)
 {
 	struct fake_subflow *subflow = &connection->subflows[i];
+	struct uplink *uplink = world_find_uplink(world, &flow->local);
 
 	if (flow->due_ms > world->now_ms)
 		return;
@@ -75,11 +97,15 @@ static void settle_syn(struct world *world, struct fake_connection *connection, 
 		flow->used = !refused;
 		return;
 	}
-	world->fake->n_unanswered += flow->n_timeouts > 0;
-	if (world_reaches(world, &flow->local, &flow->remote)) {
+	world->fake->n_missed += flow->n_timeouts > 0;
+	if (reaches(world, subflow) && !is_syn_lost(world, flow)) {
 		flow->is_answered = true;
 		flow->due_ms = world->now_ms + rtt_of(world, flow);
-	} else if (flow->n_timeouts > SYN_TIMEOUTS) {
+		return;
+	}
+	if (uplink)
+		uplink->lost_syn_ms = world->now_ms;
+	if (flow->n_timeouts > SYN_TIMEOUTS) {
 		fake_answer_subflow(world->fake, connection, i, ETIMEDOUT);
 		flow->used = false;
 	} else {
@@ -126,6 +152,8 @@ static void settle_data(struct world *world, const struct talk *talk,
 		flow->received_ms = flow->heard_ms = world->now_ms;
 	if (flow->is_unacked && flow->works_ms && flow->due_ms <= world->now_ms) {
 		flow->is_unacked = false;
+		if (flow->n_timeouts)
+			flow->answered_ms = world->now_ms;
 		flow->n_timeouts = 0;
 		flow->heard_ms = world->now_ms;
 		flow->due_ms = UINT64_MAX;
@@ -137,7 +165,7 @@ static void settle_data(struct world *world, const struct talk *talk,
 		flow->due_ms = world->now_ms + rto_of(world, flow);
 	}
 	if (flow->is_unacked && flow->due_ms <= world->now_ms) {
-		world->fake->n_unanswered++;
+		world->fake->n_missed++;
 		flow->n_timeouts++;
 		flow->due_ms = world->now_ms + rto_of(world, flow);
 	}
@@ -158,6 +186,7 @@ static void show(struct world *world, const struct flow *flow, struct fake_subfl
 {
 	uint32_t rto_ms = (uint32_t)rto_of(world, flow);
 
+	world->fake->n_heard += flow->heard_ms == world->now_ms;
 	subflow->evidence = (struct event_evidence){
 		.retransmits = (uint8_t)flow->n_timeouts,
 		.backoff = (uint8_t)flow->n_timeouts,
@@ -221,7 +250,7 @@ static uint64_t settle_flow(struct world *world, struct talk *talk,
 	}
 	if (!is_same(flow, subflow))
 		begin_flow(world, flow, subflow);
-	if (world_reaches(world, &flow->local, &flow->remote)) {
+	if (reaches(world, subflow)) {
 		flow->worked_ms = world->now_ms;
 		if (!flow->works_ms)
 			flow->works_ms = world->now_ms;

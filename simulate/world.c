@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "life.h"
 #include "words.h"
 
 /* A history has so many parts: a time in which much happens, and one in which nothing does. */
@@ -96,13 +97,15 @@ static void on_notice(void *data, const struct notice *notice)
 
 /* ---- what is where ---- */
 
+/* 10.0.I.1 and 2001:db8:I::1 are those of the I-th. */
 struct uplink *world_find_uplink(struct world *world, const struct mptcpd_addr *local)
 {
-	for (size_t i = 0; i < world->n_uplinks; i++)
-		if (world->uplinks[i].is_there &&
-		    fake_find_local(world->fake, world->uplinks[i].ifindex, local))
-			return &world->uplinks[i];
-	return NULL;
+	size_t i = (size_t)local->ip[local->family == AF_INET ? 2 : 5] - 1;
+	struct uplink *uplink = i < world->n_uplinks ? &world->uplinks[i] : NULL;
+
+	return uplink && uplink->is_there && fake_find_local(world->fake, uplink->ifindex, local)
+		       ? uplink
+		       : NULL;
 }
 
 /* Announced addresses end with a number, and every third of them is nobody's. */
@@ -168,6 +171,8 @@ static void live_part(struct world *world)
 		history_step(world);
 		world->changed_ms = world->now_ms;
 		live_until(world, world->now_ms + pause_ms(world));
+		world->fake->limit_events = 0;
+		memset(world->fake->fail_always, 0, sizeof(world->fake->fail_always));
 	}
 	world_tell(world, "nothing happens any more");
 	live_until(world, world->now_ms + ANSWERED_MS);
@@ -175,34 +180,31 @@ static void live_part(struct world *world)
 	live_until(world, world->now_ms + STILL_MS);
 }
 
-bool world_live(struct world *world, const struct rules *rules, const struct bounds *bounds,
-		uint32_t seed, bool tells)
+bool world_live(struct world *world, const struct world_setup *setup)
 {
 	*world = (struct world){
-		.rules = rules,
+		.rules = setup->rules,
+		.directory = setup->directory,
+		.seed = setup->seed,
 		.fake = fake_new(),
 		.ops = fake_ops,
-		.chance = g_rand_new_with_seed(seed),
+		.on_change = on_change,
+		.on_notice = on_notice,
+		.chance = g_rand_new_with_seed(setup->seed),
 		.now_ms = 1000,
 		.next_token = 1,
-		.tells = tells,
-		.judge.bounds = bounds,
+		.tells = setup->tells,
+		.judge.bounds = setup->bounds,
 	};
 	world->fake->hook_data = world;
 	world->fake->on_command = on_command;
 	world->fake->measure = traffic_measure;
-	world->ops.unanswered = fake_unanswered;
-	world->engine = engine_new(&(struct engine_setup){
-		.rules = rules,
-		.ops = &world->ops,
-		.kernel = world->fake,
-		.observer = {.on_change = on_change, .on_notice = on_notice, .data = world},
-		.seed = seed,
-	});
+	world->ops.answers = fake_answers;
+	life_begin(world);
 	history_begin(world);
 	for (int i = 0; i < PARTS && !world->judge.text[0]; i++)
 		live_part(world);
-	engine_free(world->engine);
+	life_end(world);
 	fake_free(world->fake);
 	g_rand_free(world->chance);
 	return !world->judge.text[0];

@@ -21,6 +21,8 @@ struct uplink {
 	uint32_t ifindex; /* another one whenever it is plugged in */
 	bool is_there, up, carrier, routed;
 	bool silent; /* its far side does not answer */
+	bool eats_joins; /* a middlebox drops their SYNs, and nothing else */
+	uint64_t lost_syn_ms; /* when a SYN was sent there in vain; 0: never */
 	bool has_v6;
 	uint32_t rtt_ms;
 };
@@ -29,10 +31,12 @@ struct uplink {
 struct flow {
 	bool used, is_slow;
 	struct mptcpd_addr local, remote;
+	uint32_t ifindex; /* of the link where it began */
 	uint64_t begin_ms;
 	uint64_t heard_ms, received_ms; /* the last acknowledgement, the last data */
 	uint64_t works_ms; /* since when its path works; 0: it does not */
 	uint64_t worked_ms; /* when it did last */
+	uint64_t answered_ms; /* when the last timeout of its was answered; 0: there was none */
 	uint64_t established_ms; /* 0: its SYN has no answer yet */
 	uint64_t due_ms; /* a timeout, or the answer to a SYN; UINT64_MAX: none */
 	uint32_t n_timeouts; /* in a row */
@@ -61,7 +65,12 @@ struct world {
 	const struct rules *rules;
 	struct fake_kernel *fake;
 	struct kernel_ops ops;
-	struct engine *engine;
+	struct engine *engine; /* NULL: mptcpd is killed, and not there again yet */
+	struct state *state; /* what the next one reads, */
+	const char *directory; /* and where */
+	uint32_t seed;
+	void (*on_change)(void *data, const struct change *change); /* its observers */
+	void (*on_notice)(void *data, const struct notice *notice);
 	GRand *chance;
 	uint64_t now_ms;
 	struct uplink uplinks[UPLINKS_MAX];
@@ -73,9 +82,17 @@ struct world {
 	struct judge judge;
 };
 
-/* Live through the history of this seed. False: the judge found fault, which is in world->judge. */
-bool world_live(struct world *world, const struct rules *rules, const struct bounds *bounds,
-		uint32_t seed, bool tells);
+/* How a host is, and what is to be told of it. */
+struct world_setup {
+	const struct rules *rules;
+	const struct bounds *bounds;
+	const char *directory; /* a scratch one */
+	uint32_t seed;
+	bool tells; /* every step */
+};
+
+/* Live through the history of the seed. False: the judge found fault, which is in world->judge. */
+bool world_live(struct world *world, const struct world_setup *setup);
 
 /* ---- what its parts share ---- */
 

@@ -4,6 +4,7 @@
 Everything happens in namespaces of its own (see netns/sandbox.py): nothing is left behind.
 """
 
+import os
 import pathlib
 import select
 import sys
@@ -76,7 +77,7 @@ class Demo:
         cut_at = self.total()
         self.run_until(lambda: self.total() - cut_at > SIZE * 0.3)
         print("   mptcpctl connection:")
-        indented(self.daemon.ctl("connection"))
+        indented(self.daemon.ctl("--headers", "connection"))
         print("   --- bringing link1 back: ip link set link1 up", flush=True)
         self.net.up(1, self.net.client)
         back = self.time_until({1: 1, 2: 1, 3: 1})
@@ -99,6 +100,7 @@ def summary(demo, result, over, back):
 
 
 def main():
+    os.environ["COLUMNS"] = "100"  # of what mptcpctl lists
     headline(f"Two hosts, joined by three links of {RATE_MBIT} Mbit/s")
     with Network(rate=f"{RATE_MBIT}mbit", note=lambda text: print(text, file=sys.stderr)) as net:
         indented("\n".join(f"client 10.0.{i}.1 --- link{i} --- 10.0.{i}.2 server" for i in net.links))
@@ -113,12 +115,12 @@ def main():
         demo = Demo(net, daemon)
         took = demo.time_until({1: 1, 2: 1, 3: 1})
         print(f"   three subflows after {took:.0f} ms; mptcpctl connection says:")
-        indented(daemon.ctl("connection"))
+        indented(daemon.ctl("--headers", "connection"))
 
         headline(f"It sends {SIZE / MEGA:.0f} MB")
         result, over, back = demo.transfer(client)
         print("   mptcpctl connection:")
-        indented(daemon.ctl("connection"))
+        indented(daemon.ctl("--headers", "connection"))
         return 0 if summary(demo, result, over, back) else 1
 
 

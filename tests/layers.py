@@ -4,6 +4,7 @@
 layers.py BUILD-DIRECTORY prints TAP. A rule names what is allowed; all else is an error.
 """
 
+import functools
 import pathlib
 import re
 import subprocess
@@ -19,7 +20,8 @@ PURE_LIBC = set(
 )
 PLUGIN_API = {"mptcpd/addr.h", "mptcpd/plugin.h", "mptcpd/types.h", "mptcpd/view.h"}
 # The core is told the time.
-PURE_BASE = {"base/addr.h", "base/checksum.h", "base/clean.h", "base/hot.h", "base/word.h"}
+PURE_BASE = {"base/addr.h", "base/checksum.h", "base/clean.h", "base/hot.h", "base/shell.h",
+             "base/word.h"}
 CORE = {"base/", "core/", "core/model/", "core/engine/"}
 SEAM = {"base/", "core/event.h", "core/ops.h"}
 # Only kernel/ speaks netlink.
@@ -39,19 +41,21 @@ def is_for_daemon(header):
 
 # room: (own sources, project headers by path or room, system headers as a predicate)
 ROOMS = {
-    "base": (set(), lambda h: is_pure(h) or h in ("fcntl.h", "time.h", "unistd.h")),
+    "base": (set(), lambda h: is_pure(h) or h in ("fcntl.h", "sys/stat.h", "sys/syscall.h", "time.h", "unistd.h")),
     "core": (PURE_BASE, is_pure),
     "core/model": (PURE_BASE | {"core/"}, is_pure),
     "core/engine": (PURE_BASE | {"core/", "core/model/"}, is_pure),
     "kernel": (SEAM, lambda h: not re.match(r"(ell|systemd|jansson|glib|uthash|mptcpctl)[/.]", h)),
     "plugins": (set(), lambda h: h in PLUGIN_API or not FOREIGN.match(h)),
-    "lib": ({"base/"}, lambda h: not FOREIGN.match(h)
-            or re.match(r"(systemd/|mptcpctl/client\.h|mptcp/socket\.h|linux/mptcp\.h)", h)),
-    "ctl": ({"base/", "lib/"},
+    "lib": ({"base/"}, lambda h: not FOREIGN.match(h) or re.match(r"(systemd|mptcpctl)/", h)),
+    "lib/mptcp": (set(), lambda h: not FOREIGN.match(h) or h == "mptcp/socket.h"),
+    "cli": ({"base/"}, lambda h: not FOREIGN.match(h)),
+    "ctl": ({"base/", "cli/", "lib/"},
             lambda h: not NETLINK.match(h) and not re.match(r"(ell|glib|uthash)[/.]", h)),
-    "mptcpize": (SEAM | {"kernel/kernel.h", "lib/"}, lambda h: not NETLINK.match(h)),
+    "mptcpize": (SEAM | {"cli/", "kernel/kernel.h", "kernel/sockets.h", "lib/"}, lambda h: not NETLINK.match(h)),
     "daemon": (CORE | {"daemon/bus/", "daemon/config/", "daemon/probe/", "daemon/state/", "kernel/kernel.h",
-                       "lib/events.h", "kernel/listener.h", "kernel/netstat.h", "kernel/sysctl.h"}, is_for_daemon),
+                       "lib/events.h", "kernel/listener.h", "kernel/netdev.h",
+                       "kernel/netstat.h", "kernel/sockets.h", "kernel/sysctl.h"}, is_for_daemon),
     "daemon/bus": (CORE | {"lib/wait.h", "daemon/auto.h", "daemon/loop.h", "lib/events.h", "lib/wire.h", "lib/writer.h"},
                    is_for_daemon),
     "daemon/config": (CORE | {"daemon/auto.h", "daemon/loop.h"}, is_for_daemon),
@@ -59,12 +63,14 @@ ROOMS = {
     "daemon/state": (CORE | {"daemon/auto.h", "kernel/kernel.h", "kernel/listener.h"}, is_for_daemon),
     "tests/fake": (CORE, lambda h: is_pure(h) or h == "glib.h"),
     "simulate": (CORE | {"daemon/config/config.h", "daemon/config/calls.h", "daemon/config/ini.h",
-                         "tests/fake/"},
+                         "daemon/state/state.h", "tests/fake/"},
                  lambda h: not NETLINK.match(h) and not re.match(r"(jansson|mptcpctl)[/.]", h)),
     "include/mptcpd": (set(), lambda h: h in PURE_LIBC | PLUGIN_API),
-    "include/mptcpctl": (set(), lambda h: not FOREIGN.match(h) or h == "mptcpctl/client.h"),
+    "include/mptcpctl": (set(), lambda h: not FOREIGN.match(h) or re.match(r"mptcpctl/", h)),
     "include/mptcp": (set(), lambda h: not FOREIGN.match(h)),
 }
+
+LINES_MAX = 500  # of a file: CODING_STYLE.md
 
 # All that the core may ask of libc: memory, text, numbers, and giving up.
 CORE_SYMBOLS = re.compile(
@@ -72,7 +78,7 @@ CORE_SYMBOLS = re.compile(
     r"cspn|pbrk|tol|tou?ll?|toull?|toul)|__isoc23_strto(u?ll?|ul)|stpcpy|(__)?v?snprintf(_chk)?|"
     r"__(mem|str|stp)n?(cpy|move|set|cat)_chk|malloc|calloc|realloc|reallocarray|free|abort|"
     r"__assert_fail|qsort|bsearch|fnmatch|inet_(pton|ntop)|__ctype_b_loc|__errno_location|"
-    r"__stack_chk_fail|strerror(name|desc)_np|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|sanitizer|gcov|llvm)_\w+)"
+    r"__stack_chk_fail|strerror|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|sanitizer|gcov|llvm)_\w+)"
 )
 
 
@@ -82,6 +88,13 @@ def room_of(path):
     return max(inside, key=len, default=None)
 
 
+@functools.cache
+def sources(root):
+    """All C of a tree, without what was built or unpacked there, which may be very much."""
+    return sorted(path for top in root.glob("[a-z]*/") if not top.name.startswith("build")
+                  for path in top.rglob("*.[ch]"))
+
+
 def find_project_header(root, source, name):
     """Where a quoted include leads, as a path below root; None: nowhere unique."""
     beside = source.parent / name
@@ -89,9 +102,9 @@ def find_project_header(root, source, name):
         return beside.resolve().relative_to(root).as_posix()
     def is_lent(path):
         """Of the tests the fakes alone lend headers; those of plugins are included by <>."""
-        return path.startswith("tests/fake/") or not path.startswith(("build", "tests/", "include/mptcpd/"))
+        return path.startswith("tests/fake/") or not path.startswith(("tests/", "include/mptcpd/"))
 
-    found = [p for p in root.glob("[a-z]*/**/" + pathlib.PurePath(name).name)
+    found = [p for p in sources(root)
              if p.as_posix().endswith("/" + name) and is_lent(p.relative_to(root).as_posix())]
     return found[0].relative_to(root).as_posix() if len(found) == 1 else None
 
@@ -99,7 +112,7 @@ def find_project_header(root, source, name):
 def include_errors(root):
     """Every include that its room may not have; and how many were read."""
     errors, count = [], 0
-    for source in sorted(root.glob("[a-z]*/**/*.[ch]")):
+    for source in sources(root):
         path = source.relative_to(root).as_posix()
         room = room_of(path)
         if room is None:
@@ -213,16 +226,46 @@ def plugins():
 def libraries():
     libc = {"libc.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libgcc_s.so.1"}
     allowed = {"mptcpctl": libc | {"libsystemd.so.0"}, "mptcp": libc}
-    maps = sorted((ROOT / "lib").glob("*.sym"))
-    if not maps:
-        raise tap.Skip("no library yet")
+    maps = sorted((ROOT / "lib").glob("**/*.sym"))
+    tap.equal(len(maps), len(allowed), "symbol maps")
     errors = []
     for map_file in maps:
         name = map_file.stem.removeprefix("lib")
-        library = BUILD / "lib" / f"lib{name}.so"
+        library = BUILD / map_file.relative_to(ROOT).with_suffix(".so")
         errors += [f"{library.name} links {extra}"
                    for extra in sorted(needed(library) - allowed[name])]
+        listed = set(re.findall(r"\b(\w+);", map_file.read_text(encoding="utf-8")))
+        exported = {name for name, kind in symbols(library, "-D", "--defined-only") if kind != "A"}
+        errors += [f"{library.name}: {name} is in its map or exported, not both"
+                   for name in sorted(exported ^ listed)]
     fail_on(errors)
+
+
+@tap.test("/layers/lib/a-static-library-takes-no-name-that-is-not-its-own")
+def static_names():
+    names = defined(BUILD / "lib/mptcp/libmptcp.a")
+    tap.true("mptcp_dial" in names, "the library was not found")
+    fail_on([f"libmptcp.a defines {name}" for name in sorted(names) if not name.startswith("mptcp_")])
+
+
+@tap.test("/layers/mptcpize/its-library-wraps-socket-and-needs-no-memory")
+def preloaded():
+    library = BUILD / "mptcpize/libmptcpize-preload.so"
+    tap.equal({name for name, _ in symbols(library, "-D", "--defined-only")}, {"socket"}, "exports")
+    asked = {name for name, kind in symbols(library, "-D") if kind == "U"}
+    wanted = {"__errno_location", "getenv", "setsockopt", "syscall"}
+    tap.equal(asked - {"__stack_chk_fail"}, wanted, "what it asks libc for")
+
+
+@tap.test("/layers/mptcpize/its-hook-is-the-same-wherever-it-is-built")
+def hook():
+    """It is installed with what it has for debuggers, where directories would be named."""
+    path = BUILD / "mptcpize/hook.bpf.o"
+    if not path.exists():
+        raise tap.Skip("no libbpf, or no clang")
+    content = path.read_bytes()
+    for directory in (BUILD, ROOT):
+        tap.equal(content.count(str(directory).encode()), 0, f"times {directory} is named")
 
 
 def calls(directory):
@@ -250,9 +293,9 @@ def circles(graph):
 
 @tap.test("/layers/circles/no-file-calls-back-up")
 def no_circles():
-    rooms = sorted({path.parent for path in BUILD.glob("*/**/*.p/*.o")
-                    if path.relative_to(BUILD).parts[0] in
-                    ("base", "core", "ctl", "daemon", "kernel", "lib", "plugins")})
+    # Not all that is below: whole systems may be.
+    tops = ("base", "cli", "core", "ctl", "daemon", "kernel", "lib", "mptcpize", "plugins")
+    rooms = sorted({path.parent for top in tops for path in (BUILD / top).glob("**/*.p/*.o")})
     tap.true(len(rooms) > 8, f"only {rooms} found")
     fail_on([f"{room.relative_to(BUILD)}: {' '.join(circle)} call each other"
              for room in rooms for circle in circles(calls(room))])
@@ -271,18 +314,36 @@ def floors():
              if floor(file) < floor(other)])
 
 
-# What comes from outside reaches a terminal only as ctl/print.c lets it.
+def size_errors(root):
+    return [f"{path.relative_to(root)}: {n} lines, and {LINES_MAX} are allowed" for path in sources(root)
+            if (n := len(path.read_text(encoding="utf-8").splitlines())) > LINES_MAX]
+
+
+@tap.test("/layers/size/no-file-of-c-is-longer-than-500-lines")
+def sizes():
+    tap.true(len(sources(ROOT)) > 100, "the sources were not found")
+    fail_on(size_errors(ROOT))
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory) / "tests/unit/a.c"
+        path.parent.mkdir(parents=True)
+        for lines, errors in ((LINES_MAX, 0), (LINES_MAX + 1, 1)):
+            path.write_text("\n" * lines, encoding="utf-8")
+            tap.equal(len(size_errors(pathlib.Path(directory))), errors, f"errors of {lines} lines")
+
+
+# What comes from outside reaches a terminal only as cli/print.c lets it.
 PRINTS = re.compile(r"\b(v?f?printf|f?puts|put(c|char|s)|fputc|fwrite|json_dumpf|perror)\(")
 
 
 def print_errors(root):
     return [f"{path.relative_to(root)}:{number}: only print.c prints"
-            for path in sorted((root / "ctl").glob("*.c")) if path.name != "print.c"
+            for room in ("cli", "ctl", "mptcpize")
+            for path in sorted((root / room).glob("*.c")) if path.name != "print.c"
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
             if PRINTS.search(line)]
 
 
-@tap.test("/layers/ctl/one-place-prints")
+@tap.test("/layers/cli/one-place-prints")
 def one_place_prints():
     fail_on(print_errors(ROOT))
     with tempfile.TemporaryDirectory() as directory:
@@ -322,9 +383,12 @@ def selftest_includes():
            "daemon/a.c": ["#include <libmnl/libmnl.h>", " # include <linux/netlink.h>"],
            "plugins/a.c": ['#include "model.h"', "#include <ell/ell.h>"],
            "base/a.c": ['#include "event.h"', "#include <ell/ell.h>"],
+           "cli/a.c": ['#include "event.h"', "#include <systemd/sd-bus.h>"],
+           "mptcpize/a.c": ['#include "model.h"', "#include <libmnl/libmnl.h>"],
            "ctl/a.c": ['#include "config.h"', '#include "kernel.h"', '#include "event.h"',
                        "#include <libmnl/libmnl.h>"],
-           "lib/a.c": ['#include "event.h"', "#include <ell/ell.h>"],
+           "lib/a.c": ['#include "event.h"', "#include <ell/ell.h>", "#include <mptcp/socket.h>"],
+           "lib/mptcp/a.c": ["#include <systemd/sd-bus.h>", "#include <linux/mptcp.h>"],
            "include/mptcpd/a.h": ["#include <systemd/sd-bus.h>"]}
     for path, lines in bad.items():
         for line in lines:

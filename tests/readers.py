@@ -29,7 +29,7 @@ AHEAD = 64  # calls written at once
 # Of everything that can be read, most of what costs most.
 READS = ("ListConnections", "GetConnection", "ListConnectionsPacked", "Explain", "ListConnections",
          "ListInterfaces", "ListConnectionsPacked", "ListEndpoints", "GetStatus", "ListPolicies",
-         "GetConfig", "GetLimits", "Introspect", "GetAll", "Ping", "ListConnections")
+         "GetConfig", "GetLimits", "Introspect", "GetAll", "Ping", "CountConnections")
 FREEDESKTOP = "org.freedesktop.DBus."
 CURSOR = {"types": "tu", "body": struct.pack("<QI", 0, 0)}
 
@@ -44,6 +44,7 @@ def arguments(what, token=0):
                    "body": text("org.mptcpd1.Manager")},
         "GetConnection": token,
         "Explain": token,
+        "CountConnections": {"types": "t", "body": struct.pack("<Q", 0)},
         "ListConnections": CURSOR,
         "ListConnectionsPacked": CURSOR,
         "ListInterfaces": CURSOR,

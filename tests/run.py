@@ -27,6 +27,8 @@ CI = os.environ.get("CI", "") not in ("", "0", "false")
 BUILDS = {
     "build": ("gcc", "gcc, warnings are errors", []),
     "build-clang": ("clang", "clang, warnings are errors", []),
+    "build-bare": ("gcc", "gcc, as it is released, warnings are errors",
+                   ["-Dbuildtype=release", "-Dtests=false"]),
     "build-san": ("gcc", "gcc, address and undefined-behaviour sanitizers",
                   ["-Db_sanitize=address,undefined", "-Db_lundef=false"]),
     "build-coverage": ("gcc", "gcc, counting what runs", ["-Db_coverage=true"]),
@@ -197,6 +199,7 @@ def main():
         total.add(clang)
         if not clang.failed:
             total.add(run_tests("build-clang", ["fuzz/"]))
+        total.add(build("build-bare"))
         sanitized = build("build-san")
         total.add(sanitized)
         if not sanitized.failed:

@@ -108,16 +108,6 @@ def note(text):
         print(f"# {line}", flush=True)
 
 
-def second_try():
-    """What the tests of this program judge is how long things take, by the clock, on a machine that
-    others use too: one that fails is run once more, and counts by that. Both are told."""
-    global _tries
-    _tries = 2
-
-
-_tries = 1
-
-
 def _try(seconds, function):
     """Run it in its time; why it is skipped, or None. It raises what makes it fail."""
     limit = Limit(seconds)
@@ -141,16 +131,11 @@ def _try(seconds, function):
 def _run(number, name, seconds, function):
     begin = time.monotonic()
     result, good = f"not ok {number} {name}", False
-    for left in reversed(range(_tries)):
-        try:
-            reason = _try(seconds, function)
-        except Exception:  # any failure of any test is a result, not an end
-            note(traceback.format_exc())
-            if left:
-                note(f"{name}: once more")
-            continue
+    try:
+        reason = _try(seconds, function)
         result, good = f"ok {number} {name}" + (f" # SKIP {reason}" if reason else ""), True
-        break
+    except Exception:  # any failure of any test is a result, not an end
+        note(traceback.format_exc())
     note(f"{name}: {time.monotonic() - begin:.2f} s")
     print(result, flush=True)
     return good

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "addr.h"
+#include "announce.h"
 #include "engine-private.h"
 
 static int find_connection(struct engine *engine, uint32_t token,

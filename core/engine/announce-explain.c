@@ -5,11 +5,9 @@
 #include <stdio.h>
 
 #include "addr.h"
+#include "announce.h"
 #include "choose.h"
-#include "engine-private.h"
-
-/* A peer that joins what it is told of does so at once: after that long it will not. */
-#define PATIENCE_MS 10000
+#include "explain.h"
 
 static const char *wanted_by(const struct connection *connection, uint8_t by)
 {
@@ -65,7 +63,7 @@ static bool lacks_listener(struct engine *engine, const struct connection *conne
 	default:
 		return false; /* somebody does, or nobody knows */
 	}
-	it->reason = "no-listener";
+	it->reason = REASON_NO_LISTENER;
 	snprintf(it->text, sizeof(it->text), "nobody listens on %s: peers are refused",
 		 addr_format(&at, text));
 	if (local->listen == LISTEN_NO)
@@ -97,18 +95,18 @@ static void explain_told(const struct engine *engine, const struct connection *c
 	if (announced->try.told_ms)
 		snprintf(age, sizeof(age), "%" PRIu64 " s ago", age_ms / 1000);
 	if (is_translated(engine, connection, announced)) {
-		it->reason = "port-translated";
+		it->reason = REASON_PORT_TRANSLATED;
 		snprintf(port, sizeof(port),
 			 "; port %u must be translated to port %u of this host, or peers will be "
 			 "refused (MismatchPortSynRx)",
 			 announced->addr.port, connection->local.port);
 	}
-	if (announced->try.told_ms && age_ms < PATIENCE_MS) {
+	if (announced->try.told_ms && age_ms < EXPLAIN_PATIENCE_MS) {
 		snprintf(it->text, sizeof(it->text), "told %s, no join so far%s", age, port);
 		return;
 	}
 	if (!it->reason)
-		it->reason = "not-joined";
+		it->reason = REASON_NOT_JOINED;
 	/* The kernel does not say whether the peer has echoed it. */
 	snprintf(it->text, sizeof(it->text),
 		 "told %s, and no join came: the peer accepts no addresses, or cannot reach it%s",
@@ -117,9 +115,9 @@ static void explain_told(const struct engine *engine, const struct connection *c
 		 "at the peer: ip mptcp limits set add_addr_accepted 4");
 }
 
-static void explain(struct engine *engine, const struct connection *connection,
-		    const struct announced *announced, uint64_t now_ms,
-		    struct explain_announcement *it)
+void announce_explain(struct engine *engine, const struct connection *connection,
+		      const struct announced *announced, uint64_t now_ms,
+		      struct explain_announcement *it)
 {
 	*it = (struct explain_announcement){
 		.addr = announced->addr,
@@ -133,10 +131,10 @@ static void explain(struct engine *engine, const struct connection *connection,
 	if (it->joined)
 		return;
 	if (!it->sent && !engine_is_reachable(engine, announced)) {
-		it->reason = "link-down";
+		it->reason = REASON_LINK_DOWN;
 		snprintf(it->text, sizeof(it->text), "%s", "its address or its link is gone");
 	} else if (announced->want.held) {
-		it->reason = "policy";
+		it->reason = REASON_POLICY;
 		snprintf(it->text, sizeof(it->text), "%s",
 			 "a policy forbids the join that came of it: not told again before "
 			 "another one comes");
@@ -162,7 +160,7 @@ static void explain_left_out(const struct engine *engine, const struct connectio
 		for (; local; local = local->next) {
 			struct explain_announcement it = {
 				.addr = local->announce.family ? local->announce : local->is.addr,
-				.reason = "ipv4-only",
+				.reason = REASON_IPV4_ONLY,
 				.text = "not announced: the connection is of IPv4 alone, and can "
 					"have no subflow of IPv6",
 				.remedy = "an application that listens on an IPv6 socket",
@@ -188,7 +186,7 @@ int engine_explain_announcements(
 	for (size_t i = 0; i < connection->more->n_announced; i++) {
 		if (connection->more->announced[i].want.banned)
 			continue;
-		explain(engine, connection, &connection->more->announced[i], now_ms, &it);
+		announce_explain(engine, connection, &connection->more->announced[i], now_ms, &it);
 		on_announcement(data, &it);
 	}
 	if (connection->policy && connection->path_manager == PATH_MANAGER_USERSPACE)

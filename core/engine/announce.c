@@ -3,8 +3,11 @@
 #include <errno.h>
 
 #include "addr.h"
+#include "announce.h"
 #include "engine-private.h"
 
+/* After an ADD_ADDR or RM_ADDR the next waits: either kernel keeps one, and loses others. */
+#define PACE_MS 200
 /* A command that failed is tried again. */
 #define RETRY_MS 5000
 /* A plain peer tries an address once, when it is told: told again after 1, 2 and 4 s if it must. */
@@ -238,16 +241,30 @@ static uint64_t due_of(const struct connection *connection, const struct announc
 	return announced->try.due_ms > due_ms ? announced->try.due_ms : due_ms;
 }
 
-bool engine_waits_to_be_withdrawn(const struct connection *connection,
-				  const struct subflow *subflow, uint64_t now_ms)
+bool engine_waits_to_be_withdrawn(struct connection *connection, const struct subflow *subflow,
+				  uint64_t now_ms)
 {
+	uint64_t due_ms = told_due(connection);
+
 	for (size_t i = 0; i < connection->more->n_announced; i++) {
 		const struct announced *announced = &connection->more->announced[i];
 
 		if (announced->is.sent && is_at(subflow, announced))
-			return due_of(connection, announced) > now_ms;
+			due_ms = due_of(connection, announced);
 	}
-	return false;
+	if (due_ms <= now_ms)
+		return false;
+	if (due_ms < connection->more->ask_ms)
+		connection_more(connection)->ask_ms = due_ms;
+	return true;
+}
+
+bool engine_is_withdrawn(const struct connection *connection, const struct subflow *subflow)
+{
+	const struct connection_more *more = connection->more;
+
+	return more->told_to_forget && more->told_id == subflow->is.local_id &&
+	       more->told_ms >= subflow->is.since_ms;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -255,8 +272,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static int withdraw(struct engine *engine, struct connection *connection, uint8_t id,
-		    uint64_t now_ms)
+int engine_tell_to_forget(struct engine *engine, struct connection *connection, uint8_t id,
+			  uint64_t now_ms)
 {
 	int r = command_withdraw(engine, connection, id);
 
@@ -292,7 +309,7 @@ uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *conn
 		if (announced->is.sent && is_told_by_id_0(connection, announced))
 			announced->is.sent = false;
 		if (announced->is.sent && due_of(connection, announced) <= now_ms) {
-			r = withdraw(engine, connection, announced->id, now_ms);
+			r = engine_tell_to_forget(engine, connection, announced->id, now_ms);
 			announced->is.sent = r < 0;
 			announced->try.due_ms = now_ms + (r < 0 ? RETRY_MS : 0);
 		}
@@ -336,8 +353,10 @@ int engine_take_back(struct engine *engine, struct connection *connection,
 		if (!announced->is.sent || !is_at(closing, announced) ||
 		    engine_is_joined(connection, announced, closing))
 			continue;
+		if (!by_hand && engine_waits_to_be_withdrawn(connection, closing, now_ms))
+			return -EAGAIN;
 		if (!by_hand || announced->want.by != WANTED_BY_ADMIN)
-			r = withdraw(engine, connection, announced->id, now_ms);
+			r = engine_tell_to_forget(engine, connection, announced->id, now_ms);
 		if (r < 0)
 			return r;
 		engine_ban_announced(engine, connection, announced);

@@ -6,8 +6,10 @@
 #include <errno.h>
 
 #include "addr.h"
+#include "announce.h"
 #include "choose.h"
 #include "engine-private.h"
+#include "watch.h"
 
 /* ---- what is seen, judged ---- */
 
@@ -55,13 +57,14 @@ static void judge_route(struct engine *engine, const struct connection *connecti
 					!engine_can_bind(engine, local, &subflow->remote);
 }
 
+/* Who made it makes it again: what a peer joined with has a port where nobody listens. */
 static void judge_link(const struct engine *engine, struct subflow *subflow)
 {
 	if (subflow->is.state != SUBFLOW_ESTABLISHED)
 		return;
 	if (!is_lost(engine, subflow)) {
 		if (subflow->try.due_ms > engine->view.base.now_ms ||
-		    !is_covered(&engine->plan, subflow))
+		    subflow->is.origin == MPTCPD_ORIGIN_PEER || !is_covered(&engine->plan, subflow))
 			subflow->is.stale = false;
 	} else if (!subflow->is.stale) {
 		subflow->is.stale = true;
@@ -197,6 +200,15 @@ static bool lacks_route(struct engine *engine, const struct connection *connecti
 	       !route_exists(&engine->routes, local, &subflow->remote);
 }
 
+/* Before anything is known of its link, as after a restart: has it been sending in vain? */
+static bool is_in_doubt(const struct engine *engine, const struct subflow *subflow)
+{
+	struct event_evidence evidence;
+
+	return engine->ops->answers && watch_evidence(engine, subflow, &evidence) == 0 &&
+	       evidence.retransmits && evidence.unacked;
+}
+
 /*
  * Does another one carry the connection, or, if `planned`, one that is to stay, as far as is known? Not
  * one that does not answer, nor one of which it is not sure: that is soon found out.
@@ -211,7 +223,8 @@ static bool is_carried_well(const struct engine *engine, const struct connection
 		if (engine_carries(subflow) && !subflow->want.unwelcome &&
 		    (!planned || subflow->want.by != WANTED_BY_NONE ||
 		     !engine_is_policys(subflow)) &&
-		    health != MPTCPD_HEALTH_SILENT && health != MPTCPD_HEALTH_SUSPECT)
+		    health != MPTCPD_HEALTH_SILENT && health != MPTCPD_HEALTH_SUSPECT &&
+		    (health != MPTCPD_HEALTH_UNKNOWN || !is_in_doubt(engine, subflow)))
 			return true;
 	}
 	return false;
@@ -254,8 +267,11 @@ static bool should_close(struct engine *engine, const struct connection *connect
 		       (verdict->carried_on && subflow->try.due_ms <= engine->view.base.now_ms);
 	if (subflow->want.by != WANTED_BY_NONE)
 		return false;
+	if (scout_is_one_too_many(connection, subflow))
+		return is_carried_well(engine, connection, true);
+	/* Taken for dead, that is: if nothing else answers it goes when what replaces it does. */
 	if (subflow->is.stale)
-		return verdict->carried_on;
+		return is_carried_well(engine, connection, true);
 	return should_close_unwanted(engine, connection, subflow, verdict);
 }
 
@@ -278,16 +294,14 @@ static bool is_alive_elsewhere(const struct model *model, const struct subflow *
 static int withdraw_lost(struct engine *engine, struct connection *connection,
 			 const struct subflow *lost)
 {
+	uint64_t now_ms = engine->view.base.now_ms;
 	int r;
 
-	if (is_alive_elsewhere(&engine->model, lost))
+	if (is_alive_elsewhere(&engine->model, lost) || engine_is_withdrawn(connection, lost))
 		return 0;
-	for (const struct subflow *before = connection->subflows; before < lost; before++)
-		if (before->is.state == SUBFLOW_CLOSING && before->is.local_id == lost->is.local_id)
-			return 0;
-	if (engine_waits_to_be_withdrawn(connection, lost, engine->view.base.now_ms))
+	if (engine_waits_to_be_withdrawn(connection, lost, now_ms))
 		return -EAGAIN;
-	r = command_withdraw(engine, connection, lost->is.local_id);
+	r = engine_tell_to_forget(engine, connection, lost->is.local_id, now_ms);
 	if (r == 0)
 		ids_withdrawn(connection, lost->is.local_id);
 	return r < 0 ? r : 0;

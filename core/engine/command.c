@@ -23,6 +23,7 @@ int command_create(struct engine *engine, struct connection *connection, struct 
 	if (r < 0) {
 		subflow->try.error = (uint8_t)-r;
 		subflow->try.reset = 0;
+		engine->counters.failures[reason_of_end(subflow->try.error, 0, true)]++;
 		subflow->try.turned_away = false;
 		subflow->is.since_ms = now_ms;
 		backoff_path(engine, subflow, now_ms);
@@ -60,6 +61,18 @@ int command_destroy(struct engine *engine, struct connection *connection, struct
 	return r;
 }
 
+static void see_backup(struct engine *engine, const struct connection *connection,
+		       struct subflow *subflow, bool backup)
+{
+	struct change change = {.type = CHANGE_SUBFLOW_PRIORITY};
+
+	if (subflow->is.backup == backup)
+		return;
+	subflow->is.backup = backup;
+	subflow_describe(connection, subflow, &change);
+	engine_tell(engine, &change);
+}
+
 void command_look_at_backup(struct engine *engine, const struct connection *connection,
 			    struct subflow *subflow)
 {
@@ -68,7 +81,10 @@ void command_look_at_backup(struct engine *engine, const struct connection *conn
 
 	if (r < 0)
 		return;
+	if (subflow->is.backup_unsure)
+		see_backup(engine, connection, subflow, r);
 	subflow->is.backup = r;
+	subflow->is.backup_unsure = false;
 	subflow->is.backup_asked = subflow->is.backup != subflow->want.backup;
 	engine->create_keeps_backup |= subflow->is.backup;
 }
@@ -81,25 +97,25 @@ int command_set_backup(struct engine *engine, struct connection *connection,
 							   &subflow->local, &subflow->remote,
 							   backup));
 
-	if (r == 0)
-		subflow->is.backup_asked =
-			false; /* what is there from now on is not CREATE's doing */
-	if (r == 0 && subflow->is.backup != backup) {
-		struct change change = {.type = CHANGE_SUBFLOW_PRIORITY};
-
-		subflow->is.backup = backup;
-		subflow_describe(connection, subflow, &change);
-		engine_tell(engine, &change);
-	}
+	if (r < 0)
+		return r;
+	/* What is there from now on is not CREATE's doing. */
+	subflow->is.backup_asked = subflow->is.backup_unsure = false;
+	see_backup(engine, connection, subflow, backup);
 	return r;
 }
 
 void command_poke(struct engine *engine, const struct connection *connection,
-		  const struct subflow *subflow)
+		  struct subflow *subflow)
 {
-	int r = engine->ops->subflow_backup(engine->kernel, connection->token, &subflow->local,
-					    &subflow->remote, subflow->is.backup);
+	int r;
 
+	if (subflow->is.backup_unsure)
+		command_look_at_backup(engine, connection, subflow);
+	if (subflow->is.backup_unsure)
+		return;
+	r = engine->ops->subflow_backup(engine->kernel, connection->token, &subflow->local,
+					&subflow->remote, subflow->is.backup);
 	/* It may be gone by now. */
 	engine_command(engine, connection, "SET_FLAGS", r == -EINVAL ? 0 : r);
 }

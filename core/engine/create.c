@@ -29,6 +29,7 @@ void create_asked(struct engine *engine, struct connection *connection, struct s
 	subflow->is.local_id = request->local_id;
 	subflow->is.remote_id = request->remote_id;
 	subflow->is.backup = subflow->want.backup;
+	subflow->is.backup_unsure = false;
 	subflow->is.backup_asked = subflow->want.backup && !engine->create_keeps_backup;
 	subflow->is.origin =
 		(subflow->want.by == WANTED_BY_ADMIN ? MPTCPD_ORIGIN_ADMIN : MPTCPD_ORIGIN_POLICY) &
@@ -45,6 +46,10 @@ struct subflow *create_find(struct connection *connection, const struct subflow_
 	for (size_t i = 0; i < connection->n_subflows; i++) {
 		struct subflow *subflow = &connection->subflows[i];
 
+		/* Of several that were asked for alike, the one that was asked to be that. */
+		if (state == SUBFLOW_PENDING &&
+		    subflow->is.backup != ((request->flags & MPTCPD_FLAG_BACKUP) != 0))
+			continue;
 		if (subflow->is.state == state && subflow->ifindex == request->ifindex &&
 		    subflow->want.port == request->local.port &&
 		    addr_equal_host(&subflow->local, &request->local) &&

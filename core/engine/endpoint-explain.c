@@ -6,6 +6,7 @@
 #include "addr.h"
 #include "engine-private.h"
 #include "owned.h"
+#include "words.h"
 
 static const struct {
 	const char *reason, *text;
@@ -22,6 +23,7 @@ static const struct {
 	[LEAVING_PLACE] = {"no-place", "more important ones fill the kernel's table"},
 	[LEAVING_PATH_MANAGER] = {"policy", "new connections have the userspace path manager"},
 	[LEAVING_RENEWAL] = {"not-joined", "subflows of it died and are to be made again"},
+	[LEAVING_MENDING] = {"not-joined", "the kernel is to try it again"},
 };
 
 const char *engine_leaving_text(enum leaving leaving)
@@ -38,7 +40,8 @@ static size_t format_need(struct engine *engine, const struct owned *owned,
 	size_t n = need_count(engine, owned);
 
 	if (!need_is_known(engine))
-		snprintf(ret_text, NEED_TEXT_SIZE, "kept until all connections are known");
+		snprintf(ret_text, NEED_TEXT_SIZE,
+			 "kept until all connections and links are known");
 	else if (n)
 		snprintf(ret_text, NEED_TEXT_SIZE, "needed by %zu connection%s", n,
 			 n == 1 ? "" : "s");
@@ -98,6 +101,31 @@ static void explain_absent(struct engine *engine, const struct owned *owned,
 	}
 }
 
+bool engine_explain_foreign(struct engine *engine, const struct local *local,
+			    struct explain_foreign *ret_foreign)
+{
+	const struct owned *owned = owned_find(&engine->endpoints, &local->is.addr);
+
+	if (!owned || !owned->foreign || owned->want.ifindex != local->interface->is.ifindex)
+		return false;
+	ret_foreign->there = owned_find_seen(&engine->model, &local->is.addr);
+	ret_foreign->wanted = owned->want.flags;
+	return ret_foreign->there != NULL;
+}
+
+static void explain_foreign(const struct engine *engine, const struct owned *owned,
+			    struct explain_endpoint *endpoint)
+{
+	char flags[FLAGS_TEXT_SIZE], more[FLAGS_TEXT_SIZE + 32] = "";
+
+	endpoint->reason = "foreign-endpoint";
+	if (owned->want.flags != endpoint->is.flags)
+		snprintf(more, sizeof(more), ": %s of the configuration is without effect",
+			 flags_text(owned->want.flags, flags));
+	snprintf(endpoint->text, sizeof(endpoint->text), "somebody else made it%s%s",
+		 engine->rules->mend_foreign ? "" : ", and mptcpd leaves it alone", more);
+}
+
 void engine_explain_endpoint(struct engine *engine, const struct endpoint *seen, uint64_t now_ms,
 			     struct explain_endpoint *endpoint)
 {
@@ -114,9 +142,7 @@ void engine_explain_endpoint(struct engine *engine, const struct endpoint *seen,
 	if (owned && owned->present && owned->leaving != LEAVING_NOT) {
 		explain_leaving(engine, owned, now_ms, endpoint);
 	} else if (owned && owned->planned && !seen->ours) {
-		endpoint->reason = "foreign-endpoint";
-		snprintf(endpoint->text, sizeof(endpoint->text),
-			 "somebody else made it, and mptcpd leaves it alone");
+		explain_foreign(engine, owned, endpoint);
 	}
 }
 

@@ -3,11 +3,13 @@
 #include "endpoint.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "addr.h"
 #include "engine-private.h"
 #include "owned.h"
+#include "words.h"
 
 #define RETRY_FIRST_MS 1000
 #define RETRY_MAX_MS 60000
@@ -95,7 +97,7 @@ static void take_away(struct engine *engine, struct owned *owned, uint64_t now_m
 {
 	int r;
 
-	if (!owned_is_so(engine, owned))
+	if (!owned_is_so(engine, &owned->is))
 		return;
 	r = engine->ops->endpoint_delete(engine->kernel, &owned->is);
 	/* EINVAL: it is not there, which is what was wanted. */
@@ -118,7 +120,7 @@ static void change_flags(struct engine *engine, struct owned *owned, uint32_t fl
 	struct event_endpoint is = owned->is;
 	int r;
 
-	if (flags == owned->is.flags || !owned_is_so(engine, owned))
+	if (flags == owned->is.flags || !owned_is_so(engine, &owned->is))
 		return;
 	is.flags = flags;
 	r = engine_command(engine, NULL, "SET_FLAGS",
@@ -145,6 +147,49 @@ static bool is_foreign(const struct engine *engine, const struct owned *owned)
 	return there && !owned->present && !(there->is.flags & MPTCPD_FLAG_IMPLICIT);
 }
 
+/* Said once for a link, whatever addresses come and go there. */
+static bool is_told(const struct endpoints *endpoints, uint32_t ifindex, bool of_flags)
+{
+	for (size_t i = 0; i < endpoints->n_owned; i++) {
+		const struct owned *owned = &endpoints->owned[i];
+
+		if (owned->want.ifindex == ifindex &&
+		    (of_flags ? owned->told_flags : owned->told_foreign))
+			return true;
+	}
+	return false;
+}
+
+static void notice_foreign(struct engine *engine, struct owned *owned)
+{
+	const struct endpoint *there = owned_find_seen(&engine->model, &owned->want.addr);
+	char text[2 * FLAGS_TEXT_SIZE + 16], is[FLAGS_TEXT_SIZE], wanted[FLAGS_TEXT_SIZE];
+	bool differs = there->is.flags != owned->want.flags;
+	struct notice it = {.type = NOTICE_ENDPOINT_FOREIGN, .text = "", .local = owned->want.addr};
+
+	if (!engine->observer.on_notice ||
+	    is_told(&engine->endpoints, owned->want.ifindex, differs))
+		return;
+	owned->told_foreign = true;
+	owned->told_flags |= differs;
+	if (differs) {
+		snprintf(text, sizeof(text), "%s, and not %s", flags_text(there->is.flags, is),
+			 flags_text(owned->want.flags, wanted));
+		it.text = text;
+	}
+	engine->observer.on_notice(engine->observer.data, &it);
+}
+
+/* Its address has just become usable, or somebody else's endpoint has come. */
+static void set_foreign(struct engine *engine, struct owned *owned, bool is_foreign)
+{
+	if (is_foreign && !owned->foreign)
+		mend_begin(owned);
+	owned->foreign = is_foreign;
+	if (is_foreign)
+		notice_foreign(engine, owned);
+}
+
 static size_t count_foreign(const struct engine *engine)
 {
 	size_t n = count_seen(&engine->model);
@@ -157,7 +202,7 @@ static size_t count_foreign(const struct engine *engine)
 /* An endpoint that is not planned is a new case when its address comes back. */
 static void forget_wish(struct owned *owned)
 {
-	owned->hands_off = owned->pinned = owned->told = false;
+	owned->hands_off = owned->pinned = owned->told = owned->foreign = false;
 	owned->attempts = owned->renewals = 0;
 	owned->due_ms = owned->renew_ms = 0;
 }
@@ -227,9 +272,10 @@ static void match_plan(struct engine *engine)
 		if (!owned)
 			continue;
 		owned->want = *want;
-		if (is_foreign(engine, owned)) {
-			notice(engine, NOTICE_ENDPOINT_FOREIGN, owned, 0);
-		} else if (room == 0) {
+		set_foreign(engine, owned, is_foreign(engine, owned));
+		if (owned->foreign)
+			continue;
+		if (room == 0) {
 			notice(engine, NOTICE_ENDPOINTS_FULL, owned, (int)endpoints->max);
 		} else {
 			owned->wanted = true;
@@ -377,6 +423,8 @@ void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms)
 		endpoints->due_ms = UINT64_MAX; /* what it made last stays */
 		return;
 	}
+	/* A connection that was asked for subflows counts as ours, unless that was refused. */
+	many_hear(engine);
 	ask_endpoints(engine);
 	compare_all(engine);
 	match_plan(engine);
@@ -389,6 +437,7 @@ void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms)
 	owned_choose_ids(engine);
 	engine_tell_host(engine);
 	act(engine, now_ms);
+	mend_all(engine, now_ms);
 	compare_all(engine);
 	engine_reconcile_limits(engine, now_ms);
 	endpoints->due_ms = next_due(engine, now_ms);
@@ -411,8 +460,11 @@ void engine_endpoint_lost(struct engine *engine, const struct change *change, ui
 	struct owned *owned = owned_find(&engine->endpoints, &host);
 
 	/* Closed without an error: by the peer or the application, which meant it. */
-	if (!owned || !owned->present || !owned->wanted || owned->renew_ms || !change->error ||
-	    change->unmade)
+	if (!owned || !change->error || change->unmade)
+		return;
+	if (owned->foreign)
+		mend_lost(engine, owned, now_ms);
+	if (!owned->present || !owned->wanted || owned->renew_ms)
 		return;
 	owned->renew_ms = now_ms + backoff_next(&owned->renewals, RETRY_FIRST_MS, RETRY_MAX_MS);
 	engine->endpoints.dirty = true;

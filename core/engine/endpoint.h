@@ -30,6 +30,15 @@ enum leaving {
 	LEAVING_PLACE, /* more important ones have the places of the kernel's table */
 	LEAVING_PATH_MANAGER, /* new connections are not the kernel's path manager's */
 	LEAVING_RENEWAL, /* to be made anew, for subflows that died */
+	LEAVING_MENDING, /* … for its address is usable again: of somebody else's alone */
+};
+
+/* How far it is with having the kernel try somebody else's endpoint again: mend.c. */
+enum mending {
+	MENDING_DUE, /* does a connection lack a subflow from there? */
+	MENDING_ASKED, /* one does; which joins are under way is asked for */
+	MENDING_KNOWN, /* … and known */
+	MENDING_DONE,
 };
 
 /* An endpoint we made, or want to make. It is remembered while its address is away, for its id. */
@@ -42,6 +51,7 @@ struct owned {
 	uint64_t away_ms; /* since when no interface has its address; 0: one has it */
 	uint32_t witness; /* token of a connection that needed it when last looked; 0: none */
 	enum leaving leaving;
+	enum mending mending; /* while foreign */
 	uint8_t attempts, renewals;
 	bool planned; /* the plugin wants it */
 	bool wanted; /* and there is a place for it */
@@ -50,8 +60,12 @@ struct owned {
 	bool released; /* needed, and yet it goes: the table is full of outdated addresses */
 	bool hands_off; /* somebody deleted it: left so until its address went and came back */
 	bool pinned; /* somebody changed its flags: left so, likewise */
+	bool foreign; /* planned, and somebody else's endpoint has its address */
+	bool bereft; /* … of which a subflow died since it was usable */
 	bool unconfirmed; /* known from before a restart, not seen since */
-	bool told; /* that it finds no place, or that it is somebody else's */
+	bool told; /* that it finds no place */
+	bool told_foreign,
+		told_flags; /* that it is somebody else's; with other flags than wanted */
 	bool told_leaving; /* that it is needed though it should go */
 };
 

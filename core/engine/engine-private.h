@@ -16,6 +16,8 @@
 #include "plan.h"
 #include "route.h"
 #include "routing.h"
+#include "traffic.h"
+#include "walk.h"
 
 /* Events that ask for a snapshot again and again lead to one in this many milliseconds. */
 #define RESYNC_INTERVAL_MS 250
@@ -44,10 +46,8 @@ struct engine {
 
 	/* what to look at */
 	struct dirty dirty; /* touched by an event: first */
-	struct connection
-		*walk; /* next in the walk over all after a change of the host; NULL: done */
+	struct walk walk; /* over all */
 	bool passive; /* as of struct engine_setup */
-	bool walk_again; /* the host changed since it began */
 	struct deadlines deadlines;
 	bool host_dirty; /* the view is out of date */
 	uint64_t host_due_ms; /* not before: routes may change hundreds of times a second */
@@ -79,8 +79,8 @@ struct engine {
 	uint64_t measure_took_ms; /* and how long it took */
 	uint64_t read_ms; /* when somebody asked for measurements, 0: nobody ever did */
 	uint64_t cgroups_due_ms; /* when to look on which cgroups there are */
-	uint64_t busy_due_ms; /* when it may be asked again which connections carry data */
 	uint64_t sweep_due_ms; /* next look for what ended without an event */
+	struct traffic traffic;
 
 	/* scratch, so that planning allocates nothing */
 	struct view view;
@@ -97,8 +97,6 @@ struct engine {
 void engine_mark_dirty(struct engine *engine, struct connection *connection);
 /* The same, though nothing happened to it but what its plan awaited. */
 void engine_mark_awaited(struct engine *engine, struct connection *connection);
-/* Look at all connections. A walk under way ends first, or the last would never have their turn. */
-void engine_start_walk(struct engine *engine);
 /* A command of ours changed the kernel: the model and the observer learn it, nothing is marked. */
 void engine_learn(struct engine *engine, const struct event *event, uint64_t now_ms);
 /* Tell the observer. */
@@ -133,8 +131,16 @@ static inline bool resync_is_wanted(const struct engine *engine, enum snapshot_k
 	return engine->resync_wanted >> kind & 1;
 }
 
+/* A brief one of connections, at once. One that is under way tells the same. 0 or -errno. */
+static inline int resync_brief(struct engine *engine)
+{
+	return engine->model.snapshot[SNAPSHOT_CONNECTIONS].open
+		       ? 0
+		       : engine->ops->snapshot_brief(engine->kernel, SNAPSHOT_CONNECTIONS);
+}
+
 /* When one is due at the latest: all there is to do before the host is known. */
-uint64_t resync_next(const struct engine *engine);
+uint64_t resync_next(const struct engine *engine, uint64_t now_ms);
 /* Addresses changed: others may change endpoints with them. */
 void resync_watch_foreign(struct engine *engine, uint64_t now_ms);
 /* Is there a rule that looks at marks? */
@@ -185,8 +191,6 @@ bool engine_close_unwanted(struct engine *engine, struct connection *connection,
 
 /* The most addresses of its own that a connection is asked for. */
 #define OWN_ADDRESSES_MAX 64
-/* After an ADD_ADDR or RM_ADDR the next waits: either kernel keeps one, and loses others. */
-#define PACE_MS 200
 
 /* The id to use for a local address in this connection. */
 uint8_t ids_local(const struct connection *connection, const struct mptcpd_addr *local);
@@ -257,17 +261,17 @@ int command_set_backup(struct engine *engine, struct connection *connection,
 		       struct subflow *subflow, bool backup);
 /*
  * Say again what it is: an ACK goes out with that, at which a peer goes on that was waiting for one,
- * and which middleboxes see.
+ * and which middleboxes see. Nothing is said where it is not known what it is.
  */
 void command_poke(struct engine *engine, const struct connection *connection,
-		  const struct subflow *subflow);
-/* Was it made a backup, as SUBFLOW_CREATE was asked to? Sets what is true. */
+		  struct subflow *subflow);
+/*
+ * Is it a backup, as SUBFLOW_CREATE was asked for one, or as one was of several that cannot be told
+ * apart? Sets what is true.
+ */
 void command_look_at_backup(struct engine *engine, const struct connection *connection,
 			    struct subflow *subflow);
-/*
- * Have the peer forget the address. -errno, or 1: the kernel has forgotten the id, and says
- * nothing.
- */
+/* Have the peer forget the address. -errno, or 1: the kernel knows no such id, and says nothing. */
 int command_withdraw(struct engine *engine, const struct connection *connection, uint8_t id);
 /* Ask the kernel, unless known, who commands the connection. False: it is gone, and freed. */
 bool command_probe(struct engine *engine, struct connection *connection);
@@ -294,6 +298,8 @@ bool early_refused(struct engine *engine, int number, uint64_t now_ms);
 /* Says whether the subflow is asked for. Not but in a walk over all connections. */
 bool many_create(struct engine *engine, const struct connection *connection,
 		 const struct subflow_request *request);
+/* Hear what was refused of all that was asked for without waiting; of how much, at most MANY_ASKED. */
+size_t many_hear(struct engine *engine);
 /* Send all that was asked for, and hear how it went. */
 void many_settle(struct engine *engine);
 
@@ -303,16 +309,20 @@ void many_settle(struct engine *engine);
 void health_settle(struct engine *engine, uint64_t now_ms);
 /* When to look next. ENGINE_NEVER: there is nothing to look at. */
 uint64_t health_next(const struct engine *engine);
-/* Evidence came, or its end, or the verdict of a probe. */
-void health_event(struct engine *engine, const struct event *event, uint64_t now_ms);
 
+/* ---- evidence.c ---- */
+
+/* Evidence came, or its end, or the verdict of a probe. */
+void evidence_event(struct engine *engine, const struct event *event, uint64_t now_ms);
 /* A join was not made: a refusal is an answer, too. */
-void health_unmade(struct engine *engine, const struct change *change, uint64_t now_ms);
+void evidence_unmade(struct engine *engine, const struct change *change, uint64_t now_ms);
 
 /* ---- scout.c ---- */
 
 /* Is it a subflow that may be doubled to find out whether its link answers? */
 bool scout_may_follow(const struct connection *connection, const struct subflow *subflow);
+/* It was answered, stays beside its path, and there are enough of those that came later. */
+bool scout_is_one_too_many(const struct connection *connection, const struct subflow *scout);
 /* Send one by the far side's link, beside this witness if that can be. Returns whether one is out. */
 bool scout_send(struct engine *engine, struct far *far, const struct witness *beside,
 		uint64_t now_ms);
@@ -374,6 +384,18 @@ static inline bool engine_needs(const struct connection *connection, enum mptcpd
 	return connection->policy && (connection->policy->needs & (uint32_t)need);
 }
 
+/* ---- watching.c ---- */
+
+/* A snapshot, for who watches. */
+void watching_event(struct engine *engine, const struct event *event, uint64_t now_ms);
+
+/* ---- tally.c ---- */
+
+/* A subflow of the connection (NULL: it is not known) was asked for, and is there after so long. */
+void tally_joined(struct engine *engine, const struct connection *connection, uint32_t ms);
+/* A subflow is gone. */
+void tally_closed(struct engine *engine, const struct change *change);
+
 /* ---- reader.c ---- */
 
 /* The connections of a policy are one more, or one less; NULL: of none. */
@@ -401,6 +423,17 @@ void engine_endpoint_lost(struct engine *engine, const struct change *change, ui
 /* Why it is leaving, in words. */
 const char *engine_leaving_text(enum leaving leaving);
 
+/* ---- mend.c ---- */
+
+/* Have the kernel try endpoints of somebody else again, as far as the rules want that. */
+void mend_all(struct engine *engine, uint64_t now_ms);
+/* A snapshot of connections is complete that began after the last mend_all(). */
+void mend_informed(struct engine *engine);
+/* An address that somebody else's endpoint has is usable now. */
+void mend_begin(struct owned *owned);
+/* A subflow from there died. */
+void mend_lost(struct engine *engine, struct owned *owned, uint64_t now_ms);
+
 /* ---- leaving.c ---- */
 
 /* Is it to go, and does a connection need it? */
@@ -418,7 +451,7 @@ void engine_tell_host(struct engine *engine);
 
 /* ---- need.c ---- */
 
-/* Are all connections known? Before that, each endpoint counts as needed. */
+/* Are all connections and links known, with nothing missed? Before that, each endpoint is needed. */
 bool need_is_known(const struct engine *engine);
 /* Does any connection need the endpoint, which is leaving? Remembers one that does. */
 bool need_find(struct engine *engine, struct owned *owned);
@@ -428,6 +461,11 @@ size_t need_count(struct engine *engine, const struct owned *owned);
 bool need_may_be_held(enum leaving leaving);
 /* Is it leaving for one of them, and not long enough yet to go while a connection uses it? */
 bool need_is_held(const struct engine *engine, const struct owned *owned);
+/*
+ * Is there a connection without a subflow from this endpoint, not even one that is asked for, which
+ * would get one if the endpoint was new?
+ */
+bool need_is_lacking(struct engine *engine, const struct event_endpoint *is);
 /* Would deleting an endpoint with this address close any subflow? */
 bool need_is_used(const struct engine *engine, const struct mptcpd_addr *addr);
 /* Which of these addresses do open connections use, whoever commands them? All, while not known. */
@@ -444,55 +482,5 @@ uint64_t need_next_look(const struct engine *engine);
 void engine_reconcile_limits(struct engine *engine, uint64_t now_ms);
 /* As they were before us, unless somebody set them since. */
 void engine_restore_limits(struct engine *engine);
-
-/* ---- announce.c ---- */
-
-/*
- * Learn what an earlier life announced and no record but the kernel's tells. Clears ids_unknown if
- * the kernel could be asked. Returns whether it told.
- */
-bool engine_learn_announced(struct engine *engine, struct connection *connection);
-/* Is it at an announced address that is taken back when others were? */
-bool engine_waits_to_be_withdrawn(const struct connection *connection,
-				  const struct subflow *subflow, uint64_t now_ms);
-/* Are there subflows that came of it, beside that one (NULL: none is left out)? */
-bool engine_is_joined(const struct connection *connection, const struct announced *announced,
-		      const struct subflow *except);
-/* Can packets come in there? */
-bool engine_is_reachable(const struct engine *engine, const struct announced *announced);
-/* Listen for it on this address of ours, which has a port; and no more. */
-void engine_listen(struct engine *engine, struct announced *announced,
-		   const struct mptcpd_addr *addr, uint32_t ifindex, enum mptcpd_listen when);
-void engine_unlisten(struct engine *engine, struct announced *announced);
-/*
- * Before a DESTROY on purpose: what was announced and led the peer there is taken back,
- * unless other subflows came of it; told again, as after any DESTROY, it would have the peer come
- * again at once. What a person announced and closes by hand is not announced any more, and nobody
- * is told, as with the kernel's own tool. 0 or -errno.
- */
-int engine_take_back(struct engine *engine, struct connection *connection,
-		     const struct subflow *closing, bool by_hand);
-/*
- * Before a DESTROY of a join that a plan forbids, which makes the kernel forget the address that led
- * the peer there: told again it would have the peer come again at once. So it is not told before the
- * peer has come by another way too. Taken back it is not: other joins may be under way there.
- */
-void engine_hold_announced(struct connection *connection, const struct subflow *closing);
-/*
- * Note that the address was taken back on purpose. One that a plan wants announced stays known, so
- * that no plan announces it again; a person may.
- */
-void engine_ban_announced(struct engine *engine, struct connection *connection,
-			  struct announced *announced);
-/*
- * Give the plan's announcements their records, and take back what is not wanted any more, or cannot
- * be reached now, unless the connection would end with it: after it is known what is stale, before
- * any DESTROY, after which the kernel has nothing to take back. Both return when to look again.
- */
-uint64_t engine_withdraw_unwanted(struct engine *engine, struct connection *connection,
-				  uint64_t now_ms);
-/* Announce what is wanted and was not yet: after the subflows, which matter more. */
-uint64_t engine_announce_wanted(struct engine *engine, struct connection *connection,
-				uint64_t now_ms);
 
 #endif

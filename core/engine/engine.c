@@ -33,18 +33,9 @@ static void on_forget(void *data, struct connection *connection)
 		if (connection->more->announced[i].is.listening)
 			listen_unwant(engine, &connection->more->announced[i].want.listen,
 				      connection->more->announced[i].want.listen_when);
-	if (engine->walk == connection)
-		engine->walk = connection_next(connection);
+	walk_forget(&engine->walk, connection);
 	if (engine->observer.on_forget)
 		engine->observer.on_forget(engine->observer.data, connection);
-}
-
-void engine_start_walk(struct engine *engine)
-{
-	if (engine->walk)
-		engine->walk_again = true;
-	else
-		engine->walk = model_next_connection(&engine->model, 0);
 }
 
 /* ---- life ---- */
@@ -91,6 +82,7 @@ void engine_free(struct engine *engine)
 	free(engine->health.fars);
 	dirty_done(&engine->dirty);
 	free(engine->n_by_policy);
+	traffic_done(&engine->traffic);
 	free(engine->locals);
 	free(engine);
 }

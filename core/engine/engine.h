@@ -13,8 +13,10 @@
 #include "guard.h"
 #include "model.h"
 #include "ops.h"
+#include "reason.h"
 
 struct engine;
+struct traffic;
 
 #define ENGINE_NEVER UINT64_MAX
 
@@ -22,7 +24,8 @@ struct engine;
 enum notice_type {
 	NOTICE_PLAN_REFUSED, /* plugin, error: one entry of its plan; local and remote */
 	NOTICE_PLAN_SLOW, /* plugin, ms: it took so long, and all connections waited */
-	NOTICE_ENDPOINT_FOREIGN, /* local: somebody else's endpoint has an address we want */
+	/* local: somebody else's endpoint has an address we want; text: "": with the flags we want */
+	NOTICE_ENDPOINT_FOREIGN,
 	NOTICE_ENDPOINTS_FULL, /* local: finds no place in the kernel's table; error: its size */
 	NOTICE_ANNOUNCEMENT_REFUSED, /* remote, text: the peer announced what cannot be its own */
 	NOTICE_ENDPOINT_LEAVING, /* local, text: why; error: how many connections need it */
@@ -98,9 +101,22 @@ struct engine_setup {
 	bool passive;
 };
 
+/*
+ * How long joins took that were asked for here, from the command until the kernel told of them: up
+ * to so many milliseconds; the last are those that took longer.
+ */
+#define ENGINE_JOIN_BOUNDS_MS                                                                      \
+	{                                                                                          \
+		1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000                        \
+	}
+#define ENGINE_JOIN_BOUNDS 13
+
 struct engine_counters {
 	uint64_t events, events_lost, events_bad, resyncs, commands, command_errors, plans_refused;
 	uint64_t announcements_refused; /* of peers */
+	uint64_t joins[ENGINE_JOIN_BOUNDS + 1]; /* by the first bound that holds */
+	uint64_t joins_ms; /* that all of them took together */
+	uint64_t failures[REASONS]; /* subflows that failed, or could not be asked for, by why */
 };
 
 struct engine *engine_new(const struct engine_setup *setup);
@@ -137,6 +153,8 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 const struct model *engine_model(const struct engine *engine);
 /* Is the first snapshot of this kind complete? Until that of the host is, no command is sent. */
 bool engine_knows(const struct engine *engine, enum snapshot_kind kind);
+/* Are the endpoints made, as far as they can be, that the host as it is known now asks for? */
+bool engine_has_endpoints(const struct engine *engine);
 const struct engine_counters *engine_counters(const struct engine *engine);
 /* So far apart are looks at the health of links, while TCP sends again all the time. */
 uint32_t engine_look_interval_ms(const struct engine *engine);
@@ -154,6 +172,20 @@ bool engine_look_at(struct engine *engine, uint32_t token);
  * asked for in the next settle, and its RESYNCED or SNAPSHOT_FAILED says that it is done.
  */
 bool engine_measure(struct engine *engine, uint64_t now_ms);
+
+/*
+ * Somebody watches what connections carry, and wants a sample: it is taken once a second at most,
+ * however many ask. True: the last one is as fresh as that, or there can be none. False: a brief
+ * snapshot of connections is asked for, and its RESYNCED or SNAPSHOT_FAILED says that it is done.
+ */
+bool engine_watch(struct engine *engine, uint64_t now_ms);
+/* What it says. Nothing, unless engine_watch() was called lately. */
+const struct traffic *engine_traffic(const struct engine *engine);
+/* Ask the kernel about one connection, or one of its subflows, now. Returns whether it told. */
+bool engine_ask_connection(const struct engine *engine, uint32_t token,
+			   struct connection_detail *ret_detail);
+bool engine_ask_subflow(const struct engine *engine, const struct subflow *subflow,
+			struct subflow_detail *ret_detail);
 
 /*
  * Actions of a person. 0 or -errno, with the kernel's words in error_text():
@@ -238,9 +270,9 @@ void engine_suppose(struct engine *engine, const struct subject *subject, uint64
 enum explain_state {
 	EXPLAIN_ESTABLISHED,
 	EXPLAIN_PENDING,
-	EXPLAIN_WAITING, /* wanted, will be tried (again) at next_try_ms, or when the route is there */
+	EXPLAIN_WAITING, /* tried (again) at next_try_ms, or when what `reason` names is over */
 	EXPLAIN_REFUSED, /* as waiting, the peer refused it */
-	EXPLAIN_UNWANTED, /* seen, and no plan wants it */
+	EXPLAIN_UNWANTED, /* not there, and nobody makes it; or seen, and no plan wants it */
 };
 
 struct explain_path {
@@ -249,12 +281,19 @@ struct explain_path {
 	const char *wanted_by; /* plugin name, "admin", or NULL */
 	const char *forbidden_by; /* "policy", "admin", or NULL */
 	enum explain_state state;
-	char error[128]; /* in words, or "" */
+	char error[128]; /* what went wrong, in words, or "" */
+	enum reason reason; /* why it is not there, or not as it should be */
+	char text[256]; /* the same in a sentence, or "" */
+	char remedy[224]; /* what a person can do: a command or a setting, or "" */
 	uint32_t attempts;
 	bool has_next_try;
 	uint64_t next_try_ms; /* from now */
 	bool backup;
 };
+
+/* Why a subflow is closed, as the change tells: reason and text. `policy` is its name, or NULL. */
+void engine_explain_closed(const struct engine *engine, const struct change *change,
+			   const char *policy, struct explain_path *ret_path);
 
 /* An address that is announced, or would be if it could be of use. */
 struct explain_announcement {
@@ -264,7 +303,7 @@ struct explain_announcement {
 	bool sent; /* the peer was told */
 	bool listening; /* a socket of ours waits for joins there */
 	bool joined; /* subflows came of it */
-	const char *reason; /* why nothing comes of it, a word for programs; NULL: no reason */
+	enum reason reason; /* why nothing comes of it */
 	char text[256]; /* the same for people, or "" */
 	char remedy[96]; /* what a person can do, or "" */
 };
@@ -307,6 +346,16 @@ void engine_explain_source(const struct engine *engine, const struct local *loca
 /* Who uses the numbers of source routing, so that nothing new is made; "": nobody. */
 const char *engine_routing_conflict(const struct engine *engine);
 
+/* Somebody else's endpoint in place of one that the configuration wants for an address. */
+struct explain_foreign {
+	const struct endpoint *there;
+	uint32_t wanted; /* the flags that it should have; the same ones, where nothing is amiss */
+};
+
+/* False: it has none. */
+bool engine_explain_foreign(struct engine *engine, const struct local *local,
+			    struct explain_foreign *ret_foreign);
+
 /* How the endpoint, one of the model's, stands. Looks through all connections for a leaving one. */
 void engine_explain_endpoint(struct engine *engine, const struct endpoint *seen, uint64_t now_ms,
 			     struct explain_endpoint *ret_endpoint);
@@ -315,13 +364,20 @@ bool engine_explain_absent(struct engine *engine, size_t *cursor,
 			   struct explain_endpoint *ret_endpoint);
 
 /*
- * Call `on_path` for each path of the connection, wanted or seen, and for pairs of addresses which
- * nobody wants because no route leads there. -ESRCH: no such connection.
+ * Call `on_path` for each path of the connection, wanted or seen, and for all other pairs of addresses
+ * that could be one, or links without an address (local.family 0). `ret_words` is what the plugins of
+ * its policy say of what they decided, or "". -ESRCH: no such connection.
  */
 int engine_explain(struct engine *engine, uint32_t token, uint64_t now_ms,
-		   void (*on_path)(void *data, const struct explain_path *path), void *data);
-/* What the plugins of its policy say of what they decided, or "". -ESRCH: no such connection. */
-int engine_explain_policy(struct engine *engine, uint32_t token, uint64_t now_ms,
-			  char ret_text[static ENGINE_WORDS_SIZE]);
+		   void (*on_path)(void *data, const struct explain_path *path), void *data,
+		   char ret_words[static ENGINE_WORDS_SIZE]);
+/*
+ * How a link stands that could lead to others, whatever connections there are: call `on_path` for each
+ * thing that is wrong with each of its addresses, or once, without a reason, where nothing is. `remote`
+ * is of family 0, and so is `local` of a link without an address. `error` has words where packets
+ * leave by another link in spite of a rule about their source.
+ */
+void engine_examine(struct engine *engine, uint32_t ifindex, uint64_t now_ms,
+		    void (*on_path)(void *data, const struct explain_path *path), void *data);
 
 #endif

@@ -2,7 +2,9 @@
 #include "evidence.h"
 
 #include "addr.h"
+#include "delivered.h"
 #include "engine-private.h"
+#include "failure.h"
 #include "watch.h"
 
 /* Looks take a hundredth of the time; for a verdict that is near a twentieth, but not for long. */
@@ -101,6 +103,7 @@ static void take_measured(struct engine *engine, struct far *far,
 
 	if (age_ms <= awake_ms)
 		watch_heard(far, now_ms - age_ms);
+	delivered_take(far, evidence, awake_ms, now_ms);
 	if (age_ms > PEER_MS)
 		return; /* it is idle, and no peer that could tell */
 	if (far->peer.family)
@@ -108,7 +111,7 @@ static void take_measured(struct engine *engine, struct far *far,
 	far->peer = evidence->remote;
 }
 
-void evidence_take(struct engine *engine, const struct event *event, uint64_t now_ms)
+static void take(struct engine *engine, const struct event *event, uint64_t now_ms)
 {
 	const struct event_evidence *evidence = &event->evidence;
 	const struct local *local;
@@ -125,7 +128,7 @@ void evidence_take(struct engine *engine, const struct event *event, uint64_t no
 		take_measured(engine, far, evidence, now_ms);
 }
 
-void evidence_ended(struct engine *engine, const struct event *event, uint64_t now_ms)
+static void ended(struct engine *engine, const struct event *event, uint64_t now_ms)
 {
 	struct health_watch *health = &engine->health;
 	uint64_t took_ms = (uint64_t)event->evidence_end.cost_us / 1000;
@@ -148,16 +151,69 @@ bool evidence_has_syns(const struct far *far, uint64_t now_ms)
 	return far->syn_ms && now_ms - far->syn_ms <= SYN_FRESH_MS;
 }
 
+/* ---- what else tells ---- */
+
+/* What we sent arrived, and was answered. */
+static void answered(struct far *far, uint64_t now_ms)
+{
+	watch_heard(far, now_ms);
+	delivered_note(far, now_ms);
+}
+
+static void take_probe(struct engine *engine, const struct event_probe *probe, uint64_t now_ms)
+{
+	struct far *far;
+
+	watch_links(engine);
+	far = watch_find(engine, probe->ifindex, probe->family);
+	if (!far)
+		return;
+	far->probe_failed = !probe->ok;
+	far->probed_ms = now_ms;
+	if (probe->ok)
+		answered(far, now_ms);
+	if (!engine->health.due_ms || engine->health.due_ms > now_ms)
+		engine->health.due_ms = now_ms; /* judged at once */
+}
+
+void evidence_event(struct engine *engine, const struct event *event, uint64_t now_ms)
+{
+	switch ((int)event->type) {
+	case EVENT_EVIDENCE:
+		take(engine, event, now_ms);
+		break;
+	case EVENT_EVIDENCE_END:
+		ended(engine, event, now_ms);
+		break;
+	case EVENT_PROBE:
+		take_probe(engine, &event->probe, now_ms);
+		break;
+	default:
+		break;
+	}
+}
+
+void evidence_unmade(struct engine *engine, const struct change *change, uint64_t now_ms)
+{
+	if (failure_refuses(change->error, change->reset))
+		answered(watch_find(engine, change->ifindex, change->local.family), now_ms);
+}
+
 /* ---- when they are asked ---- */
 
-void evidence_count(struct engine *engine)
+void evidence_count(struct engine *engine, uint64_t now_ms)
 {
 	struct health_watch *health = &engine->health;
-	uint64_t count = 0;
-	int r = engine->ops->unanswered(engine->kernel, &count);
+	uint64_t missed = 0, heard = 0;
+	int r = engine->ops->answers(engine->kernel, &missed, &heard);
+	bool is_known = r == 0 && health->counted;
 
-	health->look_wanted |= r < 0 || !health->counted || count != health->count;
-	health->count = count;
+	if (!is_known || missed != health->missed)
+		health->look_wanted = true;
+	if (!is_known || missed != health->missed || heard != health->heard)
+		health->stirred_ms = now_ms;
+	health->missed = missed;
+	health->heard = heard;
 	health->counted = r == 0;
 }
 
@@ -203,7 +259,8 @@ void evidence_look(struct engine *engine, uint64_t now_ms)
 	struct health_watch *health = &engine->health;
 	bool is_near, may_look;
 
-	if (health->looking)
+	/* A look at all sockets takes time that very many connections are waiting for. */
+	if (health->looking || walk_is_busy(&engine->walk, now_ms))
 		return;
 	may_look = health->look_wanted && now_ms + LOOK_AHEAD_MS >= health->look_due_ms;
 	/* In turns, where both are wanted. */

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Verdicts on links: from what witnesses say, and from what else was heard there. */
-#include <errno.h>
-
 #include "addr.h"
+#include "delivered.h"
 #include "engine-private.h"
 #include "evidence.h"
-#include "failure.h"
 #include "watch.h"
 
 /* So much later than planned: the host slept, or was kept from working, and knows nothing now. */
@@ -33,47 +31,6 @@
 #define FORGOTTEN_MS 30000
 /* Who had a connection so short ago begins another one, which may wait for an answer in vain. */
 #define USED_MS 30000
-
-/* ---- what comes in ---- */
-
-static void take_probe(struct engine *engine, const struct event_probe *probe, uint64_t now_ms)
-{
-	struct far *far;
-
-	watch_links(engine);
-	far = watch_find(engine, probe->ifindex, probe->family);
-	if (!far)
-		return;
-	far->probe_failed = !probe->ok;
-	far->probed_ms = now_ms;
-	if (probe->ok)
-		watch_heard(far, now_ms);
-	if (!engine->health.due_ms || engine->health.due_ms > now_ms)
-		engine->health.due_ms = now_ms; /* judged at once */
-}
-
-void health_event(struct engine *engine, const struct event *event, uint64_t now_ms)
-{
-	switch ((int)event->type) {
-	case EVENT_EVIDENCE:
-		evidence_take(engine, event, now_ms);
-		break;
-	case EVENT_EVIDENCE_END:
-		evidence_ended(engine, event, now_ms);
-		break;
-	case EVENT_PROBE:
-		take_probe(engine, &event->probe, now_ms);
-		break;
-	default:
-		break;
-	}
-}
-
-void health_unmade(struct engine *engine, const struct change *change, uint64_t now_ms)
-{
-	if (failure_refuses(change->error, change->reset))
-		watch_heard(watch_find(engine, change->ifindex, change->local.family), now_ms);
-}
 
 /* ---- what speaks for a verdict ---- */
 
@@ -155,6 +112,7 @@ static void find_doubts(struct engine *engine, uint64_t now_ms)
 					now_ms - far->heard_ms >= UNHEARD_MS / 2;
 			far->nearly |= witness->silence >= SILENCE_NEARLY;
 		}
+		delivered_ask(far, far->nearly, now_ms);
 	}
 }
 
@@ -172,11 +130,32 @@ static bool is_any_other_well(const struct engine *engine, const struct far *far
 	return false;
 }
 
+static bool is_heard(const struct far *far, uint64_t now_ms)
+{
+	return now_ms - far->heard_ms < UNHEARD_MS;
+}
+
+static bool is_measured(const struct engine *engine, uint64_t now_ms)
+{
+	return engine->health.measured_ms + FRESH_MS >= now_ms;
+}
+
 static bool is_unheard(const struct engine *engine, const struct far *far, uint64_t now_ms)
 {
-	uint64_t measured_ms = engine->health.measured_ms;
+	return engine->health.measured_ms >= far->heard_ms + UNHEARD_MS &&
+	       is_measured(engine, now_ms);
+}
 
-	return measured_ms >= far->heard_ms + UNHEARD_MS && measured_ms + FRESH_MS >= now_ms;
+/* Is what we send by it lost, whatever comes? */
+static bool is_lost(const struct engine *engine, const struct far *far, uint64_t now_ms)
+{
+	return is_measured(engine, now_ms) &&
+	       delivered_is_lost(far, engine->health.measured_ms, now_ms);
+}
+
+static bool answers(const struct engine *engine, const struct far *far, uint64_t now_ms)
+{
+	return is_heard(far, now_ms) && !is_lost(engine, far, now_ms);
 }
 
 /* ---- verdicts ---- */
@@ -190,6 +169,7 @@ static void set_silent(struct far *far, enum health_reason reason, uint64_t now_
 	else if (far->relapses < RELAPSES_MAX)
 		far->relapses++;
 	far->silent = true;
+	far->deaf = is_heard(far, now_ms);
 	far->reason = reason;
 	far->silent_ms = now_ms;
 	far->answered_ms = 0;
@@ -200,7 +180,7 @@ static void set_silent(struct far *far, enum health_reason reason, uint64_t now_
 static bool is_asked_in_vain(struct engine *engine, struct far *far, const struct witness *beside,
 			     uint64_t patience_ms, uint64_t now_ms)
 {
-	bool is_asked = far->scout_ms > beside->heard_ms && scout_look(engine, far) != SCOUT_NONE;
+	bool is_asked = far->scout_ms > beside->stuck_ms && scout_look(engine, far) != SCOUT_NONE;
 
 	if (!is_asked && !scout_send(engine, far, beside, now_ms))
 		return true;
@@ -234,17 +214,19 @@ static void judge(struct engine *engine, struct far *far, uint64_t now_ms)
 	const struct witness *witness;
 	bool by_data = is_accused(engine, far, &witness);
 
-	if (far->probe_failed && now_ms - far->heard_ms >= UNHEARD_MS) {
+	if (far->probe_failed && !is_heard(far, now_ms)) {
 		set_silent(far, HEALTH_REASON_PROBE, now_ms);
 		return;
 	}
-	/* What all links have in common is beyond them; and what is heard needs not be asked. */
-	if (now_ms - far->heard_ms < UNHEARD_MS || !is_any_other_well(engine, far))
+	/* What all links have in common is beyond them; and what is heard, and hears, needs not be asked. */
+	if (answers(engine, far, now_ms) || !is_any_other_well(engine, far))
 		return;
 	if (witness && !is_asked_in_vain(engine, far, witness, SCOUT_MS + witness->rtt_ms, now_ms))
 		return;
-	if ((by_data || is_accused_by_syns(engine, far, now_ms)) && is_unheard(engine, far, now_ms))
-		set_silent(far, by_data ? HEALTH_REASON_UNACKNOWLEDGED : HEALTH_REASON_SYN, now_ms);
+	if (by_data && (is_lost(engine, far, now_ms) || is_unheard(engine, far, now_ms)))
+		set_silent(far, HEALTH_REASON_UNACKNOWLEDGED, now_ms);
+	else if (is_accused_by_syns(engine, far, now_ms) && is_unheard(engine, far, now_ms))
+		set_silent(far, HEALTH_REASON_SYN, now_ms);
 }
 
 static bool has_relapsed(const struct engine *engine, const struct far *far)
@@ -271,8 +253,8 @@ static uint64_t recover_ms(const struct far *far)
 static void judge_return(struct engine *engine, struct far *far, uint64_t now_ms)
 {
 	scout_look(engine, far);
-	if (far->heard_ms <= far->silent_ms || far->probe_failed ||
-	    (far->answered_ms && has_relapsed(engine, far))) {
+	if ((far->deaf ? far->delivered_ms : far->heard_ms) <= far->silent_ms ||
+	    far->probe_failed || (far->answered_ms && has_relapsed(engine, far))) {
 		if (far->answered_ms)
 			far->silent_ms = now_ms; /* what is heard from now on counts */
 		far->answered_ms = 0;
@@ -331,7 +313,7 @@ static void tell_verdicts(struct engine *engine, uint64_t now_ms)
 		else if (is_beyond)
 			watch_tell(engine, far, MPTCPD_HEALTH_SUSPECT, HEALTH_REASON_BEYOND,
 				   now_ms);
-		else if (far->nearly && now_ms - far->heard_ms >= UNHEARD_MS)
+		else if (far->nearly && !answers(engine, far, now_ms))
 			watch_tell(engine, far, MPTCPD_HEALTH_SUSPECT, HEALTH_REASON_UNACKNOWLEDGED,
 				   now_ms);
 		else if (far->heard_ms && now_ms - far->heard_ms <= WELL_MS)
@@ -352,13 +334,13 @@ static void replace(struct engine *engine, const struct witness *witness)
 	engine_mark_dirty(engine, model_find_connection(&engine->model, witness->token));
 }
 
-/* One that is dead while its link and its peer are well: another one takes its place. */
+/* One that is dead while its link, both ways, and its peer are well: another one takes its place. */
 static void replace_dead(struct engine *engine, const struct witness *witness)
 {
 	const struct far *far = watch_find(engine, witness->ifindex, witness->local.family);
 
 	if (far && !far->silent && witness->silence == SILENCE_FULL &&
-	    far->heard_ms >= witness->waits_ms + UNHEARD_MS &&
+	    far->delivered_ms >= witness->waits_ms + UNHEARD_MS &&
 	    is_heard_beside(engine, witness, false))
 		replace(engine, witness);
 }
@@ -467,7 +449,7 @@ void health_settle(struct engine *engine, uint64_t now_ms)
 	    (health->next_serial && health->next_serial != engine->model.next_serial))
 		health->used_ms = now_ms;
 	health->next_serial = engine->model.next_serial;
-	if (engine->passive || !engine->ops->unanswered ||
+	if (engine->passive || !engine->ops->answers ||
 	    (!health->due_ms && !is_needed(engine, now_ms)))
 		return;
 	if (!is_needed(engine, now_ms)) {
@@ -485,7 +467,7 @@ void health_settle(struct engine *engine, uint64_t now_ms)
 		health->unwatched = engine->generation;
 		return;
 	}
-	evidence_count(engine);
+	evidence_count(engine, now_ms);
 	watch_ask(engine, now_ms);
 	watch_search(engine, now_ms);
 	judge_all(engine, now_ms);

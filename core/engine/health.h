@@ -2,9 +2,10 @@
 /*
  * Whether the far side of links and subflows answers. Part of the engine.
  *
- * One coarse tick, while there are connections, reads two counters that stand still where all is
- * well. When they move, a dump tells which sockets wait in vain; subflows among these are *witnesses*,
- * asked one by one until they are well again. What they say, and whether anything else was heard on
+ * One coarse tick, while there are connections, reads two counters. One stands still where all is
+ * well: when it moves, a dump tells which sockets wait in vain; subflows among these are *witnesses*,
+ * asked one by one until they are well again. The other one counts all that is heard: while both stand
+ * still nobody who waits for nothing has anything new to say, and is not asked. What they say, and whether anything else was heard on
  * their link, makes a verdict on the link (health.c). To find out more, a *scout* is sent: a join
  * of a path that the plan has already (scout.c).
  *
@@ -22,6 +23,8 @@
 #define WITNESSES_MAX 256
 /* So many of one link, in one family, are enough. */
 #define WITNESSES_OF_FAR 32
+/* So many sockets of a link are remembered, from one look at all to the next. */
+#define VOICES_MAX 8
 
 /* A subflow that is asked at each tick. */
 struct witness {
@@ -32,9 +35,20 @@ struct witness {
 	uint64_t heard_ms; /* when its peer was heard by it, and */
 	uint64_t received_ms; /* when that sent data */
 	uint32_t rtt_ms;
+	/* Since when nothing of ours was acknowledged anew, as far as is known, and how much was then. */
+	uint64_t stuck_ms;
+	uint32_t delivered;
 	enum silence silence;
 	bool receives; /* it is watched for going quiet, though nothing of ours is unanswered */
 	bool asked; /* nothing is heard by it, and a scout was sent for that */
+};
+
+/* A socket by which something came lately. */
+struct voice {
+	struct mptcpd_addr local, remote; /* family 0: this place is free */
+	uint64_t since_ms, heard_ms; /* when it was first found, and when there was more last */
+	uint64_t received;
+	uint32_t delivered; /* as of struct event_evidence */
 };
 
 /* The far side of a link, in one family. */
@@ -51,6 +65,10 @@ struct far {
 	uint64_t after_ms, recover_ms; /* from its rule */
 	uint64_t heard_ms; /* when anything was heard by it */
 	uint64_t silent_ms; /* since when it is silent */
+	bool deaf; /* … though it is heard: what counts is that it acknowledges something */
+	/* delivered.h: what was sent then has arrived; since when that is asked, 0: it is not */
+	uint64_t delivered_ms, asked_ms;
+	struct voice voices[VOICES_MAX];
 	uint64_t answered_ms; /* … and answers again; 0: it does not */
 	uint64_t well_ms; /* when it got well last */
 	uint8_t relapses; /* in a row, soon after that */
@@ -76,8 +94,9 @@ struct health_watch {
 	uint64_t next_serial; /* of the model, at the last look */
 	uint64_t used_ms; /* when there were connections last; 0: never */
 	uint64_t awake_ms; /* since when this host, and this engine, has been running */
-	uint64_t count; /* of the counters, as read last */
+	uint64_t missed, heard; /* the counters, as read last */
 	bool counted;
+	uint64_t stirred_ms; /* when they were found to have moved last */
 	bool looking, measuring; /* a look is under way; it is one at all sockets */
 	bool look_wanted;
 	uint64_t look_ms; /* when it began */

@@ -37,14 +37,22 @@ static bool is_initial(const struct connection *connection, const struct mptcpd_
 	return addr_equal_host(local, &connection->local) && !local->port;
 }
 
-/* The kernel refuses another id as long as it knows the address by this one. 0: it knows none. */
+/*
+ * The kernel refuses another id as long as it knows the address by this one. It may have forgotten
+ * an earlier one, and given its own when a peer came: so the latest counts. 0: it knows none.
+ */
 static uint8_t find_known(const struct connection *connection, const struct mptcpd_addr *local)
 {
-	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (connection->subflows[i].is.local_id &&
-		    same_local(&connection->subflows[i], local))
-			return connection->subflows[i].is.local_id;
-	return 0;
+	const struct subflow *latest = NULL;
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow->is.local_id && same_local(subflow, local) &&
+		    (!latest || subflow->is.since_ms >= latest->is.since_ms))
+			latest = subflow;
+	}
+	return latest ? latest->is.local_id : 0;
 }
 
 /* An id for what is known by none, or only as the initial address. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Look at one connection, for a passive engine, which does not find out by itself. */
+#include "announce.h"
 #include "engine-private.h"
 
 bool engine_look_at(struct engine *engine, uint32_t token)

@@ -87,6 +87,19 @@ static struct subflow *add_wanted(struct connection *connection, const struct pl
 	return subflow;
 }
 
+/* A scout that stays beside the path is to be used as that is, or it would undo what the plan says. */
+static void follow_path(struct connection *connection, const struct subflow *path)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct subflow *scout = &connection->subflows[i];
+
+		if (scout->is.scout && !scout->want.pinned && scout->ifindex == path->ifindex &&
+		    addr_equal_host(&scout->local, &path->local) &&
+		    addr_equal(&scout->remote, &path->remote))
+			scout->want.backup = path->want.backup;
+	}
+}
+
 void engine_match_plan(struct engine *engine, struct connection *connection, uint64_t now_ms)
 {
 	bool taken[256] = {false};
@@ -113,5 +126,6 @@ void engine_match_plan(struct engine *engine, struct connection *connection, uin
 			subflow->want.by = want->wanted_by;
 		if (subflow->is.state == SUBFLOW_ABSENT)
 			subflow->ifindex = want->path.ifindex;
+		follow_path(connection, subflow);
 	}
 }

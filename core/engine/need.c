@@ -86,15 +86,21 @@ static bool has_other(struct engine *engine, struct connection *connection,
 	return found;
 }
 
+/* Does Linux join the peer's initial address from this side? */
+static bool can_be_joined(const struct connection *connection)
+{
+	/* Where one side has sent its last, nobody joins any more. */
+	return connection->side == MPTCPD_SIDE_CLIENT && !connection->deny_join_id0 &&
+	       connection->state != MPTCPD_CONNECTION_CLOSING;
+}
+
 /* Does Linux make a subflow from there again? Not that of the initial address, with fullmesh. */
 static bool can_be_made_again(const struct connection *connection, const struct owned *owned)
 {
 	uint32_t flags = owned->is.flags | (owned->planned ? owned->want.flags : 0);
 
-	/* Where one side has sent its last, nobody joins any more. */
-	return connection->side == MPTCPD_SIDE_CLIENT && !connection->deny_join_id0 &&
-	       connection->state != MPTCPD_CONNECTION_CLOSING &&
-	       (owned->is.flags & MPTCPD_FLAG_SUBFLOW) && !(flags & MPTCPD_FLAG_FULLMESH);
+	return can_be_joined(connection) && (owned->is.flags & MPTCPD_FLAG_SUBFLOW) &&
+	       !(flags & MPTCPD_FLAG_FULLMESH);
 }
 
 bool need_may_be_held(enum leaving leaving)
@@ -136,7 +142,7 @@ static bool connection_needs(struct engine *engine, struct connection *connectio
 bool need_is_known(const struct engine *engine)
 {
 	return engine->resync[SNAPSHOT_CONNECTIONS].known &&
-	       !engine->resync[SNAPSHOT_CONNECTIONS].lost;
+	       !engine->resync[SNAPSHOT_CONNECTIONS].lost && !engine->resync[SNAPSHOT_HOST].lost;
 }
 
 bool need_find(struct engine *engine, struct owned *owned)
@@ -166,6 +172,45 @@ size_t need_count(struct engine *engine, const struct owned *owned)
 	for (; connection; connection = connection_next(connection))
 		n += connection_needs(engine, connection, owned);
 	return n;
+}
+
+static bool has_subflow(const struct connection *connection, const struct mptcpd_addr *addr)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (subflow_is_seen(&connection->subflows[i]) &&
+		    has_address(&connection->subflows[i], addr))
+			return true;
+	return false;
+}
+
+static bool is_lacking(struct engine *engine, struct connection *connection,
+		       const struct local *local)
+{
+	const struct event_limits *limits = &engine->model.limits;
+	bool lacks = connection->path_manager == PATH_MANAGER_KERNEL && !connection->fallback &&
+		     connection->state == MPTCPD_CONNECTION_ESTABLISHED &&
+		     connection->remote.family == local->is.addr.family &&
+		     can_be_joined(connection) && !has_subflow(connection, &local->is.addr) &&
+		     engine->model.limits_known &&
+		     connection_count_joins(connection) < limits->subflows;
+
+	if (!lacks)
+		return false;
+	engine->routes.mark = engine_mark(engine, connection);
+	lacks = route_exists(&engine->routes, local, &connection->remote);
+	engine->routes.mark = 0;
+	return lacks;
+}
+
+bool need_is_lacking(struct engine *engine, const struct event_endpoint *is)
+{
+	const struct local *local = model_find_local(&engine->model, &is->addr, is->ifindex);
+	struct connection *connection = model_next_connection(&engine->model, 0);
+
+	for (; local && connection; connection = connection_next(connection))
+		if (is_lacking(engine, connection, local))
+			return true;
+	return false;
 }
 
 bool need_is_used(const struct engine *engine, const struct mptcpd_addr *addr)

@@ -96,15 +96,14 @@ void owned_compare(struct engine *engine, struct owned *owned)
 	seen->ours = true;
 }
 
-bool owned_is_so(struct engine *engine, const struct owned *owned)
+bool owned_is_so(struct engine *engine, const struct event_endpoint *is)
 {
 	struct event_endpoint list[ENDPOINTS_OWNED_MAX];
 	int n = engine->ops->own_addresses(engine->kernel, 0, list, ENDPOINTS_OWNED_MAX);
 
 	for (int i = 0; i < n; i++)
-		if (list[i].id == owned->is.id && list[i].flags == owned->is.flags &&
-		    list[i].ifindex == owned->is.ifindex &&
-		    addr_equal(&list[i].addr, &owned->is.addr))
+		if (list[i].id == is->id && list[i].flags == is->flags &&
+		    list[i].ifindex == is->ifindex && addr_equal(&list[i].addr, &is->addr))
 			return true;
 	resync_want(engine, SNAPSHOT_ENDPOINTS);
 	return false;

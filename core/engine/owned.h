@@ -24,7 +24,7 @@ void owned_compare(struct engine *engine, struct owned *owned);
  * Is the endpoint still as the model has it? The model may be half a minute old, and the kernel's
  * commands overwrite what they meet. If it is not, or if nobody can say, all are looked at anew.
  */
-bool owned_is_so(struct engine *engine, const struct owned *owned);
+bool owned_is_so(struct engine *engine, const struct event_endpoint *is);
 /* The kernel's endpoint with that address and port, whoever made it. NULL: none. */
 struct endpoint *owned_find_seen(const struct model *model, const struct mptcpd_addr *addr);
 

@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <mptcpd/addr.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -348,25 +346,6 @@ static int set_limits(struct mptcpd_plan *base, uint32_t subflows, uint32_t add_
 	return 0;
 }
 
-/* The most of one call that is shown. */
-#define SAYING_MAX 200
-
-__attribute__((format(printf, 2, 3))) static void explain(struct mptcpd_plan *base,
-							  const char *format, ...)
-{
-	struct plan *plan = plan_of(base);
-	const struct policy *policy = plan->connection->policy;
-	char saying[SAYING_MAX + 1];
-	size_t length = strlen(plan->words);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(saying, sizeof(saying), format, args);
-	va_end(args);
-	snprintf(plan->words + length, plan->words_size - length, "%s%s: %s", length ? "; " : "",
-		 policy->plugins[plan->plugin].plugin->name, saying);
-}
-
 static const struct mptcpd_plan functions = {
 	.size = sizeof(struct mptcpd_plan),
 	.add_path = add_path,
@@ -390,18 +369,10 @@ void plan_init(struct plan *plan, const struct model *model, const struct connec
 	plan->connection = connection;
 	plan->plugin = 0;
 	plan->n_paths = plan->n_announcements = plan->n_forbidden = plan->n_drops = 0;
-	plan->n_endpoints = plan->n_refusals = 0;
+	plan->n_endpoints = plan->n_refusals = plan->n_left_out = 0;
 	plan->limits = (struct event_limits){PLAN_NO_LIMIT, PLAN_NO_LIMIT};
 	plan->ask_ms = UINT64_MAX;
 	plan->words = NULL;
-}
-
-void plan_let_explain(struct plan *plan, char *ret_words, size_t size)
-{
-	ret_words[0] = '\0';
-	plan->words = ret_words;
-	plan->words_size = size;
-	plan->base.explain = explain;
 }
 
 const struct plan_forbidden *plan_forbids(const struct plan *plan, const struct mptcpd_addr *local,

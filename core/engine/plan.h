@@ -32,6 +32,14 @@ struct plan_drop {
 	uint8_t plugin; /* index in the stack */
 };
 
+/* A pair of addresses that a plugin does not want, and why: where somebody asks. */
+struct plan_left_out {
+	struct mptcpd_path path;
+	uint8_t plugin; /* index in the stack */
+	uint8_t why; /* enum mptcpd_left */
+	char words[96];
+};
+
 /* An entry that was not accepted. */
 struct plan_refusal {
 	uint8_t plugin; /* index in the stack */
@@ -48,7 +56,7 @@ struct plan {
 	const struct connection *connection;
 	uint8_t plugin; /* index of the one that is asked now */
 	size_t n_paths, n_announcements, n_forbidden, n_drops, n_refusals;
-	size_t n_endpoints;
+	size_t n_endpoints, n_left_out;
 	uint64_t ask_ms;
 	struct event_limits limits; /* PLAN_NO_LIMIT: not said */
 	char *words; /* what plugins say of it for people: "PLUGIN: WORDS; …". NULL: nobody asks */
@@ -57,6 +65,7 @@ struct plan {
 	struct plan_announcement announcements[MPTCPD_PLAN_MAX];
 	struct plan_forbidden forbidden[MPTCPD_PLAN_MAX];
 	struct mptcpd_endpoint endpoints[MPTCPD_PLAN_MAX]; /* the most important ones first */
+	struct plan_left_out left_out[MPTCPD_PLAN_MAX];
 	struct plan_drop drops[MPTCPD_PLAN_MAX];
 	struct plan_refusal refusals[MPTCPD_PLAN_MAX]; /* the first ones; n_refusals counts all */
 };

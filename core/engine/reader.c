@@ -61,7 +61,7 @@ void engine_see_begin(struct engine *engine, const struct event *event, uint64_t
 	if (event->type != EVENT_SNAPSHOT_BEGIN || event->snapshot != SNAPSHOT_CONNECTIONS)
 		return;
 	model->keeps_owners = engine->marks_matter || is_needed(engine, MPTCPD_NEED_OWNER);
-	model->keeps_counts = is_counting(engine);
+	model->keeps_counts = has_reader(engine, now_ms) || is_counting(engine);
 	model->keeps_measures =
 		has_reader(engine, now_ms) || is_needed(engine, MPTCPD_NEED_MEASURES);
 	if (!model->keeps_measures)
@@ -79,6 +79,12 @@ void engine_measured(struct engine *engine, uint64_t now_ms)
 bool engine_knows(const struct engine *engine, enum snapshot_kind kind)
 {
 	return engine->resync[kind].known;
+}
+
+bool engine_has_endpoints(const struct engine *engine)
+{
+	return engine->resync[SNAPSHOT_ENDPOINTS].known && !engine->host_dirty &&
+	       !engine->endpoints.dirty;
 }
 
 /* True: there are some, as fresh as there can be; false: they are asked for. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One connection: ask its policy, compare with what is seen, close the difference. */
 #include "addr.h"
+#include "announce.h"
 #include "choose.h"
 #include "engine-private.h"
 #include "failure.h"
@@ -103,6 +104,17 @@ static bool is_due(struct subflow *subflow, bool host_changed, uint64_t now_ms)
 	return !subflow->try.no_route && subflow->try.due_ms <= now_ms;
 }
 
+/* Before a plan builds on it. */
+static void settle_doubts(struct engine *engine, struct connection *connection)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow->is.backup_unsure && subflow->is.state == SUBFLOW_ESTABLISHED)
+			command_look_at_backup(engine, connection, subflow);
+	}
+}
+
 /* False: as of engine_close_unwanted(). */
 static bool set_wanted_backup(struct engine *engine, struct connection *connection,
 			      struct subflow *subflow, uint64_t now_ms)
@@ -115,7 +127,8 @@ static bool set_wanted_backup(struct engine *engine, struct connection *connecti
 		subflow->is.backup_asked = false;
 	if (subflow->is.backup_asked)
 		command_look_at_backup(engine, connection, subflow);
-	if (subflow->want.by == WANTED_BY_NONE || subflow->want.backup == subflow->is.backup ||
+	if ((subflow->want.by == WANTED_BY_NONE && !subflow->is.scout) ||
+	    subflow->want.backup == subflow->is.backup ||
 	    (subflow->want.pinned && !subflow->is.backup_asked))
 		return true;
 	r = command_set_backup(engine, connection, subflow, subflow->want.backup);
@@ -172,6 +185,7 @@ static bool is_served(const struct subflow *subflow)
 		return false; /* it goes, once another one is there */
 	return subflow_is_seen(subflow) && !subflow->is.stale && !subflow->want.forbidden &&
 	       !subflow->want.dropped && !subflow->want.unwelcome && !subflow->is.backup_asked &&
+	       !subflow->is.backup_unsure &&
 	       (subflow->want.by == WANTED_BY_NONE || subflow->want.backup == subflow->is.backup);
 }
 
@@ -230,6 +244,7 @@ void engine_reconcile(struct engine *engine, struct connection *connection, uint
 		engine_learn_announced(engine, connection);
 	engine->routes.mark = engine_mark(engine, connection);
 	note_failures(engine, connection, now_ms);
+	settle_doubts(engine, connection);
 	ask_paths(engine, connection);
 	if (connection->ids_unknown)
 		backoff_ask(connection, now_ms);

@@ -46,16 +46,22 @@ static void sweep_connections(struct engine *engine)
 
 	if (engine->n_sweeps_left > 0) {
 		engine->n_sweeps_left--;
-		engine->ops->snapshot_brief(engine->kernel, SNAPSHOT_CONNECTIONS);
+		resync_brief(engine);
 	} else {
 		engine->n_sweeps_left = SWEEPS_FULL - 1 + n / CONNECTIONS_A_SWEEP_MORE;
 		resync_want(engine, SNAPSHOT_CONNECTIONS);
 	}
 }
 
-/* Routes are of interest when it is known whose they are. */
-static bool may_ask(const struct engine *engine, enum snapshot_kind kind)
+/*
+ * Routes are of interest when it is known whose they are. Measurements of very many can wait until those
+ * have what they need.
+ */
+static bool may_ask(const struct engine *engine, enum snapshot_kind kind, uint64_t now_ms)
 {
+	if (kind == SNAPSHOT_CONNECTIONS && engine->resync[kind].known &&
+	    !engine->resync[kind].lost && walk_is_busy(&engine->walk, now_ms))
+		return false;
 	return resync_is_wanted(engine, kind) &&
 	       (kind != SNAPSHOT_ROUTING || engine->resync[SNAPSHOT_HOST].known);
 }
@@ -82,7 +88,7 @@ void resync_settle(struct engine *engine, uint64_t now_ms)
 		resync_want(engine, SNAPSHOT_ENDPOINTS);
 	}
 	for (size_t kind = 0; engine->resync_wanted && kind < SNAPSHOT_KINDS; kind++) {
-		if (!may_ask(engine, kind) || now_ms < engine->resync[kind].due_ms)
+		if (!may_ask(engine, kind, now_ms) || now_ms < engine->resync[kind].due_ms)
 			continue;
 		/* What its records tell of owners is kept if they matter. */
 		if (kind == SNAPSHOT_CONNECTIONS && engine->generation == 1)
@@ -97,14 +103,14 @@ void resync_settle(struct engine *engine, uint64_t now_ms)
 	}
 }
 
-uint64_t resync_next(const struct engine *engine)
+uint64_t resync_next(const struct engine *engine, uint64_t now_ms)
 {
 	uint64_t next = engine->sweep_due_ms, foreign = next_foreign_look(engine);
 
 	if (foreign < next)
 		next = foreign;
 	for (size_t kind = 0; engine->resync_wanted && kind < SNAPSHOT_KINDS; kind++)
-		if (may_ask(engine, kind) && engine->resync[kind].due_ms < next)
+		if (may_ask(engine, kind, now_ms) && engine->resync[kind].due_ms < next)
 			next = engine->resync[kind].due_ms;
 	return next;
 }

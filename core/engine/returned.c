@@ -61,6 +61,7 @@ void returned_see(struct engine *engine, const struct change *change, uint64_t n
 
 	if (change->returned) {
 		engine->ops->link_returned(engine->kernel, change->ifindex);
+		walk_seek(engine, now_ms); /* meanwhile */
 		returned->both_ms = now_ms + BOTH_ENDS_MS;
 	} else if (change->type == CHANGE_INTERFACE_CHANGED ||
 		   change->type == CHANGE_INTERFACE_REMOVED ||

@@ -4,6 +4,7 @@
  * answered the link is well, and it takes the place of what is dead; if not it is left to TCP.
  */
 #include "addr.h"
+#include "delivered.h"
 #include "engine-private.h"
 #include "watch.h"
 
@@ -11,6 +12,8 @@
 #define AGAIN_MS 5000
 /* So many may be out: all of them may be answered when the link returns. */
 #define OUT_MAX 3
+/* So many that were answered stay, for the case that the path is gone another time. */
+#define SPARE_MAX 3
 /* Connections that are looked through for one that can send a scout. */
 #define SEARCHED_MAX 64
 #define POKE_MS 1000
@@ -56,8 +59,26 @@ static size_t count_out(const struct connection *connection, const struct far *f
 	size_t n = 0;
 
 	for (size_t i = 0; i < connection->n_subflows; i++)
-		n += connection->subflows[i].is.scout && is_there(&connection->subflows[i], far);
+		n += connection->subflows[i].is.scout && is_there(&connection->subflows[i], far) &&
+		     connection->subflows[i].is.state != SUBFLOW_ESTABLISHED;
 	return n;
+}
+
+bool scout_is_one_too_many(const struct connection *connection, const struct subflow *scout)
+{
+	size_t n_later = 0;
+
+	if (!scout->is.scout || scout->is.state != SUBFLOW_ESTABLISHED)
+		return false;
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *other = &connection->subflows[i];
+
+		n_later += other->is.scout && other->is.state == SUBFLOW_ESTABLISHED &&
+			   other->is.since_ms > scout->is.since_ms &&
+			   addr_equal_host(&other->local, &scout->local) &&
+			   addr_equal(&other->remote, &scout->remote);
+	}
+	return n_later >= SPARE_MAX;
 }
 
 static struct subflow *find_path(struct connection *connection, const struct far *far)
@@ -91,12 +112,11 @@ bool scout_send(struct engine *engine, struct far *far, const struct witness *be
 		uint64_t now_ms)
 {
 	struct connection *connection = choose(engine, far, beside);
-	struct subflow *path, *scout, wish;
+	struct subflow *path = connection ? find_path(connection, far) : NULL, *scout, wish;
 
-	if (!connection || count_out(connection, far) >= OUT_MAX ||
+	if (!path || count_out(connection, far) >= OUT_MAX ||
 	    (far->tried_ms && now_ms - far->tried_ms < AGAIN_MS))
 		return false;
-	path = find_path(connection, far);
 	wish = (struct subflow){.local = addr_host(&path->local),
 				.remote = path->remote,
 				.ifindex = far->ifindex,
@@ -136,6 +156,7 @@ enum scout_state scout_look(struct engine *engine, struct far *far)
 		if (subflow->is.state != SUBFLOW_ESTABLISHED)
 			continue;
 		watch_heard(far, subflow->is.since_ms);
+		delivered_note(far, subflow->is.since_ms);
 		if (subflow->is.since_ms >= far->scout_ms)
 			return SCOUT_ANSWERED;
 	}

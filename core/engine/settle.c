@@ -7,12 +7,6 @@
 #define SETTLE_NS 5000000
 /* Snapshots that fail are asked for again, more and more slowly: so far apart at most. */
 #define RESYNC_SLOWEST_MS 8000
-/*
- * A walk over so many connections takes a while: those that carry data are to come first, and a brief
- * snapshot tells which. Once in this time at most.
- */
-#define WALK_LONG 200
-#define BUSY_INTERVAL_MS 1000
 
 /* ---- facts in ---- */
 
@@ -85,6 +79,8 @@ static void snapshot_ended(struct engine *engine, struct change *change, uint64_
 	change->after_loss = engine->resync[kind].lost && !is_wanted;
 	engine->resync[kind].lost &= is_wanted;
 	engine->counters.resyncs += change->after_loss;
+	if (kind == SNAPSHOT_CONNECTIONS)
+		walk_informed(engine, now_ms);
 	if (is_brief)
 		return; /* it tells nothing that a plan depends on */
 	engine->resync[kind].known = true;
@@ -94,17 +90,10 @@ static void snapshot_ended(struct engine *engine, struct change *change, uint64_
 	engine->routing.dirty |= kind == SNAPSHOT_ROUTING;
 	if (kind == SNAPSHOT_CONNECTIONS) {
 		engine_measured(engine, now_ms);
-		engine_start_walk(engine);
+		if (!is_wanted)
+			mend_informed(engine);
+		walk_start(engine, now_ms);
 	}
-}
-
-/* It carries data, and the walk has not come to it yet. */
-static void take_first(struct engine *engine, uint32_t token)
-{
-	struct connection *connection = model_find_connection(&engine->model, token);
-
-	if (connection && connection->planned != engine->generation)
-		engine_mark_awaited(engine, connection);
 }
 
 static void host_changed(struct engine *engine, const struct change *change, uint64_t now_ms)
@@ -121,7 +110,7 @@ static void subflow_closed(struct engine *engine, const struct change *change,
 			   const struct connection *connection, uint64_t now_ms)
 {
 	if (change->unmade)
-		health_unmade(engine, change, now_ms);
+		evidence_unmade(engine, change, now_ms);
 	if (connection && connection->path_manager == PATH_MANAGER_KERNEL)
 		engine_endpoint_lost(engine, change, now_ms);
 }
@@ -130,7 +119,12 @@ static void take_change(struct engine *engine, struct change *change,
 			const struct connection *connection, uint64_t now_ms)
 {
 	switch ((int)change->type) {
+	case CHANGE_SUBFLOW_ESTABLISHED:
+		if (change->joined)
+			tally_joined(engine, connection, change->joined_ms);
+		break;
 	case CHANGE_SUBFLOW_CLOSED:
+		tally_closed(engine, change);
 		subflow_closed(engine, change, connection, now_ms);
 		break;
 	case CHANGE_LISTENER_CREATED:
@@ -144,6 +138,8 @@ static void take_change(struct engine *engine, struct change *change,
 		break;
 	case CHANGE_SNAPSHOT_FAILED:
 		snapshot_failed(engine, change, now_ms);
+		if (change->snapshot == SNAPSHOT_CONNECTIONS)
+			walk_informed(engine, now_ms);
 		break;
 	case CHANGE_RESYNCED:
 		engine->listeners.dirty |= change->snapshot == SNAPSHOT_CONNECTIONS;
@@ -192,8 +188,6 @@ static void handle_change(struct engine *engine, struct change *change, uint64_t
 		engine_endpoint_touched(engine);
 	if (change->host)
 		host_changed(engine, change, now_ms);
-	if (change->busy && engine->walk)
-		take_first(engine, change->token);
 	tell_in_order(engine, connection, change);
 }
 
@@ -215,8 +209,10 @@ void engine_event(struct engine *engine, const struct event *event, uint64_t now
 		handle_change(engine, &change, now_ms);
 	if (event->type == EVENT_CONNECTION_ESTABLISHED)
 		early_learn(engine, event, now_ms);
+	else if (event->type >= EVENT_SNAPSHOT_BEGIN && event->type <= EVENT_SNAPSHOT_FAILED)
+		watching_event(engine, event, now_ms);
 	else if (event->type >= EVENT_PROBE)
-		health_event(engine, event, now_ms);
+		evidence_event(engine, event, now_ms);
 }
 
 void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t now_ms)
@@ -251,12 +247,13 @@ static bool settle_sweep(struct engine *engine, uint64_t now_ms)
 {
 	struct change change;
 
-	while (is_time_left(engine)) {
-		if (!model_sweep(&engine->model, now_ms, &change))
-			return true;
+	while (model_is_sweeping(&engine->model)) {
+		if (!is_time_left(engine))
+			return false;
+		model_sweep(&engine->model, now_ms, &change);
 		handle_change(engine, &change, now_ms);
 	}
-	return !model_is_sweeping(&engine->model);
+	return true;
 }
 
 /* What is new there may have to wait for its rules. */
@@ -279,13 +276,8 @@ static void settle_host(struct engine *engine, uint64_t now_ms)
 	engine->generation++;
 	engine_update_view(engine, now_ms);
 	engine->endpoints.dirty = true;
-	engine_start_walk(engine);
-	/* One that is under way would begin again. */
-	if (!engine->passive && now_ms >= engine->busy_due_ms &&
-	    !engine->model.snapshot[SNAPSHOT_CONNECTIONS].open &&
-	    table_count(&engine->model.connections) >= WALK_LONG &&
-	    engine->ops->snapshot_brief(engine->kernel, SNAPSHOT_CONNECTIONS) == 0)
-		engine->busy_due_ms = now_ms + BUSY_INTERVAL_MS;
+	walk_start(engine, now_ms);
+	walk_seek(engine, now_ms);
 }
 
 /* Not by routes of which it is known that they changed: those are looked at in a moment. */
@@ -347,33 +339,26 @@ static bool settle_deadlines(struct engine *engine, uint64_t now_ms)
 	return true;
 }
 
-static void walk_on(struct engine *engine, uint64_t now_ms)
-{
-	while (engine->walk && is_time_left(engine)) {
-		struct connection *connection = engine->walk;
-
-		engine->walk = connection_next(connection);
-		if (connection->planned != engine->generation)
-			settle_one(engine, connection, now_ms);
-		if (!engine->walk && engine->walk_again) {
-			engine->walk_again = false;
-			engine_start_walk(engine);
-		}
-	}
-}
-
+/* Returns whether there is nothing to do now. */
 static bool settle_walk(struct engine *engine, uint64_t now_ms)
 {
+	if (walk_is_over(&engine->walk))
+		return true;
 	engine->many.is_on = true;
-	walk_on(engine, now_ms);
+	while (walk_is_on(engine, now_ms) && is_time_left(engine)) {
+		struct connection *connection = walk_step(&engine->walk);
+
+		if (connection && connection->planned != engine->generation)
+			settle_one(engine, connection, now_ms);
+	}
 	many_settle(engine);
 	engine->many.is_on = false;
-	return !engine->walk;
+	return !walk_is_on(engine, now_ms);
 }
 
 static uint64_t next_deadline(const struct engine *engine, uint64_t now_ms)
 {
-	uint64_t first = deadlines_next(&engine->deadlines), next = resync_next(engine);
+	uint64_t first = deadlines_next(&engine->deadlines), next = resync_next(engine, now_ms);
 
 	if (!engine->host_dirty && engine->endpoints.due_ms < next)
 		next = engine->endpoints.due_ms;
@@ -381,6 +366,8 @@ static uint64_t next_deadline(const struct engine *engine, uint64_t now_ms)
 		next = first;
 	if (health_next(engine) < next)
 		next = health_next(engine);
+	if (!walk_is_over(&engine->walk) && walk_next(&engine->walk) < next)
+		next = walk_next(&engine->walk);
 	if (engine->cgroups_due_ms < next)
 		next = engine->cgroups_due_ms;
 	if (engine->routing.due_ms < next)
@@ -399,7 +386,7 @@ static bool may_begin(const struct engine *engine, uint64_t now_ms)
 
 static uint64_t next_to_begin(const struct engine *engine, uint64_t now_ms)
 {
-	uint64_t next = resync_next(engine), awaited = routing_awaited(engine, now_ms);
+	uint64_t next = resync_next(engine, now_ms), awaited = routing_awaited(engine, now_ms);
 
 	if (routing_is_due(engine, now_ms))
 		return now_ms;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is done to a connection when a link of its goes silent, and when it is well again. */
 #include "engine-private.h"
+#include "watch.h"
 
 /*
  * A path that was dead for long waits for the next timeout of whoever sends there, up to once more as
@@ -14,8 +15,7 @@ static void wake(struct engine *engine, const struct connection *connection,
 
 	subflow->is.waits = false;
 	if (connection->path_manager != PATH_MANAGER_USERSPACE ||
-	    engine->ops->evidence(engine->kernel, &subflow->local, &subflow->remote,
-				  subflow->is.bound ? subflow->ifindex : 0, &evidence) < 0)
+	    watch_evidence(engine, subflow, &evidence) < 0)
 		return;
 	if (evidence.retransmits && evidence.unacked)
 		subflow->is.stale = true;

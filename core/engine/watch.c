@@ -7,6 +7,7 @@
 
 #include "addr.h"
 #include "change.h"
+#include "delivered.h"
 #include "engine-private.h"
 
 #define SILENT_AFTER_MS 2000
@@ -232,6 +233,30 @@ static void tell_subflow(struct engine *engine, const struct witness *witness,
 	engine_tell(engine, &change);
 }
 
+static void see_delivered(struct far *far, struct witness *witness,
+			  const struct event_evidence *evidence, uint64_t now_ms)
+{
+	bool is_more = witness->stuck_ms && evidence->delivered != witness->delivered;
+
+	if (is_more)
+		delivered_note(far, now_ms - evidence->ack_age_ms);
+	if (!witness->stuck_ms || is_more || evidence->is_full)
+		witness->stuck_ms = now_ms - evidence->ack_age_ms;
+	witness->delivered = evidence->delivered;
+}
+
+/* Whoever says again what it said before, as all that it sends does, has heard nothing of us since. */
+static void judge(struct witness *witness, const struct event_evidence *evidence, uint64_t after_ms,
+		  uint64_t now_ms, uint64_t awake_ms)
+{
+	struct event_evidence judged = *evidence;
+
+	if (now_ms - witness->stuck_ms > judged.ack_age_ms)
+		judged.ack_age_ms = (uint32_t)(now_ms - witness->stuck_ms);
+	witness->silence = silence_judge(&judged, after_ms, awake_ms);
+	witness->waits_ms = now_ms - silence_waited(&judged);
+}
+
 static void hear(struct engine *engine, struct witness *witness, struct subflow *subflow,
 		 const struct event_evidence *evidence, uint64_t now_ms)
 {
@@ -243,8 +268,8 @@ static void hear(struct engine *engine, struct witness *witness, struct subflow 
 		witness->serial = 0; /* no health is kept of this link */
 		return;
 	}
-	witness->silence = silence_judge(evidence, far->after_ms, awake_ms);
-	witness->waits_ms = now_ms - silence_waited(evidence);
+	see_delivered(far, witness, evidence, now_ms);
+	judge(witness, evidence, far->after_ms, now_ms, awake_ms);
 	witness->rtt_ms = evidence->rtt_ms;
 	if (age_ms <= awake_ms && now_ms - age_ms > witness->heard_ms + COARSE_MS) {
 		witness->asked = false;
@@ -263,11 +288,20 @@ static void hear(struct engine *engine, struct witness *witness, struct subflow 
 		tell_subflow(engine, witness, subflow, false);
 }
 
-static int ask(struct engine *engine, const struct subflow *subflow,
-	       struct event_evidence *ret_evidence)
+int watch_evidence(const struct engine *engine, const struct subflow *subflow,
+		   struct event_evidence *ret_evidence)
 {
 	return engine->ops->evidence(engine->kernel, &subflow->local, &subflow->remote,
 				     subflow->is.bound ? subflow->ifindex : 0, ret_evidence);
+}
+
+/* While the counters stand still, what waits for nothing has heard nothing since, either. */
+static bool has_news(const struct engine *engine, const struct witness *witness,
+		     const struct subflow *subflow, uint64_t now_ms)
+{
+	return engine->health.stirred_ms == now_ms || !witness->waits_ms ||
+	       witness->silence != SILENCE_NONE || subflow->is.silent ||
+	       (witness->receives && subflow->is.backup);
 }
 
 void watch_ask(struct engine *engine, uint64_t now_ms)
@@ -277,7 +311,9 @@ void watch_ask(struct engine *engine, uint64_t now_ms)
 		struct subflow *subflow = witness->serial ? watch_subflow(engine, witness) : NULL;
 		struct event_evidence evidence;
 
-		if (!subflow || ask(engine, subflow, &evidence) < 0)
+		if (subflow && !has_news(engine, witness, subflow, now_ms))
+			continue;
+		if (!subflow || watch_evidence(engine, subflow, &evidence) < 0)
 			witness->serial = 0;
 		else
 			hear(engine, witness, subflow, &evidence, now_ms);
@@ -316,7 +352,8 @@ static size_t search_connection(struct engine *engine, struct connection *connec
 			continue;
 		n++;
 		if (count_receivers(engine, subflow->ifindex) >= RECEIVERS_MAX ||
-		    ask(engine, subflow, &evidence) < 0 || evidence.received_age_ms > RECEIVING_MS)
+		    watch_evidence(engine, subflow, &evidence) < 0 ||
+		    evidence.received_age_ms > RECEIVING_MS)
 			continue;
 		witness = watch_add(engine, connection, subflow);
 		if (!witness)
@@ -342,6 +379,8 @@ void watch_search(struct engine *engine, uint64_t now_ms)
 	struct connection *connection = model_next_connection(&engine->model, health->cursor);
 	size_t n = 0, most = is_any_receiving(health) ? SEARCHED : SEARCHED_IDLE;
 
+	if (now_ms - health->stirred_ms > RECEIVING_MS)
+		return;
 	for (size_t i = 0; i < SEARCHED && connection && n < most; i++) {
 		health->cursor = connection->serial;
 		if (connection->side == MPTCPD_SIDE_CLIENT && !connection->fallback)

@@ -19,6 +19,9 @@ void watch_tell(struct engine *engine, const struct far *far, enum mptcpd_health
 /* Is its link silent, and that counts? */
 bool watch_is_silent(const struct model *model, uint32_t ifindex, uint8_t family);
 
+/* What the kernel knows of the peer of a subflow, now. 0 or -errno, as ops->evidence(). */
+int watch_evidence(const struct engine *engine, const struct subflow *subflow,
+		   struct event_evidence *ret_evidence);
 /* The subflow of a witness, while it is established; or NULL. */
 struct subflow *watch_subflow(const struct engine *engine, const struct witness *witness);
 struct witness *watch_find_witness(struct engine *engine, const struct connection *connection,

@@ -8,6 +8,7 @@
 #include "ended.h"
 #include "entry.h"
 #include "measure.h"
+#include "more.h"
 #include "peer.h"
 #include "saved.h"
 #include "subflow.h"
@@ -15,7 +16,7 @@
 /* Connections swept in one step, between two looks at the clock. */
 #define SWEEP_STEP 256
 /* One that carried data so long ago carries data. */
-#define BUSY_MS 200
+#define BUSY_MS 1000
 
 void model_close_connection(struct model *model, struct connection *connection,
 			    struct change *ret_change)
@@ -120,9 +121,11 @@ static void learn_counts(const struct model *model, struct connection *connectio
 	if (!model->keeps_counts && !connection->more->counted_ms)
 		return;
 	more = connection_more(connection);
-	more->bytes_sent = event->bytes_sent;
-	more->bytes_received = event->bytes_received;
-	more->counted_ms = now_ms;
+	more->bytes_sent = model->keeps_counts ? event->bytes_sent : MPTCPD_BYTES_UNKNOWN;
+	more->bytes_received = model->keeps_counts ? event->bytes_received : MPTCPD_BYTES_UNKNOWN;
+	more->counted_ms = model->keeps_counts ? now_ms : 0;
+	if (!model->keeps_counts)
+		more_shed(connection);
 }
 
 static int apply_snapshot_connection(struct model *model, struct connection *connection,
@@ -150,13 +153,27 @@ static int apply_snapshot_connection(struct model *model, struct connection *con
 	learn_counts(model, connection, &event->connection, now_ms);
 	measure_settle(model, connection);
 	connection->fallback = event->connection.fallback;
+	connection->key_received = event->connection.key_received;
 	if (event->connection.closing)
 		connection->state = MPTCPD_CONNECTION_CLOSING;
 	connection->touched = model->mark;
-	change->busy = event->connection.idle_ms < BUSY_MS;
+	connection->busy = event->connection.idle_ms < BUSY_MS;
 	if (change->type != CHANGE_NONE)
 		connection_describe(connection, change);
 	return 0;
+}
+
+/*
+ * Found without any subflow, though whose it is was saved: it has lost them all. One that was never
+ * established has its initial one, or is gone.
+ */
+static bool is_bare(const struct connection *connection)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (subflow_is_seen(&connection->subflows[i]))
+			return false;
+	return connection->adopted && connection->state == MPTCPD_CONNECTION_CREATED &&
+	       connection->side != MPTCPD_SIDE_UNKNOWN;
 }
 
 bool connection_sweep(struct model *model, uint64_t now_ms, struct change *change)
@@ -175,8 +192,16 @@ bool connection_sweep(struct model *model, uint64_t now_ms, struct change *chang
 		}
 		if (!brief && subflow_sweep(model, connection, now_ms, change))
 			return true;
-		connection->adopted &= brief;
 		model->sweep_next = connection_next(connection);
+		if (!brief && is_bare(connection)) {
+			connection->state = MPTCPD_CONNECTION_ESTABLISHED;
+			change->type = CHANGE_CONNECTION_ESTABLISHED;
+			change->established = true;
+			connection_describe(connection, change);
+		}
+		connection->adopted &= brief;
+		if (change->type != CHANGE_NONE)
+			return true;
 	}
 	return ended_sweep(model) || (!brief && saved_sweep(model));
 }

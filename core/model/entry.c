@@ -162,6 +162,8 @@ struct connection *connection_suppose(const struct model *model, const struct su
 	struct connection_more *more = connection_more(connection);
 	struct subflow *initial = connection_add_subflow(connection);
 
+	if (!initial)
+		abort();
 	connection->side = subject->side & 3;
 	connection->state = MPTCPD_CONNECTION_ESTABLISHED;
 	connection->path_manager = PATH_MANAGER_USERSPACE;
@@ -316,6 +318,16 @@ size_t connection_count_established(const struct connection *connection)
 
 	for (size_t i = 0; i < connection->n_subflows; i++)
 		n += connection->subflows[i].is.state == SUBFLOW_ESTABLISHED;
+	return n;
+}
+
+size_t connection_count_joins(const struct connection *connection)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		n += subflow_is_seen(&connection->subflows[i]) &&
+		     !connection->subflows[i].is.initial;
 	return n;
 }
 

@@ -47,18 +47,21 @@ static struct failure *add(struct connection_more *more)
 	return &more->failures[more->n_failures++];
 }
 
-void failure_note(struct connection *connection, const struct event_subflow *event,
-		  uint32_t ifindex)
+void failure_note(const struct model *model, struct connection *connection,
+		  const struct event_subflow *event, uint32_t ifindex)
 {
 	struct failure *failure = find(connection, &event->local, &event->remote);
+	const struct mptcpd_addr host = addr_host(&event->local);
+	const struct endpoint *endpoint = model_find_endpoint(model, 0, &host);
 	uint8_t attempts = failure ? failure->attempts : 0;
 
 	if (!failure)
 		failure = add(connection_more(connection));
 	*failure = (struct failure){
-		.local = addr_host(&event->local),
+		.local = host,
 		.remote = event->remote,
 		.ifindex = ifindex,
+		.endpoint = endpoint ? endpoint->serial : 0,
 		.error = event->error,
 		.attempts = attempts < UINT8_MAX ? attempts + 1 : attempts,
 		.reset = event->reset,

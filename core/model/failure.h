@@ -15,6 +15,8 @@
 struct failure {
 	struct mptcpd_addr local, remote; /* local.port 0 */
 	uint32_t ifindex;
+	uint32_t endpoint; /* the serial of the one of its address then, 0: none was known */
+	/* Both 0: the peer closed it soon after it had accepted it. */
 	uint8_t error, reset, attempts;
 };
 
@@ -22,9 +24,9 @@ struct failure {
 bool failure_refuses(uint8_t error, uint8_t reset);
 /* Did the last attempt end in such a way? */
 bool tries_refused(const struct subflow_tries *tries);
-/* A subflow that never was established ended with this event. */
-void failure_note(struct connection *connection, const struct event_subflow *event,
-		  uint32_t ifindex);
+/* A subflow that never was established ended with this event, or one that the peer turned away. */
+void failure_note(const struct model *model, struct connection *connection,
+		  const struct event_subflow *event, uint32_t ifindex);
 /* One between these addresses is established. */
 void failure_forget(struct connection *connection, const struct mptcpd_addr *local,
 		    const struct mptcpd_addr *remote);

@@ -341,6 +341,7 @@ static int apply_endpoint(struct model *model, const struct event_endpoint *even
 		if (!endpoint)
 			abort();
 		endpoint->next = *link;
+		endpoint->serial = ++model->n_endpoints;
 		*link = endpoint;
 		change->type = CHANGE_ENDPOINT_ADDED;
 	} else if (!addr_equal(&endpoint->is.addr, &event->addr) ||

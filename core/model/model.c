@@ -186,22 +186,18 @@ static bool sweep_one(struct model *model, enum snapshot_kind kind, uint64_t now
 	return false;
 }
 
-bool model_sweep(struct model *model, uint64_t now_ms, struct change *ret_change)
+void model_sweep(struct model *model, uint64_t now_ms, struct change *ret_change)
 {
-	if (!model_is_sweeping(model))
-		return false;
-	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_KINDS; kind++) {
-		struct change change = {.type = CHANGE_NONE, .snapshot = kind};
+	struct change change = {.type = CHANGE_NONE};
+	enum snapshot_kind kind = 0;
 
-		if (!model->snapshot[kind].sweeping)
-			continue;
-		if (!sweep_one(model, kind, now_ms, &change)) {
-			model->snapshot[kind].sweeping = false;
-			if (!model->snapshot[kind].failed)
-				change.type = CHANGE_RESYNCED;
-		}
-		*ret_change = change;
-		return true;
+	while (!model->snapshot[kind].sweeping)
+		kind++;
+	change.snapshot = kind;
+	if (!sweep_one(model, kind, now_ms, &change)) {
+		model->snapshot[kind].sweeping = false;
+		if (!model->snapshot[kind].failed)
+			change.type = CHANGE_RESYNCED;
 	}
-	return false;
+	*ret_change = change;
 }

@@ -9,6 +9,7 @@
 #ifndef CORE_MODEL_H
 #define CORE_MODEL_H
 
+#include "change.h"
 #include "event.h"
 #include "order.h"
 #include "routing.h"
@@ -132,6 +133,7 @@ struct subflow_seen {
 	bool initial : 1, mapped : 1, backup : 1, peer_backup : 1;
 	bool bound : 1; /* to ifindex, and to nothing else by routing */
 	bool backup_asked : 1; /* with SUBFLOW_CREATE, and nobody looked whether it got it */
+	bool backup_unsure : 1; /* it may have been taken for another one that was asked for */
 	bool stale : 1; /* its address or link was gone meanwhile: to be replaced */
 	bool silent : 1; /* the far side does not answer on it */
 	bool waits : 1; /* its link is silent, or was and nobody has woken it since */
@@ -225,10 +227,8 @@ struct connection_more {
 	uint64_t told_ms; /* when the peer was told of an address last, or to forget one */
 	uint8_t told_id; /* its id */
 	bool told_to_forget;
-	uint8_t n_peers, room_peers;
-	uint8_t n_announced, room_announced;
-	uint8_t n_failures;
-	uint8_t n_measures;
+	uint8_t n_peers, room_peers, n_announced, room_announced;
+	uint8_t n_failures, n_measures;
 	uint8_t n_uid_doubts; /* how often it had no uid that can be believed */
 	bool has_owner; /* the kernel was asked for it, and a snapshot may have told it since */
 	bool is_orphan; /* nobody had the socket when its owner was told */
@@ -247,6 +247,8 @@ struct connection {
 	enum mptcpd_connection_state state : 2;
 	enum path_manager path_manager : 2;
 	bool fallback : 1, deny_join_id0 : 1, remote_removed : 1, mapped : 1;
+	bool key_received : 1; /* of one that fell back: it was MPTCP before */
+	bool unasked : 1; /* … its SYN had no MPTCP when it was answered */
 	bool dirty : 1; /* in the engine's queue */
 	bool policy_known : 1;
 	bool adopted : 1; /* found by a snapshot: its subflows may not be known until a full one ended */
@@ -255,9 +257,9 @@ struct connection {
 	bool set_aside : 1; /* its policy is: nothing is made for it, and nothing closed */
 	bool as_planned : 1; /* the engine's: it has what its plan wants, or is about to */
 	bool temporary : 1; /* it began on a temporary address, which hides the stable ones there */
+	bool busy : 1; /* it carried data when the last snapshot told of it */
 	struct subflow *subflows; /* owned, n_subflows of room_subflows */
-	/* Grows with each new connection: the cursor of listings. */
-	uint64_t serial : SERIAL_BITS;
+	uint64_t serial : SERIAL_BITS; /* grows with each new one: the cursor of listings */
 	uint64_t n_subflows : 8, room_subflows : 8;
 	uint64_t n_tries : 8; /* the engine's: of SYNs asked for since tries_since_ms */
 	uint32_t tries_since_ms; /* for time_full() */
@@ -278,75 +280,8 @@ struct endpoint {
 	struct endpoint *next;
 	struct event_endpoint is;
 	uint32_t seen;
+	uint32_t serial; /* from 1 up, in the order in which they came */
 	bool ours;
-};
-
-enum change_type {
-	CHANGE_NONE, /* nothing new in it */
-	CHANGE_CONNECTION_CREATED,
-	CHANGE_CONNECTION_ESTABLISHED,
-	CHANGE_CONNECTION_UPDATED, /* a snapshot knew better; no event of its own */
-	CHANGE_CONNECTION_CLOSED,
-	CHANGE_SUBFLOW_ESTABLISHED,
-	CHANGE_SUBFLOW_CLOSED,
-	CHANGE_SUBFLOW_PRIORITY,
-	CHANGE_ADDRESS_ANNOUNCED,
-	CHANGE_ADDRESS_REMOVED,
-	CHANGE_LISTENER_CREATED,
-	CHANGE_LISTENER_CLOSED,
-	CHANGE_INTERFACE_ADDED,
-	CHANGE_INTERFACE_CHANGED,
-	CHANGE_INTERFACE_REMOVED,
-	CHANGE_INTERFACE_ADDRESS_ADDED,
-	CHANGE_INTERFACE_ADDRESS_CHANGED,
-	CHANGE_INTERFACE_ADDRESS_REMOVED,
-	CHANGE_ROUTES,
-	CHANGE_ENDPOINT_ADDED,
-	CHANGE_ENDPOINT_CHANGED,
-	CHANGE_ENDPOINT_REMOVED,
-	CHANGE_LIMITS,
-	CHANGE_PATH_MANAGER,
-	CHANGE_LOST,
-	CHANGE_RESYNCED,
-	CHANGE_SNAPSHOT_FAILED, /* error tells why */
-	CHANGE_INTERFACE_HEALTH,
-	CHANGE_SUBFLOW_HEALTH,
-};
-
-/* The change that one event made, in values that stay true after the thing itself is gone. */
-struct change {
-	enum change_type type;
-	uint32_t token;
-	uint64_t connection_serial; /* of the connection the token names; 0: none, or unknown */
-	uint8_t side;
-	struct mptcpd_addr local, remote;
-	uint8_t local_id, remote_id; /* also the id of a peer's address and of an endpoint */
-	uint32_t ifindex;
-	char interface[MPTCPD_IFNAME_SIZE]; /* its name, in changes of the host */
-	uint32_t flags; /* of an endpoint */
-	uint8_t prefix; /* of an address of ours */
-	uint8_t family; /* INTERFACE_HEALTH: of which addresses */
-	uint8_t health; /* …_HEALTH: enum mptcpd_health, */
-	uint8_t health_reason; /* and enum health_reason */
-	bool ours; /* an endpoint of ours */
-	bool initial, backup, peer_backup, deny_join_id0;
-	bool awaited; /* of a subflow, what it was told: it is there, or it is gone */
-	bool unmade; /* a subflow that ended without ever having been established */
-	bool unbound; /* one that the kernel did not bind, though it was asked to */
-	uint8_t error;
-	uint8_t reset; /* as of struct event_subflow */
-	enum snapshot_kind snapshot;
-	/* is more than the named thing touched? */
-	bool established; /* the connection got established along with it */
-	bool host; /* usable addresses, their flags or routes may differ now */
-	bool busy; /* a record of the connection: it carried data a moment ago */
-	bool resync; /* the model met something it cannot know: a snapshot of `snapshot` is due */
-	bool returned; /* an interface that was down or without carrier works again */
-	uint8_t news; /* ROUTES: enum routing_news */
-	bool whose; /* the socket of the connection has another user, mark or cgroup */
-	bool after_loss; /* RESYNCED: because events were lost, and not by routine */
-	const char *refused; /* why an announced address is not used, in words; NULL: it may be */
-	const struct policy *policy; /* of the connection, as long as the rules are; or NULL */
 };
 
 struct model {
@@ -359,6 +294,7 @@ struct model {
 	size_t n_double_locals; /* addresses that several interfaces have */
 	size_t n_usable_v4, n_usable_v6; /* of locals, those that are USABLE */
 	struct endpoint *endpoints; /* by id */
+	uint32_t n_endpoints; /* that ever came */
 	struct event_limits limits;
 	bool limits_known;
 	struct routing routing;
@@ -391,17 +327,17 @@ void model_done(struct model *model);
 /*
  * Apply one event. Returns 0 and tells the change (CHANGE_NONE included), or -EINVAL for an event
  * that makes no sense (no token, an address of no family); the model is then as before.
- * An EVENT_SNAPSHOT_END starts a sweep: call model_sweep() until it returns false.
+ * An EVENT_SNAPSHOT_END starts a sweep: call model_sweep() while model_is_sweeping().
  */
 int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
 		struct change *ret_change);
-/*
- * A small step of removing what the finished snapshot did not confirm; tells what it removed, or
- * CHANGE_NONE. False: no more.
- */
-bool model_sweep(struct model *model, uint64_t now_ms, struct change *ret_change);
 /* Are there things to sweep? */
 bool model_is_sweeping(const struct model *model);
+/*
+ * A small step, where there are, of removing what the finished snapshot did not confirm; tells what
+ * it removed, or CHANGE_NONE.
+ */
+void model_sweep(struct model *model, uint64_t now_ms, struct change *ret_change);
 
 /* Is this interface taken for a tunnel from now on? Looks at its rules again. */
 void model_take_for_tunnel(struct model *model, struct interface *interface, bool as_tunnel,
@@ -483,5 +419,7 @@ struct connection *connection_suppose(const struct model *model, const struct su
 void connection_dismiss(struct connection *connection);
 /* How many established subflows it has. */
 size_t connection_count_established(const struct connection *connection);
+/* Joins of either side beside the initial subflow, as the kernel counts them. */
+size_t connection_count_joins(const struct connection *connection);
 
 #endif

@@ -85,6 +85,24 @@ static struct subflow *match_subflow(struct model *model, struct connection *con
 }
 
 /*
+ * Ports tell subflows of one pair apart, once they are known. Until then the event may be about any of
+ * those that match alike, and where they were asked for differently the kernel has to say which is which.
+ */
+static void doubt_backup(struct connection *connection, struct subflow *match,
+			 const struct event_subflow *event)
+{
+	if (match->is.state != SUBFLOW_PENDING || match->local.port)
+		return;
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct subflow *other = &connection->subflows[i];
+
+		if (other->is.state == SUBFLOW_PENDING && other->is.backup != match->is.backup &&
+		    match_score(other, event) == match_score(match, event))
+			other->is.backup_unsure = match->is.backup_unsure = true;
+	}
+}
+
+/*
  * Which interface is it on: what the kernel says it is bound to, else the only one that has its
  * local address. Among several, routing decides, of which the model knows nothing.
  */
@@ -176,12 +194,15 @@ int subflow_apply_established(struct model *model, struct connection *connection
 			return 0;
 		guess_origin(model, connection, event, subflow);
 	}
+	doubt_backup(connection, subflow, event);
 	if (!subflow_is_seen(subflow) || subflow->is.state == SUBFLOW_PENDING)
 		change->type = CHANGE_SUBFLOW_ESTABLISHED;
 	failure_forget(connection, &event->local, &event->remote);
 	change->unbound =
 		subflow->is.state == SUBFLOW_PENDING && subflow->is.bound && !event->ifindex;
 	change->awaited = subflow->is.state == SUBFLOW_PENDING && !change->unbound;
+	change->joined = subflow->is.state == SUBFLOW_PENDING;
+	change->joined_ms = (uint32_t)(now_ms - subflow->is.since_ms);
 	if (!subflow_is_seen(subflow))
 		measure_forget(connection, subflow); /* of one that was before */
 	see_subflow(model, subflow, event);
@@ -218,6 +239,22 @@ bool subflow_is_pinned(const struct subflow *subflow)
 					subflow->is.origin == MPTCPD_ORIGIN_APPLICATION);
 }
 
+/* Of the kernel's path manager, which tries it no more: a peer at its limit closes what it accepted. */
+static bool was_turned_away(const struct connection *connection, const struct subflow *subflow)
+{
+	return subflow->try.turned_away && connection->path_manager != PATH_MANAGER_USERSPACE &&
+	       subflow->is.origin == MPTCPD_ORIGIN_POLICY && !subflow->is.initial;
+}
+
+static enum subflow_end end_of(const struct subflow *subflow)
+{
+	if (subflow->is.state != SUBFLOW_CLOSING)
+		return SUBFLOW_END_ITSELF;
+	if (subflow->want.banned)
+		return SUBFLOW_END_ADMIN;
+	return subflow->want.forbidden ? SUBFLOW_END_FORBIDDEN : SUBFLOW_END_UNWANTED;
+}
+
 /* The subflow is no more in the kernel: forget it, or keep it as a wish that failed. */
 static void close_subflow(struct model *model, struct connection *connection,
 			  struct subflow *subflow, const struct event_subflow *event,
@@ -242,8 +279,9 @@ static void close_subflow(struct model *model, struct connection *connection,
 	change->type = CHANGE_SUBFLOW_CLOSED;
 	change->awaited = subflow->is.state == SUBFLOW_CLOSING && !keep;
 	change->unmade = subflow->is.state == SUBFLOW_PENDING;
-	if (change->unmade && !keep && event->error)
-		failure_note(connection, event, subflow->ifindex);
+	change->end = end_of(subflow);
+	if (!keep && (change->unmade ? event->error != 0 : was_turned_away(connection, subflow)))
+		failure_note(model, connection, event, subflow->ifindex);
 	subflow_describe(connection, subflow, change);
 	subflow->try.failed = subflow->is.state != SUBFLOW_CLOSING;
 	if (lived)
@@ -276,7 +314,7 @@ static void close_unknown(struct model *model, struct connection *connection,
 	subflow_describe(connection, &unmade, change);
 	change->unmade = true;
 	if (event->error)
-		failure_note(connection, event, unmade.ifindex);
+		failure_note(model, connection, event, unmade.ifindex);
 }
 
 int subflow_apply_closed(struct model *model, struct connection *connection,
@@ -284,12 +322,14 @@ int subflow_apply_closed(struct model *model, struct connection *connection,
 {
 	struct subflow *subflow = match_subflow(model, connection, event);
 
-	if (subflow && subflow_is_seen(subflow))
-		close_subflow(model, connection, subflow, event, now_ms, change);
-	else if (subflow)
-		subflow->touched = model->mark;
-	else
+	if (!subflow) {
 		close_unknown(model, connection, event, change);
+	} else if (subflow_is_seen(subflow)) {
+		doubt_backup(connection, subflow, event);
+		close_subflow(model, connection, subflow, event, now_ms, change);
+	} else {
+		subflow->touched = model->mark;
+	}
 	return 0;
 }
 
@@ -321,6 +361,7 @@ static void learn_from_subflow(struct connection *connection, const struct event
 {
 	if (event->initial && connection->side == MPTCPD_SIDE_UNKNOWN)
 		connection->side = event->joined_here ? MPTCPD_SIDE_CLIENT : MPTCPD_SIDE_SERVER;
+	connection->unasked |= event->unasked;
 	if (event->fully_established && !event->fallback &&
 	    connection->state == MPTCPD_CONNECTION_CREATED) {
 		connection->state = MPTCPD_CONNECTION_ESTABLISHED;
@@ -367,6 +408,7 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 	see_subflow(model, subflow, event);
 	measure_note(model, connection, subflow, &event->measure);
 	subflow->is.backup = event->backup;
+	subflow->is.backup_unsure = false;
 	model_set_subflow_state(model, subflow, state, now_ms);
 out:
 	if (change->established && change->type != CHANGE_SUBFLOW_ESTABLISHED)

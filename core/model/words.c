@@ -107,6 +107,17 @@ uint32_t flag_from_name(const char *name)
 	return 0;
 }
 
+const char *flags_text(uint32_t flags, char ret_text[static FLAGS_TEXT_SIZE])
+{
+	size_t size = 0;
+
+	for (unsigned int bit = 0; flag_name(bit); bit++)
+		if (flags & (1u << bit))
+			size += (size_t)snprintf(ret_text + size, FLAGS_TEXT_SIZE - size, "%s%s",
+						 size ? "," : "", flag_name(bit));
+	return size ? ret_text : "none";
+}
+
 /* ---- health ---- */
 
 const char *health_name(enum mptcpd_health health)
@@ -161,21 +172,26 @@ const char *health_text(const struct health *health, uint64_t now_ms, char *text
 
 /* ---- errors ---- */
 
+#define ERROR_TEXT(number, text)                                                                   \
+	{                                                                                          \
+		number, text " (" #number ")"                                                      \
+	}
+
 static const struct {
 	int error;
 	const char *text;
 } error_texts[] = {
-	{ECONNREFUSED, "refused by the peer"},
-	{EHOSTUNREACH, "no route, or the next hop does not answer"},
-	{ENETUNREACH, "no route to that network"},
-	{ETIMEDOUT, "no answer to the SYN"},
-	{ECONNRESET, "reset"},
-	{ECONNABORTED, "closed from this side, by another program"},
-	{EADDRNOTAVAIL, "the local address is not available"},
-	{EADDRINUSE, "the local port is in use"},
-	{ENODEV, "the interface is gone"},
-	{ENOTCONN, "the connection takes no subflows"},
-	{EINVAL, "the kernel finds the request invalid"},
+	ERROR_TEXT(ECONNREFUSED, "refused by the peer"),
+	ERROR_TEXT(EHOSTUNREACH, "no route, or the next hop does not answer"),
+	ERROR_TEXT(ENETUNREACH, "no route to that network"),
+	ERROR_TEXT(ETIMEDOUT, "no answer to the SYN"),
+	ERROR_TEXT(ECONNRESET, "reset"),
+	ERROR_TEXT(ECONNABORTED, "closed from this side, by another program"),
+	ERROR_TEXT(EADDRNOTAVAIL, "the local address is not available"),
+	ERROR_TEXT(EADDRINUSE, "the local port is in use"),
+	ERROR_TEXT(ENODEV, "the interface is gone"),
+	ERROR_TEXT(ENOTCONN, "the connection takes no subflows"),
+	ERROR_TEXT(EINVAL, "the kernel finds the request invalid"),
 };
 
 /* RFC 8684 section 3.6. */
@@ -198,9 +214,7 @@ const char *subflow_error_text(uint8_t error, uint8_t reset, char *text, size_t 
 			 reset <= sizeof(reset_texts) / sizeof(reset_texts[0])
 				 ? reset_texts[reset - 1]
 				 : "unknown reason");
-	else if (words)
-		snprintf(text, size, "%s (%s)", words, strerrorname_np(error));
 	else if (error)
-		snprintf(text, size, "%s", strerrordesc_np(error));
+		snprintf(text, size, "%s", words ? words : strerror(error));
 	return text;
 }

@@ -17,6 +17,9 @@ const char *snapshot_name(enum snapshot_kind kind);
 const char *flag_name(unsigned int bit);
 /* Back: MPTCPD_FLAG_*, or 0 for an unknown word. */
 uint32_t flag_from_name(const char *name);
+/* All of them, "subflow,backup", or "none". */
+#define FLAGS_TEXT_SIZE 64
+const char *flags_text(uint32_t flags, char ret_text[static FLAGS_TEXT_SIZE]);
 /* Why an address is no endpoint; for printf with the name of an interface. */
 #define SAME_ADDRESS_TEXT "same address as on %s, which is the endpoint"
 const char *health_name(enum mptcpd_health health);

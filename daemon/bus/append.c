@@ -70,6 +70,49 @@ static void append_measure(struct writer *writer, const struct mptcpd_measure *m
 	writer_extra(writer, "bytes-received", "t", measure->bytes_received);
 	writer_extra(writer, "retransmits", "u", measure->retransmits);
 	writer_extra(writer, "measured-ms-ago", "t", loop_now_ms() - measure->taken_ms);
+	if (measure->send_rate != MPTCPD_RATE_UNKNOWN &&
+	    measure->receive_rate != MPTCPD_RATE_UNKNOWN) {
+		writer_extra(writer, "send-rate", "t", measure->send_rate);
+		writer_extra(writer, "receive-rate", "t", measure->receive_rate);
+	}
+}
+
+static uint64_t bytes_of(const struct mptcpd_measure *measure)
+{
+	return measure ? measure->bytes_sent + measure->bytes_received : 0;
+}
+
+/* Of all its subflows that there are, both ways. */
+static uint64_t total_bytes(const struct connection *connection)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; connection->more->n_measures && i < connection->n_subflows; i++)
+		total += bytes_of(connection_measure(connection, &connection->subflows[i]));
+	return total;
+}
+
+/* What part of the bytes of all went by it, in millionths. */
+static void append_share(struct writer *writer, const struct mptcpd_measure *measure,
+			 uint64_t total)
+{
+	uint64_t bytes = bytes_of(measure);
+
+	/* Very many bytes are not multiplied. */
+	while (total >> 40) {
+		total >>= 1;
+		bytes >>= 1;
+	}
+	if (measure && total)
+		writer_extra(writer, "share", "u", (uint32_t)(bytes * 1000000 / total));
+}
+
+/* Of a connection that was there before it was seen, nobody knows how old its first subflow is. */
+static void append_age(struct writer *writer, const struct connection *connection,
+		       const struct subflow *subflow)
+{
+	if (connection->begin_ms || (subflow->is.origin_known && !subflow->is.initial))
+		writer_extra(writer, "age-ms", "t", loop_now_ms() - subflow->is.since_ms);
 }
 
 /* Unknown, for whom no policy speaks: it may be anybody's. */
@@ -79,11 +122,23 @@ static const char *subflow_origin(const struct bus *bus, const struct subflow *s
 							       : origin_name(subflow->is.origin);
 }
 
+/* What the kernel says of it alone. */
+static void append_subflow_detail(struct writer *writer, const struct subflow_detail *detail)
+{
+	writer_extra(writer, "unsent-bytes", "t", (uint64_t)detail->unsent);
+	if (*detail->congestion_control)
+		writer_extra(writer, "congestion-control", "s", detail->congestion_control);
+}
+
 static void append_subflow(struct writer *writer, const struct bus *bus,
-			   const struct connection *connection, const struct subflow *subflow)
+			   const struct connection *connection, const struct subflow *subflow,
+			   uint64_t total, bool is_detailed)
 {
 	const struct model *model = engine_model(bus->setup.engine);
+	const struct mptcpd_measure *measure = connection_measure(connection, subflow);
 	enum mptcpd_health health = subflow_health(model, subflow);
+	struct subflow_detail detail;
+	bool asks = is_detailed && engine_ask_subflow(bus->setup.engine, subflow, &detail);
 	char error[128];
 
 	writer_open(writer, 'r', WIRE_IN_SUBFLOW);
@@ -96,7 +151,11 @@ static void append_subflow(struct writer *writer, const struct bus *bus,
 		      subflow_error_text(subflow->try.error, subflow->try.reset, error,
 					 sizeof(error)));
 	writer_open(writer, 'a', "{sv}");
-	append_measure(writer, connection_measure(connection, subflow));
+	append_measure(writer, asks && detail.measure.taken_ms ? &detail.measure : measure);
+	append_share(writer, measure, total);
+	append_age(writer, connection, subflow);
+	if (asks)
+		append_subflow_detail(writer, &detail);
 	if (health != MPTCPD_HEALTH_UNKNOWN)
 		writer_extra(writer, "health", "s", health_name(health));
 	writer_close(writer);
@@ -111,12 +170,15 @@ static void append_addr_id(struct writer *writer, const struct mptcpd_addr *addr
 }
 
 static void append_lists(struct writer *writer, const struct bus *bus,
-			 const struct connection *connection)
+			 const struct connection *connection, bool is_detailed)
 {
+	uint64_t total = total_bytes(connection);
+
 	writer_open(writer, 'a', WIRE_SUBFLOW);
 	for (size_t i = 0; i < connection->n_subflows; i++)
 		if (subflow_is_seen(&connection->subflows[i]))
-			append_subflow(writer, bus, connection, &connection->subflows[i]);
+			append_subflow(writer, bus, connection, &connection->subflows[i], total,
+				       is_detailed);
 	writer_close(writer);
 	writer_open(writer, 'a', WIRE_ADDRESS);
 	for (size_t i = 0; i < connection->more->n_announced; i++)
@@ -131,8 +193,40 @@ static void append_lists(struct writer *writer, const struct bus *bus,
 	writer_close(writer);
 }
 
-void bus_append_connection(struct writer *writer, const struct bus *bus,
-			   const struct connection *connection)
+static void append_traffic(struct writer *writer, const struct traffic_row *row)
+{
+	if (!row || !row->rated)
+		return;
+	writer_extra(writer, "rate-sent", "t", row->sent_rate);
+	writer_extra(writer, "rate-received", "t", row->received_rate);
+}
+
+/* Returns whether the kernel counts its bytes. */
+static bool append_detail(struct writer *writer, const struct bus *bus,
+			  const struct connection *connection)
+{
+	struct connection_detail detail;
+	char scheduler[32];
+
+	if (bus->setup.scheduler && !connection->fallback &&
+	    bus->setup.scheduler(bus->setup.data, scheduler, sizeof(scheduler)))
+		writer_extra(writer, "scheduler", "s", scheduler);
+	if (!engine_ask_connection(bus->setup.engine, connection->token, &detail))
+		return false;
+	if (detail.has_unacked)
+		writer_extra(writer, "unacknowledged-bytes", "t", detail.unacked);
+	if (!detail.counts)
+		return false;
+	writer_extra(writer, "bytes-sent", "t", detail.bytes_sent);
+	writer_extra(writer, "bytes-received", "t", detail.bytes_received);
+	writer_extra(writer, "reinjected-bytes", "t", detail.reinjected);
+	writer_extra(writer, "reinjections", "u", detail.reinjections);
+	return true;
+}
+
+static void append_connection(struct writer *writer, const struct bus *bus,
+			      const struct connection *connection, bool is_detailed,
+			      const struct traffic_row *row)
 {
 	bool private = bus->setup.private;
 	bool announced_known = !private || engine_look_at(bus->setup.engine, connection->token);
@@ -144,16 +238,36 @@ void bus_append_connection(struct writer *writer, const struct bus *bus,
 	bus_append_text(writer, connection->policy ? connection->policy->name : "");
 	bus_append_addr(writer, &connection->local);
 	bus_append_addr(writer, &connection->remote);
-	append_lists(writer, bus, connection);
+	append_lists(writer, bus, connection, is_detailed);
 	writer_open(writer, 'a', "{sv}");
 	writer_extra(writer, "deny-join-id0", "b", connection->deny_join_id0);
+	if (connection->begin_ms)
+		writer_extra(writer, "age-ms", "t", loop_now_ms() - connection->begin_ms);
+	if (!(is_detailed && append_detail(writer, bus, connection)) &&
+	    connection->more->counted_ms && connection->more->bytes_sent != MPTCPD_BYTES_UNKNOWN) {
+		writer_extra(writer, "bytes-sent", "t", connection->more->bytes_sent);
+		writer_extra(writer, "bytes-received", "t", connection->more->bytes_received);
+	}
 	if (!announced_known)
 		writer_extra(writer, "announced-unknown", "b", true);
 	/* No kernel tells what its peers announced before. */
 	if (private && connection->more->n_peers == 0)
 		writer_extra(writer, "peer-addresses-unknown", "b", true);
+	append_traffic(writer, row);
 	writer_close(writer);
 	writer_close(writer);
+}
+
+void bus_append_connection(struct writer *writer, const struct bus *bus,
+			   const struct connection *connection)
+{
+	append_connection(writer, bus, connection, false, NULL);
+}
+
+void bus_append_detailed(struct writer *writer, const struct bus *bus,
+			 const struct connection *connection, const struct traffic_row *row)
+{
+	append_connection(writer, bus, connection, true, row);
 }
 
 static void append_flags(struct writer *writer, uint32_t flags)
@@ -182,14 +296,25 @@ static void append_source(struct writer *writer, const struct bus *bus, const st
 	char text[ADDR_TEXT_SIZE];
 
 	engine_explain_source(bus->setup.engine, local, &source);
-	writer_open(writer, 'a', "{sv}");
 	if (source.owner) {
 		writer_extra(writer, "source-rule", "s", source.owner);
 		writer_extra(writer, "route-table", "u", source.table);
 	}
 	if (source.leads_out && source.gateway.family)
 		writer_extra(writer, "gateway", "s", addr_format_host(&source.gateway, text));
-	writer_close(writer);
+}
+
+/* Flags that somebody else chose for its endpoint, in place of those of its link. */
+static void append_foreign(struct writer *writer, const struct bus *bus, const struct local *local)
+{
+	struct explain_foreign foreign;
+
+	if (!engine_explain_foreign(bus->setup.engine, local, &foreign) ||
+	    foreign.there->is.flags == foreign.wanted)
+		return;
+	writer_open_extra(writer, "foreign-flags", "as");
+	append_flags(writer, foreign.there->is.flags);
+	writer_close_extra(writer);
 }
 
 static void append_addresses(struct writer *writer, const struct bus *bus,
@@ -211,7 +336,10 @@ static void append_addresses(struct writer *writer, const struct bus *bus,
 		writer_open(writer, 'r', WIRE_IN_INTERFACE_ADDRESS);
 		writer_append(writer, "sybs", addr_format_host(&local->is.addr, text),
 			      local->is.prefix, !*reason, reason);
+		writer_open(writer, 'a', "{sv}");
 		append_source(writer, bus, local);
+		append_foreign(writer, bus, local);
+		writer_close(writer);
 		writer_close(writer);
 	}
 	writer_close(writer);

@@ -8,6 +8,7 @@
 #include "intake.h"
 #include "bus.h"
 #include "loop.h"
+#include "traffic.h"
 #include "wire.h"
 #include "writer.h"
 
@@ -66,11 +67,19 @@ struct user {
 	int64_t spent_ns; /* time that was spent for him */
 };
 
+/* Something that is being asked of the kernel, once for all whose calls wait for it. */
+struct awaited {
+	struct bus *bus;
+	struct loop_timer late; /* then nobody waits for it any longer */
+	bool is_asked;
+};
+
 /* A call that waits for its answer. */
 struct held {
 	struct held *next;
 	sd_bus_message *m;
 	sd_bus_message_handler_t method;
+	const struct awaited *awaited;
 };
 
 /* A connection that speaks D-Bus: to a client, or to the system bus. */
@@ -119,7 +128,8 @@ struct bus {
 	struct bus_guest guests[BUS_GUESTS];
 	struct loop_source listen; /* its descriptor is owned */
 	struct loop_timer accept_again; /* after running out of descriptors */
-	struct loop_timer system_again; /* to look for the system bus */
+	struct loop_timer system_again; /* to look for the system bus, or to ask it for our name */
+	bool system_refused; /* the name, and that was said */
 	unsigned int system_again_s; /* how long it was last set to */
 	struct loop_task task; /* serves who has something to be done, frees the dead */
 	struct peer *peers; /* owned */
@@ -128,9 +138,10 @@ struct bus {
 	int64_t credit_ns, credited_ns; /* … of which so much was left then */
 	int64_t spent_least_ns; /* by a user who had work to be done */
 	uint64_t n_served;
-	struct loop_timer measure_end; /* who waits for measurements waits no longer */
+	struct awaited measures; /* of all subflows */
+	struct awaited sample; /* of what connections carry */
 	int open_error; /* -errno: the last peer that could not be served */
-	bool measuring, answering; /* they wait; a held call is being answered */
+	bool answering; /* a held call */
 	/* Changes: the i-th one of all is at i % BUS_RING. NULL while nobody monitors. */
 	struct remembered *ring;
 	struct bus_name *names; /* owned: of policies that are gone, and the ring has still */
@@ -193,6 +204,12 @@ void peer_update(struct peer *peer);
  * False: answer it now.
  */
 bool peer_hold(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method);
+/* The same with a sample of what connections carry. */
+bool peer_hold_sample(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method);
+
+/* What held calls wait for, awaited.c: the engine was asked for it; it has come, or comes no more. */
+void awaited_ask(struct bus *bus, struct awaited *awaited);
+void awaited_end(struct awaited *awaited);
 
 /* The user of a peer, user.c. */
 void user_join(struct peer *peer, uid_t uid, enum user_kind kind);
@@ -210,14 +227,36 @@ struct writer bus_fresh_reply(sd_bus_message *m, struct peer *peer);
 /* The end of what is written: an answer or a signal. Returns as a method does. */
 int bus_send(struct writer *writer);
 
+/* The arguments of a listing in pages, list.c. */
+int bus_read_page(sd_bus_message *m, uint64_t *ret_cursor, uint32_t *ret_max);
+/*
+ * The indexes of interfaces above `cursor`, the lowest `max` of them and one more, sorted; returns how
+ * many. list.c.
+ */
+size_t bus_next_interfaces(const struct model *model, uint64_t cursor, size_t max,
+			   uint32_t ret_indexes[static BUS_PAGE + 1]);
+/* Which page of connections is asked for? 0, 1: the answer comes later, or a negative error. list.c. */
+int bus_begin_connections(sd_bus_message *m, struct peer *peer, sd_bus_message_handler_t method,
+			  sd_bus_error *error, uint64_t *ret_cursor, uint32_t *ret_max);
+
 /* What becomes of a path, and of an announcement, explain.c. */
 void bus_append_path(struct writer *writer, const struct explain_path *path);
 void bus_append_announcement(struct writer *writer,
 			     const struct explain_announcement *announcement);
 
+/* How a connection is, for who counts and who chooses, status.c. */
+bool bus_is_multi_path(const struct connection *connection);
+bool bus_is_unhealthy(const struct model *model, const struct connection *connection);
+
 /* Records, append.c. */
 void bus_append_connection(struct writer *writer, const struct bus *bus,
 			   const struct connection *connection);
+/*
+ * The same with all that the kernel knows of it, which is asked now; `row` says what it carries, or
+ * NULL.
+ */
+void bus_append_detailed(struct writer *writer, const struct bus *bus,
+			 const struct connection *connection, const struct traffic_row *row);
 void bus_append_interface(struct writer *writer, const struct bus *bus,
 			  const struct interface *interface);
 void bus_append_endpoint(struct writer *writer, const struct bus *bus,
@@ -230,8 +269,9 @@ void bus_append_addr(struct writer *writer, const struct mptcpd_addr *addr);
 void bus_append_text(struct writer *writer, const char *text);
 void bus_clean(char *text);
 
-/* Methods that read, list.c, status.c and explain.c. Userdata is the struct peer. */
+/* Methods that read, list.c, status.c, top.c, metrics.c, explain.c, suppose.c and examine.c. Userdata is the struct peer. */
 int bus_method_status(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_count(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_connections(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_packed(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_connection(sd_bus_message *m, void *data, sd_bus_error *error);
@@ -240,8 +280,13 @@ int bus_method_endpoints(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_limits(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_policies(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_explanations(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_test_policy(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_top(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_metrics(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_config(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_examine(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_method_listeners(sd_bus_message *m, void *data, sd_bus_error *error);
 
 /* Subscribers, subscribe.c. */
 int bus_method_subscribe(sd_bus_message *m, void *data, sd_bus_error *error);

@@ -194,7 +194,8 @@ void bus_free(struct bus *bus)
 	loop_clear_timer(&bus->accept_again);
 	loop_clear_timer(&bus->system_again);
 	loop_clear_timer(&bus->pause);
-	loop_clear_timer(&bus->measure_end);
+	loop_clear_timer(&bus->measures.late);
+	loop_clear_timer(&bus->sample.late);
 	loop_clear_timer(&bus->tick);
 	loop_unwatch(&bus->listen);
 	if (bus->listen.fd >= 0) {

@@ -31,6 +31,15 @@ typedef void (*bus_done_func)(void *done_data, int r, const char *text);
 typedef void (*bus_aside_func)(void *each_data, const char *plugin, uint32_t token,
 			       uint64_t since_ms);
 
+/* A socket that listens. */
+struct bus_listener {
+	struct mptcpd_addr local;
+	uint32_t inode; /* as in "socket:[INODE]" of /proc/PID/fd */
+	bool is_mptcp;
+};
+/* Called for each of them, by inode. */
+typedef void (*bus_listener_func)(void *each_data, const struct bus_listener *listener);
+
 /* How MPTCP stands in the kernel; times are of CLOCK_BOOTTIME. */
 struct bus_mptcp {
 	bool enabled;
@@ -41,6 +50,12 @@ struct bus_mptcp {
 /* Called for each thing that is not as it should be: a word, what it means, and what helps. */
 typedef void (*bus_warning_func)(void *each_data, const char *reason, const char *text,
 				 const char *remedy);
+
+/* Called for each of the kernel's counters of MPTCP. */
+typedef void (*bus_counter_func)(void *each_data, const char *name, uint64_t value);
+
+/* Called for each link, with the bytes that it has carried. */
+typedef void (*bus_link_func)(void *each_data, const char *name, uint64_t received, uint64_t sent);
 
 /*
  * One client, for whom the bus speaks for the kernel alone: what only a path manager knows is
@@ -80,6 +95,14 @@ struct bus_setup {
 	void (*mptcp)(void *data, struct bus_mptcp *ret_mptcp);
 	/* Tell what is not as it should be. After mptcp(). */
 	void (*warnings)(void *data, bus_warning_func each, void *each_data);
+	/* Tell all sockets of the namespace that listen. 0 or -errno. */
+	int (*listeners)(void *data, bus_listener_func each, void *each_data);
+	/* Tell what links have carried. */
+	void (*links)(void *data, bus_link_func each, void *each_data);
+	/* The scheduler that new connections get. False: this kernel does not say. */
+	bool (*scheduler)(void *data, char *ret_name, size_t size);
+	/* Tell what the kernel has counted. */
+	void (*counters)(void *data, bus_counter_func each, void *each_data);
 	/* Ask the kernel for its endpoints and limits now. */
 	void (*refresh)(void *data);
 	/* Netlink messages that were not what they should be, so far. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "addr.h"
+#include "clock.h"
 #include "words.h"
 
 /* ---- the configuration ---- */
@@ -108,6 +109,24 @@ static const char *explain_state_name(enum explain_state state)
 	return "unknown";
 }
 
+/* Names of interfaces and of groups may hold any bytes. */
+static void append_extra_text(struct writer *writer, const char *key, const char *text)
+{
+	if (!*text)
+		return;
+	writer_open_extra(writer, key, "s");
+	bus_append_text(writer, text);
+	writer_close_extra(writer);
+}
+
+static void append_reason(struct writer *writer, enum reason reason, const char *text,
+			  const char *remedy)
+{
+	append_extra_text(writer, "reason", reason ? reason_name(reason) : "");
+	append_extra_text(writer, "text", text);
+	append_extra_text(writer, "remedy", remedy);
+}
+
 void bus_append_path(struct writer *writer, const struct explain_path *path)
 {
 	writer_open(writer, 'r', WIRE_IN_EXPLAIN_PATH);
@@ -120,6 +139,7 @@ void bus_append_path(struct writer *writer, const struct explain_path *path)
 	writer_open(writer, 'a', "{sv}");
 	if (path->has_next_try)
 		writer_extra(writer, "next-try-ms", "t", path->next_try_ms);
+	append_reason(writer, path->reason, path->text, path->remedy);
 	writer_close(writer);
 	writer_close(writer);
 }
@@ -135,12 +155,7 @@ void bus_append_announcement(struct writer *writer, const struct explain_announc
 		      announcement->listening);
 	writer_open(writer, 'a', "{sv}");
 	writer_extra(writer, "joined", "b", announcement->joined);
-	if (announcement->reason)
-		writer_extra(writer, "reason", "s", announcement->reason);
-	if (*announcement->text)
-		writer_extra(writer, "text", "s", announcement->text);
-	if (*announcement->remedy)
-		writer_extra(writer, "remedy", "s", announcement->remedy);
+	append_reason(writer, announcement->reason, announcement->text, announcement->remedy);
 	writer_close(writer);
 	writer_close(writer);
 }
@@ -155,35 +170,94 @@ static void on_announcement(void *data, const struct explain_announcement *annou
 	bus_append_announcement(data, announcement);
 }
 
+/* What is known of the connection, beside its paths. */
+static void append_explained(struct writer *writer, const struct connection *connection,
+			     const char *words)
+{
+	writer_open(writer, 'a', "{sv}");
+	append_extra_text(writer, "text", words);
+	writer_extra(writer, "side", "s", side_name(connection->side));
+	writer_extra(writer, "path-manager", "s", path_manager_name(connection->path_manager));
+	writer_close(writer);
+}
+
+static void append_explanation(struct writer *writer, const struct connection *connection,
+			       struct engine *engine)
+{
+	char words[ENGINE_WORDS_SIZE] = "";
+
+	bus_append_text(writer, connection->policy ? connection->policy->name : "");
+	writer_open(writer, 'a', WIRE_EXPLAIN_PATH);
+	engine_explain(engine, connection->token, loop_now_ms(), on_path, writer, words);
+	writer_close(writer);
+	writer_open(writer, 'a', WIRE_ANNOUNCEMENT);
+	engine_explain_announcements(engine, connection->token, loop_now_ms(), on_announcement,
+				     writer);
+	writer_close(writer);
+	append_explained(writer, connection, words);
+}
+
 int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error)
 {
-	const struct peer *peer = data;
+	struct peer *peer = data;
 	struct engine *engine = peer->bus->setup.engine;
 	const struct connection *connection;
-	char text[ENGINE_WORDS_SIZE];
 	struct writer writer;
 	uint32_t token;
 	int r = sd_bus_message_read(m, "u", &token);
 
 	if (r < 0)
 		return r;
+	if (peer_hold(peer, m, bus_method_explain))
+		return 1;
+	writer = bus_fresh_reply(m, peer);
 	connection = model_find_connection(engine_model(engine), token);
-	if (!connection)
+	if (!connection) {
+		sd_bus_message_unref(writer.m);
 		return sd_bus_error_setf(error, WIRE_ERROR_NOT_FOUND, "no connection with token %x",
 					 token);
-	writer = bus_reply(m);
-	bus_append_text(&writer, connection->policy ? connection->policy->name : "");
-	writer_open(&writer, 'a', WIRE_EXPLAIN_PATH);
-	engine_explain(engine, token, loop_now_ms(), on_path, &writer);
-	writer_close(&writer);
-	writer_open(&writer, 'a', WIRE_ANNOUNCEMENT);
-	engine_explain_announcements(engine, token, loop_now_ms(), on_announcement, &writer);
-	writer_close(&writer);
-	writer_open(&writer, 'a', "{sv}");
-	engine_explain_policy(engine, token, loop_now_ms(), text);
-	bus_clean(text);
-	if (*text)
-		writer_extra(&writer, "text", "s", text);
-	writer_close(&writer);
+	}
+	append_explanation(&writer, connection, engine);
+	return bus_send(&writer);
+}
+
+/* A page holds nobody longer than this, and what one connection takes. */
+#define PAGE_NS 2000000
+
+/* Where the next page begins, 0: there is none. */
+static uint64_t append_page(struct writer *writer, struct engine *engine, uint64_t cursor,
+			    uint32_t max)
+{
+	const struct connection *connection = model_next_connection(engine_model(engine), cursor);
+	uint64_t last = 0;
+	uint64_t end_ns = clock_work_ns() + PAGE_NS;
+
+	writer_open(writer, 'a', WIRE_EXPLANATION);
+	for (size_t n = 0; connection && n < max; n++) {
+		writer_open(writer, 'r', WIRE_IN_EXPLANATION);
+		writer_append(writer, "u", connection->token);
+		append_explanation(writer, connection, engine);
+		writer_close(writer);
+		last = connection->serial;
+		connection = connection_next(connection);
+		if (clock_work_ns() >= end_ns)
+			break;
+	}
+	writer_close(writer);
+	return connection ? last : 0;
+}
+
+int bus_method_explanations(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct peer *peer = data;
+	struct writer writer;
+	uint64_t cursor;
+	uint32_t max;
+	int r = bus_begin_connections(m, peer, bus_method_explanations, error, &cursor, &max);
+
+	if (r != 0)
+		return r;
+	writer = cursor ? bus_reply(m) : bus_fresh_reply(m, peer);
+	writer_append(&writer, "t", append_page(&writer, peer->bus->setup.engine, cursor, max));
 	return bus_send(&writer);
 }

@@ -18,8 +18,7 @@ struct writer bus_fresh_reply(sd_bus_message *m, struct peer *peer)
 	return reply_in_step(m, peer);
 }
 
-/* Read the arguments of a paged listing. */
-static int read_page(sd_bus_message *m, uint64_t *ret_cursor, uint32_t *ret_max)
+int bus_read_page(sd_bus_message *m, uint64_t *ret_cursor, uint32_t *ret_max)
 {
 	int r = sd_bus_message_read(m, "tu", ret_cursor, ret_max);
 
@@ -79,18 +78,15 @@ int bus_method_connection(sd_bus_message *m, void *data, sd_bus_error *error)
 		return sd_bus_error_setf(error, WIRE_ERROR_NOT_FOUND, "no connection with token %x",
 					 token);
 	writer = reply_in_step(m, peer);
-	bus_append_connection(&writer, peer->bus, connection);
+	bus_append_detailed(&writer, peer->bus, connection, NULL);
 	return bus_send(&writer);
 }
 
 /* ---- the host ---- */
 
-/*
- * The indexes above `cursor`, the lowest `max` of them and one more, sorted; returns how many. They
- * are known in the order of their making, which is mostly that of their indexes.
- */
-static size_t next_interfaces(const struct model *model, uint64_t cursor, size_t max,
-			      uint32_t ret_indexes[static BUS_PAGE + 1])
+/* They are known in the order of their making, which is mostly that of their indexes. */
+size_t bus_next_interfaces(const struct model *model, uint64_t cursor, size_t max,
+			   uint32_t ret_indexes[static BUS_PAGE + 1])
 {
 	const struct table_entry *entry;
 	size_t n = 0;
@@ -124,7 +120,7 @@ static uint64_t append_interfaces(struct writer *writer, const struct bus *bus, 
 {
 	const struct model *model = engine_model(bus->setup.engine);
 	uint32_t indexes[BUS_PAGE + 1];
-	size_t n = next_interfaces(model, cursor, max, indexes), i, n_records = 0;
+	size_t n = bus_next_interfaces(model, cursor, max, indexes), i, n_records = 0;
 
 	writer_open(writer, 'a', WIRE_INTERFACE);
 	for (i = 0; i < n && i < max && n_records < BUS_PAGE_RECORDS; i++) {
@@ -143,7 +139,7 @@ int bus_method_interfaces(sd_bus_message *m, void *data, sd_bus_error *error)
 	struct writer writer;
 	uint64_t cursor;
 	uint32_t max;
-	int r = read_page(m, &cursor, &max);
+	int r = bus_read_page(m, &cursor, &max);
 
 	if (r < 0)
 		return r;
@@ -152,11 +148,10 @@ int bus_method_interfaces(sd_bus_message *m, void *data, sd_bus_error *error)
 	return bus_send(&writer);
 }
 
-/* Which page of connections is asked for? 0, 1: the answer comes later, or a negative error. */
-static int begin_connections(sd_bus_message *m, struct peer *peer, sd_bus_message_handler_t method,
-			     sd_bus_error *error, uint64_t *ret_cursor, uint32_t *ret_max)
+int bus_begin_connections(sd_bus_message *m, struct peer *peer, sd_bus_message_handler_t method,
+			  sd_bus_error *error, uint64_t *ret_cursor, uint32_t *ret_max)
 {
-	int r = read_page(m, ret_cursor, ret_max);
+	int r = bus_read_page(m, ret_cursor, ret_max);
 
 	if (r >= 0)
 		r = check_connections(peer->bus, error);
@@ -171,7 +166,7 @@ int bus_method_connections(sd_bus_message *m, void *data, sd_bus_error *error)
 	struct writer writer;
 	uint64_t cursor;
 	uint32_t max;
-	int r = begin_connections(m, peer, bus_method_connections, error, &cursor, &max);
+	int r = bus_begin_connections(m, peer, bus_method_connections, error, &cursor, &max);
 
 	if (r != 0)
 		return r;
@@ -192,7 +187,7 @@ int bus_method_packed(sd_bus_message *m, void *data, sd_bus_error *error)
 	struct writer writer;
 	uint64_t cursor;
 	uint32_t max;
-	int r = begin_connections(m, peer, bus_method_packed, error, &cursor, &max);
+	int r = bus_begin_connections(m, peer, bus_method_packed, error, &cursor, &max);
 
 	if (r != 0)
 		return r;

@@ -39,13 +39,16 @@ static struct event_kind kind_of(const struct change *change)
 
 /* ---- remembering ---- */
 
-/* Has everything been measured, or is there nothing to wait for? */
-static bool ends_measuring(const struct bus *bus, const struct change *change)
+/* A snapshot ends the wait of those whose calls are held for what it tells. */
+static void end_waits(struct bus *bus, const struct change *change)
 {
-	return change->snapshot == SNAPSHOT_CONNECTIONS &&
-	       (change->type == CHANGE_SNAPSHOT_FAILED ||
-		(change->type == CHANGE_RESYNCED &&
-		 !engine_model(bus->setup.engine)->snapshot[SNAPSHOT_CONNECTIONS].brief));
+	if (change->snapshot != SNAPSHOT_CONNECTIONS ||
+	    (change->type != CHANGE_RESYNCED && change->type != CHANGE_SNAPSHOT_FAILED))
+		return;
+	awaited_end(&bus->sample);
+	if (change->type == CHANGE_SNAPSHOT_FAILED ||
+	    !engine_model(bus->setup.engine)->snapshot[SNAPSHOT_CONNECTIONS].brief)
+		awaited_end(&bus->measures);
 }
 
 /* What is not told yet may have to do with a link that is gone by then: give it the name. */
@@ -91,10 +94,7 @@ void bus_keep_names(struct bus *bus)
 
 void bus_on_change(struct bus *bus, const struct change *change)
 {
-	if (bus->measuring && ends_measuring(bus, change)) {
-		bus->measuring = false;
-		bus_kick(bus);
-	}
+	end_waits(bus, change);
 	if (!bus->ring || !kind_of(change).name)
 		return;
 	if (change->type == CHANGE_RESYNCED && !change->after_loss)
@@ -175,8 +175,22 @@ static void append_health(struct writer *writer, const struct change *change)
 		writer_extra(writer, "family", "s", change->family == AF_INET6 ? "ipv6" : "ipv4");
 }
 
-static void append_extras(struct writer *writer, const struct bus *bus, const struct change *change)
+static void append_why(struct writer *writer, const struct bus *bus,
+		       const struct remembered *remembered)
 {
+	struct explain_path path;
+
+	engine_explain_closed(bus->setup.engine, &remembered->change, remembered->policy, &path);
+	writer_extra(writer, "reason", "s", reason_name(path.reason));
+	writer_open_extra(writer, "text", "s");
+	bus_append_text(writer, path.text);
+	writer_close_extra(writer);
+}
+
+static void append_extras(struct writer *writer, const struct bus *bus,
+			  const struct remembered *remembered)
+{
+	const struct change *change = &remembered->change;
 	unsigned int members = kind_of(change).members;
 	const char *kind = snapshot_name(change->snapshot);
 
@@ -187,6 +201,8 @@ static void append_extras(struct writer *writer, const struct bus *bus, const st
 		append_endpoint(writer, bus, change);
 	if (members & EVENT_HAS_HEALTH)
 		append_health(writer, change);
+	if (change->type == CHANGE_SUBFLOW_CLOSED)
+		append_why(writer, bus, remembered);
 	if (members & EVENT_HAS_WHAT)
 		/* No kind: not the kernel's events were lost, but ours. */
 		writer_extra(writer, "what", "s", kind ? kind : "monitor");
@@ -217,7 +233,7 @@ static void append_event(struct writer *writer, const struct bus *bus,
 		      subflow_error_text(change->error, change->reset, error, sizeof(error)),
 		      change->deny_join_id0);
 	bus_append_text(writer, remembered->policy ? remembered->policy : "");
-	append_extras(writer, bus, change);
+	append_extras(writer, bus, remembered);
 }
 
 static void tell(struct peer *peer, const struct remembered *remembered)

@@ -13,9 +13,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A listing waits no longer than this for its measurements. */
-#define MEASURE_MAX_MS 1000
-
 /* Messages wait to be sent, and not for the end of the handshake. */
 static bool is_sending(const struct peer *peer)
 {
@@ -80,7 +77,7 @@ static int open_sd(struct peer *peer)
 /* May the oldest held call be answered? */
 static bool has_answer(const struct peer *peer)
 {
-	return peer->held && !peer->bus->measuring;
+	return peer->held && !peer->held->awaited->is_asked;
 }
 
 /* A client's calls are answered in their order; the system bus has many clients. */
@@ -162,42 +159,37 @@ void peer_work(struct peer *peer)
 	peer_update(peer);
 }
 
-/* ---- calls that wait for measurements ---- */
+/* ---- calls that wait for what is asked of the kernel ---- */
 
-static void on_measure_end(void *data)
-{
-	struct bus *bus = data;
-
-	bus->measuring = false;
-	bus_kick(bus);
-}
-
-static void start_measuring(struct bus *bus)
-{
-	bus->measuring = true;
-	bus->measure_end.on_due = on_measure_end;
-	bus->measure_end.data = bus;
-	loop_set_timer(bus->setup.loop, &bus->measure_end, loop_now_ms() + MEASURE_MAX_MS);
-	if (bus->setup.settle)
-		bus->setup.settle(bus->setup.data);
-}
-
-bool peer_hold(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method)
+/* `ask_engine` says whether there is nothing to wait for. */
+static bool hold(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method,
+		 struct awaited *awaited,
+		 bool (*ask_engine)(struct engine *engine, uint64_t now_ms))
 {
 	struct bus *bus = peer->bus;
 	struct held **end = &peer->held;
 
 	if (bus->answering || peer->n_held >= BUS_HELD_MAX ||
-	    engine_measure(bus->setup.engine, loop_now_ms()))
+	    ask_engine(bus->setup.engine, loop_now_ms()))
 		return false;
 	while (*end)
 		end = &(*end)->next;
 	*end = l_new(struct held, 1);
-	**end = (struct held){.m = sd_bus_message_ref(m), .method = method};
+	**end = (struct held){.m = sd_bus_message_ref(m), .method = method, .awaited = awaited};
 	peer->n_held++;
-	if (!bus->measuring)
-		start_measuring(bus);
+	if (!awaited->is_asked)
+		awaited_ask(bus, awaited);
 	return true;
+}
+
+bool peer_hold(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method)
+{
+	return hold(peer, m, method, &peer->bus->measures, engine_measure);
+}
+
+bool peer_hold_sample(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method)
+{
+	return hold(peer, m, method, &peer->bus->sample, engine_watch);
 }
 
 /* ---- what the loop tells ---- */

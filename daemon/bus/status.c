@@ -123,6 +123,59 @@ static void append_extras(struct writer *writer, const struct bus_setup *setup)
 	writer_close(writer);
 }
 
+/* Connections that are looked at in one turn. */
+#define COUNT_PAGE 2048
+
+bool bus_is_multi_path(const struct connection *connection)
+{
+	return !connection->fallback && connection_count_established(connection) > 1;
+}
+
+bool bus_is_unhealthy(const struct model *model, const struct connection *connection)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		enum mptcpd_health health = subflow_health(model, &connection->subflows[i]);
+
+		if (subflow_is_seen(&connection->subflows[i]) &&
+		    (health == MPTCPD_HEALTH_SILENT || health == MPTCPD_HEALTH_SUSPECT))
+			return true;
+	}
+	return false;
+}
+
+int bus_method_count(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct peer *peer = data;
+	const struct model *model = engine_model(peer->bus->setup.engine);
+	const struct connection *connection;
+	uint64_t cursor, last = 0, n_multi = 0, n_single = 0, n_fallen = 0, n_unhealthy = 0;
+	struct writer writer;
+	size_t n = 0;
+	int r = sd_bus_message_read(m, "t", &cursor);
+
+	if (r < 0)
+		return r;
+	connection = model_next_connection(model, cursor);
+	for (; connection && n < COUNT_PAGE; connection = connection_next(connection), n++) {
+		bool multi = bus_is_multi_path(connection);
+
+		n_fallen += connection->fallback;
+		n_multi += multi;
+		n_single += !connection->fallback && !multi;
+		n_unhealthy += bus_is_unhealthy(model, connection);
+		last = connection->serial;
+	}
+	writer = bus_reply(m);
+	writer_append(&writer, "t", connection ? last : 0);
+	writer_open(&writer, 'a', "{sv}");
+	writer_extra(&writer, "multi-path", "t", n_multi);
+	writer_extra(&writer, "single-path", "t", n_single);
+	writer_extra(&writer, "fallen-back", "t", n_fallen);
+	writer_extra(&writer, "unhealthy", "t", n_unhealthy);
+	writer_close(&writer);
+	return bus_send(&writer);
+}
+
 int bus_method_status(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct peer *peer = data;

@@ -13,6 +13,9 @@
 #define ADDRESS "unix:path=/run/dbus/system_bus_socket"
 /* At boot the system bus comes soon after us, in a container never: ask ever less often. */
 #define AGAIN_MAX_S 32
+/* Answers of org.freedesktop.DBus.RequestName(). */
+#define NAME_IS_OURS 1
+#define NAME_WAS_OURS 4
 
 /* ---- where it is ---- */
 
@@ -87,16 +90,37 @@ static int connect_first(const char *addresses)
 
 /* ---- to be there ---- */
 
+/* In the minute after an installation the broker has not read who may own the name; ask it again. */
 static int on_name(sd_bus_message *m, void *data, sd_bus_error *error)
 {
+	struct peer *peer = data;
+	struct bus *bus = peer->bus;
 	const sd_bus_error *e = sd_bus_message_get_error(m);
 	uint32_t result = 0;
 
-	if (e)
-		l_warn("the system bus refuses the name " WIRE_NAME ": %s", e->message);
-	else if (sd_bus_message_read(m, "u", &result) >= 0 && result > 1 && result != 4)
-		l_warn("another program has the name " WIRE_NAME " on the system bus");
+	if (!e && sd_bus_message_read(m, "u", &result) < 0)
+		return 1;
+	if (!e && (result == NAME_IS_OURS || result == NAME_WAS_OURS)) {
+		if (bus->system_refused)
+			l_info(WIRE_NAME " is on the system bus now");
+		bus->system_refused = false;
+		bus->system_again_s = 0;
+		return 1;
+	}
+	if (!bus->system_refused && e)
+		l_warn("the system bus refuses the name " WIRE_NAME ": %s; it is asked again",
+		       e->message);
+	else if (!bus->system_refused)
+		l_warn("another program has the name " WIRE_NAME
+		       " on the system bus; it is asked for again");
+	bus->system_refused = true;
+	system_look_later(bus);
 	return 1;
+}
+
+static int ask_for_name(struct peer *peer)
+{
+	return sd_bus_request_name_async(peer->sd, NULL, WIRE_NAME, 0, on_name, peer);
 }
 
 /* The sender of a message that the intake has cut is told so, before it is looked at. */
@@ -122,7 +146,7 @@ static int connect_system(struct bus *bus)
 		return r;
 	r = sd_bus_add_filter(peer->sd, NULL, on_message, peer);
 	if (r >= 0)
-		r = sd_bus_request_name_async(peer->sd, NULL, WIRE_NAME, 0, on_name, NULL);
+		r = ask_for_name(peer);
 	if (r < 0)
 		peer->dead = true;
 	peer_update(peer);
@@ -131,7 +155,15 @@ static int connect_system(struct bus *bus)
 
 static void on_again(void *data)
 {
-	system_look(data);
+	struct bus *bus = data;
+	struct peer *peer = bus->peers;
+
+	while (peer && !peer->system)
+		peer = peer->next;
+	if (!peer)
+		system_look(bus);
+	else if (!peer->dead && ask_for_name(peer) >= 0)
+		peer_update(peer);
 }
 
 void system_look_later(struct bus *bus)

@@ -122,8 +122,10 @@ static int spawn(const struct config_setup *setup, int output, pid_t *ret_pid)
 				     "--check-config",
 				     "--plugin-directory",
 				     setup->plugin_directory,
-				     setup->file ? "--config" : NULL,
-				     setup->file,
+				     setup->file       ? "--config"
+				     : setup->instance ? "--instance"
+						       : NULL,
+				     setup->file ? setup->file : setup->instance,
 				     NULL};
 	char *argv[L_ARRAY_SIZE(words)];
 	posix_spawn_file_actions_t actions;

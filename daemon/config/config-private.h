@@ -61,6 +61,10 @@ void config_read_source_routing(struct faults *faults, const struct ini_key *lin
 void config_read_route_table(struct faults *faults, const struct ini_key *line, void *into);
 void config_read_rule_priority(struct faults *faults, const struct ini_key *line, void *into);
 void config_read_spare(struct faults *faults, const struct ini_key *line, void *into);
+/* Is it that of another mptcpd? That is a fault, told once. */
+bool config_report_foreign(struct config_loader *loader, const struct ini_group *core);
+/* Such a file was moved away, and nothing has taken its place. */
+void config_warn_moved(struct config_loader *loader);
 /* Is it accepted with what else [core] says? */
 void config_check_spare(struct config_loader *loader, const struct ini_group *core);
 void config_read_gateway(struct faults *faults, const struct ini_key *line, void *into);

@@ -29,6 +29,7 @@ static const struct key_word address_words[] = {
 	{NULL},
 };
 
+static const struct key_word foreign_words[] = {{"leave", false}, {"mend", true}, {NULL}};
 static const struct key_word listen_words[] = {{"auto", LISTEN_AUTO},
 					       {"no", LISTEN_NO},
 					       {"yes", LISTEN_YES},
@@ -132,6 +133,15 @@ static void read_endpoint_flags(struct faults *faults, const struct ini_key *lin
 	read_flag_words(faults, line, &rules->endpoint_flags);
 }
 
+static void read_foreign(struct faults *faults, const struct ini_key *line, void *into)
+{
+	struct rules *rules = into;
+	uint32_t mend;
+
+	if (key_read_word(faults, line, foreign_words, &mend))
+		rules->mend_foreign = mend;
+}
+
 static void read_hold(struct faults *faults, const struct ini_key *line, void *into)
 {
 	struct rules *rules = into;
@@ -153,6 +163,7 @@ static void read_rejoin(struct faults *faults, const struct ini_key *line, void 
 
 static const struct key endpoints_keys[] = {
 	{"flags", read_endpoint_flags},
+	{"foreign", read_foreign},
 	{"hold", read_hold},
 	{"plugin", NULL},
 	{"rejoin", read_rejoin},
@@ -354,6 +365,8 @@ static void read_groups(struct config_loader *loader)
 	size_t n;
 
 	/* the path manager decides about defaults */
+	if (core && config_report_foreign(loader, core))
+		return;
 	if (core)
 		key_read_group(core_keys, core, &config->rules, &loader->faults);
 	config_check_spare(loader, core);
@@ -383,6 +396,33 @@ static void read_groups(struct config_loader *loader)
 	config_warn_ports(loader);
 }
 
+static void read_files(const struct config_setup *setup, struct ini *ini, struct faults *faults)
+{
+	if (setup->file)
+		files_add_file(ini, setup->file, faults);
+	else
+		files_add_default(ini, setup->root ? setup->root : "", setup->instance, faults);
+}
+
+bool config_is_unmanaged(const struct config_setup *setup)
+{
+	struct rules rules = {.manage_path_manager = true};
+	const struct ini_group *core;
+	const struct ini_key *line;
+	struct faults faults;
+	struct ini ini = {0};
+
+	faults_init(&faults);
+	read_files(setup, &ini, &faults);
+	core = ini_find(&ini, "core", NULL);
+	line = core ? ini_group_find(core, "path-manager") : NULL;
+	if (line)
+		read_path_manager(&faults, line, &rules);
+	faults_done(&faults);
+	ini_done(&ini);
+	return !rules.manage_path_manager;
+}
+
 int config_load(const struct config_setup *setup, struct config **ret_config, char **ret_faults)
 {
 	struct config_loader loader = {.setup = setup, .config = l_new(struct config, 1)};
@@ -398,11 +438,9 @@ int config_load(const struct config_setup *setup, struct config **ret_config, ch
 	rules->rule_priority = RULE_PRIORITY_DEFAULT;
 	faults_init(&loader.faults);
 	faults_init(&loader.warnings);
-	if (setup->file)
-		files_add_file(&loader.config->ini, setup->file, &loader.faults);
-	else
-		files_add_default(&loader.config->ini, setup->root ? setup->root : "",
-				  &loader.faults);
+	read_files(setup, &loader.config->ini, &loader.faults);
+	if (!setup->file && !setup->instance)
+		config_warn_moved(&loader);
 	read_groups(&loader);
 	good = loader.faults.n_faults == 0;
 	if (good) {

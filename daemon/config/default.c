@@ -23,6 +23,7 @@ static const struct preset presets[] = {
 	{"core", NULL, "rule-priority", TEXT_OF(RULE_PRIORITY_DEFAULT)},
 	{"endpoints", NULL, "plugin", "endpoints"},
 	{"endpoints", NULL, "flags", "subflow"},
+	{"endpoints", NULL, "foreign", "mend"},
 	{"endpoints", NULL, "hold", "5s"},
 	{"endpoints", NULL, "rejoin", "lazy"},
 	/* Mobile broadband may cost money: it is kept for the time when nothing else works. */

@@ -13,7 +13,7 @@
 
 #include "auto.h"
 
-static const char *const directories[] = {"/etc", "/run", "/usr/lib"};
+static const char *const directories[] = {"/etc", "/run", "/usr/local/lib", "/usr/lib"};
 #define N_DIRECTORIES (sizeof(directories) / sizeof(directories[0]))
 
 /* A drop-in: its name decides its place, its directory whether it counts. */
@@ -123,26 +123,39 @@ static void find_drop_ins(const char *path, size_t directory, struct drop_in **d
 		closedir(dir);
 }
 
-static void add_main(struct ini *ini, const char *root, struct faults *report)
+/* Where all files are, below each of the directories. */
+struct place {
+	const char *root, *instance; /* NULL: none */
+};
+
+/* The caller frees it. */
+static char *path_of(const struct place *place, size_t directory, const char *name)
+{
+	return l_strdup_printf("%s%s/mptcpd/%s%s%s", place->root, directories[directory],
+			       place->instance ? place->instance : "", place->instance ? "/" : "",
+			       name);
+}
+
+static void add_main(struct ini *ini, const struct place *place, struct faults *report)
 {
 	for (size_t i = 0; i < N_DIRECTORIES; i++) {
-		AUTO(l_free)
-		char *path = l_strdup_printf("%s%s/mptcpd/mptcpd.conf", root, directories[i]);
+		AUTO(l_free) char *path = path_of(place, i, "mptcpd.conf");
 
 		if (add_file(ini, path, true, report) != -ENOENT)
 			return;
 	}
 }
 
-void files_add_default(struct ini *ini, const char *root, struct faults *report)
+void files_add_default(struct ini *ini, const char *root, const char *instance,
+		       struct faults *report)
 {
+	const struct place place = {root, instance};
 	struct drop_in *drop_ins = NULL;
 	size_t n = 0;
 
-	add_main(ini, root, report);
+	add_main(ini, &place, report);
 	for (size_t i = 0; i < N_DIRECTORIES; i++) {
-		AUTO(l_free)
-		char *path = l_strdup_printf("%s%s/mptcpd/mptcpd.conf.d", root, directories[i]);
+		AUTO(l_free) char *path = path_of(&place, i, "mptcpd.conf.d");
 
 		find_drop_ins(path, i, &drop_ins, &n, report);
 	}
@@ -150,8 +163,8 @@ void files_add_default(struct ini *ini, const char *root, struct faults *report)
 		qsort(drop_ins, n, sizeof(*drop_ins), compare_drop_ins);
 	for (size_t i = 0; i < n; i++) {
 		AUTO(l_free)
-		char *path = l_strdup_printf("%s%s/mptcpd/mptcpd.conf.d/%s", root,
-					     directories[drop_ins[i].directory], drop_ins[i].name);
+		char *directory = path_of(&place, drop_ins[i].directory, "mptcpd.conf.d");
+		AUTO(l_free) char *path = l_strdup_printf("%s/%s", directory, drop_ins[i].name);
 
 		/* the same name in a directory that goes before hides it */
 		if (i > 0 && strcmp(drop_ins[i].name, drop_ins[i - 1].name) == 0)

@@ -12,11 +12,12 @@
 void files_add_file(struct ini *ini, const char *path, struct faults *report);
 
 /*
- * Layer mptcpd/mptcpd.conf and mptcpd/mptcpd.conf.d/ (files *.conf) of /etc, /run and /usr/lib, all
- * below `root` ("": the real ones). Of files with the same name the one in the first of these
+ * Layer mptcpd/mptcpd.conf and mptcpd/mptcpd.conf.d/ (files *.conf) of /etc, /run, /usr/local/lib and /usr/lib, all
+ * below `root` ("": the real ones); with an instance (else NULL) those in mptcpd/INSTANCE. Of files with the same name the one in the first of these
  * directories counts, and an empty one, or a link to /dev/null, so hides the others. mptcpd.conf
  * comes first, then the others by their names. No file at all is no fault.
  */
-void files_add_default(struct ini *ini, const char *root, struct faults *report);
+void files_add_default(struct ini *ini, const char *root, const char *instance,
+		       struct faults *report);
 
 #endif

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "auto.h"
+#include "standard.h"
 
 /* More text than this is cut. */
 #define TEXT_MAX (256 * 1024)
@@ -63,7 +64,7 @@ static void isolate(void)
 		signal(number, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	close_range(STDERR_FILENO + 1, ~0U, 0);
+	standard_close_from(STDERR_FILENO + 1);
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_CPU, TRIAL_MS / 1000 + 1);
 	limit(RLIMIT_AS, count_memory() + MEMORY_MAX);

@@ -15,6 +15,10 @@
 #include "slots.h"
 #include "state-record.h"
 
+#ifndef SO_NETNS_COOKIE /* a C library may not know it yet */
+#define SO_NETNS_COOKIE 71
+#endif
+
 #define NAME "state"
 /* "mptcpd", and the order of bytes */
 #define MAGIC 0x016d707463706400U
@@ -60,6 +64,7 @@ struct state {
 	struct slots slots;
 	uint8_t *head; /* the file up to HOST_AT once more, where nothing moves */
 	struct state_host host;
+	bool knows_host; /* what was there of it could be read */
 	bool is_full; /* the last record found no room: said once */
 };
 
@@ -167,6 +172,11 @@ static void write_host(struct state *state)
 	slots_barrier();
 	copy->generation = generation;
 	slots_barrier();
+}
+
+bool state_knows_host(const struct state *state)
+{
+	return state->knows_host;
 }
 
 enum path_manager state_path_manager(const struct state *state)
@@ -329,14 +339,23 @@ static void check_guard(struct state *state)
 	header->guard_size = sizeof(struct guard);
 }
 
+/* Was none ever begun? */
+static bool is_blank(const struct host_copy *copy)
+{
+	return !copy->generation && !copy->checksum && !copy->size;
+}
+
 static void read_host(struct state *state, const char *path)
 {
 	const struct host_copy *last = last_host(state);
+	bool is_blank_host = is_blank(host_copy(state, 0)) && is_blank(host_copy(state, 1));
 
-	if (last && record_decode_host(last->bytes, last->size, &state->host) < 0)
+	if (last ? record_decode_host(last->bytes, last->size, &state->host) < 0 : !is_blank_host) {
+		state->knows_host = false;
 		log_dropped(path, "what it says of the host makes no sense");
-	else if (last)
+	} else if (last) {
 		read_more(state, last);
+	}
 }
 
 int state_open(const char *runtime_directory, const struct state_identity *identity,
@@ -350,6 +369,7 @@ int state_open(const char *runtime_directory, const struct state_identity *ident
 		return -errno;
 	state = l_new(struct state, 1);
 	r = open_old(state, directory, runtime_directory, identity);
+	state->knows_host = r == 0;
 	if (r > 0)
 		r = open_new(state, directory, identity);
 	close(directory);
@@ -426,6 +446,11 @@ void state_save(struct state *state, struct connection *connection)
 		l_warn("connections cannot be saved and may lose their history at a restart: %s",
 		       strerror(-r));
 	state->is_full = r < 0;
+}
+
+bool state_is_full(const struct state *state)
+{
+	return state->is_full;
 }
 
 void state_forget(struct state *state, struct connection *connection)

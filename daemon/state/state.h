@@ -34,6 +34,8 @@ void state_close(struct state *state);
 /* The saved connections as events, for engine_event(), before its first snapshot. */
 void state_load(struct state *state, void (*on_event)(void *data, const struct event *event),
 		void *data);
+/* Could the last connection that was to be saved not be saved? */
+bool state_is_full(const struct state *state);
 /* For struct engine_observer: on_settled and on_forget. */
 void state_save(struct state *state, struct connection *connection);
 void state_forget(struct state *state, struct connection *connection);
@@ -41,6 +43,11 @@ void state_forget(struct state *state, struct connection *connection);
 /* Kept in the file: each store is. What an earlier life left there, all zero in a new file. */
 struct guard *state_guard(struct state *state);
 
+/*
+ * Is it known what an earlier life left to be put back? Not where the file is a new one, or what it
+ * says of the host is damaged.
+ */
+bool state_knows_host(const struct state *state);
 /*
  * The host, as it was last saved, by this life or an earlier one; zero at first. What is set is
  * saved on return.

@@ -34,6 +34,9 @@
  * Units. Ports are in host order; times are microseconds (_us) or milliseconds (_ms). A string
  * that does not apply is NULL; an address that does not apply has `address` NULL.
  *
+ * Words. A `reason` says to programs why something is as it is, the `text` beside it the same to people,
+ * and `remedy` what can be done.
+ *
  * Threads. One handle belongs to one thread at a time. The library keeps no global state, starts
  * no thread, installs no signal handler and prints nothing.
  */
@@ -57,8 +60,12 @@ void mptcpctl_free(struct mptcpctl *ctl);
 /*
  * Connect: to `socket`, else to $MPTCPCTL_SOCKET if that is set, else to /run/mptcpd/control, else
  * to org.mptcpd1 on the system bus. -ENOTCONN: nobody is there; -EACCES: no access to the socket.
+ * Where none is named, an action that /run/mptcpd/control does not permit is asked for once more over the
+ * system bus, where polkit may.
  */
 int mptcpctl_connect(struct mptcpctl *ctl, const char *socket);
+/* Connect to org.mptcpd1 on the system bus, and to no socket. */
+int mptcpctl_connect_bus(struct mptcpctl *ctl);
 /*
  * Connect by a stream socket that the caller has connected already, and which belongs to the handle
  * from now on, whatever this returns. Whoever serves it may take half a minute to begin.
@@ -94,6 +101,16 @@ struct mptcpctl_subflow {
 	uint32_t rtt_us, retransmits;
 	uint64_t bytes_sent, bytes_received;
 	const char *health; /* "well", "suspect", "silent", "unknown"; NULL: not known */
+	bool has_age, has_share, has_rates; /* these are known: */
+	uint64_t age_ms; /* since it was established, or asked for */
+	uint64_t measured_ms_ago;
+	uint32_t share; /* of the bytes of all subflows there are, both ways, in millionths */
+	/* Bytes a second, since it was measured before: within the last minute, or it is not known. */
+	uint64_t send_rate, receive_rate;
+	/* Of a connection that was asked for alone, or for a screen: */
+	const char *congestion_control; /* "cubic" …; NULL: not known */
+	bool has_unsent;
+	uint64_t unsent_bytes; /* that were given to it and are not sent yet */
 };
 
 struct mptcpctl_connection {
@@ -109,6 +126,21 @@ struct mptcpctl_connection {
 	const struct mptcpctl_address *announced, *peer_addresses;
 	/* Nobody can tell them: the list is NULL for that. */
 	bool announced_unknown, peer_addresses_unknown;
+	bool has_age; /* false: it was there before mptcpd */
+	uint64_t age_ms;
+	bool counted; /* the next are known; before Linux 6.5 they are not */
+	uint64_t bytes_sent, bytes_received; /* payload, by subflows that ended, too */
+	/* Of one that was asked for alone, or for a screen; what else the kernel knows. */
+	bool has_unacknowledged;
+	uint64_t unacknowledged_bytes; /* the application wrote them: they wait, or are under way */
+	bool has_reinjected; /* the following are known: Linux 6.5 */
+	uint64_t reinjected_bytes; /* sent again, by whichever subflow */
+	uint32_t reinjections; /* how often that was begun */
+	const char
+		*scheduler; /* that new connections get: of older ones no kernel tells; or NULL */
+	/* Of one on a screen, once two samples were taken: bytes a second. */
+	bool rated;
+	uint64_t rate_sent, rate_received;
 };
 
 /* An endpoint of the kernel's path manager, or one that mptcpd wants and cannot have yet. */
@@ -124,8 +156,7 @@ struct mptcpctl_endpoint {
 	 * not known.
 	 */
 	const char *state;
-	const char *reason; /* why it is not simply present, a word for programs; NULL: it is */
-	const char *text; /* the same for people, or NULL */
+	const char *reason, *text; /* why it is not simply present; NULL: it is */
 	uint64_t needed_by; /* connections that a leaving one waits for */
 };
 
@@ -141,12 +172,13 @@ struct mptcpctl_interface_address {
 	bool usable;
 	/*
 	 * The rule by which what carries the address leaves: whose it is, "mptcpd" or "other"; the table
-	 * that it leads to, 0: none; and the gateway there, NULL: none. As far as mptcpd knows, which is
-	 * nothing without source-routing.
+	 * that it leads to, 0: none; and the gateway there. Not known without source-routing.
 	 */
 	const char *source_rule;
 	uint32_t route_table;
 	const char *gateway;
+	/* Of the endpoint that somebody else made for it, in place of its link's; NULL: they hold. */
+	const char *const *foreign_flags;
 };
 
 struct mptcpctl_interface {
@@ -162,8 +194,7 @@ struct mptcpctl_interface {
 	bool rp_filter_strict; /* net.ipv4.conf.*.rp_filter is 1: answers may be dropped */
 	/*
 	 * Does the far side answer? "well", "suspect", "silent", "unknown": of each family, and the
-	 * worse of both, with the time since 1970 when it got so (0: not known), why (a word for
-	 * programs) and all that for people. NULL: not known, or none.
+	 * worse of both, with the time since 1970 when it got so (0: not known), and why.
 	 */
 	const char *health, *health_ipv4, *health_ipv6;
 	uint64_t health_since_ms;
@@ -194,10 +225,8 @@ struct mptcpctl_aside {
 /* Something that is not as it should be. */
 struct mptcpctl_warning {
 	const struct mptcpctl_warning *next;
-	const char
-		*reason; /* a word: "blackhole", "mptcp-disabled", "rp-filter", more by addition */
-	const char *text; /* what it means */
-	const char *remedy; /* what helps, or NULL */
+	/* "blackhole", "mptcp-disabled", "rp-filter", more by addition. */
+	const char *reason, *text, *remedy;
 };
 
 struct mptcpctl_status {
@@ -209,14 +238,18 @@ struct mptcpctl_status {
 	uint64_t events, events_lost, events_bad, malformed, resyncs;
 	uint64_t commands, command_errors, plans_refused;
 	uint64_t uptime_ms;
-	uint64_t
-		announcements_refused; /* addresses that peers announced and that cannot be theirs */
+	uint64_t announcements_refused; /* addresses of peers that cannot be theirs */
 	bool degraded; /* something is not as the configuration says, and stays so until mended */
 	const struct mptcpctl_aside *asides;
 	bool mptcp_enabled; /* net.mptcp.enabled */
 	/* The kernel makes plain TCP connections since and until then, in ms since 1970; 0: not known. */
 	uint64_t blackhole_since_ms, blackhole_until_ms;
 	const struct mptcpctl_warning *warnings;
+	bool counted; /* the next are known: connections */
+	uint64_t multi_path; /* with two established subflows or more */
+	uint64_t single_path; /* with one, or none */
+	uint64_t fallen_back; /* which are TCP by now, and neither of these */
+	uint64_t unhealthy; /* of all these, with a subflow that is silent or suspect */
 };
 
 struct mptcpctl_path {
@@ -231,6 +264,8 @@ struct mptcpctl_path {
 	bool backup;
 	bool has_next_try;
 	uint64_t next_try_ms; /* from now */
+	/* Why it is not there, or not as it should be. */
+	const char *reason, *text, *remedy;
 };
 
 struct mptcpctl_announcement {
@@ -240,8 +275,7 @@ struct mptcpctl_announcement {
 	uint8_t id; /* 0: it is not announced, for a reason */
 	bool sent, listening;
 	bool joined; /* subflows came of it */
-	const char *reason; /* why nothing comes of it, a word for programs; or NULL */
-	const char *text, *remedy; /* the same for people, and what can be done; or NULL */
+	const char *reason, *text, *remedy; /* why nothing comes of it */
 };
 
 /* A line of the configuration, as it counts after all files were layered. */
@@ -259,6 +293,7 @@ struct mptcpctl_explanation {
 	const struct mptcpctl_path *paths;
 	const struct mptcpctl_announcement *announcements;
 	const char *text; /* what its policy says of what it decided, for people; or NULL */
+	const char *side, *path_manager; /* as of struct mptcpctl_connection; or NULL */
 };
 
 /* A connection that there is not. */
@@ -327,6 +362,11 @@ int mptcpctl_explain(struct mptcpctl *ctl, uint32_t token,
 		     int (*on_explanation)(void *data,
 					   const struct mptcpctl_explanation *explanation),
 		     void *data);
+/* The same of all connections, in order of their arrival. */
+int mptcpctl_list_explanations(
+	struct mptcpctl *ctl,
+	int (*on_explanation)(void *data, const struct mptcpctl_explanation *explanation),
+	void *data);
 
 /* The configuration in use, group by group, with what holds by default. */
 int mptcpctl_list_config(struct mptcpctl *ctl,
@@ -337,7 +377,7 @@ int mptcpctl_list_config(struct mptcpctl *ctl,
  * ---- actions ----
  *
  * For root and the user that runs mptcpd, and over the system bus for whom polkit lets; others get
- * -EACCES. What is asked for here is the administrator's: no policy undoes it.
+ * -EACCES. What is asked for here is the administrator's: no policy undoes it, nor makes it again.
  */
 
 struct mptcpctl_subflow_request {
@@ -349,13 +389,10 @@ struct mptcpctl_subflow_request {
 	bool initial_id; /* local_id 0 is meant: the id of the address the connection began on */
 };
 
-/*
- * Ask for a subflow. 0 means that a SYN was sent: whether the peer takes it is told by an event.
- * Such a subflow is the administrator's: no policy removes it.
- */
+/* Ask for one. 0 means that a SYN was sent: whether the peer takes it is told by an event. */
 int mptcpctl_subflow_add(struct mptcpctl *ctl, uint32_t token,
 			 const struct mptcpctl_subflow_request *request);
-/* Close one subflow, named by both addresses and ports. No policy makes it again. */
+/* Close one, named by both addresses and ports. */
 int mptcpctl_subflow_delete(struct mptcpctl *ctl, uint32_t token, const struct mptcpctl_addr *local,
 			    const struct mptcpctl_addr *remote);
 /* Ask the peer to treat it as backup, or not to. A port 0 matches any. */
@@ -392,16 +429,13 @@ int mptcpctl_endpoint_change(struct mptcpctl *ctl, uint8_t id, const struct mptc
 			     const char *const *set, const char *const *clear);
 /* The kernel closes every subflow that began on its address, the initial ones of connections too. */
 int mptcpctl_endpoint_delete(struct mptcpctl *ctl, uint8_t id, const struct mptcpctl_addr *addr);
+/* Likewise all in one act: the kernel joins from none that would be left for a moment. */
+int mptcpctl_endpoint_flush(struct mptcpctl *ctl);
 /*
  * Delete no endpoint: connections that began on this address tell their peers that it is gone
  * (RM_ADDR of id 0) and close what began on it.
  */
 int mptcpctl_endpoint_delete_initial(struct mptcpctl *ctl, const struct mptcpctl_addr *addr);
-/*
- * Delete all of them in one act: the kernel joins from none that would be left for a moment. It
- * closes every subflow that began on one of them, the initial ones of connections too.
- */
-int mptcpctl_endpoint_flush(struct mptcpctl *ctl);
 /* UINT32_MAX leaves a limit as it is. */
 int mptcpctl_limits_set(struct mptcpctl *ctl, const struct mptcpctl_limits *limits);
 
@@ -417,88 +451,10 @@ int mptcpctl_reload(struct mptcpctl *ctl);
 int mptcpctl_check_config(struct mptcpctl *ctl,
 			  int (*on_result)(void *data, bool good, const char *text), void *data);
 
-/* ---- changes as they happen ---- */
-
-enum mptcpctl_event_type {
-	MPTCPCTL_SYNCHRONIZED, /* the present state has been told; from here on: changes */
-	MPTCPCTL_CONNECTION_CREATED,
-	MPTCPCTL_CONNECTION_ESTABLISHED,
-	MPTCPCTL_CONNECTION_CLOSED,
-	MPTCPCTL_SUBFLOW_ESTABLISHED,
-	MPTCPCTL_SUBFLOW_CLOSED,
-	MPTCPCTL_SUBFLOW_PRIORITY,
-	MPTCPCTL_ADDRESS_ANNOUNCED, /* by the peer */
-	MPTCPCTL_ADDRESS_REMOVED,
-	MPTCPCTL_LISTENER_CREATED,
-	MPTCPCTL_LISTENER_CLOSED,
-	MPTCPCTL_INTERFACE_ADDED,
-	MPTCPCTL_INTERFACE_CHANGED,
-	MPTCPCTL_INTERFACE_REMOVED,
-	MPTCPCTL_INTERFACE_ADDRESS_ADDED,
-	MPTCPCTL_INTERFACE_ADDRESS_CHANGED,
-	MPTCPCTL_INTERFACE_ADDRESS_REMOVED,
-	MPTCPCTL_ENDPOINT_ADDED,
-	MPTCPCTL_ENDPOINT_CHANGED,
-	MPTCPCTL_ENDPOINT_REMOVED,
-	/*
-	 * Some changes are missing. `what` "monitor": this reader was too slow, and the present
-	 * state follows anew. Else the kernel dropped events, and RESYNCED follows.
-	 */
-	MPTCPCTL_LOST,
-	MPTCPCTL_RESYNCED,
-	/* The far side of a link, or of a subflow alone, went silent or answers again. */
-	MPTCPCTL_INTERFACE_HEALTH,
-	MPTCPCTL_SUBFLOW_HEALTH,
-};
-
-/* Which members apply follows from the type; the others are NULL, 0 or false. */
-struct mptcpctl_event {
-	enum mptcpctl_event_type type;
-	const char *name; /* the type as `mptcpctl monitor` writes it: "connection-created" … */
-	uint64_t time_us; /* wall clock, since 1970 */
-	uint32_t token;
-	const char *side;
-	const char *policy;
-	struct mptcpctl_addr local, remote;
-	uint8_t local_id, remote_id;
-	bool backup, peer_backup, deny_join_id0;
-	const char *error;
-	const char *interface; /* the name */
-	const struct mptcpctl_interface *interface_now; /* its state; NULL: gone */
-	const struct mptcpctl_endpoint *endpoint;
-	const char *what; /* LOST, RESYNCED: "connections", "host", "endpoints", "monitor" */
-	const char *health; /* …_HEALTH: "well", "suspect", "silent", "unknown" */
-	const char *health_reason; /* the same: why, a word for programs; or NULL */
-	const char *health_text; /* the same for people; or NULL */
-	const char *family; /* INTERFACE_HEALTH: "ipv4", "ipv6", of which addresses */
-};
-
-/*
- * Begin to monitor: first the present state as the same events, then SYNCHRONIZED, then each
- * change, with no gap and nothing twice. The events come from mptcpctl_dispatch(). -EALREADY: this
- * handle monitors already.
- *
- * A nonzero return of `on_event` is what mptcpctl_dispatch() returns then. While a handle
- * monitors, use another one for everything else.
- */
-int mptcpctl_monitor(struct mptcpctl *ctl,
-		     int (*on_event)(void *data, const struct mptcpctl_event *event), void *data);
-
-/*
- * For your own loop: wait until the descriptor has these poll(2) events, or until the time is up
- * (milliseconds from now, -1: none), then dispatch. Ask for all three before each wait.
- */
-int mptcpctl_fd(struct mptcpctl *ctl);
-int mptcpctl_poll_events(struct mptcpctl *ctl);
-int mptcpctl_timeout_ms(struct mptcpctl *ctl);
-/*
- * Do what can be done without waiting, a little at a time. 1: call again before you wait; 0: wait;
- * negative: failure, -ENOTCONN when mptcpd has gone; or what on_event returned.
- */
-int mptcpctl_dispatch(struct mptcpctl *ctl);
-
 #ifdef __cplusplus
 }
 #endif
+
+#include <mptcpctl/monitor.h>
 
 #endif

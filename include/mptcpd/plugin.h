@@ -204,6 +204,13 @@ struct mptcpd_forbidden {
 	uint32_t reserved[6]; /* 0 */
 };
 
+/* Why a pair of addresses is not planned. */
+enum mptcpd_left {
+	MPTCPD_LEFT_BY_CHOICE, /* a setting leaves it out */
+	MPTCPD_LEFT_BY_LIMIT, /* there are as many as may be */
+	MPTCPD_LEFT_FOR_LATER, /* it is planned when what it waits for has come */
+};
+
 /* A wanted endpoint of the kernel's own path manager. */
 struct mptcpd_endpoint {
 	struct mptcpd_addr addr; /* a port goes with MPTCPD_FLAG_SIGNAL only */
@@ -291,7 +298,21 @@ struct mptcpd_plan {
 	 */
 	void (*explain)(struct mptcpd_plan *plan, const char *format, ...)
 		__attribute__((format(printf, 2, 3)));
+	/*
+	 * The same of one pair of addresses that is not in the plan: by which setting, like
+	 * "max-subflows = 2", or what it waits for. Of `path` local, remote and ifindex count. 95 bytes
+	 * are shown. See mptcpd_leaves_out().
+	 */
+	void (*leave_out)(struct mptcpd_plan *plan, const struct mptcpd_path *path,
+			  enum mptcpd_left why, const char *format, ...)
+		__attribute__((format(printf, 4, 5)));
 };
+
+/* Is plan->leave_out() to be called? */
+static inline bool mptcpd_leaves_out(const struct mptcpd_plan *plan)
+{
+	return MPTCPD_HAS(plan->size, struct mptcpd_plan, leave_out) && plan->leave_out;
+}
 
 /* Is plan->explain() to be called? */
 static inline bool mptcpd_explains(const struct mptcpd_plan *plan)

@@ -71,6 +71,9 @@ struct mptcpd_peer_address {
 	uint8_t id; /* 1 or more */
 };
 
+/* Not known: of the rates of a subflow. */
+#define MPTCPD_RATE_UNKNOWN UINT64_MAX
+
 /*
  * What the kernel measured on a subflow (TCP_INFO). Everything is of this end: what the peer sends
  * is measured by the peer. 0 is unknown, but for counts and ages, which may be 0.
@@ -91,6 +94,11 @@ struct mptcpd_measure {
 	/* Milliseconds before taken_ms; of one that never sent (received) any, since it began. */
 	uint32_t last_sent_age_ms, last_received_age_ms;
 	bool app_limited; /* delivery_rate: there was not more to send, it is no bound */
+	/*
+	 * Bytes a second between the measurement before and this one, MPTCPD_RATE_UNKNOWN where there
+	 * was none within a minute.
+	 */
+	uint64_t send_rate, receive_rate;
 };
 
 /* A subflow that exists (or was asked for). */

@@ -69,104 +69,11 @@ int fake_answer_command(struct fake_kernel *fake, const struct fake_record *reco
 }
 
 /* The checks that all commands on a connection share. */
-static int check(struct fake_kernel *fake, uint32_t token)
+int fake_check(struct fake_kernel *fake, uint32_t token)
 {
 	struct fake_connection *connection = fake_find(fake, token);
 
 	return connection && connection->path_manager == PATH_MANAGER_USERSPACE ? 0 : -EINVAL;
-}
-
-/* ---- the connection's own addresses ---- */
-
-static struct fake_address *find_address(struct fake_connection *connection,
-					 const struct mptcpd_addr *addr)
-{
-	for (size_t i = 0; i < FAKE_ADDRESSES; i++)
-		if (connection->addresses[i].addr.family &&
-		    addr_equal_host(&connection->addresses[i].addr, addr))
-			return &connection->addresses[i];
-	return NULL;
-}
-
-static struct fake_address *find_address_id(struct fake_connection *connection, uint8_t id)
-{
-	for (size_t i = 0; i < FAKE_ADDRESSES; i++)
-		if (connection->addresses[i].addr.family && connection->addresses[i].id == id)
-			return &connection->addresses[i];
-	return NULL;
-}
-
-/* An address has one id, and an id one address. What is known already stays as it is. */
-static int append_address(struct fake_connection *connection, const struct mptcpd_addr *addr,
-			  uint8_t id, uint32_t flags, uint32_t ifindex)
-{
-	struct fake_address *room = NULL;
-
-	for (size_t i = 0; i < FAKE_ADDRESSES; i++) {
-		struct fake_address *entry = &connection->addresses[i];
-
-		if (!entry->addr.family)
-			room = entry;
-		else if (addr_equal(&entry->addr, addr) && entry->id == id)
-			return 0;
-		else if (addr_equal(&entry->addr, addr) || entry->id == id)
-			return -EINVAL;
-	}
-	g_assert_nonnull(room);
-	*room = (struct fake_address){
-		.addr = *addr,
-		.id = id,
-		.flags = flags,
-		.ifindex = ifindex,
-	};
-	return 0;
-}
-
-uint8_t fake_own_id(struct fake_connection *connection, const struct mptcpd_addr *local)
-{
-	struct mptcpd_addr addr = addr_host(local);
-	struct fake_address *entry = find_address(connection, local);
-	uint8_t id = 1;
-
-	if (addr_equal_host(&connection->local, local))
-		return 0;
-	if (entry)
-		return entry->id;
-	while (find_address_id(connection, id))
-		id++;
-	g_assert_cmpint(append_address(connection, &addr, id, 0, 0), ==, 0);
-	return id;
-}
-
-/* The first entry of the address, whatever port it is for, and whoever else uses it. */
-static void forget_address(struct fake_connection *connection, const struct mptcpd_addr *addr)
-{
-	struct fake_address *entry = find_address(connection, addr);
-
-	if (entry)
-		*entry = (struct fake_address){0};
-}
-
-static int own_addresses(void *kernel, uint32_t token, struct event_endpoint *ret_endpoints,
-			 size_t room)
-{
-	struct fake_kernel *fake = kernel;
-	struct fake_record record = {.command = FAKE_IDS, .token = token};
-	struct fake_connection *connection = fake_find(fake, token);
-	int r = fake_answer_command(fake, &record, token ? check(fake, token) : 0), n = 0;
-
-	if (r == 0 && !token)
-		return fake_list_endpoints(fake, ret_endpoints, room);
-	for (size_t i = 0; r == 0 && i < FAKE_ADDRESSES && (size_t)n < room; i++) {
-		const struct fake_address *entry = &connection->addresses[i];
-
-		if (entry->addr.family)
-			ret_endpoints[n++] = (struct event_endpoint){.addr = entry->addr,
-								     .id = entry->id,
-								     .flags = entry->flags,
-								     .ifindex = entry->ifindex};
-	}
-	return r < 0 ? r : n;
 }
 
 /* ---- subflows ---- */
@@ -181,15 +88,32 @@ static bool has_way(struct fake_kernel *fake, const struct subflow_request *requ
 	return fake_find_way(fake, link, &request->remote) != ROUTE_NONE;
 }
 
+static struct fake_subflow *find_subflow(struct fake_connection *connection,
+					 const struct mptcpd_addr *local,
+					 const struct mptcpd_addr *remote, uint32_t ifindex)
+{
+	for (size_t i = 0; connection && i < FAKE_SUBFLOWS; i++) {
+		struct fake_subflow *subflow = &connection->subflows[i];
+
+		if (subflow->used && addr_equal(&subflow->remote, remote) &&
+		    addr_equal_host(&subflow->local, local) &&
+		    (local->port == subflow->local.port ||
+		     (!local->port && subflow->syn_sent &&
+		      (!ifindex || !subflow->ifindex || ifindex == subflow->ifindex))))
+			return subflow;
+	}
+	return NULL;
+}
+
 static int check_create(struct fake_kernel *fake, uint32_t token,
 			const struct subflow_request *request)
 {
 	struct fake_connection *connection = fake_find(fake, token);
-	int r = check(fake, token);
+	int r = fake_check(fake, token);
 
 	if (r == 0)
-		r = append_address(connection, &request->local, request->local_id,
-				   MPTCPD_FLAG_SUBFLOW, request->ifindex);
+		r = fake_append_address(connection, &request->local, request->local_id,
+					MPTCPD_FLAG_SUBFLOW, request->ifindex);
 	if (r < 0)
 		return r;
 	if (!connection->established || connection->fallback)
@@ -198,6 +122,8 @@ static int check_create(struct fake_kernel *fake, uint32_t token,
 		return -ENODEV;
 	if (!fake_find_local(fake, 0, &request->local))
 		return -EADDRNOTAVAIL;
+	if (request->local.port && find_subflow(connection, &request->local, &request->remote, 0))
+		return -EADDRINUSE;
 	return has_way(fake, request) ? 0 : -ENETUNREACH;
 }
 
@@ -212,7 +138,7 @@ static int subflow_create(void *kernel, uint32_t token, const struct subflow_req
 	int r = fake_answer_command(fake, &record, check_create(fake, token, request));
 
 	if (connection && r < 0 && r != -EINVAL)
-		forget_address(connection, &request->local);
+		fake_forget_address(connection, &request->local);
 	for (size_t i = 0; r == 0 && i < FAKE_SUBFLOWS; i++) {
 		struct fake_subflow *subflow = &connection->subflows[i];
 
@@ -237,23 +163,6 @@ static int subflow_create(void *kernel, uint32_t token, const struct subflow_req
 	return r < 0 ? r : -ENOMEM; /* more than the fake can keep */
 }
 
-static struct fake_subflow *find_subflow(struct fake_connection *connection,
-					 const struct mptcpd_addr *local,
-					 const struct mptcpd_addr *remote, uint32_t ifindex)
-{
-	for (size_t i = 0; connection && i < FAKE_SUBFLOWS; i++) {
-		struct fake_subflow *subflow = &connection->subflows[i];
-
-		if (subflow->used && addr_equal(&subflow->remote, remote) &&
-		    addr_equal_host(&subflow->local, local) &&
-		    (local->port == subflow->local.port ||
-		     (!local->port && subflow->syn_sent &&
-		      (!ifindex || !subflow->ifindex || ifindex == subflow->ifindex))))
-			return subflow;
-	}
-	return NULL;
-}
-
 static int subflow_destroy(void *kernel, uint32_t token, const struct mptcpd_addr *local,
 			   const struct mptcpd_addr *remote, uint32_t ifindex, bool mapped)
 {
@@ -264,13 +173,13 @@ static int subflow_destroy(void *kernel, uint32_t token, const struct mptcpd_add
 				     .remote = *remote};
 	struct fake_connection *connection = fake_find(fake, token);
 	struct fake_subflow *subflow = find_subflow(connection, local, remote, ifindex);
-	int r = check(fake, token);
+	int r = fake_check(fake, token);
 
 	if (r == 0 && (!subflow || subflow->mapped != mapped))
 		r = -ESRCH;
 	r = fake_answer_command(fake, &record, r);
 	if (r == 0) {
-		forget_address(connection, local);
+		fake_forget_address(connection, local);
 		if (subflow->syn_sent)
 			subflow->remote.port = 0;
 		fake_reset(fake, connection, (size_t)(subflow - connection->subflows),
@@ -290,7 +199,7 @@ static int subflow_backup(void *kernel, uint32_t token, const struct mptcpd_addr
 				     .remote = *remote};
 	struct fake_subflow *subflow = find_subflow(fake_find(fake, token), local, remote, 0);
 	int r = fake_answer_command(fake, &record,
-				    check(fake, token) < 0 || !subflow ? -EINVAL : 0);
+				    fake_check(fake, token) < 0 || !subflow ? -EINVAL : 0);
 
 	if (r == 0)
 		subflow->backup = backup;
@@ -310,54 +219,6 @@ static int subflow_is_backup(void *kernel, uint32_t token, const struct mptcpd_a
 	int r = fake_answer_command(fake, &record, subflow ? 0 : -ENOENT);
 
 	return r < 0 ? r : subflow->backup;
-}
-
-/* ---- announcements ---- */
-
-static int announce(void *kernel, uint32_t token, const struct mptcpd_addr *addr, uint8_t id,
-		    uint32_t ifindex)
-{
-	struct fake_kernel *fake = kernel;
-	struct fake_record record = {.command = FAKE_ANNOUNCE,
-				     .token = token,
-				     .ifindex = ifindex,
-				     .local = *addr,
-				     .id = id};
-	struct fake_connection *connection = fake_find(fake, token);
-	int r = fake_answer_command(fake, &record, id ? check(fake, token) : -EINVAL);
-
-	if (r == 0)
-		r = append_address(connection, addr, id, MPTCPD_FLAG_SIGNAL, ifindex);
-	if (r == 0)
-		connection->told[id] = *addr;
-	return r;
-}
-
-/* The peer will close every subflow of the id it is told to forget. */
-static int withdraw(void *kernel, uint32_t token, uint8_t id)
-{
-	struct fake_kernel *fake = kernel;
-	struct fake_record record = {.command = FAKE_WITHDRAW, .token = token, .id = id};
-	struct fake_connection *connection = fake_find(fake, token);
-	struct fake_address *entry = NULL;
-	int r = check(fake, token);
-
-	if (r == 0) {
-		entry = find_address_id(connection, id);
-		/* The initial subflow's socket is there as long as the connection is. */
-		r = entry || !id ? 0 : -EINVAL;
-	}
-	r = fake_answer_command(fake, &record, r);
-	if (r < 0)
-		return r;
-	if (entry)
-		*entry = (struct fake_address){0};
-	connection->told[id] = (struct mptcpd_addr){0};
-	for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
-		if (connection->subflows[i].used && !connection->subflows[i].syn_sent &&
-		    connection->subflows[i].local_id == id)
-			connection->subflows[i].doomed = true;
-	return 0;
 }
 
 /* ---- questions ---- */
@@ -484,9 +345,9 @@ const struct kernel_ops fake_ops = {
 	.subflow_destroy = subflow_destroy,
 	.subflow_backup = subflow_backup,
 	.subflow_is_backup = subflow_is_backup,
-	.own_addresses = own_addresses,
-	.announce = announce,
-	.withdraw = withdraw,
+	.own_addresses = fake_own_addresses,
+	.announce = fake_announce,
+	.withdraw = fake_withdraw,
 	.prepare_create = prepare_create,
 	.ask = ask,
 	.refusals = refusals,

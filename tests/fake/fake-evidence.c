@@ -5,9 +5,12 @@
 #include "addr.h"
 #include "fake-kernel.h"
 
-int fake_unanswered(void *kernel, uint64_t *ret_count)
+int fake_answers(void *kernel, uint64_t *ret_missed, uint64_t *ret_heard)
 {
-	*ret_count = ((struct fake_kernel *)kernel)->n_unanswered;
+	const struct fake_kernel *fake = kernel;
+
+	*ret_missed = fake->n_missed;
+	*ret_heard = fake->n_heard;
 	return 0;
 }
 
@@ -77,5 +80,6 @@ void fake_tell_evidence(struct fake_kernel *fake)
 			fake_queue(fake, &event);
 	}
 	fake->looks = false;
-	fake_queue(fake, &(struct event){.type = EVENT_EVIDENCE_END});
+	fake_queue(fake, &(struct event){.type = EVENT_EVIDENCE_END,
+					 .evidence_end = {fake->look_cost_us}});
 }

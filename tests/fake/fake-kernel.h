@@ -135,8 +135,10 @@ struct fake_kernel {
 	uint64_t look_ns; /* … else so much from one look at it to the next */
 	uint64_t work_ns; /* the clock */
 	size_t n_looks; /* at it */
-	uint64_t n_unanswered; /* the counter of what was waited for in vain */
+	uint64_t n_missed,
+		n_heard; /* the counters of what was waited for in vain, and of what came */
 	size_t n_evidence_looks; /* that were asked for */
+	uint32_t look_cost_us; /* what each takes */
 	bool looks; /* one at the evidence is under way, */
 	bool measures; /* and takes all */
 	struct event_evidence sockets[8]; /* of other programs: measured ones, or SYNs */
@@ -240,6 +242,18 @@ struct event_local *fake_find_local(struct fake_kernel *fake, uint32_t ifindex,
 void fake_queue(struct fake_kernel *fake, const struct event *event);
 /* The id of an address of ours, which gets one if it has none; that of the initial one is 0. */
 uint8_t fake_own_id(struct fake_connection *connection, const struct mptcpd_addr *local);
+/* What is known already stays as it is; -EINVAL: the address has another id, or the id another address. */
+int fake_append_address(struct fake_connection *connection, const struct mptcpd_addr *addr,
+			uint8_t id, uint32_t flags, uint32_t ifindex);
+/* The first entry of the address, whatever port it is for, and whoever else uses it. */
+void fake_forget_address(struct fake_connection *connection, const struct mptcpd_addr *addr);
+int fake_own_addresses(void *kernel, uint32_t token, struct event_endpoint *ret_endpoints,
+		       size_t room);
+int fake_announce(void *kernel, uint32_t token, const struct mptcpd_addr *addr, uint8_t id,
+		  uint32_t ifindex);
+int fake_withdraw(void *kernel, uint32_t token, uint8_t id);
+/* What all commands on a connection need: -EINVAL. */
+int fake_check(struct fake_kernel *fake, uint32_t token);
 /* Count, log and answer a command; and the endpoint commands themselves. */
 int fake_answer_command(struct fake_kernel *fake, const struct fake_record *record, int result);
 int fake_list_endpoints(const struct fake_kernel *fake, struct event_endpoint *ret_endpoints,
@@ -263,7 +277,7 @@ int fake_unlisten(void *kernel, const struct mptcpd_addr *addr);
 int fake_listens(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex, bool again);
 
 /* The counters of what was waited for in vain; of an engine that is to look at health alone. */
-int fake_unanswered(void *kernel, uint64_t *ret_count);
+int fake_answers(void *kernel, uint64_t *ret_missed, uint64_t *ret_heard);
 int fake_look(void *kernel, bool measured);
 int fake_evidence(void *kernel, const struct mptcpd_addr *local, const struct mptcpd_addr *remote,
 		  uint32_t ifindex, struct event_evidence *ret_evidence);

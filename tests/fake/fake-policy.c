@@ -28,6 +28,8 @@ static void plan_pair(const struct mptcpd_view *view, const struct mptcpd_local 
 		g_assert_cmpint(plan->add_path(plan, &path), ==,
 				fake_policy.names_no_link ? -ENOTUNIQ : -EEXIST);
 	path.instance = 1;
+	if (fake_policy.second_is_backup)
+		path.flags |= MPTCPD_FLAG_BACKUP;
 	if (fake_policy.parallel)
 		plan->add_path(plan, &path);
 }
@@ -105,6 +107,21 @@ static void remember(const struct mptcpd_connection *connection)
 		fake_policy.owner = *connection->owner;
 }
 
+static void plan_peers(const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
+{
+	const struct mptcpd_subflow *subflow;
+
+	for (size_t i = 0; (subflow = mptcpd_get_subflow(connection, i)); i++) {
+		struct mptcpd_path path = {.local = subflow->local,
+					   .remote = subflow->remote,
+					   .ifindex = subflow->ifindex};
+
+		if (subflow->origin == MPTCPD_ORIGIN_PEER &&
+		    subflow->state == MPTCPD_SUBFLOW_ESTABLISHED)
+			plan->add_path(plan, &path);
+	}
+}
+
 static void plan_paths(void *data, const struct mptcpd_view *view,
 		       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
 {
@@ -122,6 +139,8 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 	remember(connection);
 	plan_extras(view, plan);
 	drop_all(connection, plan);
+	if (fake_policy.plans_peers)
+		plan_peers(connection, plan);
 	if (fake_policy.plans_nothing || connection->side != MPTCPD_SIDE_CLIENT)
 		return;
 	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++) {

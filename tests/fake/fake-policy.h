@@ -9,7 +9,9 @@
 struct fake_policy {
 	bool plans_nothing;
 	const char *words; /* that it says to explain it; NULL: none */
-	bool parallel; /* two instances of each path */
+	bool plans_peers; /* each subflow that a peer made */
+	bool parallel; /* two instances of each path, */
+	bool second_is_backup; /* the second a backup */
 	bool names_no_link; /* in its paths */
 	bool refuses_rules; /* asks for what must be refused */
 	uint64_t *work_ns; /* a clock that goes on by takes_ns with each plan; or NULL */

@@ -29,8 +29,9 @@ def stage_plugins(directory):
     staged = directory / "plugins"
     if not staged.exists():
         staged.mkdir()
-        for plugin in [*(BUILD / "plugins").glob("*.so"), BUILD / "tests/netns/forbid.so",
-                       BUILD / "tests/netns/spare.so", BUILD / "tests/netns/witness.so"]:
+        for plugin in [*(BUILD / "plugins").glob("*.so"),
+                       *(BUILD / f"tests/netns/{name}.so"
+                         for name in ("absurd", "forbid", "spare", "witness"))]:
             shutil.copy(plugin, staged)
     return staged
 
@@ -40,7 +41,8 @@ class Daemon:
 
     instances = 0
 
-    def __init__(self, host, config=FULLMESH, wait=True, runtime=None, prefix=(), verbose=True):
+    def __init__(self, host, config=FULLMESH, wait=True, runtime=None, prefix=(), verbose=True,
+                 environment=None):
         Daemon.instances += 1
         self.host = host
         directory = host.directory / f"mptcpd-{Daemon.instances}"
@@ -57,7 +59,7 @@ class Daemon:
                 "--plugin-directory", stage_plugins(host.directory),
                 *(["--verbose"] if verbose else []),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, "NOTIFY_SOCKET": str(directory / "notify")},
+                env={**os.environ, **(environment or {}), "NOTIFY_SOCKET": str(directory / "notify")},
             )
         with ready:
             if wait:

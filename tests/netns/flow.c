@@ -3,11 +3,11 @@
  * Flows over MPTCP that are measured where they arrive.
  *
  *	flow DIRECTORY EPOCH server ADDRESS PORT
- *	flow DIRECTORY EPOCH up|down|idle NUMBER ADDRESS PORT COUNT [SIZE PERIOD]
+ *	flow DIRECTORY EPOCH up|down|idle|both NUMBER ADDRESS PORT COUNT [SIZE PERIOD]
  *	flow DIRECTORY EPOCH connect NUMBER ADDRESS PORT PERIOD
  *
- * COUNT connections, with numbers from NUMBER on, carry data up (to the server), down, or none. They
- * do so as fast as they can or, if told, SIZE bytes each PERIOD milliseconds. Whoever receives writes
+ * COUNT connections, with numbers from NUMBER on, carry data up (to the server), down, none, or both
+ * ways, of which those that go up are recorded. They do so as fast as they can or, if told, SIZE bytes each PERIOD milliseconds. Whoever receives writes
  * a record (talk.h) to DIRECTORY/NUMBER, beginning at EPOCH, a number of microseconds.
  *
  * With `connect` there is a new connection each PERIOD milliseconds, whether those before it succeeded
@@ -35,6 +35,7 @@ enum kind {
 	KIND_UP = 1,
 	KIND_DOWN,
 	KIND_IDLE,
+	KIND_BOTH,
 };
 
 static const char *directory;
@@ -90,6 +91,31 @@ static void transmit(const struct flow *flow)
 	}
 }
 
+static void *transmit_aside(void *flow)
+{
+	transmit(flow);
+	return NULL;
+}
+
+static void discard(const struct flow *flow)
+{
+	char chunk[CHUNK];
+
+	while (recv(flow->fd, chunk, sizeof(chunk), 0) > 0)
+		;
+}
+
+static void exchange(struct flow *flow, void (*take)(const struct flow *flow))
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, transmit_aside, flow) != 0)
+		fail("pthread_create");
+	take(flow);
+	shutdown(flow->fd, SHUT_RDWR);
+	pthread_join(thread, NULL);
+}
+
 /* What is left to do when there is nothing to send. */
 static void await_end(const struct flow *flow)
 {
@@ -109,6 +135,8 @@ static void *serve(void *arg)
 			receive(&flow);
 		else if (flow.request.kind == KIND_DOWN)
 			transmit(&flow);
+		else if (flow.request.kind == KIND_BOTH)
+			exchange(&flow, receive);
 		else
 			await_end(&flow);
 	}
@@ -118,12 +146,14 @@ static void *serve(void *arg)
 
 static void *run(void *arg)
 {
-	const struct flow *flow = arg;
+	struct flow *flow = arg;
 
 	if (flow->request.kind == KIND_UP)
 		transmit(flow);
 	else if (flow->request.kind == KIND_DOWN)
 		receive(flow);
+	else if (flow->request.kind == KIND_BOTH)
+		exchange(flow, discard);
 	else
 		await_end(flow);
 	return NULL;
@@ -254,11 +284,12 @@ static void connect_often(char **argv)
 int main(int argc, char **argv)
 {
 	static const char *const kinds[] = {
-		[KIND_UP] = "up", [KIND_DOWN] = "down", [KIND_IDLE] = "idle"};
+		[KIND_UP] = "up", [KIND_DOWN] = "down", [KIND_IDLE] = "idle", [KIND_BOTH] = "both"};
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc < 6) {
-		fprintf(stderr, "usage: flow DIRECTORY EPOCH server|up|down|idle|connect ...\n");
+		fprintf(stderr,
+			"usage: flow DIRECTORY EPOCH server|up|down|idle|both|connect ...\n");
 		return 2;
 	}
 	directory = argv[1];
@@ -267,7 +298,7 @@ int main(int argc, char **argv)
 		return serve_all(argv[4], argv[5], serve), 0;
 	if (argc == 8 && strcmp(argv[3], "connect") == 0)
 		return connect_often(argv + 4), 0;
-	for (enum kind kind = KIND_UP; kind <= KIND_IDLE; kind++) {
+	for (enum kind kind = KIND_UP; kind <= KIND_BOTH; kind++) {
 		if ((argc == 8 || argc == 10) && strcmp(argv[3], kinds[kind]) == 0)
 			return client(kind, argv + 4, argc - 4), 0;
 	}

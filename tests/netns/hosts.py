@@ -119,6 +119,16 @@ class Host:
             for link in links
         }
 
+    def forget_duplicates(self):
+        """Links made from now on are as if they had been up for long: no address is tentative.
+
+        A packet by a link that has not its address is sent when the router has answered a question
+        from the link-local address; while that is tentative, for a second or two after `link set up`,
+        nobody asks, and all that is sent there waits.
+        """
+        for kind in ("default", "all"):
+            self.sysctl(f"net.ipv6.conf.{kind}.accept_dad", 0)
+
     def links_not_up(self):
         """The links that are down or have no carrier."""
         links = json.loads(self.run("ip", "-json", "link", "show", "type", "veth").stdout or "[]")
@@ -221,6 +231,7 @@ class Network:
 
     def join(self):
         for host in (self.client, self.server):
+            host.forget_duplicates()
             for kind in ("default", "all"):
                 host.sysctl(f"net.ipv4.conf.{kind}.rp_filter", 0)
         for i in self.links:

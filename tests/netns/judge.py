@@ -45,5 +45,6 @@ def expected(host):
 
 def quick_dad(host, name):
     """Duplicate address detection on that link takes a tenth of a second."""
+    host.sysctl(f"net.ipv6.conf.{name}.accept_dad", 1)
     host.sysctl(f"net.ipv6.conf.{name}.router_solicitation_delay", 0)
     host.sysctl(f"net.ipv6.neigh.{name}.retrans_time_ms", 100)

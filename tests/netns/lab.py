@@ -149,6 +149,7 @@ class Lab:
                 "client", "server", "far", *(f"gateway{i}" for i in self.links))]
             for host in hosts:
                 undo.callback(host.stop)
+                host.forget_duplicates()
                 for kind in ("default", "all"):
                     host.sysctl(f"net.ipv4.conf.{kind}.rp_filter", 0)
             self.client, self.server, self.far, *gateways = hosts

@@ -388,5 +388,4 @@ def backup_links(text, names, family):
 
 
 if __name__ == "__main__":
-    tap.second_try()
     sandbox.run(tap.main)

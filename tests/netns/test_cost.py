@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import sandbox
 import tap
 import work
+from stage import LONG
 from work import LINE, median
 
 # Of a connection with one join, from its beginning to its end.
@@ -29,7 +30,13 @@ WAY_LINES = 200
 # subflows, however many there are.
 LOOKS_A_SECOND = 4
 LOOK_CALLS = 40
+LOOK_INSTRUCTIONS = 250_000  # a thousandth of a processor does more
 SECONDS = 3  # so long is counted
+# However many connections, whenever they began: two looks a second, of two layers.
+DUMPS_A_SECOND = 4
+# So many connections lose a link and get it back, a few of them with data.
+CROWD, CARRIERS = 1000, 10
+CROWD_CALLS = {"lost": 5, "back": 0.5}
 # Bytes at rest, libraries included, and of a connection with two subflows, its state included.
 REST_BYTES = 4 << 20
 CONNECTION_BYTES = 480
@@ -107,6 +114,51 @@ def looks():
         tap.note(f"{standing} connections: {each:.1f} system calls a look")
         tap.true(calls.get("pread64", 0) > 0, f"it looks: {calls}")
         tap.at_most(each, LOOK_CALLS, "system calls a look")
+
+
+@tap.test("/cost/health/instructions-of-a-look-with-a-hundred-addresses", 120)
+def many_addresses():
+    needs("valgrind", "vgdb")
+    instructions, calls = work.gate(links=20, addresses=100, standing=10_000 if LONG else 1000,
+                                    seconds=SECONDS)
+    tap.note(f"{instructions:.0f} instructions and {calls:.1f} system calls a look")
+    tap.at_most(instructions, LOOK_INSTRUCTIONS, "instructions a look")
+    tap.at_most(calls, LOOK_CALLS, "system calls a look")
+
+
+@tap.test("/cost/measures/one-dump-for-all-connections-that-are-due", 120)
+def measures():
+    needs("strace")
+    for plugin in ("interactive", "handover", "aggregate"):
+        few, many = (work.asked(standing, SECONDS, plugin) for standing in (1, 1000))
+        tap.note(f"{plugin}: {few[0]} dumps for 1 connection, {many[0]} for 1,000")
+        tap.true(few[0] >= SECONDS - 1, f"it measures: {few}")
+        tap.at_most(many[0], DUMPS_A_SECOND * SECONDS, "dumps for 1,000 connections")
+        tap.equal((few[1], many[1]), (0, 0), "questions about one of them")
+
+
+@tap.test("/cost/measures/none-for-policies-that-need-none", 60)
+def no_measures():
+    needs("strace")
+    for stack in ("fullmesh", "ndiffports", "fullmesh, guard"):
+        tap.equal(work.asked(100, SECONDS, stack), (0, 0), f"dumps and questions for {stack}")
+
+
+@tap.test("/cost/crowd/those-that-carry-data-come-first", 120)
+def first():
+    for event, ports in work.flap(CROWD, CARRIERS).items():
+        last = max(i for i, port in enumerate(ports) if port != work.PORT)
+        tap.note(f"{event}: the last of {CARRIERS} with data is number {last + 1} of {len(ports)}")
+        tap.equal(ports.count(work.PORT + 1), CARRIERS, "those with data")
+        tap.at_most(last + 1, CROWD / 5, "place of the last one with data")
+
+
+@tap.test("/cost/crowd/system-calls-are-for-many", 120)
+def many():
+    needs("strace")
+    for what, calls in work.flap_calls(CROWD).items():
+        tap.note(f"{what}: " + ", ".join(f"{name} {count:.2f}" for name, count in calls.items()))
+        tap.at_most(sum(calls.values()), CROWD_CALLS[what], "system calls a connection")
 
 
 @tap.test("/cost/memory/at-rest-and-of-a-connection", 120)

@@ -42,17 +42,18 @@ def endpoints(host):
 class Scene:
     """Two hosts without mptcpd, a server that listens on every address, one connection."""
 
-    def __init__(self, path_manager="userspace"):
+    def __init__(self, path_manager="userspace", timestamps=1):
         self.net = Network(note=tap.note)
-        self.path_manager = path_manager
+        self.path_manager, self.timestamps = path_manager, timestamps
 
     def __enter__(self):
         net = self.net.__enter__()
         try:
             self.client = net.client
             net.client.sysctl("net.mptcp.path_manager", self.path_manager)
+            net.client.sysctl("net.ipv4.tcp_timestamps", self.timestamps)
             Traffic(net.server, "server", "::", 5000)
-            Traffic(net.client, "client", "10.0.1.2", 5000)
+            self.traffic = Traffic(net.client, "client", "10.0.1.2", 5000)
             self.token = net.client.connections()[0]["token"]
         except BaseException:
             self.net.__exit__(*sys.exc_info())
@@ -61,6 +62,11 @@ class Scene:
 
     def __exit__(self, *exception):
         return self.net.__exit__(*exception)
+
+    def talk(self):
+        """Data goes both ways, and so does whatever waits for a packet to go with."""
+        for verb in ("upload", "download"):
+            tap.true(self.traffic.transfer(verb, 10_000)["intact"], verb)
 
     def joined(self):
         """The established subflows but the initial one, by local address, as `ss` sees them."""
@@ -303,6 +309,82 @@ def not_routed():
         tap.equal(reasons(net.client, "kernel"), {None}, "with a default route")
         tap.equal(reasons(net.server, "kernel"), {"no route leads out from it"}, "without one")
         tap.equal(reasons(net.server, "userspace"), {None}, "where it does not matter")
+
+
+# ---- what the kernel does, which the manuals speak of ----
+
+
+def beside_timestamps(timestamps):
+    """What a peer hears of an IPv6 address with a port, and of one that it is told of after it."""
+    with Scene(timestamps=timestamps) as scene:
+        for words in ("2001:db8:2::1 id 9 port 9000", "10.0.3.1 id 10"):
+            ctl(scene.client, "announce", scene.token, *words.split())
+            scene.talk()
+        ctl(scene.client, "withdraw", scene.token, "id", "10")
+        scene.talk()
+        heard, sent = scene.net.server.nstat(), scene.client.nstat()
+        tap.note(f"timestamps {timestamps}: {({k: n for k, n in sent.items() if n and 'Addr' in k})}")
+        return heard["PortAdd"], heard["AddAddr"] - heard["PortAdd"], heard["RmAddr"]
+
+
+@tap.test("/direct/kernel/an-ipv6-address-with-a-port-has-no-room-beside-timestamps")
+def no_room():
+    tap.equal(beside_timestamps(0), (1, 1, 1), "with a port, after it, taken back; without timestamps")
+    with_port, *after = beside_timestamps(1)
+    tap.equal(with_port, 0, "with a port, beside timestamps")
+    if not tap.kernel_before(6, 12):
+        tap.equal(after, [1, 1], "what is told after it arrives")
+
+
+NOT_ACCEPTED = """
+import socket, sys
+listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+listener.bind(("0.0.0.0", 6000))
+listener.listen()
+print(flush=True)
+sys.stdin.readline()
+accepted = listener.accept()[0]
+print(flush=True)
+sys.stdin.readline()
+"""
+
+
+@tap.test("/direct/kernel/the-user-of-a-connection-that-nobody-has-accepted")
+def not_accepted():
+    """Linux 6.12 tells none, 6.18 that of the listener; both that of whom it was made for, then."""
+    with Network(links=1, note=tap.note) as net:
+        server = net.server.start("setpriv", "--reuid", "1000", "--clear-groups", sys.executable, "-c",
+                                  NOT_ACCEPTED, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        server.stdout.readline()
+        client = net.client.start("/usr/bin/python3", "-c", GREET, stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE)
+        client.stdout.readline()
+
+        def has_user():
+            rows = [row for row in net.server.run("ss", "-MeinHO").stdout.splitlines() if ":6000" in row]
+            tap.equal(len(rows), 1, "connections")
+            return "uid:1000" in rows[0]
+
+        before = has_user()
+        tap.note(f"Linux {os.uname().release}: {'known' if before else 'not known'} before accept()")
+        if tap.kernel_before(6, 13):
+            tap.true(not before, "nobody's, before it is accepted")
+        elif not tap.kernel_before(6, 18):
+            tap.true(before, "the listener's, before it is accepted")
+        server.stdin.write("\n")
+        server.stdin.flush()
+        server.stdout.readline()
+        tap.true(has_user(), "known once it is accepted")
+
+
+GREET = """
+import socket, sys
+client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+client.connect(("10.0.1.2", 6000))
+client.send(b"x")
+print(flush=True)
+sys.stdin.readline()
+"""
 
 
 if __name__ == "__main__":

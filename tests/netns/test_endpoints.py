@@ -17,9 +17,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import sandbox
 import tap
 from capture import Capture
-from daemon import Daemon
-from hosts import Network, Traffic, wait_until
+from hosts import Traffic, wait_until
 from judge import endpoints, expected, ip, limits, quick_dad, table
+from scene import Scene
 
 LONG = os.environ.get("MPTCPD_LONG") == "1"
 SHIPPED = pathlib.Path(__file__).resolve().parents[2] / "etc/mptcpd.conf"
@@ -27,32 +27,15 @@ KERNEL = "[core]\npath-manager = kernel\n[endpoints]\nplugin = endpoints\n"
 LIMIT = 0.2  # seconds: a tenth for mptcpd, and another for the judge and the scheduler
 
 
-class Scene:
-    """Two hosts, mptcpd on the client, the kernel's path manager."""
+class Table(Scene):
+    """The kernel's table of endpoints, on a client whose addresses are usable soon."""
 
-    def __init__(self, config=KERNEL, links=3, daemon=True):
-        self.net = Network(links=links, note=tap.note)
-        self.config, self.has_daemon = config, daemon
+    def __init__(self, config=KERNEL, links=3, runs=True):
+        super().__init__(config, links, before=Table.prepare, runs=runs, routes_by_source=False)
 
-    def __enter__(self):
-        net = self.net.__enter__()
-        try:
-            self.client = net.client
-            for i in net.links:
-                quick_dad(self.client, f"link{i}")
-            if self.has_daemon:
-                self.start()
-        except BaseException:
-            self.net.__exit__(*sys.exc_info())
-            raise
-        return self
-
-    def __exit__(self, *exception):
-        return self.net.__exit__(*exception)
-
-    def start(self, runtime=None, config=None):
-        self.daemon = Daemon(self.client, config or self.config, runtime=runtime)
-        self.net.on_failure[:] = [lambda: "mptcpd's log:\n" + self.daemon.text()[-4000:]]
+    def prepare(self):
+        for i in self.net.links:
+            quick_dad(self.client, f"link{i}")
 
     def commands(self):
         return self.daemon.json("status")["status"]["commands"]
@@ -77,7 +60,7 @@ class Scene:
 
 @tap.test("/endpoints/counts/two-ordinary-links-and-nothing-else-as-shipped")
 def as_shipped():
-    with Scene(SHIPPED.read_text(encoding="utf-8"), links=4, daemon=False) as scene:
+    with Table(SHIPPED.read_text(encoding="utf-8"), links=4, runs=False) as scene:
         client = scene.client
         client.sysctl("net.ipv6.conf.link1.use_tempaddr", 2)
         client.sysctl("net.ipv6.neigh.link2.retrans_time_ms", 60_000)
@@ -122,7 +105,7 @@ def as_shipped():
 
 @tap.test("/endpoints/counts/point-to-point-registers-its-own-address")
 def point_to_point():
-    with Scene() as scene:
+    with Table() as scene:
         scene.client.ip(
             "address flush dev link2",
             "address add 10.9.0.1 peer 10.9.0.2 dev link2",
@@ -135,7 +118,7 @@ def point_to_point():
 
 @tap.test("/endpoints/counts/the-right-eight-of-ten-and-the-others-named")
 def ten_of_eight():
-    with Scene(links=4, daemon=False) as scene:
+    with Table(links=4, runs=False) as scene:
         scene.client.ip("address add 10.0.1.101/24 dev link1", "address add 10.0.2.101/24 dev link2")
         tap.equal(len(expected(scene.client)), 10, "wanted")
         scene.start()
@@ -276,7 +259,7 @@ def follow():
     seed, n = int(os.environ.get("MPTCPD_SEED", time.time_ns() % 100_000)), 100 if LONG else 20
     tap.note(f"MPTCPD_SEED={seed}")
     choose = random.Random(seed)
-    with Scene() as scene:
+    with Table() as scene:
         scene.settle("start", 1)
         tap.equal(len(table(scene.client)), 6, "endpoints at first")
         wires = Wires(scene, choose)
@@ -297,7 +280,7 @@ def follow():
 
 @tap.test("/endpoints/follow/same-id-when-the-address-returns")
 def same_id():
-    with Scene() as scene:
+    with Table() as scene:
         scene.settle("start", 1)
         ids = {e["address"]: e["id"] for e in endpoints(scene.client)}
         scene.net.down(2)
@@ -313,7 +296,7 @@ def same_id():
 
 @tap.test("/endpoints/rejoin/subflow-is-back-each-time-the-link-returns", 120)
 def rejoin():
-    with Scene() as scene:
+    with Table() as scene:
         net = scene.net
         scene.settle("start", 1)
         Traffic(net.server, "server", "0.0.0.0", 5000)
@@ -336,7 +319,7 @@ def rejoin():
 
 @tap.test("/endpoints/rejoin/initial-subflow-too")
 def rejoin_initial():
-    with Scene() as scene:
+    with Table() as scene:
         net = scene.net
         scene.settle("start", 1)
         Traffic(net.server, "server", "0.0.0.0", 5000)
@@ -353,7 +336,7 @@ def rejoin_initial():
 
 @tap.test("/endpoints/flags/backup-is-in-the-join-and-again-after-failing-over-and-back")
 def backup():
-    with Scene(KERNEL + "[interface:link2]\nflags = subflow,backup\n") as scene:
+    with Table(KERNEL + "[interface:link2]\nflags = subflow,backup\n") as scene:
         net = scene.net
         scene.settle("start", 1)
         flags = {e["dev"]: e.get("backup", False) or "backup" in e.get("flags", [])
@@ -405,7 +388,7 @@ def foreign_untouched(scene, when):
 
 @tap.test("/endpoints/owner/foreign-ones-and-limits-survive-everything")
 def foreign():
-    with Scene(daemon=False) as scene:
+    with Table(runs=False) as scene:
         scene.client.ip(
             "address add 192.0.2.9/32 dev lo",
             "mptcp endpoint add 10.0.3.1 id 33 signal",
@@ -435,7 +418,8 @@ def foreign():
         scene.daemon.end(signal.SIGKILL)
         foreign_untouched(scene, "SIGKILL")
         tap.equal(mine(), ours, "after SIGKILL")
-        scene.start(runtime=scene.daemon.runtime, config=KERNEL + "[interface:link2]\nuse = no\n")
+        scene.config = KERNEL + "[interface:link2]\nuse = no\n"
+        scene.start(runtime=scene.daemon.runtime)
         ours = {("10.0.1.1", "link1"), ("2001:db8:1::1", "link1"), ("2001:db8:3::1", "link3")}
         settled("restart")
         tap.equal(scene.daemon.end(), 0, "exit")
@@ -445,7 +429,7 @@ def foreign():
 
 @tap.test("/endpoints/owner/one-added-with-mptcpctl-stays-until-deleted")
 def by_hand():
-    with Scene() as scene:
+    with Table() as scene:
         scene.settle("start", 1)
         scene.daemon.ctl("endpoint", "add", "192.0.2.7", "id", "77", "subflow")
         by_hand_one = ("192.0.2.7", None)
@@ -462,7 +446,7 @@ def by_hand():
 
 @tap.test("/endpoints/reload/a-bad-file-changes-nothing-and-is-named")
 def bad_reload():
-    with Scene() as scene:
+    with Table() as scene:
         scene.settle("start", 1)
         before, commands = endpoints(scene.client), scene.commands()
         scene.daemon.config.write_text(KERNEL + "[interface:link1]\nuse = perhaps\n")
@@ -476,7 +460,7 @@ def bad_reload():
 @tap.test("/endpoints/owner/sigterm-puts-everything-back")
 def puts_back():
     for killed in (False, True):
-        with Scene(daemon=False) as scene:
+        with Table(runs=False) as scene:
             scene.client.sysctl("net.mptcp.path_manager", "userspace")
             scene.client.ip("mptcp limits set subflow 1 add_addr_accepted 0")
             scene.start()

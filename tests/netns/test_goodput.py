@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import sandbox
 import tap
-from daemon import FULLMESH
+from daemon import FULLMESH, Monitor, matches
 from lab import Lab, measure
 
 RUNS = 3
@@ -62,11 +62,18 @@ def play(kind, what, times, config):
         lab.await_subflows(2)
         lab.await_flowing(flow, lab.carried(1, kind), lab.carried(2, kind))
         measure(1)
+        monitor = Monitor(lab.daemon) if config else None
         commands, begin = count(lab), time.monotonic()
         for _ in range(times):
             what(lab)
         end = time.monotonic()
-        return flow.goodput(begin, end), flow.gap(begin, end), count(lab) - commands
+        return flow.goodput(begin, end), flow.gap(begin, end), count(lab) - commands - asked(monitor)
+
+
+def asked(monitor):
+    """How many suspicions of a link were told, for each of which it is asked by a join."""
+    suspect = {"event": "interface-health", "health": "suspect"}
+    return sum(matches(event, suspect) for event in list(monitor.events)) if monitor else 0
 
 
 def count(lab):
@@ -123,5 +130,4 @@ def policies():
 
 
 if __name__ == "__main__":
-    tap.second_try()
     sandbox.run(tap.main)

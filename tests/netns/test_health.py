@@ -83,12 +83,15 @@ DEAD = {
     "bulk-up-ipv6": ("up", {}, "both", 2.5, 6),
     "bulk-up-answers": ("up", {}, "down", 2.5, 4),
     "thin-up": ("up", {"thin": True}, "both", 2.5, 4),
+    # what we send is lost, and the peer's own goes on coming
+    "only-what-we-send": ("both", {"thin": True}, "up", 3, 4),
     "bulk-down": ("down", {}, "both", 5, 4),
     "thin-down": ("down", {"thin": True}, "both", 5, 4),
 }
 if LONG:
     DEAD |= {
         "bulk-up-forward": ("up", {}, "up", 2.5, 4),
+        "only-what-we-send-in-bulk": ("both", {}, "up", 3, 4),
         "thin-up-ipv6": ("up", {"thin": True}, "both", 2.5, 6),
         "bulk-down-forward": ("down", {}, "down", 5, 4),
         "bulk-down-answers": ("down", {}, "up", 5, 4),
@@ -102,7 +105,7 @@ def each_dead(name, kind, options, direction, seconds, family):
         with Ward() as lab:
             flow = lab.flow(kind, family=family, **options)
             lab.await_subflows(2)
-            lab.await_flowing(flow, lab.carried(1, kind))
+            lab.await_flowing(flow, lab.carried(1, "down" if kind == "down" else "up"))
             measure(1)  # until it is in its stride
             cut = lab.cut(1, direction)
             tap.at_most(lab.told(1, "silent", cut, seconds + 2, family), seconds, "seconds")
@@ -465,5 +468,4 @@ def flaps():
 
 
 if __name__ == "__main__":
-    tap.second_try()
     sandbox.run(tap.main)

@@ -154,5 +154,4 @@ def connect():
 
 
 if __name__ == "__main__":
-    tap.second_try()
     sandbox.run(tap.main)

@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import shutil
 import signal
 import sys
 
@@ -10,8 +11,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import sandbox
 import tap
-from daemon import Daemon
-from hosts import Network, Traffic, wait_until
+from daemon import Daemon, stage_plugins
+from hosts import BUILD, Network, Traffic, wait_until
+from installed import command, install, program, run
 
 POLICY = """\
 [core]
@@ -20,6 +22,7 @@ path-manager = userspace
 plugin = {stack}
 file = {file}
 """
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "man/mptcpd-plugin.7.rst"
 NAT = pathlib.Path(__file__).resolve().parent / "nat.py"
 COUNTS = not tap.kernel_before(6, 5)  # the kernel, the bytes of a connection
 PUBLIC, HOME = "203.0.113.9", "10.0.2.2"  # one stands for the other
@@ -178,6 +181,30 @@ def nobody_listens():
         scene.await_joined(0)
 
 
+@tap.test("/plugin/absurd/is-bounded-and-named-once-a-kind")
+def absurd():
+    config = "[core]\npath-manager = userspace\n[policy:p]\nplugin = absurd\n"
+    with Network(links=2, note=tap.note) as net:
+        Traffic(net.server, "server", "::", 5000)
+        daemon = Daemon(net.client, config)
+        net.on_failure.append(lambda: "mptcpd's log:\n" + daemon.text()[-4000:])
+        clients = [Traffic(net.client, "client", server, 5000, 1)
+                   for server in ("10.0.1.2", "2001:db8:1::2")]
+        wait_until(lambda: len(net.client.subflows()) == 4, 5, "what was good of the plan",
+                   net.client.subflows)
+        sent = daemon.json("status")["status"]["commands"]
+        for client in clients:
+            for way in ("upload", "download"):
+                result = client.transfer(way, 1000000)
+                tap.true(result["intact"] and result["failed"] == 0, f"{way}: {result}")
+        tap.equal(len(net.client.subflows()), 4, "subflows")
+        tap.equal(daemon.json("status")["status"]["commands"], sent, "commands, meanwhile")
+        refused = [line.split("is refused: ")[1] for line in daemon.lines()
+                   if "plugin absurd" in line and "is refused" in line]
+        tap.true(refused and len(refused) == len(set(refused)), f"once a kind: {refused}")
+        daemon.end()
+
+
 @tap.test("/plugin/example/all-but-the-first-are-backup")
 def example():
     with Network(links=3, note=tap.note) as net:
@@ -190,6 +217,65 @@ def example():
         subflows = daemon.connections()[0]["subflows"]
         tap.equal(sorted((s["interface"], s["backup"]) for s in subflows),
                   [("link1", False), ("link2", True), ("link3", True)], "subflows")
+
+
+# ---- from the page alone ----
+
+
+def needs_tools():
+    for tool in ("cc", "meson", "pkg-config"):
+        if not shutil.which(tool):
+            raise tap.Skip(f"{tool} is not installed")
+
+
+def written_from_the_page(net):
+    """The page's own policy, made with what is installed and nothing else; its file."""
+    root, source, plugin = (net.directory / name for name in ("installed", "spread.c", "spread.so"))
+    there = {"PKG_CONFIG_LIBDIR": str(install(BUILD, root))}
+    source.write_text(program(PAGE), encoding="utf-8")
+    flags = run("pkg-config", "--cflags", "mptcpd-plugin", **there).split()
+    tap.true(flags and all(flag.startswith(f"-I{root}") for flag in flags), f"headers: {flags}")
+    run("cc", "-shared", "-fPIC", "-O2", *flags, "-o", plugin, source)
+    plugin.chmod(0o644)
+    simulate = run("pkg-config", "--variable=simulate", "mptcpd-plugin", **there).strip()
+    words = [str(plugin) if word == "./spread.so" else word for word in command(PAGE, "mptcpd-simulate")]
+    tap.true("20 hosts, 0 at fault" in run(simulate, "--hosts", 20, *words), f"simulate {words}")
+    return plugin
+
+
+@tap.test("/plugin/manual/the-pages-own-policy-does-what-the-page-says")
+def from_the_page():
+    needs_tools()
+    with Network(note=tap.note) as net:
+        shutil.copy(written_from_the_page(net), stage_plugins(net.client.directory))
+        text = "[core]\npath-manager = userspace\n[policy:p]\nplugin = spread\n"
+        daemon = Daemon(net.client, text + "max-paths = 2\n")
+        net.on_failure.append(lambda: "mptcpd's log:\n" + daemon.text()[-4000:])
+        Traffic(net.server, "server", "::", 5000)
+        clients = [Traffic(net.client, "client", address, 5000, 1)
+                   for address in ("10.0.1.2", "2001:db8:1::2")]
+
+        def links():
+            return tuple(net.by_link(net.client.subflows()).values())
+
+        def reload(settings, wanted):
+            daemon.config.write_text(text + settings)
+            daemon.ctl("reload")
+            wait_until(lambda: links() == wanted, 5, f"subflows by link {wanted}", links)
+
+        wait_until(lambda: links() == (2, 2, 0), 5, "two subflows of each connection", links)
+        shown = daemon.ctl("policy")
+        tap.true("spread" in shown and "max-paths" in shown, shown)
+        reload("", (2, 2, 2))
+        reload("except = 10.0.0.0/8\n", (2, 1, 1))
+        # a link that returns is joined again, and nobody told the plugin of any event
+        net.client.ip("link set link3 down")
+        wait_until(lambda: links() == (2, 1, 0), 5, "link3 is gone", links)
+        net.up(3, net.client)
+        wait_until(lambda: links() == (2, 1, 1), 5, "link3 is back", links)
+        for client in clients:
+            done = client.transfer("upload", 1 << 20)
+            tap.true(done["intact"] and done["bytes"] == 1 << 20, f"transfer: {done}")
 
 
 if __name__ == "__main__":

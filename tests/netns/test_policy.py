@@ -14,7 +14,7 @@ import tap
 from capture import Capture
 from daemon import Daemon
 from hosts import NEEDS_ROUTES_BY_SOURCE, Network, Traffic, wait_until
-from lab import Lab, client_address
+from lab import Lab, client_address, measure
 from town import open_socket
 
 SERVER = {4: "10.0.1.2", 6: "2001:db8:1::2"}
@@ -225,6 +225,27 @@ def backup_links(family):
 
 
 each_family("/policy/fullmesh/backup-links-carry-data-only-without-others", backup_links)
+
+
+def gone_together(family):
+    """The server is told of each address that goes, however many go at once."""
+    with Scene(config((5000, "fullmesh"))) as scene:
+        client = scene.connect(family)
+        for told in (2, 4, 6, 8):
+            scene.await_links(1, 1, 1, seconds=10)
+            scene.net.client.ip("link set link2 down", "link set link3 down")
+            wait_until(lambda told=told: scene.net.server.nstat().get("RmAddr") == told, 5,
+                       f"{told} addresses are taken back", scene.net.server.nstat)
+            scene.await_links(1, 0, 0)
+            for i in (2, 3):
+                scene.net.up(i, scene.net.client)
+        seen = scene.net.server.nstat()
+        tap.equal((seen.get("RmAddrDrop", 0), scene.net.client.nstat().get("RmAddrTxDrop", 0)),
+                  (0, 0), "what either end lost")
+        intact(client.transfer("upload", MEGABYTE))
+
+
+each_family("/policy/fullmesh/addresses-that-go-together-are-told-each", gone_together)
 
 
 # ---- guard ----
@@ -500,6 +521,36 @@ each_family("/policy/handover/away-when-the-normal-link-is-silent", handover_sil
             waits=True)
 
 
+def gap_without_address(family, text, **flow):
+    """Seconds without data when the address of the normal link is taken away, its carrier is not."""
+    with Lab(config=text) as lab:
+        if not text:
+            lab.endpoints("subflow backup")
+        flow = lab.flow(family=family, **flow)
+        lab.await_flowing(flow)
+        measure(1)
+        size = 24 if family == 4 else 64
+        lab.client.ip(f"address delete {client_address(1, family)}/{size} dev link1")
+        begin, end = measure(4)
+        lab.await_flowing(flow)
+        return flow.gap(begin, end)
+
+
+def handover_address(family):
+    text = ("[core]\npath-manager = userspace\n[interface:link2]\nflags = subflow,backup\n"
+            "[policy:p]\nplugin = handover\n")
+    for kind, thin in (("up", True), ("down", True), ("up", False)):
+        alone, ours = (gap_without_address(family, each, kind=kind, thin=thin)
+                       for each in (None, text))
+        tap.note(f"{kind}{' thin' if thin else ''}: {ours:.2f} s, {alone:.2f} s where the kernel is alone and "
+                 "has joined before")
+        tap.at_most(ours, tap.SLOW, "seconds without data")
+
+
+each_family("/policy/handover/away-when-the-address-of-the-normal-link-goes", handover_address,
+            seconds=90, waits=True)
+
+
 # ---- aggregate ----
 
 
@@ -519,6 +570,9 @@ def aggregate(family):
         victim = next(s["local"][1] for s in lab.client.subflows() if s["flags"].startswith("J"))
         lab.set(1, port=victim)
         tap.true(words(lab.daemon).startswith("aggregate: "), words(lab.daemon))
+        # the next mptcpd knows what it has, and finds out by itself
+        tap.equal(lab.daemon.end(signal.SIGKILL), -signal.SIGKILL, "exit code")
+        lab.daemon = Daemon(lab.client, text, runtime=lab.daemon.runtime)
         wait_until(lambda: victim not in ports() and len(ports()) == 3, 30, "another port", ports)
         tap.equal(before - ports(), {victim}, "made anew")
         again = time.monotonic()

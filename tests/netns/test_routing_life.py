@@ -237,7 +237,8 @@ def shown():
         tap.equal(shown_now[near(2)], ("other", 66, gateway(2)), "of somebody else")
         tap.equal(shown_now["127.0.0.1"], (None, None, None), "of nobody")
         text = town.daemon.ctl("interface")
-        tap.true(f"leaves by {gateway(2)} (table 66, rule of other)" in text, text)
+        words = [line.split() for line in text.splitlines()]
+        tap.true([f"{near(2)}/24", "yes", gateway(2), "66", "rule", "of", "other"] in words, text)
 
 
 # ---- lives --------------------------------------------------------------------------------------

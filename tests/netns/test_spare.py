@@ -4,6 +4,7 @@
 import contextlib
 import pathlib
 import re
+import signal
 import sys
 import time
 
@@ -11,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import sandbox
 import tap
+from daemon import MPTCPD
 from hosts import wait_until
 from lab import Lab, client_address, server_address
 from town import Watch, open_socket
@@ -51,6 +53,18 @@ def strangers(watch, i):
 def is_known(lab, health):
     links = {i["name"]: i for i in lab.daemon.json("interface")["interfaces"]}
     return {links["link1"][f"health-ipv{f}"] for f in FAMILIES} == {health}
+
+
+@contextlib.contextmanager
+def sparing():
+    """A lab in which new connections of both families are spared link1."""
+    with Lab(config=config()) as lab:
+        ready(lab)
+        wait_until(lambda: is_known(lab, "well"), 5, "health")
+        lab.cut(1)
+        wait_until(lambda: all(spared(lab, f) for f in FAMILIES), 6, "spared",
+                   lambda: lab.daemon.text()[-2000:])
+        yield lab
 
 
 @tap.test("/netns/spare/new-connections-while-the-primary-is-silent", seconds=120)
@@ -145,15 +159,23 @@ def refused():
 
 @tap.test("/netns/spare/ends-with-mptcpd")
 def ends():
-    with Lab(config=config()) as lab:
-        ready(lab)
-        wait_until(lambda: is_known(lab, "well"), 5, "health")
-        lab.cut(1)
-        wait_until(lambda: spared(lab), 6, "spared", lambda: lab.daemon.text()[-2000:])
+    with sparing() as lab:
         tap.equal(lab.daemon.end(), 0, "exit status")
         tap.equal([spared(lab, f) for f in FAMILIES], [[], []], "ours")
 
 
+@tap.test("/netns/spare/ends-with-a-death")
+def dies():
+    with sparing() as lab:
+        lab.daemon.end(signal.SIGKILL)
+        rules = lab.client.run("ip", "rule").stdout
+        said = lab.client.run(MPTCPD, "--put-back", "--runtime-directory", lab.daemon.runtime).stderr
+        tap.true("mptcpd died: new connections are not spared a silent link any more" in said, said)
+        tap.equal([spared(lab, f) for f in FAMILIES], [[], []], "ours")
+        tap.equal(lab.client.run("ip", "rule").stdout, rules, "rules, which open connections may need")
+        again = lab.client.run(MPTCPD, "--put-back", "--runtime-directory", lab.daemon.runtime)
+        tap.equal(again.stderr, "", "nothing is left to be put back")
+
+
 if __name__ == "__main__":
-    tap.second_try()
     sandbox.run(tap.main)

@@ -10,44 +10,33 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import sandbox
 import tap
-from daemon import Daemon
-from hosts import Network, Traffic, wait_until
+from hosts import Traffic, wait_until
 from relay import hold
+from scene import Scene
 
 ADDRESSES = ("10.7.0.{}", "2001:db8:77::{}")
 
 
-class Scene:
+class Standing(Scene):
     """Two hosts, joined by a middlebox that can drop SYNs with MPTCP, and mptcpd on the client."""
 
     def __init__(self, timeout=3600):
-        self.net = Network(links=1, note=tap.note)
+        super().__init__("", links=1, before=Standing.prepare, routes_by_source=False)
         self.timeout = timeout
 
-    def __enter__(self):
-        self.client = self.net.__enter__().client
-        try:
-            if self.timeout is not None:
-                tap.needs_kernel(6, 12, "it looks for no black holes")
-                self.client.sysctl("net.mptcp.blackhole_timeout", self.timeout)
-            hosts = (self.client, self.net.server)
-            self.drop = hold("tap", *((host, "tap0") for host in hosts))
-            for number, host in enumerate(hosts, 1):
-                host.ip(f"address add {ADDRESSES[0].format(number)}/24 dev tap0",
-                        f"address add {ADDRESSES[1].format(number)}/64 dev tap0 nodad")
-            Traffic(self.net.server, "server", "::", 5000)
-            self.start()
-        except BaseException:
-            self.net.__exit__(*sys.exc_info())
-            raise
-        return self
+    def prepare(self):
+        if self.timeout is not None:
+            tap.needs_kernel(6, 12, "it looks for no black holes")
+            self.client.sysctl("net.mptcp.blackhole_timeout", self.timeout)
+        hosts = (self.client, self.server)
+        self.drop = hold("tap", *((host, "tap0") for host in hosts))
+        for number, host in enumerate(hosts, 1):
+            host.ip(f"address add {ADDRESSES[0].format(number)}/24 dev tap0",
+                    f"address add {ADDRESSES[1].format(number)}/64 dev tap0 nodad")
+        Traffic(self.server, "server", "::", 5000)
 
-    def __exit__(self, *exception):
-        return self.net.__exit__(*exception)
-
-    def start(self):
-        self.daemon = Daemon(self.client, "", verbose=False)
-        self.net.on_failure[:] = [lambda: "mptcpd's log:\n" + self.daemon.text()[-4000:]]
+    def start(self, **options):
+        super().start(verbose=False, **options)
 
     def connect(self, mptcp, address=ADDRESSES[0].format(2)):
         client = Traffic(self.client, "client", address, 5000)
@@ -80,7 +69,7 @@ def near(got, wanted, what):
 @tap.test("/standing/blackhole/status-tells-since-when-and-until-when", waits=True)
 def told():
     for address in ADDRESSES:
-        with Scene() as scene:
+        with Standing() as scene:
             tap.equal(scene.mptcp(), (True, None, None), "at first")
             tap.equal(scene.reasons(), [], "warnings at first")
             scene.connect(1)
@@ -102,7 +91,7 @@ def told():
 
 @tap.test("/standing/blackhole/each-one-doubles-and-a-success-ends-it", 120, waits=True)
 def doubled():
-    with Scene(timeout=4) as scene:
+    with Standing(timeout=4) as scene:
         scene.drop.touch()
         with concurrent.futures.ThreadPoolExecutor() as threads:
             list(threads.map(scene.connect, [0] * 3))  # each finds it by itself
@@ -127,7 +116,7 @@ def doubled():
 
 @tap.test("/standing/blackhole/one-from-before-a-start-is-not-dated", waits=True)
 def before():
-    with Scene() as scene:
+    with Standing() as scene:
         scene.drop.touch()
         scene.connect(0)
         scene.daemon.end()
@@ -140,7 +129,7 @@ def before():
 
 @tap.test("/standing/blackhole/the-sweep-sees-it-though-nobody-asks", 90, waits=True)
 def swept():
-    with Scene() as scene:
+    with Standing() as scene:
         scene.drop.touch()
         scene.connect(0)
         wait_until(lambda: scene.said("black hole", "until"), 40, "a line in the log",
@@ -149,11 +138,12 @@ def swept():
 
 @tap.test("/standing/warnings/mptcp-switched-off-and-strict-filters")
 def other_warnings():
-    with Scene(timeout=None) as scene:
+    with Standing(timeout=None) as scene:
         tap.equal(scene.reasons(), [], "warnings at first")
         scene.client.sysctl("net.mptcp.enabled", 0)
         tap.equal(scene.status()["mptcp"]["enabled"], False, "enabled")
         tap.equal(scene.reasons(), ["mptcp-disabled"], "warnings")
+        tap.true(scene.said("MPTCP is switched off"), "a line in the log")
         scene.client.sysctl("net.mptcp.enabled", 1)
         scene.client.sysctl("net.ipv4.conf.link1.rp_filter", 1)
         scene.client.ip("link set link1 mtu 1400", "link set tap0 mtu 1400")  # it is read anew

@@ -9,16 +9,20 @@ strace where nothing is to hold the daemon up.
 
 import bisect
 import collections
+import contextlib
 import os
 import pathlib
 import re
 import signal
+import socket
 import statistics
 import subprocess
 import time
 
-from daemon import FULLMESH, MPTCPCTL, Daemon
+import tap
+from daemon import FULLMESH, MPTCPCTL, Daemon, Monitor
 from hosts import BUILD, Network, Storm, wait_until
+from lab import measure
 
 LACKEY = ("--tool=lackey", "--trace-mem=yes", "--vgdb=no")
 CALLGRIND = ("--tool=callgrind", "--instr-atstart=no")
@@ -27,6 +31,7 @@ SENDS = {"sendto", "sendmsg", "sendmmsg"}
 CLOCKS = {"clock_gettime", "gettimeofday", "time"}  # no system calls but under valgrind
 ALLOCATORS = {"malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc", "memalign"}
 LINE, PAGE = 64, 4096
+PORT = 5000
 NETLINK_GENERIC = "16"
 IS_ASLEEP = re.compile(rb"\) sys_e?p?poll\w* \([^\n]*\) --> \[async\] \.\.\. *\n*$")
 CALL = re.compile(r"SYSCALL\[[^]]*\]\(\d+\) (?:sys_)?(\w+) ?\( ?(\d*)")
@@ -132,9 +137,13 @@ class Worker:
         self.gate = f"--vgdb-prefix={net.directory / 'vgdb'}"
         if tool == CALLGRIND:
             tool = (*tool, f"--callgrind-out-file={self.sums}", self.gate)
+        # Where there is no bus it is looked for, by the clock too. One that says nothing is waited for.
+        bus = net.directory / "bus"
+        self.bus = socket.create_server(str(bus), family=socket.AF_UNIX)
         self.daemon = Daemon(net.client, config, wait=False, verbose=False,
                              prefix=("valgrind", *tool, "--trace-syscalls=yes",
-                                     f"--log-file={self.trace}"))
+                                     f"--log-file={self.trace}"),
+                             environment={"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={bus}"})
         self.at = 0
         self.rest()
         self.code = Code(self.daemon.child.pid)
@@ -248,6 +257,35 @@ def instructions_beside(standing, n, warm=3):
         return median(worker.sum(2 + i) for i in range(n))
 
 
+def gate(links, addresses, standing, seconds):
+    """(instructions, system calls) of a look at the health of links while nothing happens.
+
+    On so many links with so many addresses together, beside so many connections with two subflows.
+    """
+    config = FULLMESH + "max-subflows = 2\n[interface:link*]\nuse = yes\n"
+    with Network(links=links) as net:
+        for host in (net.client, net.server):
+            host.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
+        net.client.ip(*(f"address add 10.0.{i}.{10 + j}/24 dev link{i}"
+                        for i in net.links for j in range(1, addresses // links)))
+        net.client.sysctl("net.mptcp.path_manager", "userspace")
+        Storm(net.server, "server", "0.0.0.0", 5000)
+        Storm(net.client, "client", "10.0.1.2", 5000).say(f"open {standing}")
+        worker = Worker(net, CALLGRIND, config)
+        wait_until(lambda: net.client.nstat()["MPJoinSynAckRx"] >= standing, 60, "all joined")
+        measure(1)  # until what was just heard is long ago
+        worker.tell("instrumentation", "on")
+        worker.tell("dump")
+        begin = worker.trace.stat().st_size
+        measure(seconds)
+        worker.tell("dump")
+        with open(worker.trace, encoding="ascii", errors="replace") as file:
+            file.seek(begin)
+            calls = Part(file.read().splitlines()).system_calls()
+        looks = calls["pread64"] / 2  # of two files
+        return worker.sum(2) / looks, sum(calls.values()) / looks
+
+
 def counts(path):
     """{system call: how many} of what `strace -c` wrote."""
     rows = [line.split() for line in path.read_text("ascii").splitlines()]
@@ -271,19 +309,40 @@ def traced(n, links, live):
         return {name: count / n for name, count in counts(path).items()}
 
 
-def idle(n, seconds):
-    """{system call: how many} in so many seconds beside n connections that nothing happens to."""
+@contextlib.contextmanager
+def standing(n, config=FULLMESH):
+    """(network, mptcpd) with n connections, of two subflows each, that nothing happens to."""
     with Network(links=2) as net:
         for host in (net.client, net.server):
             host.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
         Storm(net.server, "server", "0.0.0.0", 5000)
-        daemon = Daemon(net.client, verbose=False)
+        daemon = Daemon(net.client, config, verbose=False)
         Storm(net.client, "client", "10.0.1.2", 5000).say(f"open {n}")
         wait_until(lambda: daemon.json("status")["status"]["subflows"] >= 2 * n, 60, "all joined")
-        path = net.directory / "counts"
-        net.client.run("timeout", "-s", "INT", str(seconds), "strace", "-c", "-f", "-o", path,
-                       "-p", str(daemon.child.pid), check=False)
-        return counts(path)
+        yield net, daemon
+
+
+def strace(net, daemon, seconds, *options):
+    """What strace wrote of so many seconds of the daemon."""
+    path = net.directory / "strace"
+    net.client.run("timeout", "-s", "INT", str(seconds), "strace", *options, "-f", "-o", path,
+                   "-p", str(daemon.child.pid), check=False)
+    return path
+
+
+def idle(n, seconds):
+    """{system call: how many} in so many seconds beside n connections that nothing happens to."""
+    with standing(n) as (net, daemon):
+        return counts(strace(net, daemon, seconds, "-c"))
+
+
+def asked(n, seconds, plugin):
+    """(dumps, questions about one) of sockets in so many seconds beside n connections of a policy."""
+    config = FULLMESH.replace("fullmesh", plugin) + "[interface:link*]\nhealth = off\n"
+    with standing(n, config) as (net, daemon):
+        lines = strace(net, daemon, seconds, "-e", "trace=sendto,sendmsg,sendmmsg").read_text("ascii")
+        dumps = [("NLM_F_DUMP" in line) for line in lines.splitlines() if "SOCK_DIAG" in line]
+        return sum(dumps), len(dumps) - sum(dumps)
 
 
 def memory(n):
@@ -309,6 +368,73 @@ def memory(n):
             wait_until(lambda: daemon.json("status")["status"]["subflows"] >= 2 * opened, 60,
                        "all are known")
         return begin[0], (sizes()[1] - before) / n
+
+
+@contextlib.contextmanager
+def crowd(n, carriers=0):
+    """(network, daemon, what carries data): n connections, a few of which can; the last that came."""
+    with Network(links=2, note=tap.note) as net:
+        for host in (net.client, net.server):
+            host.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
+        daemon = Daemon(net.client, FULLMESH + "[interface:link*]\nuse = yes\n", verbose=False)
+        for port, count in ((PORT, n - carriers), (PORT + 1, carriers)):
+            Storm(net.server, "server", "0.0.0.0", port)
+            storm = Storm(net.client, "client", "10.0.1.2", port)
+            storm.say(f"open {count}")
+        wait_until(lambda: daemon.json("status")["status"]["subflows"] >= 2 * n, 60, "all joined")
+        yield net, daemon, storm
+
+
+# So long after its last byte a connection counts as one that carries none.
+IDLE = 1.1
+
+
+def flap(n, carriers):
+    """In which order n connections lose a subflow with a link, and get it back.
+
+    {event: [PORT of each connection, or PORT + 1 where data is carried]}
+    """
+    with crowd(n, carriers) as (net, daemon, storm):
+        monitor, found, opened = Monitor(daemon), {}, time.monotonic()
+        wait_until(lambda: time.monotonic() > opened + IDLE, IDLE + 1, "the others have been quiet")
+
+        def ports(event):
+            return [one["remote"]["port"] for one in list(monitor.events) if one["event"] == event]
+
+        for event, left, act in (("subflow-closed", 1, lambda: net.down(2)),
+                                 ("subflow-established", 2, lambda: net.up(2, net.client))):
+            before = len(ports(event))  # of the present state
+            storm.order("carry", left)
+            storm.read()  # they do
+            act()
+            wait_until(lambda e=event, b=before: len(ports(e)) >= b + n, 60, f"each {event}")
+            storm.read()
+            found[event] = ports(event)[before : before + n]
+        return found
+
+
+def flap_calls(n):
+    """{"lost" or "back": {system call: how many a connection}} when n lose a link and get it back."""
+    def established():
+        rows = [row.split() for row in net.client.run("cat", "/proc/net/snmp").stdout.splitlines()
+                if row.startswith("Tcp:")]
+        return int(dict(zip(*rows))["CurrEstab"])
+
+    with crowd(n) as (net, daemon, _):
+        found = {}
+        for what, left, act in (("lost", 1, lambda: net.down(2)),
+                                ("back", 2, lambda: net.up(2, net.client))):
+            path = net.directory / what
+            tracer = net.client.start("strace", "-c", "-f", "-o", path, "-p", daemon.child.pid,
+                                      stderr=subprocess.PIPE)
+            tracer.stderr.readline()  # "attached"
+            act()
+            wait_until(lambda sign=left * 2 - 3, left=left: sign * (established() - left * n) >= 0, 60,
+                       f"each has {left}", established)
+            tracer.send_signal(signal.SIGINT)
+            tracer.wait()
+            found[what] = {name: count / n for name, count in counts(path).items()}
+        return found
 
 
 def one_by_one(net, storm, n):

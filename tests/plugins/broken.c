@@ -3,8 +3,16 @@
 #include <mptcpd/plugin.h>
 
 #include <stdint.h>
+#include <string.h>
 
-enum how { HOW_NOTHING, HOW_PRIORITIES, HOW_DROPS, HOW_FORBIDS };
+enum how {
+	HOW_NOTHING,
+	HOW_PRIORITIES, /* all are backup by turns */
+	HOW_DROPS,
+	HOW_FORBIDS,
+	HOW_COMMUTES, /* to the modem and back */
+	HOW_LEAVES, /* nothing is made from eth0, and what there is stays */
+};
 
 static const struct mptcpd_setting settings[] = {
 	{"how",
@@ -13,21 +21,32 @@ static const struct mptcpd_setting settings[] = {
 	 "what it does wrong",
 	 0,
 	 0,
-	 "nothing priorities drops forbids",
+	 "nothing priorities drops forbids commutes leaves",
 	 {0}},
 };
 
+static bool is_left_out(const struct mptcpd_view *view, const struct mptcpd_local *local,
+			enum how how)
+{
+	return (how == HOW_LEAVES && strcmp(local->interface, "eth0") == 0) ||
+	       (how == HOW_COMMUTES && strcmp(local->interface, "wwan0") == 0 &&
+		view->now_ms / 4000 % 2);
+}
+
 static void mesh(const struct mptcpd_view *view, const struct mptcpd_connection *connection,
-		 struct mptcpd_plan *plan, uint32_t flags)
+		 struct mptcpd_plan *plan, enum how how)
 {
 	const struct mptcpd_local *local;
 
 	for (size_t i = 0; (local = mptcpd_get_local(view, i)); i++) {
 		struct mptcpd_path path = {.local = local->addr,
 					   .remote = connection->remote,
-					   .flags = flags,
 					   .ifindex = local->ifindex};
 
+		if (how == HOW_PRIORITIES && view->now_ms / 4000 % 2)
+			path.flags = MPTCPD_FLAG_BACKUP;
+		if (is_left_out(view, local, how))
+			continue;
 		if (!connection->deny_join_id0 && local->addr.family == connection->remote.family &&
 		    view->routable(view, local, &connection->remote))
 			plan->add_path(plan, &path);
@@ -60,11 +79,10 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 		       const struct mptcpd_connection *connection, struct mptcpd_plan *plan)
 {
 	enum how how = (enum how)(uintptr_t)data;
-	uint32_t flags = view->now_ms / 4000 % 2 && how == HOW_PRIORITIES ? MPTCPD_FLAG_BACKUP : 0;
 
 	if (connection->side != MPTCPD_SIDE_CLIENT || how == HOW_NOTHING)
 		return;
-	mesh(view, connection, plan, flags);
+	mesh(view, connection, plan, how);
 	if (how == HOW_FORBIDS)
 		forbid_first(connection, plan);
 	if (how == HOW_DROPS)

@@ -93,6 +93,9 @@ void fake_scene_announce(struct fake_scene *scene, const char *addr);
 /* Established since ever, on the link of its address. */
 struct mptcpd_subflow *fake_scene_see(struct fake_scene *scene, const char *local,
 				      const char *remote);
+/* So many attempts in a row failed there, by the link of its address. */
+void fake_scene_fail(struct fake_scene *scene, const char *local, const char *remote,
+		     uint32_t attempts);
 /* As if a plugin before it had planned this. */
 void fake_scene_want(struct fake_scene *scene, const char *local, const char *remote);
 /* Ask the plugin, with what others planned before; the plan's paths as text, for g_free(). */

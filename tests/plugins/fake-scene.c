@@ -200,6 +200,15 @@ void fake_scene_announce(struct fake_scene *scene, const char *addr)
 		(struct mptcpd_peer_address){.addr = fake_addr(addr), .id = (uint8_t)(i + 1)};
 }
 
+/* The last link that has the address, 0: none. */
+static uint32_t link_of(const struct fake_scene *scene, const struct mptcpd_addr *addr)
+{
+	for (size_t i = scene->view.base.locals.n; i-- > 0;)
+		if (mptcpd_addr_equal_host(&scene->view.locals[i].addr, addr))
+			return scene->view.locals[i].ifindex;
+	return 0;
+}
+
 struct mptcpd_subflow *fake_scene_see(struct fake_scene *scene, const char *local,
 				      const char *remote)
 {
@@ -210,19 +219,28 @@ struct mptcpd_subflow *fake_scene_see(struct fake_scene *scene, const char *loca
 	*subflow = (struct mptcpd_subflow){.local = fake_addr(local),
 					   .remote = fake_addr(remote),
 					   .state = MPTCPD_SUBFLOW_ESTABLISHED};
-	for (i = 0; i < scene->view.base.locals.n; i++)
-		if (mptcpd_addr_equal_host(&scene->view.locals[i].addr, &subflow->local))
-			subflow->ifindex = scene->view.locals[i].ifindex;
+	subflow->ifindex = link_of(scene, &subflow->local);
 	return subflow;
+}
+
+void fake_scene_fail(struct fake_scene *scene, const char *local, const char *remote,
+		     uint32_t attempts)
+{
+	size_t i = scene->connection.failures.n++;
+	struct mptcpd_failure *failure = &scene->failures[i];
+
+	g_assert_cmpuint(i, <, G_N_ELEMENTS(scene->failures));
+	*failure = (struct mptcpd_failure){.local = fake_addr(local),
+					   .remote = fake_addr(remote),
+					   .attempts = attempts};
+	failure->ifindex = link_of(scene, &failure->local);
 }
 
 void fake_scene_want(struct fake_scene *scene, const char *local, const char *remote)
 {
 	struct mptcpd_path path = {.local = fake_addr(local), .remote = fake_addr(remote)};
 
-	for (size_t i = 0; i < scene->view.base.locals.n; i++)
-		if (mptcpd_addr_equal_host(&scene->view.locals[i].addr, &path.local))
-			path.ifindex = scene->view.locals[i].ifindex;
+	path.ifindex = link_of(scene, &path.local);
 	g_assert_cmpint(scene->plan.base.add_path(&scene->plan.base, &path), ==, 0);
 }
 

@@ -7,11 +7,14 @@ daemon, and the plugins that it comes with.
 """
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from installed import program
 
 manual, includes, mptcpd, *shipped = sys.argv[1:]
 count = 0
@@ -30,15 +33,6 @@ def tell(good, name, text=""):
         print(f"# {line}")
 
 
-def program():
-    """The indented block of the page that defines the plugin."""
-    text = pathlib.Path(manual).read_text(encoding="utf-8")
-    blocks = re.findall(r"::\n\n((?:    .*\n|\n)+)", text)
-    found = [block for block in blocks if ".plan_paths = plan_paths" in block]
-    assert len(found) == 1, f"{len(found)} programs in {manual}"
-    return re.sub(r"^    ", "", found[0], flags=re.MULTILINE)
-
-
 def check(directory, settings):
     file = directory / "mptcpd.conf"
     file.write_text(f"[policy:p]\nplugin = spread\n{settings}", encoding="utf-8")
@@ -47,7 +41,7 @@ def check(directory, settings):
 
 def main(directory):
     source = directory / "spread.c"
-    source.write_text(program(), encoding="utf-8")
+    source.write_text(program(pathlib.Path(manual)), encoding="utf-8")
     for compiler, flags in (("cc", []), ("cc", ["-std=c99", "-O2"]), ("clang", [])):
         done = run(compiler, "-shared", "-fPIC", "-Wall", "-Wextra", "-Wno-unused-parameter",
                    "-Wpedantic", "-Werror", *flags, "-I", includes, "-o", directory / "spread.so",

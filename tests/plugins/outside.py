@@ -15,27 +15,10 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import tap
+from installed import install, run
 
 BUILD, SOURCE = (pathlib.Path(argument).resolve() for argument in sys.argv[1:])
 del sys.argv[1:]
-
-
-def run(*words, **environment):
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=400,
-                          env={**os.environ, **environment}, check=False)
-    if done.returncode != 0:
-        raise AssertionError(f"{words}: {done.stdout[-3000:]}{done.stderr[-3000:]}")
-    return done.stdout
-
-
-def install(root):
-    """As for a package; the directory of mptcpd-plugin.pc, which then says where it lies."""
-    run("meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", root)
-    file = next(root.rglob("mptcpd-plugin.pc"))
-    text = file.read_text(encoding="utf-8")
-    prefix = re.search(r"^prefix=(.*)$", text, re.M)[1]
-    file.write_text(text.replace(f"prefix={prefix}", f"prefix={root}{prefix}", 1), encoding="utf-8")
-    return file.parent
 
 
 @tap.test("/outside/example/is-built-and-tested-with-installed-headers-only")
@@ -43,7 +26,7 @@ def example():
     with tempfile.TemporaryDirectory(prefix="mptcpd-outside-") as scratch:
         os.chmod(scratch, 0o755)
         root = pathlib.Path(scratch)
-        pc = install(root / "root")
+        pc = install(BUILD, root / "root")
         shutil.copytree(SOURCE / "examples/plugin", root / "example")
         there = {"PKG_CONFIG_PATH": str(pc), "PKG_CONFIG_LIBDIR": str(pc)}
         abi = run("pkg-config", "--variable=abi", "mptcpd-plugin", **there).strip()
@@ -58,8 +41,30 @@ def example():
         config = root / "mptcpd.conf"
         config.write_text("[core]\npath-manager = userspace\n[policy:p]\nplugin = spare, guard\n",
                           encoding="utf-8")
-        run(next((root / "root").rglob("libexec/mptcpd")), "--check-config", "--config", config,
+        run(next((root / "root").rglob("sbin/mptcpd")), "--check-config", "--config", config,
             "--plugin-directory", plugins)
+
+
+@tap.test("/outside/libmptcp/its-examples-are-installed-and-compile-with-what-is-installed-only")
+def libmptcp():
+    with tempfile.TemporaryDirectory(prefix="mptcpd-outside-") as scratch:
+        root = pathlib.Path(scratch) / "root"
+        install(BUILD, root)
+        there = {"PKG_CONFIG_SYSROOT_DIR": str(root), "PKG_CONFIG_LIBDIR": str(next(root.rglob("pkgconfig")))}
+        sources = next(root.rglob("doc/libmptcp-dev/examples"))
+        library = next(root.rglob("libmptcp.so.0")).parent
+        for side in ("client", "server"):
+            for kind in ([], ["--static"]):
+                flags = run("pkg-config", *kind, "--cflags", "--libs", "libmptcp", **there).split()
+                program = pathlib.Path(scratch) / f"echo-{side}"
+                only = ["-Wl,-Bstatic", *flags, "-Wl,-Bdynamic"] if kind else flags
+                run("cc", "-Wall", "-Wextra", "-Werror", "-o", program, sources / f"echo-{side}.c",
+                    sources / "show.c", *only)
+                done = subprocess.run([program], env={"LD_LIBRARY_PATH": "" if kind else str(library)},
+                                      capture_output=True, text=True, check=False)
+                tap.equal((done.returncode, done.stderr[:11]), (2, "Usage: echo"), f"{side} {kind}")
+        page = next(root.rglob("man3/mptcp_dial.3")).read_text(encoding="ascii")
+        tap.equal(page, ".so man3/libmptcp.3\n", "the manual of a function")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,10 @@ FAULTS = {
     "priorities-at-rest": (["how=priorities"], "SET_FLAGS of a subflow, while nothing happens"),
     "drops": (["how=drops"], "SUBFLOW_DESTROY of a subflow, while nothing happens"),
     "forbids": (["how=forbids"], "the only subflow that works is closed"),
+    "replaces": (["--refresh", "4s", "how=drops"], "tried in vain, while nothing happens"),
+    "commutes": (["--backup-hold", "10s", "how=commutes"], "a backup link is left"),
+    "leaves": (["--forbid", "10.0.1.0/24 -> 10.9.0.0/16", "how=leaves"],
+               "it has a forbidden subflow beside one that works"),
 }
 
 
@@ -92,6 +96,20 @@ def without_need():
     code, text = simulate("--backup-hold", "10s", "fullmesh", hosts=40)
     tap.equal(code, 1, text)
     tap.true("a backup link is joined, and a normal one works" in text, text)
+
+
+@tap.test("/simulate/broken/backup-link-left-too-soon")
+def left_too_soon():
+    code, text = simulate("--backup-hold", "10s", "handover", "hold=3s", hosts=60)
+    tap.equal(code, 1, text)
+    tap.true("a backup link is left" in text, text)
+
+
+@tap.test("/simulate/backup-link/is-not-left-when-it-is-unplugged")
+def unplugged():
+    code, text = simulate("--seed", "73", "--backup-hold", "10s", "handover")
+    tap.equal(code, 0, text)
+    tap.true("wwan0 is unplugged" in text, text)
 
 
 @tap.test("/simulate/seed/repeats-the-fault")

@@ -44,11 +44,7 @@ static void test_one_to_one_keeps(struct fake_scene *scene, gconstpointer unused
 	scene->connection.remote = fake_addr(PEER3);
 	fake_scene_see(scene, A ":40001", PEER2);
 	fake_scene_announce(scene, PEER2);
-	scene->failures[0] = (struct mptcpd_failure){.local = fake_addr(A),
-						     .remote = fake_addr(PEER3),
-						     .ifindex = 1,
-						     .attempts = 1};
-	scene->connection.failures.n = 1;
+	fake_scene_fail(scene, A, PEER3, 1);
 	assert_plan(scene, A ">" PEER2 " " B ">" PEER3);
 }
 
@@ -64,6 +60,41 @@ static void test_one_to_one_goes_on(struct fake_scene *scene, gconstpointer unus
 	g_assert_cmpuint(scene->plan.ask_ms, ==, 13000);
 	scene->view.base.now_ms = 13000;
 	assert_plan(scene, B ">" PEER);
+}
+
+/* Also to one that failed, a while ago. */
+static void test_one_to_one_tries_again(struct fake_scene *scene, gconstpointer unused)
+{
+	struct mptcpd_subflow *pending = fake_scene_see(scene, A, PEER);
+
+	fake_scene_fail(scene, B, PEER, 3);
+	scene->view.base.now_ms = 10000;
+	pending->state = MPTCPD_SUBFLOW_PENDING;
+	pending->since_ms = 7000;
+	assert_plan(scene, A ">" PEER);
+	g_assert_cmpuint(scene->plan.ask_ms, ==, 11000);
+	pending->since_ms = 6000;
+	assert_plan(scene, B ">" PEER);
+	pending->state = MPTCPD_SUBFLOW_ESTABLISHED;
+	assert_plan(scene, A ">" PEER);
+}
+
+/* What failed before goes before what is dead now, also while a scout is out beside that. */
+static void test_one_to_one_leaves_the_dead(struct fake_scene *scene, gconstpointer unused)
+{
+	struct mptcpd_subflow *dead = fake_scene_see(scene, A ":40000", PEER), *scout;
+
+	dead->initial = true;
+	fake_scene_fail(scene, B, PEER, 2);
+	assert_plan(scene, A ">" PEER);
+	dead->health = MPTCPD_HEALTH_SILENT;
+	assert_plan(scene, B ">" PEER);
+	scout = fake_scene_see(scene, A, PEER);
+	scout->state = MPTCPD_SUBFLOW_PENDING;
+	scout->since_ms = scene->view.base.now_ms = 10000;
+	assert_plan(scene, B ">" PEER);
+	scout->state = MPTCPD_SUBFLOW_ESTABLISHED;
+	assert_plan(scene, A ">" PEER);
 }
 
 /* By a silent link nothing begins, unless nothing else works. */
@@ -104,6 +135,8 @@ static void test_per_interface_routes(struct fake_scene *scene, gconstpointer un
 /* It is replaced, or another pair takes its place, but there are no two. */
 static void test_dead_subflow(struct fake_scene *scene, gconstpointer unused)
 {
+	struct mptcpd_subflow *scout;
+
 	fake_scene_see(scene, A ":40000", PEER)->initial = true;
 	scene->subflows[0].health = MPTCPD_HEALTH_SILENT;
 	assert_plan(scene, B ">" PEER " " A ">" PEER);
@@ -112,6 +145,15 @@ static void test_dead_subflow(struct fake_scene *scene, gconstpointer unused)
 	/* by a link that is silent nothing begins while another one works */
 	fake_scene_see(scene, B ":40001", PEER2);
 	scene->view.locals[0].health = MPTCPD_HEALTH_SILENT;
+	assert_plan(scene, A ">" PEER " " B ">" PEER2);
+	/* and what is there stays, also while a scout has no answer, or had none */
+	scout = fake_scene_see(scene, A, PEER);
+	scout->state = MPTCPD_SUBFLOW_PENDING;
+	scout->since_ms = 1000;
+	scene->view.base.now_ms = 100000;
+	assert_plan(scene, A ">" PEER " " B ">" PEER2);
+	scene->connection.subflows.n--;
+	fake_scene_fail(scene, A, PEER, 1);
 	assert_plan(scene, A ">" PEER " " B ">" PEER2);
 }
 
@@ -127,6 +169,9 @@ int main(int argc, char **argv)
 	ADD("one-to-one-uses-no-address-twice", "one-to-one", test_one_to_one);
 	ADD("one-to-one-keeps-what-is-established", "one-to-one", test_one_to_one_keeps);
 	ADD("one-to-one-goes-on-to-another", "one-to-one", test_one_to_one_goes_on);
+	ADD("one-to-one-tries-again-what-failed", "one-to-one", test_one_to_one_tries_again);
+	ADD("one-to-one-leaves-what-is-dead-for-what-failed", "one-to-one",
+	    test_one_to_one_leaves_the_dead);
 	ADD("silent-link-is-tried-where-nothing-works", "full", test_silent);
 	ADD("per-interface-makes-one-subflow-of-each", "per-interface", test_per_interface);
 	ADD("per-interface-takes-the-address-that-leads-there", "per-interface",

@@ -239,36 +239,6 @@ static void test_remote_removed(struct scene *scene, gconstpointer unused)
 	assert_paths(scene, A ">" PEER2 " " B ">" PEER2);
 }
 
-static void test_limit(struct scene *scene, gconstpointer unused)
-{
-	announce(scene, PEER2);
-	plan_with(scene, "max-subflows", "3");
-	assert_paths(scene, A ">" PEER " " B ">" PEER2 " " A ">" PEER2);
-}
-
-static void test_limit_uses_all_links(struct scene *scene, gconstpointer unused)
-{
-	fake_view_add(&scene->view, C, MPTCPD_FLAG_SUBFLOW);
-	announce(scene, PEER2);
-	announce(scene, "10.0.9.3:80");
-	plan_with(scene, "max-subflows", "3");
-	assert_paths(scene, A ">" PEER " " B ">" PEER2 " " C ">10.0.9.3:80");
-}
-
-/* What is there is planned before what the peer announces, as long as each link has a path. */
-static void test_established_first(struct scene *scene, gconstpointer unused)
-{
-	fake_view_add(&scene->view, C, MPTCPD_FLAG_SUBFLOW);
-	see(scene, A, PEER, MPTCPD_SUBFLOW_ESTABLISHED, 0);
-	see(scene, B, PEER, MPTCPD_SUBFLOW_ESTABLISHED, 0);
-	see(scene, A, "10.0.9.3:80", MPTCPD_SUBFLOW_ESTABLISHED, 0);
-	announce(scene, PEER2);
-	announce(scene, "10.0.9.3:80");
-	plan_with(scene, "max-subflows", "5");
-	assert_paths(scene,
-		     A ">" PEER " " B ">" PEER " " C ">10.0.9.3:80 " A ">10.0.9.3:80 " A ">" PEER2);
-}
-
 static void test_failed_last(struct scene *scene, gconstpointer unused)
 {
 	see(scene, A, PEER, MPTCPD_SUBFLOW_ESTABLISHED, 0);
@@ -281,76 +251,6 @@ static void test_failed_last(struct scene *scene, gconstpointer unused)
 	plan(scene);
 	assert_paths(scene, A ">" PEER " " B ">" PEER " " B ">10.0.9.3:80 " A ">10.0.9.3:80 " B
 			      ">" PEER2 " " A ">" PEER2);
-}
-
-static void test_failed_link(struct scene *scene, gconstpointer unused)
-{
-	fail(scene, A, PEER, 7);
-	announce(scene, PEER2);
-	fail(scene, A, PEER2, 900);
-	plan_with(scene, "max-subflows", "2");
-	assert_paths(scene, B ">" PEER2 " " A ">" PEER);
-}
-
-/* One that was asked a moment ago keeps its place; then others may try. */
-static void test_unanswered(struct scene *scene, gconstpointer unused)
-{
-	see(scene, A, PEER, MPTCPD_SUBFLOW_ESTABLISHED, 0);
-	see(scene, B, PEER, MPTCPD_SUBFLOW_ESTABLISHED, 0);
-	see(scene, B, PEER2, MPTCPD_SUBFLOW_PENDING, 500);
-	announce(scene, PEER2);
-	announce(scene, "10.0.9.3:80");
-	plan_with(scene, "max-subflows", "3");
-	assert_paths(scene, A ">" PEER " " B ">" PEER " " A ">" PEER2);
-	g_assert_cmpuint(scene->plan.ask_ms, ==, 4500);
-	scene->plan.n_paths = 0;
-	see(scene, A, PEER2, MPTCPD_SUBFLOW_PENDING, 600);
-	scene->view.base.now_ms = 4499;
-	plan_with(scene, "max-subflows", "3");
-	assert_paths(scene, A ">" PEER " " B ">" PEER " " A ">" PEER2);
-	g_assert_cmpuint(scene->plan.ask_ms, ==, 4500);
-	scene->plan.n_paths = 0;
-	scene->view.base.now_ms = 4600;
-	plan_with(scene, "max-subflows", "3");
-	assert_paths(scene, A ">" PEER " " B ">" PEER " " A ">10.0.9.3:80");
-	/* where nothing waits, nobody need ask */
-	fake_plan_init(&scene->plan, &scene->connection);
-	plan(scene);
-	g_assert_cmpuint(scene->plan.ask_ms, ==, UINT64_MAX);
-}
-
-static void test_default_limit(struct scene *scene, gconstpointer unused)
-{
-	for (int i = 2; i < 8; i++) {
-		g_autofree char *addr = g_strdup_printf("10.0.9.%d:80", i);
-
-		announce(scene, addr);
-	}
-	plan(scene);
-	g_assert_cmpuint(scene->plan.n_paths, ==, 8);
-}
-
-static void test_full_plan(struct scene *scene, gconstpointer unused)
-{
-	fake_view_init(&scene->view);
-	for (unsigned int i = 0; i < MPTCPD_PLAN_MAX; i++) {
-		g_autofree char *addr = g_strdup_printf("10.0.1.%u", i + 1);
-
-		fake_view_add(&scene->view, addr, MPTCPD_FLAG_SUBFLOW);
-	}
-	announce(scene, PEER2);
-	plan_with(scene, "max-subflows", "64");
-	g_assert_cmpuint(scene->plan.n_paths, ==, MPTCPD_PLAN_MAX);
-}
-
-static void test_stacked(struct scene *scene, gconstpointer unused)
-{
-	struct mptcpd_path path = {.local = fake_addr(B), .remote = fake_addr(PEER)};
-
-	g_assert_cmpint(scene->plan.base.add_path(&scene->plan.base, &path), ==, 0);
-	announce(scene, PEER2);
-	plan_with(scene, "max-subflows", "3");
-	assert_paths(scene, B ">" PEER " " A ">" PEER " " B ">" PEER2);
 }
 
 static void test_server(struct scene *scene, gconstpointer unused)
@@ -450,14 +350,6 @@ static void test_silent(struct scene *scene, gconstpointer unused)
 	assert_paths(scene, B ">" PEER " " A ">" PEER " " A ">" PEER2);
 }
 
-static void test_silent_takes_no_place(struct scene *scene, gconstpointer unused)
-{
-	see(scene, A ":40000", PEER, MPTCPD_SUBFLOW_ESTABLISHED, 500);
-	be_silent(scene, 0);
-	plan_with(scene, "max-subflows", "1");
-	assert_paths(scene, A ">" PEER " " B ">" PEER);
-}
-
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -468,7 +360,6 @@ int main(int argc, char **argv)
 	ADD("families-do-not-mix", test_mixed);
 	ADD("ipv4-socket-gets-no-ipv6", test_ipv4_only);
 	ADD("silent/begins-nothing-there", test_silent);
-	ADD("silent/takes-no-place", test_silent_takes_no_place);
 	ADD("initial-pair-comes-first", test_initial_first);
 	ADD("initial-link-gone-is-left-out", test_initial_link_gone);
 	ADD("address-without-subflow-flag-is-left-out", test_no_flag);
@@ -479,15 +370,7 @@ int main(int argc, char **argv)
 	ADD("c-flag-bars-the-initial-address", test_c_flag);
 	ADD("c-flag-allows-another-port", test_c_flag_other_port);
 	ADD("withdrawn-initial-address-is-left-out", test_remote_removed);
-	ADD("limit-counts-the-initial-pair", test_limit);
-	ADD("limit-uses-all-links", test_limit_uses_all_links);
-	ADD("established-pairs-come-first", test_established_first);
 	ADD("pairs-that-failed-come-last", test_failed_last);
-	ADD("link-that-failed-has-its-path-last", test_failed_link);
-	ADD("unanswered-pairs-wait-for-others", test_unanswered);
-	ADD("eight-by-default", test_default_limit);
-	ADD("never-more-than-a-plan-holds", test_full_plan);
-	ADD("paths-of-other-plugins-count", test_stacked);
 	ADD("server-makes-none-unless-told", test_server);
 	ADD("server-announces-what-has-the-flag", test_server_announces);
 	ADD("server-announces-both-families-where-of-use", test_server_announces_both);

@@ -9,6 +9,7 @@
 #define PEER2 "10.0.9.2:80"
 
 static const struct mptcpd_plugin *plugin;
+static GString *reasons; /* of what is left out */
 
 /* Each of both links to PEER is planned; the initial subflow is there. */
 static void set_up(struct fake_scene *scene, gconstpointer unused)
@@ -147,6 +148,49 @@ static void test_limit_counts_others(struct fake_scene *scene, gconstpointer unu
 	assert_left(scene, B ">" PEER);
 }
 
+static void test_limit_does_not_count_silent(struct fake_scene *scene, gconstpointer unused)
+{
+	fake_scene_start(scene, "max-subflows", "1");
+	scene->subflows[0].health = MPTCPD_HEALTH_SILENT;
+	assert_left(scene, A ">" PEER " " B ">" PEER);
+	fake_scene_see(scene, A ":40002", PEER); /* what was dead is replaced */
+	assert_left(scene, A ">" PEER);
+}
+
+/* A SYN that has no answer after a while makes room for another one: it asks to be asked then. */
+static void test_limit_does_not_count_unanswered(struct fake_scene *scene, gconstpointer unused)
+{
+	struct mptcpd_subflow *pending = fake_scene_see(scene, B, PEER);
+
+	fake_scene_want(scene, A, PEER2);
+	fake_scene_start(scene, "max-subflows", "2");
+	pending->state = MPTCPD_SUBFLOW_PENDING;
+	pending->since_ms = 9000;
+	scene->view.base.now_ms = 10000;
+	assert_left(scene, A ">" PEER " " B ">" PEER);
+	g_assert_cmpuint(scene->plan.ask_ms, ==, 13000);
+	scene->view.base.now_ms = 13000;
+	scene->plan.ask_ms = UINT64_MAX;
+	fake_scene_want(scene, A, PEER2);
+	assert_left(scene, A ">" PEER " " B ">" PEER " " A ">" PEER2);
+	pending->state = MPTCPD_SUBFLOW_ESTABLISHED;
+	assert_left(scene, A ">" PEER " " B ">" PEER);
+	g_assert_cmpuint(scene->plan.ask_ms, ==, UINT64_MAX);
+}
+
+static void test_limit_does_not_count_silent_of_others(struct fake_scene *scene,
+						       gconstpointer unused)
+{
+	struct mptcpd_subflow *peers = fake_scene_see(scene, A ":80", "10.0.9.1:3333");
+
+	peers->origin = MPTCPD_ORIGIN_PEER;
+	peers->health = MPTCPD_HEALTH_SILENT;
+	fake_scene_start(scene, "max-subflows", "2");
+	assert_left(scene, A ">" PEER " " B ">" PEER);
+	peers->health = MPTCPD_HEALTH_WELL;
+	assert_left(scene, A ">" PEER);
+}
+
 static void test_limit_does_not_count_forbidden(struct fake_scene *scene, gconstpointer unused)
 {
 	fake_scene_want(scene, A, PEER2);
@@ -154,13 +198,36 @@ static void test_limit_does_not_count_forbidden(struct fake_scene *scene, gconst
 	assert_left(scene, A ">" PEER " " B ">" PEER "/forbidden " A ">" PEER2);
 }
 
+__attribute__((format(printf, 4, 5))) static void on_left_out(struct mptcpd_plan *plan,
+							      const struct mptcpd_path *path,
+							      enum mptcpd_left why,
+							      const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	g_string_append_printf(reasons, "%u %d ", path->remote.port, why);
+	g_string_append_vprintf(reasons, format, args);
+	g_string_append_c(reasons, '\n');
+	va_end(args);
+}
+
+/* Whoever asks why is told which of both it was. */
 static void test_c_flag(struct fake_scene *scene, gconstpointer unused)
 {
 	fake_plan_init(&scene->plan, &scene->connection);
+	scene->plan.base.leave_out = on_left_out;
 	scene->connection.deny_join_id0 = true;
 	fake_scene_want(scene, B, "10.0.9.1:81");
 	fake_scene_want(scene, B, PEER2);
+	fake_scene_want(scene, B, "10.0.9.2:82");
+	fake_scene_start(scene, "max-subflows", "2");
+	reasons = g_string_new(NULL);
 	assert_left(scene, B ">" PEER2);
+	g_assert_cmpstr(reasons->str, ==,
+			"81 0 the peer asks for no joins to that address, on any port (C flag)\n"
+			"82 1 max-subflows = 2\n");
+	g_string_free(reasons, TRUE);
 }
 
 static void test_faults(struct fake_scene *scene, gconstpointer unused)
@@ -200,6 +267,10 @@ int main(int argc, char **argv)
 	ADD("leaves-out-what-cannot-be-forbidden", test_no_room);
 	ADD("limit-counts-the-initial-subflow", test_limit);
 	ADD("limit-counts-those-of-others", test_limit_counts_others);
+	ADD("limit-does-not-count-what-is-silent", test_limit_does_not_count_silent);
+	ADD("limit-does-not-count-what-has-no-answer", test_limit_does_not_count_unanswered);
+	ADD("limit-does-not-count-what-is-silent-of-others",
+	    test_limit_does_not_count_silent_of_others);
 	ADD("limit-does-not-count-what-is-forbidden", test_limit_does_not_count_forbidden);
 	ADD("c-flag-bars-the-initial-address", test_c_flag);
 	ADD("faults-name-the-entry", test_faults);

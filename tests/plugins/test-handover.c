@@ -105,6 +105,8 @@ static void test_timeout(struct fake_scene *scene, gconstpointer unused)
 	assert_plan(scene, HOME);
 	g_assert_cmpuint(scene->plan.ask_ms, ==, 101000);
 	measure.rto_us++;
+	assert_plan(scene, HOME);
+	measure.bytes_sent = 1;
 	assert_plan(scene, AWAY);
 	g_assert_cmpuint(scene->plan.ask_ms, ==, 101000);
 }

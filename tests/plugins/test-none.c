@@ -39,11 +39,24 @@ static void test_initial_stays(struct fake_scene *scene, gconstpointer unused)
 	assert_plan(scene, "");
 }
 
+/* Planned, it would be made again by us, to a port of the peer where nobody listens. */
+static void test_peers_own_is_not_planned(struct fake_scene *scene, gconstpointer unused)
+{
+	scene->connection.side = MPTCPD_SIDE_SERVER;
+	fake_scene_see(scene, FAKE_B ":40001", FAKE_PEER)->origin = MPTCPD_ORIGIN_POLICY;
+	fake_scene_see(scene, FAKE_A ":80", "10.0.9.1:40003")->origin = MPTCPD_ORIGIN_PEER;
+	assert_plan(scene, "");
+}
+
 static void test_one_of_others_stays(struct fake_scene *scene, gconstpointer unused)
 {
-	fake_scene_see(scene, FAKE_A ":40002", FAKE_PEER)->state = MPTCPD_SUBFLOW_PENDING;
-	fake_scene_see(scene, FAKE_B ":40001", FAKE_PEER)->backup = true;
-	fake_scene_see(scene, FAKE_A ":40003", FAKE_PEER);
+	struct mptcpd_subflow *pending = fake_scene_see(scene, FAKE_A ":40002", FAKE_PEER);
+	struct mptcpd_subflow *kept = fake_scene_see(scene, FAKE_B ":40001", FAKE_PEER);
+
+	pending->state = MPTCPD_SUBFLOW_PENDING;
+	kept->backup = true;
+	kept->origin = MPTCPD_ORIGIN_POLICY;
+	fake_scene_see(scene, FAKE_A ":40003", FAKE_PEER)->origin = MPTCPD_ORIGIN_POLICY;
 	assert_plan(scene, FAKE_B ":40001>" FAKE_PEER "/backup");
 }
 
@@ -57,6 +70,7 @@ int main(int argc, char **argv)
 	ADD("client-makes-no-subflow", test_client);
 	ADD("server-announces-nothing", test_server);
 	ADD("initial-subflow-is-what-stays", test_initial_stays);
+	ADD("what-the-peer-made-is-not-planned", test_peers_own_is_not_planned);
 	ADD("without-it-one-of-the-others-stays", test_one_of_others_stays);
 	return g_test_run();
 }

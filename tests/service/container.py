@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""This machine's own system in a container, with mptcpd installed and its systemd booted.
+"""This machine's own system in a container, or a minimal one, with mptcpd installed and its systemd
+booted.
 
 The root is an overlay in memory over the real one, in namespaces of ours: nothing of what happens
 inside is left behind, however it ends, and the host's mptcpd, if there is one, is not met.
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import time
 
+import minimal
 import sandbox
 import tap
 
@@ -22,7 +24,7 @@ BUILD = pathlib.Path(os.environ.get("MPTCPD_BUILD", TESTS.parent / "build"))
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 CGROUP_PREFIX = "mptcpd-service-"
 PLACE = pathlib.Path("/run/machine")  # the sandbox's own /run, a tmpfs
-SECONDS = 200
+SECONDS = 1500 if minimal.CHOSEN else 280
 
 # What the test needs and no more: the services of the host stay off.
 TARGET = """\
@@ -39,7 +41,8 @@ SuccessAction=exit
 FailureAction=exit
 [Service]
 Type=oneshot
-ExecStart=/usr/bin/python3 /mptcpd-tests/{program} --inside {arguments}
+Environment=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:{tools} MPTCPD_MINIMAL={minimal}
+ExecStart={python} /mptcpd-tests/{program} --inside {arguments}
 StandardOutput=file:/mptcpd-test.out
 StandardError=inherit
 """
@@ -120,12 +123,37 @@ def leave(cgroups):
 
 
 def make_root():
-    """An overlay over /, where mptcpd is installed and enabled."""
-    for name in ("upper", "work", "root", "stage"):
+    """An overlay over that system, with no mptcpd and none of its files."""
+    lower = minimal.ROOT if minimal.CHOSEN else "/"
+    for name in ("upper", "work", "root"):
         (PLACE / name).mkdir(parents=True)
     root = PLACE / "root"
     run("mount", "-t", "overlay", "overlay", root,
-        "-o", f"lowerdir=/,upperdir={PLACE / 'upper'},workdir={PLACE / 'work'}")
+        "-o", f"lowerdir={lower},upperdir={PLACE / 'upper'},workdir={PLACE / 'work'}")
+    shutil.rmtree(root / "etc/mptcpd", ignore_errors=True)
+    if minimal.CHOSEN:
+        minimal.borrow(root)
+    return root
+
+
+def add_crash(root):
+    """A plugin that crashes, beside those that do not."""
+    for below in ("lib/*", "local/lib/*", "local/lib"):
+        for plugin in root.glob(f"usr/{below}/mptcpd/fullmesh.so"):
+            shutil.copy(BUILD / "tests/plugins/crash.so", plugin.parent)
+
+
+def install_packages(root):
+    """Install the packages as apt does where nothing is running."""
+    minimal.add_repository(root)
+    for words in (("update",), ("-y", "install", "mptcpd", "mptcpize")):
+        run("chroot", root, "apt-get", "-qq", *words)
+    add_crash(root)
+
+
+def install_build(root):
+    """Install what was built, and enable it."""
+    (PLACE / "stage").mkdir()
     run("meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", PLACE / "stage")
     run("tar", "-C", PLACE / "stage", "-cf", PLACE / "stage.tar", ".")
     # /lib may be a symbolic link, which is to stay one
@@ -133,24 +161,16 @@ def make_root():
     run("ldconfig", "-r", root)
     run("systemd-sysusers", f"--root={root}")
     run("systemctl", f"--root={root}", "enable", "mptcpd.service")
-    # The broker and polkit look below /usr, whatever the prefix is.
-    for directory in ("share/dbus-1/system.d", "share/polkit-1/actions"):
-        for file in (PLACE / "stage").glob(f"**/{directory}/org.mptcpd1.*"):
-            shutil.copy(file, root / "usr" / directory)
-    # A plugin that crashes, beside those that do not.
-    for plugin in (PLACE / "stage").glob("**/mptcpd/fullmesh.so"):
-        shutil.copy(BUILD / "tests/plugins/crash.so",
-                    root / plugin.parent.relative_to(PLACE / "stage"))
-    shutil.rmtree(root / "etc/mptcpd", ignore_errors=True)
-    (root / "etc/mptcpd").mkdir()
-    return root
+    add_crash(root)
 
 
 def add_units(root, program, arguments):
     units = root / "etc/systemd/system"
     (units / "mptcpd-test.target").write_text(TARGET, encoding="utf-8")
     (units / "mptcpd-test.service").write_text(
-        TEST.format(program=program.relative_to(TESTS), arguments=" ".join(arguments)),
+        TEST.format(program=program.relative_to(TESTS), arguments=" ".join(arguments),
+                    python=" ".join(minimal.python()),
+                    tools=minimal.TOOLS, minimal="yes" if minimal.CHOSEN else "no"),
         encoding="utf-8")
     (units / "network-fake.service").write_text(NETWORK, encoding="utf-8")
     wants = units / "sysinit.target.wants"
@@ -163,7 +183,7 @@ def boot(root, cgroups):
     command = [
         "systemd-nspawn", "--quiet", "--boot", f"--directory={root}", "--register=no",
         "--keep-unit", "--private-network", "--link-journal=no", "--console=pipe",
-        f"--bind-ro={TESTS}:/mptcpd-tests",
+        f"--bind-ro={TESTS}:/mptcpd-tests", *(minimal.binds() if minimal.CHOSEN else []),
         "systemd.unit=mptcpd-test.target", "systemd.show_status=no", "systemd.log_target=journal",
         "systemd.firstboot=no",
     ]
@@ -171,7 +191,7 @@ def boot(root, cgroups):
                           stderr=subprocess.STDOUT, text=True, errors="replace",
                           preexec_fn=lambda: join(cgroups)) as child:
         try:
-            said, _ = child.communicate(timeout=SECONDS)
+            said, _ = child.communicate(timeout=SECONDS * tap.SLOW)
         except BaseException:
             child.kill()
             raise
@@ -195,8 +215,10 @@ def skip(reason):
     sys.exit(0)
 
 
-def test(program, arguments):
-    """Run a test program, given as the path of its source, inside. Does not return."""
+def test(program, arguments, install=install_packages if minimal.CHOSEN else install_build):
+    """Run a test program, given as the path of its source, inside, where `install` has put mptcpd.
+
+    Does not return."""
     if reason := lacking():
         skip(reason)
     cgroups = make_cgroups()
@@ -205,6 +227,7 @@ def test(program, arguments):
     try:
         sandbox.enter()
         root = make_root()
+        install(root)
         add_units(root, program, arguments)
         code = boot(root, cgroups)
     except sandbox.Unavailable as reason:

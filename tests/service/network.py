@@ -14,6 +14,7 @@ import sys
 sys.path[1:1] = [str(pathlib.Path(__file__).resolve().parents[1]),
                  str(pathlib.Path(__file__).resolve().parents[1] / "netns")]
 
+import minimal
 import tap
 from hosts import wait_until
 from latency import Latency
@@ -69,7 +70,7 @@ class Network:
 
     @staticmethod
     def serve(undo):
-        server = subprocess.Popen(["ip", "netns", "exec", "server", "/usr/bin/python3", __file__],
+        server = subprocess.Popen(["ip", "netns", "exec", "server", *minimal.python(), __file__],
                                   stdout=subprocess.PIPE, text=True)
         undo.callback(server.wait)
         undo.callback(server.kill)

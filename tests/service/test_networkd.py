@@ -2,8 +2,10 @@
 """Source routing beside systemd-networkd, which deletes what it does not know."""
 
 import pathlib
+import shutil
 import subprocess
 import sys
+import time
 
 sys.path[1:1] = [str(pathlib.Path(__file__).resolve().parents[1]),
                  str(pathlib.Path(__file__).resolve().parents[1] / "netns")]
@@ -94,6 +96,28 @@ def without_drop_in():
         play(deletes=True)
     finally:
         MASK.unlink()
+
+
+@tap.test("/service/networkd/takes-the-drop-in-for-a-link", 60)
+def for_a_link():
+    if properties("LoadState", unit=NETWORKD) != ["loaded"]:
+        raise tap.Skip("systemd-networkd is not installed")
+    drop_in = next(pathlib.Path("/usr").glob("**/mptcpd/neighbours/systemd-networkd/mptcpd.conf"))
+    directory = NETWORKS / "10-left.network.d"
+    directory.mkdir(parents=True, exist_ok=True)
+    # What networkd does not know it names: this line, which shows that it reads the file, and no other.
+    (directory / drop_in.name).write_text(drop_in.read_text(encoding="utf-8") + "Unheard-Of=1\n",
+                                          encoding="utf-8")
+    since = f"--since=@{time.time():.6f}"
+    try:
+        with Networkd():
+            run("journalctl", "--sync")
+            said = run("journalctl", since, f"--unit={NETWORKD}", "--output=cat", "--priority=warning")
+            about = {line for line in said.splitlines() if drop_in.name in line}
+            tap.equal(len(about), 1, f"what networkd does not like in it: {said}")
+            tap.true("Unheard-Of" in about.pop(), said)
+    finally:
+        shutil.rmtree(directory)
 
 
 if __name__ == "__main__":

@@ -115,6 +115,8 @@ def polkit():
         with Service():
             told = reload_by_bus(code=1)
             tap.true("only root" in told or "authentication" in told, f"the refusal says {told!r}")
+            if not POLKIT_RULE.parent.exists():
+                raise tap.Skip("no polkit")
             POLKIT_RULE.write_text(NOBODY_MAY, encoding="utf-8")
             POLKIT_RULE.chmod(0o644)
             run("systemctl", "restart", "polkit.service")

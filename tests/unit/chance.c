@@ -10,7 +10,7 @@ uint32_t dice(uint32_t sides)
 	return (uint32_t)g_rand_int_range(drawn, 0, (gint32)sides);
 }
 
-static void run_one(uint32_t seed, bool tells, void (*run)(uint32_t seed, bool tells))
+void chance_run_one(uint32_t seed, bool tells, void (*run)(uint32_t seed, bool tells))
 {
 	drawn = g_rand_new_with_seed(seed);
 	run(seed, tells);
@@ -25,11 +25,11 @@ void chance_run(const char *name, uint32_t n, void (*run)(uint32_t seed, bool te
 	if (g_getenv(many))
 		n = (uint32_t)atoi(g_getenv(many));
 	if (g_getenv(one)) {
-		run_one((uint32_t)atoi(g_getenv(one)), true, run);
+		chance_run_one((uint32_t)atoi(g_getenv(one)), true, run);
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		g_test_message("%s=%u", one, i);
-		run_one(i, false, run);
+		chance_run_one(i, false, run);
 	}
 }

@@ -12,6 +12,8 @@
  * NAME_SEED alone, which is to tell every step.
  */
 void chance_run(const char *name, uint32_t n, void (*run)(uint32_t seed, bool tells));
+/* That seed. */
+void chance_run_one(uint32_t seed, bool tells, void (*run)(uint32_t seed, bool tells));
 /* A number below `sides`, drawn anew each time. Only inside `run`. */
 uint32_t dice(uint32_t sides);
 

@@ -2,6 +2,8 @@
 #include "health-scene.h"
 
 #define RTO_MS 300
+#define STEP_MS 50
+#define AGAIN_MS 300
 
 struct health_network health_network;
 
@@ -23,7 +25,7 @@ void health_set_up(struct scene *scene, gconstpointer data)
 {
 	health_network = (struct health_network){.is_sending = {true, true, true, true}};
 	scene_set_up(scene, data);
-	scene->ops.unanswered = fake_unanswered;
+	scene->ops.answers = fake_answers;
 }
 
 /* As TCP has it, `dead_ms` after the last acknowledgement. */
@@ -56,7 +58,9 @@ struct event_evidence health_idle(uint64_t ms)
 
 static uint64_t dead_since(const struct fake_connection *connection, uint32_t ifindex)
 {
-	uint64_t link_ms = ifindex < 4 ? health_network.link_dead_ms[ifindex] : 0;
+	uint64_t link_ms = ifindex < 4 ? health_network.link_dead_ms[ifindex] +
+						 health_network.link_deaf_ms[ifindex]
+				       : 0;
 	uint64_t peer_ms = health_network.peer_dead_ms[connection->token & 3];
 
 	return link_ms && peer_ms ? MIN(link_ms, peer_ms) : link_ms + peer_ms;
@@ -89,7 +93,15 @@ static void look_at(struct scene *scene, struct fake_connection *connection,
 			(uint32_t)(health_network.received_ms[ifindex]
 					   ? scene->now_ms - health_network.received_ms[ifindex]
 					   : dead_ms);
-	scene->fake->n_unanswered += subflow->evidence.retransmits != before;
+	subflow->evidence.delivered = (uint32_t)((since_ms ? since_ms : scene->now_ms) / STEP_MS);
+	subflow->evidence.sent_age_ms =
+		subflow->evidence.unacked ? 0 : subflow->evidence.ack_age_ms;
+	subflow->evidence.is_full = health_network.is_full;
+	if (health_network.link_deaf_ms[ifindex])
+		subflow->evidence.ack_age_ms = (uint32_t)(dead_ms % AGAIN_MS);
+	scene->fake->n_missed += subflow->evidence.retransmits != before;
+	scene->fake->n_heard +=
+		MIN(subflow->evidence.ack_age_ms, subflow->evidence.received_age_ms) < STEP_MS;
 }
 
 static void answer_scouts(struct scene *scene, struct fake_connection *connection)
@@ -103,7 +115,7 @@ static void answer_scouts(struct scene *scene, struct fake_connection *connectio
 void health_pass(struct scene *scene, uint64_t ms)
 {
 	for (uint64_t end_ms = scene->now_ms + ms; scene->now_ms < end_ms;) {
-		scene->now_ms += MIN(50, end_ms - scene->now_ms);
+		scene->now_ms += MIN(STEP_MS, end_ms - scene->now_ms);
 		for (size_t i = 0; i < FAKE_CONNECTIONS; i++) {
 			struct fake_connection *connection = &scene->fake->connections[i];
 

@@ -8,11 +8,14 @@
 /* By the number of the link, or by the low bits of a token. */
 struct health_network {
 	uint64_t link_dead_ms[4], peer_dead_ms[4]; /* since when the far side is; 0: it lives */
+	/* Since when what is sent there is lost, while the peers say again and again what they said. */
+	uint64_t link_deaf_ms[4];
 	bool is_sending[4], is_receiving[4];
 	/* When the peer sent data last, as long as it lives there; 0: it goes on sending. */
 	uint64_t received_ms[4];
 	/* Since when nothing was sent to who lives, and so nothing heard; 0: something is. */
 	uint64_t idle_since_ms[4];
+	bool is_full; /* the windows of all are closed */
 	uint16_t dead_port; /* a subflow that alone is dead, 0: none, */
 	uint64_t dead_port_ms; /* since then */
 };

@@ -80,6 +80,7 @@ void life_tear_down(struct world *world, gconstpointer data)
 {
 	fake_rules.path_manager = PATH_MANAGER_USERSPACE;
 	fake_rules.endpoint_flags = MPTCPD_FLAG_SUBFLOW;
+	fake_rules.mend_foreign = false;
 	engine_free(world->engine);
 	fake_free(world->fake);
 }

@@ -14,6 +14,7 @@
 #include "broker.h"
 #include "bus-private.h"
 #include "bus-scene.h"
+#include "polkit.h"
 
 static void wait_for_name(struct scene *scene)
 {
@@ -89,74 +90,7 @@ static void client_is_refused(struct scene *scene)
 	g_assert_no_errno((int)syscall(SYS_setresuid, -1, 0, -1));
 }
 
-/* ---- polkit: one that lets everybody manage, and wants a password for all else ---- */
-
-static struct {
-	GThread *thread;
-	sd_bus *bus;
-	gint stop;
-	unsigned int n_asked;
-	bool interactive; /* what the last question allowed */
-	char *subject; /* … and whom it was about */
-} polkit;
-
-static int on_check(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	const char *kind, *key, *name, *action;
-	uint32_t flags;
-	bool is_manage;
-
-	g_assert_cmpint(sd_bus_message_read(m, "(sa{sv})s", &kind, 1, &key, "s", &name, &action), >,
-			0);
-	g_assert_cmpint(sd_bus_message_skip(m, "a{ss}"), >, 0);
-	g_assert_cmpint(sd_bus_message_read(m, "u", &flags), >, 0);
-	g_assert_cmpstr(kind, ==, "system-bus-name");
-	g_assert_cmpstr(key, ==, "name");
-	polkit.n_asked++;
-	polkit.interactive = flags & 1;
-	g_free(polkit.subject);
-	polkit.subject = g_strdup(name);
-	is_manage = strcmp(action, "org.mptcpd1.manage") == 0;
-	return sd_bus_reply_method_return(m, "(bba{ss})", is_manage, !is_manage, 0);
-}
-
-static const sd_bus_vtable polkit_vtable[] = {SD_BUS_VTABLE_START(0),
-					      SD_BUS_METHOD("CheckAuthorization",
-							    "(sa{sv})sa{ss}us", "(bba{ss})",
-							    on_check, SD_BUS_VTABLE_UNPRIVILEGED),
-					      SD_BUS_VTABLE_END};
-
-static gpointer serve_polkit(gpointer data)
-{
-	while (!g_atomic_int_get(&polkit.stop)) {
-		int r = sd_bus_process(polkit.bus, NULL);
-
-		g_assert_cmpint(r, >=, 0);
-		if (r == 0)
-			sd_bus_wait(polkit.bus, 10000);
-	}
-	sd_bus_flush_close_unref(polkit.bus);
-	return NULL;
-}
-
-static void start_polkit(void)
-{
-	polkit.stop = 0;
-	g_assert_cmpint(sd_bus_open_system(&polkit.bus), >=, 0);
-	g_assert_cmpint(sd_bus_add_object_vtable(polkit.bus, NULL,
-						 "/org/freedesktop/PolicyKit1/Authority",
-						 "org.freedesktop.PolicyKit1.Authority",
-						 polkit_vtable, NULL),
-			>=, 0);
-	g_assert_cmpint(sd_bus_request_name(polkit.bus, "org.freedesktop.PolicyKit1", 0), >=, 0);
-	polkit.thread = g_thread_new("polkit", serve_polkit, NULL);
-}
-
-static void stop_polkit(void)
-{
-	g_atomic_int_set(&polkit.stop, 1);
-	g_thread_join(polkit.thread);
-}
+/* ---- polkit ---- */
 
 /* How does AddSubflow end for one whose program says nothing of asking a person? */
 static int add_quietly(sd_bus *bus)
@@ -176,9 +110,9 @@ static void client_asks_polkit(struct scene *scene)
 	sd_bus *bus;
 
 	wait_for_name(scene);
-	start_polkit();
+	polkit_start();
 	if (syscall(SYS_setresuid, -1, 65534, -1) != 0) {
-		stop_polkit();
+		polkit_stop();
 		g_test_skip("needs root to be somebody else");
 		return;
 	}
@@ -206,7 +140,7 @@ static void client_asks_polkit(struct scene *scene)
 	g_assert_cmpuint(polkit.n_asked, ==, 3);
 	g_assert_cmpuint(scene->n_created, ==, 3);
 	sd_bus_flush_close_unref(bus);
-	stop_polkit();
+	polkit_stop();
 	g_clear_pointer(&polkit.subject, g_free);
 }
 
@@ -230,6 +164,20 @@ static int call(sd_bus *bus, const char *member)
 	return sd_bus_call_method(bus, WIRE_NAME, WIRE_PATH, WIRE_MANAGER, member, NULL, NULL, "");
 }
 
+static sd_bus *name_holder;
+
+static void client_waits_for_name(struct scene *scene)
+{
+	sd_bus *bus = open_bus();
+
+	/* Whoever has it does not answer, and meanwhile it is refused. */
+	sd_bus_set_method_call_timeout(bus, 100 * 1000);
+	g_assert_cmpint(call(bus, "GetStatus"), ==, -ETIMEDOUT);
+	sd_bus_close_unref(bus);
+	sd_bus_close_unref(name_holder);
+	wait_for_name(scene);
+}
+
 /* Who has the name does not answer: words, and no wait for a password that nobody is asked for. */
 static void test_frozen(void)
 {
@@ -250,6 +198,23 @@ static void test_frozen(void)
 	g_assert_cmpint(g_get_monotonic_time() - begin, <, 5 * G_USEC_PER_SEC);
 	mptcpctl_free(ctl);
 	sd_bus_close_unref(frozen);
+	broker_stop();
+}
+
+/* The name is asked for again: whoever has it, or forbids it, does not for ever. */
+static void test_late(void)
+{
+	struct scene *scene;
+
+	if (g_file_test("/run/mptcpd/control", G_FILE_TEST_EXISTS) || !broker_start()) {
+		g_test_skip("needs dbus-daemon, and no mptcpd running");
+		return;
+	}
+	name_holder = open_bus();
+	g_assert_cmpint(sd_bus_request_name(name_holder, WIRE_NAME, 0), >=, 0);
+	scene = scene_new(true);
+	scene_run(scene, client_waits_for_name);
+	scene_free(scene);
 	broker_stop();
 }
 
@@ -461,6 +426,7 @@ int main(int argc, char **argv)
 	g_test_add_data_func("/bus/system/too-long-a-message-is-told", &clients[7], run);
 	g_test_add_data_func("/bus/system/root-is-served-while-others-wait-for-polkit", &clients[8],
 			     run);
+	g_test_add_func("/bus/system/name-is-asked-for-again", test_late);
 	g_test_add_func("/bus/system/frozen-owner-of-the-name", test_frozen);
 	return g_test_run();
 }

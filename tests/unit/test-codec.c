@@ -248,13 +248,14 @@ static void captured_replies(void)
 /* --- short and odd messages ----------------------------------------------------------------- */
 
 /* Every decoder on the same bytes; none may read beyond `size`. */
-static void decode_all(const void *bytes, size_t size, int outcomes[11])
+static void decode_all(const void *bytes, size_t size, int outcomes[13])
 {
 	struct event event;
 	struct codec_family found;
 	struct codec_route route;
 	struct codec_neighbour neighbour;
 	struct codec_listener listener;
+	struct codec_socket socket;
 	char text[CODEC_TEXT_SIZE];
 	bool has_mark;
 	int error;
@@ -270,6 +271,8 @@ static void decode_all(const void *bytes, size_t size, int outcomes[11])
 	outcomes[8] = codec_neighbour(bytes, size, &neighbour);
 	outcomes[9] = codec_rule(bytes, size, &has_mark);
 	outcomes[10] = codec_diag_listener(bytes, size, &listener);
+	outcomes[11] = codec_diag_mptcp_socket(bytes, size, &socket);
+	outcomes[12] = codec_diag_tcp_socket(bytes, size, &socket);
 }
 
 static const char *const captured[] = {
@@ -290,18 +293,18 @@ static void cut_short(void)
 
 		for (size_t length = 0; length < size; length++) {
 			g_autofree char *cut = g_memdup2(whole, length);
-			int outcomes[11];
+			int outcomes[13];
 
 			/* The header promises more than there is. */
 			decode_all(cut, length, outcomes);
-			for (size_t k = 0; k < 11; k++)
+			for (size_t k = 0; k < 13; k++)
 				g_assert_cmpint(outcomes[k], !=, 0);
 			if (length < sizeof(struct nlmsghdr))
 				continue;
 			/* The header is honest, the content is not. */
 			((struct nlmsghdr *)(void *)cut)->nlmsg_len = (uint32_t)length;
 			decode_all(cut, length, outcomes);
-			for (size_t k = 0; k < 11; k++)
+			for (size_t k = 0; k < 13; k++)
 				g_assert_true(outcomes[k] >= 0 || outcomes[k] == -EBADMSG);
 		}
 	}
@@ -319,11 +322,11 @@ static void bent_bytes(void)
 		for (size_t at = 0; at < size; at++) {
 			for (size_t v = 0; v < G_N_ELEMENTS(values); v++) {
 				g_autofree char *bent = g_memdup2(whole, size);
-				int outcomes[11];
+				int outcomes[13];
 
 				bent[at] = (char)values[v];
 				decode_all(bent, size, outcomes);
-				for (size_t k = 0; k < 11; k++)
+				for (size_t k = 0; k < 13; k++)
 					g_assert_true(outcomes[k] >= 0 || outcomes[k] == -EBADMSG);
 			}
 		}

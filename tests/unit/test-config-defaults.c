@@ -125,10 +125,12 @@ static void test_shown(struct scene *scene, gconstpointer unused)
 {
 	load(scene, "");
 	assert_shown(scene, "core.path-manager=kernel " CORE "endpoints.plugin=endpoints "
-			    "endpoints.flags=subflow endpoints.hold=5s endpoints.rejoin=lazy ");
+			    "endpoints.flags=subflow endpoints.foreign=mend endpoints.hold=5s "
+			    "endpoints.rejoin=lazy ");
 	load(scene, "[endpoints]\nsubflows = 3\nflags = signal\n");
 	assert_shown(scene, "endpoints.subflows=3:2 endpoints.flags=signal:3 "
-			    "endpoints.plugin=endpoints endpoints.hold=5s endpoints.rejoin=lazy "
+			    "endpoints.plugin=endpoints endpoints.foreign=mend endpoints.hold=5s "
+			    "endpoints.rejoin=lazy "
 			    "core.path-manager=kernel " CORE);
 	scene_install(scene, scene_shipped, "fullmesh");
 	load(scene, "[core]\npath-manager = userspace\n");
@@ -136,7 +138,7 @@ static void test_shown(struct scene *scene, gconstpointer unused)
 	load(scene, "[policy:p]\nplugin = echo\n[core]\npath-manager = unmanaged\n");
 	assert_shown(scene, "policy.plugin=echo:2 core.path-manager=unmanaged:4 " CORE
 			    "endpoints.plugin=endpoints endpoints.flags=subflow "
-			    "endpoints.hold=5s endpoints.rejoin=lazy ");
+			    "endpoints.foreign=mend endpoints.hold=5s endpoints.rejoin=lazy ");
 }
 
 int main(int argc, char **argv)

@@ -20,6 +20,17 @@ static void test_default_policy(struct scene *scene, gconstpointer unused)
 	g_assert_cmpuint(scene->config->rules.n_policies, ==, 1);
 }
 
+/* Not key by key: there is a way out. */
+static void test_foreign(struct scene *scene, gconstpointer unused)
+{
+	refuse(scene, "[core]\nlog=stderr\nplugin-dir=/usr/lib\npath-manager=addr_adv\n",
+	       "%s:2: 'log = stderr' is of another mptcpd, up to version 0.13, expected a file of "
+	       "this one; 'mptcpctl config import %s' translates it\n");
+	refuse(scene, "[core]\npath-manager=sspi\n",
+	       "%s:2: 'path-manager = sspi' is of another mptcpd, up to version 0.13, expected a "
+	       "file of this one; 'mptcpctl config import %s' translates it\n");
+}
+
 static void test_stack_faults(struct scene *scene, gconstpointer unused)
 {
 	refuse(scene,
@@ -351,6 +362,7 @@ int main(int argc, char **argv)
 	ADD("faults/all-are-told", test_all_faults);
 	ADD("faults/values", test_value_faults);
 	ADD("faults/matches-say-what-was-found-and-expected", test_match_faults);
+	ADD("faults/files-of-another-mptcpd", test_foreign);
 	ADD("faults/files", test_files);
 	ADD("faults/drop-ins-are-named", test_drop_in_faults);
 	ADD("failed-start-stops-the-others", test_start_fails);

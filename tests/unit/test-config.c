@@ -15,6 +15,7 @@ static void test_built_in(struct scene *scene, gconstpointer unused)
 	g_assert_cmpstr(rules->endpoints.plugin->name, ==, "endpoints");
 	g_assert_cmphex(rules->endpoint_flags, ==, MPTCPD_FLAG_SUBFLOW);
 	g_assert_false(rules->rejoin_eager);
+	g_assert_true(rules->mend_foreign);
 	g_assert_cmpuint(scene->config->ini.n_files, ==, 0);
 	g_assert_cmpstr(scene->config->warnings, ==, "");
 	g_assert_cmpstr(config_path_manager_name(rules), ==, "kernel");
@@ -35,6 +36,32 @@ static void test_path_managers(struct scene *scene, gconstpointer unused)
 	g_assert_cmpstr(config_path_manager_name(rules), ==, "userspace");
 }
 
+static void test_unmanaged(struct scene *scene, gconstpointer unused)
+{
+	static const struct {
+		const char *text;
+		bool is_unmanaged;
+	} cases[] = {
+		{"", false},
+		{"[core]\npath-manager = unmanaged\n", true},
+		{"[core]\npath-manager = userspace\n", false},
+		{"[core]\npath-manager = kernel\n[endpoints]\nplugin = none-such\n", false},
+		{"[core]\npath-manager = unmanaged\n[core]\nno key\n[policy:x]\nplugin = no\n",
+		 true},
+		{"[core]\npath-manager = unmanagd\n", false},
+		{"[interface:path-manager]\nuse = unmanaged\n", false},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct config_setup setup = {
+			.file = scratch_write(scene->root, "f", cases[i].text)};
+
+		g_assert_cmpint(config_is_unmanaged(&setup), ==, cases[i].is_unmanaged);
+	}
+	g_assert_false(config_is_unmanaged(&(struct config_setup){.file = "/none/such"}));
+	g_assert_false(config_is_unmanaged(&(struct config_setup){.root = scene->root}));
+}
+
 static void test_endpoints(struct scene *scene, gconstpointer unused)
 {
 	const struct rules *rules =
@@ -49,6 +76,8 @@ static void test_endpoints(struct scene *scene, gconstpointer unused)
 	g_assert_cmpstr(rules->endpoints.plugin->name, ==, "endpoints");
 	g_assert_true(rules->rejoin_eager);
 	g_assert_false(load(scene, "[endpoints]\nrejoin = lazy\n")->rejoin_eager);
+	g_assert_false(load(scene, "[endpoints]\nforeign = leave\n")->mend_foreign);
+	g_assert_true(load(scene, "[endpoints]\nforeign = mend\n")->mend_foreign);
 	/* there are none under the userspace path manager: its flags are not for paths */
 	rules = load(scene, "[core]\npath-manager = userspace\n[endpoints]\nflags = signal\n"
 			    "[policy:p]\nplugin = echo\n");
@@ -61,10 +90,13 @@ static void test_endpoints(struct scene *scene, gconstpointer unused)
 	       "%s:3: bad value '65536' of 'port', expected 0 to 65535\n");
 	refuse(scene, "[endpoints]\nrejoin = soon\n",
 	       "%s:2: unknown rejoin 'soon', expected eager or lazy\n");
+	refuse(scene, "[endpoints]\nforeign = take\n",
+	       "%s:2: unknown foreign 'take', expected leave or mend\n");
 	refuse(scene, "[endpoints]\nplugin = echo\n",
 	       "%s:2: plugin 'echo' plans no endpoints, expected one for [endpoints]\n");
 	refuse(scene, "[endpoints]\nplugin = points\nflag = subflow\n",
-	       "%s:3: unknown key 'flag', expected flags, hold, plugin, rejoin, number, bool, "
+	       "%s:3: unknown key 'flag', expected flags, foreign, hold, plugin, rejoin, number, "
+	       "bool, "
 	       "duration, size, string, "
 	       "address, prefix, ports, words, colours or choice; did you mean 'flags'?\n");
 }
@@ -435,6 +467,7 @@ int main(int argc, char **argv)
 	ADD("no-file-is-the-built-in-default", test_built_in);
 	ADD("path-managers", test_path_managers);
 	ADD("endpoints", test_endpoints);
+	ADD("unmanaged-is-known-without-the-rest", test_unmanaged);
 	ADD("interfaces", test_interfaces);
 	ADD("policies-decide-nothing-for-the-kernel", test_powerless);
 	ADD("settings-and-their-defaults", test_settings);

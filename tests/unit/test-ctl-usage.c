@@ -41,7 +41,6 @@ static void test_usage(void)
 	expect("connection xyz", 2, "\"xyz\"");
 	expect("connection 123456789", 2, "\"123456789\"");
 	expect("connection 1 2", 2, "\"2\"");
-	expect("explain", 2, "needs a token");
 	expect("status now", 2, "\"now\"");
 	expect("monitor now", 2, "\"now\"");
 	expect("subflow add", 2, "TOKEN LOCAL REMOTE");
@@ -54,6 +53,45 @@ static void test_usage(void)
 	expect("subflow add 1 ::1 [::2]:80 bakup", 2, "\"bakup\"");
 	expect("subflow delete 1 1.2.3.4 1.2.3.5:80", 2, "no port");
 	expect("subflow change 1 1.2.3.4 1.2.3.5 maybe", 2, "\"maybe\"");
+}
+
+/* Words are cut, mistaken, or come from another tool. */
+static void test_words(void)
+{
+	expect("connections", 2, "did you mean \"connection\"?");
+	expect("show", 2, "did you mean \"config show\"?");
+	expect("add", 2, "did you mean \"subflow add\" or \"endpoint add\"?");
+	expect("xyzzy", 2, "unknown command \"xyzzy\"\n");
+	expect("e", 2, "\"e\" could be \"endpoint\" or \"explain\"");
+	expect("con", 2, "\"con\" could be \"connection\" or \"config\"");
+	expect("mon", 3, "no mptcpd");
+	expect("end fl", 3, "no mptcpd");
+	expect("endpoint show", 3, "no mptcpd");
+	expect("connection list dev eth0", 3, "no mptcpd");
+	expect("reload show", 2, "\"show\"");
+	expect("help nosuch", 2, "unknown command \"nosuch\"");
+	expect("help status now", 2, "\"now\"");
+}
+
+static void test_usage_listings(void)
+{
+	expect("connection dev", 2, "needs a value");
+	expect("connection to 1.2.3", 2, "\"1.2.3\" is no address");
+	expect("connection to 10.0.0.0/33", 2, "\"10.0.0.0/33\"");
+	expect("connection state lost", 2, "expected created, established");
+	expect("connection dve eth0", 2, "\"dve\"");
+	expect("connection dev eth0 f1aceb40", 2, "expected dev, to, policy or state");
+	expect("subflow 1 2", 2, "\"2\"");
+	expect("interface a b", 2, "\"b\"");
+	expect("--color", 2, "auto, always or never");
+	expect("--color=blue", 2, "auto, always or never");
+	expect("--watch=0 status", 2, "0.1 to 86400");
+	expect("--watch=x status", 2, "\"x\"");
+	expect("-w 12345678", 2, "0.1 to 86400");
+	expect("-w reload", 2, "\"reload\" is no listing");
+	expect("--bus --socket /x status", 2, "exclude each other");
+	expect("-w 0.5 status", 3, "no mptcpd");
+	expect("status --watch", 3, "no mptcpd");
 }
 
 static void test_usage_announce(void)
@@ -94,6 +132,12 @@ static void test_usage_endpoint(void)
 	expect("limits set", 2, "nothing to set");
 	expect("limits set subflows", 2, "needs a value");
 	expect("limits set subflows many", 2, "\"many\"");
+	expect("doctor now", 2, "\"now\"");
+	expect("doctor --peer", 2, "needs a HOST");
+	expect("doctor --peer x;y", 2, "\"x;y\"");
+	expect("doctor --peer [::1", 2, "\"[::1\"");
+	expect("doctor --peer x:65536", 2, "\"65536\"");
+	expect("status --peer x", 2, "doctor alone");
 	expect("config sho now", 2, "\"now\"");
 	expect("config check a b", 2, "\"b\"");
 }
@@ -126,6 +170,65 @@ static void test_config_check(void)
 	g_rmdir(directory);
 }
 
+/* What it prints is a configuration, and what it cannot translate is told by its line. */
+static void expect_import(const char *content, int status, const char *in_out, const char *in_err)
+{
+	g_autofree char *directory = g_dir_make_tmp("mptcpctl-XXXXXX", NULL);
+	g_autofree char *file = g_strdup_printf("%s/conf", directory);
+	g_autofree char *import = g_strdup_printf("config import %s", file);
+	g_autofree char *check = g_strdup_printf("config check %s", file);
+	g_autofree char *script = g_strdup_printf("%s/mptcpd", directory);
+	g_autofree char *out = NULL, *err = NULL;
+
+	g_assert_true(g_file_set_contents_full(script,
+					       "#!/bin/sh\nexec " MPTCPD
+					       " --plugin-directory " PLUGINS " $*\n",
+					       -1, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
+	g_assert_true(g_file_set_contents(file, content, -1, NULL));
+	g_assert_cmpint(run(import, &out, &err), ==, status);
+	g_assert_nonnull(strstr(out, in_out));
+	g_assert_nonnull(strstr(err, in_err));
+	g_setenv("MPTCPD", script, TRUE);
+	expect(check, 1, "'mptcpctl config import ");
+	g_assert_true(g_file_set_contents(file, out, -1, NULL));
+	expect(check, 0, "");
+	g_unsetenv("MPTCPD");
+	g_unlink(script);
+	g_unlink(file);
+	g_rmdir(directory);
+}
+
+static void expect_long_line(void)
+{
+	g_autofree char *directory = g_dir_make_tmp("mptcpctl-XXXXXX", NULL);
+	g_autofree char *file = g_strdup_printf("%s/conf", directory);
+	g_autofree char *import = g_strdup_printf("config import %s", file);
+	g_autofree char *line = g_strnfill(4095, '#');
+	g_autofree char *content = g_strdup_printf("%s\n%s\n", line + 1, line);
+	g_autofree char *out = NULL, *err = NULL;
+
+	g_assert_true(g_file_set_contents(file, content, -1, NULL));
+	g_assert_cmpint(run(import, &out, &err), ==, 1);
+	g_assert_true(g_str_has_suffix(err, "conf:2: a line of more than 4094 bytes\n"));
+	g_unlink(file);
+	g_rmdir(directory);
+}
+
+static void test_config_import(void)
+{
+	expect_import("# x\n[core]\nlog=journal\nplugin-dir=/usr/lib/mptcpd\n"
+		      "path-manager=addr_adv\nnotify-flags=existing,skip_loopback\n",
+		      0, "[core]\npath-manager = kernel\n\n[endpoints]\nflags = subflow\n", "");
+	expect_import("[core]\naddr-flags = signal, backup\n", 0, "flags = signal,backup\n", "");
+	expect_import("[core]\npath-manager = sspi\n", 0,
+		      "plugin = fullmesh\npairing = per-interface\n", "");
+	expect_import("[core]\naddr-flags=backup,x\nmore=1\nlog\n", 1, "flags = backup\n",
+		      "conf:2: unknown flag \"x\"\n");
+	expect("config import /nonexistent/file", 1, "/nonexistent/file cannot be read: ");
+	expect("config import", 2, "needs one FILE");
+	expect_long_line();
+}
+
 static void test_no_daemon(void)
 {
 	static const char *const words[] = {
@@ -139,6 +242,7 @@ static void test_no_daemon(void)
 		"policy",
 		"policy test ::1 [::2]:80 side server uid 1 mark 0xff cgroup / interface eth0",
 		"monitor",
+		"explain",
 		"explain 1",
 		"reload",
 		"subflow add 1 ::1 [::2]:80 id 3 dev eth0",
@@ -169,8 +273,9 @@ static void test_help(void)
 					    "endpoint flush", "limits",		 "limits set",
 					    "config",	      "config show",	 "config check",
 					    "interface",      "policy",		 "policy test",
-					    "explain",	      "monitor",	 "reload"};
-	g_autofree char *overview = NULL, *version = NULL;
+					    "explain",	      "doctor",		 "monitor",
+					    "reload"};
+	g_autofree char *overview = NULL, *version = NULL, *help = NULL, *one = NULL;
 
 	g_assert_cmpint(run("--help", &overview, NULL), ==, 0);
 	for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++) {
@@ -181,6 +286,10 @@ static void test_help(void)
 		g_assert_cmpint(run(words, &out, NULL), ==, 0);
 		g_assert_nonnull(strstr(out, verbs[i]));
 	}
+	g_assert_cmpint(run("help", &help, NULL), ==, 0);
+	g_assert_cmpstr(help, ==, overview);
+	g_assert_cmpint(run("help endpoint flush", &one, NULL), ==, 0);
+	g_assert_nonnull(strstr(one, "Usage: mptcpctl [OPTION…] endpoint flush"));
 	g_assert_cmpint(run("--version", &version, NULL), ==, 0);
 	g_assert_true(g_str_has_prefix(version, "mptcpctl "));
 }
@@ -211,9 +320,12 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/ctl/usage/names-the-word-and-what-was-expected", test_usage);
+	g_test_add_func("/ctl/usage/words-are-cut-or-mistaken", test_words);
+	g_test_add_func("/ctl/usage/listings-and-options", test_usage_listings);
 	g_test_add_func("/ctl/usage/announcements", test_usage_announce);
 	g_test_add_func("/ctl/usage/endpoints-limits-and-configuration", test_usage_endpoint);
 	g_test_add_func("/ctl/config/check-runs-mptcpd-where-none-answers", test_config_check);
+	g_test_add_func("/ctl/config/import-makes-a-good-file", test_config_import);
 	g_test_add_func("/ctl/usage/no-daemon-is-3", test_no_daemon);
 	g_test_add_func("/ctl/help/complete", test_help);
 	g_test_add_func("/libmptcpctl/exports-its-own-symbols-only", test_exports);

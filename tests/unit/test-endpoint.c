@@ -69,9 +69,7 @@ static void plug(struct world *world, uint32_t i)
 static void set_up(struct world *world, gconstpointer data)
 {
 	fake_policy_reset();
-	memset(world, 0, sizeof(*world));
-	world->now = 1000;
-	world->fake = fake_new();
+	*world = (struct world){.fake = fake_new(), .now = 1000};
 	world->fake->path_manager = PATH_MANAGER_KERNEL;
 	world->fake->limits = (struct event_limits){2, 0};
 	fake_endpoint(world->fake, 1, "192.0.2.7", MPTCPD_FLAG_SIGNAL, 0);
@@ -355,11 +353,9 @@ static void leaves_what_connections_use(struct world *world, gconstpointer data)
 
 static void knows_its_own_after_a_crash(struct world *world, gconstpointer data)
 {
-	struct engine_host host = world->host;
-
 	engine_free(world->engine);
 	start_engine(world);
-	engine_set_host(world->engine, &host);
+	engine_set_host(world->engine, &world->host);
 	fake_forget_log(world->fake);
 	later(world, 1000);
 	g_assert_cmpuint(world->fake->n_commands, ==, 0);
@@ -416,9 +412,11 @@ static void on_path(void *data, const struct explain_path *path)
 
 static size_t count_waiting(struct world *world, uint32_t token)
 {
+	char words[ENGINE_WORDS_SIZE];
 	size_t n = 0;
 
-	g_assert_cmpint(engine_explain(world->engine, token, world->now, on_path, &n), ==, 0);
+	g_assert_cmpint(engine_explain(world->engine, token, world->now, on_path, &n, words), ==,
+			0);
 	return n;
 }
 
@@ -455,6 +453,21 @@ static void renews_eagerly_where_told(struct world *world, gconstpointer data)
 	g_assert_cmpuint(world->fake->counts[FAKE_ENDPOINT_ADD], ==, 1);
 }
 
+/* Nobody has read yet that the kernel refused: the connection is its own path manager's. */
+static void stays_while_a_refusal_is_unread(struct world *world, gconstpointer data)
+{
+	fake_connect(world->fake, 81, MPTCPD_SIDE_CLIENT, "10.0.2.1:81", "10.9.0.1:80");
+	world->fake->path_manager = PATH_MANAGER_USERSPACE;
+	engine_free(world->engine);
+	start_engine(world);
+	engine_set_host(world->engine, &world->host);
+	later(world, 0);
+	fake_establish(world->fake, 81);
+	later(world, 1000);
+	g_assert_cmpuint(world->fake->counts[FAKE_CREATE], >, 0);
+	g_assert_nonnull(fake_find_endpoint(world->fake, "10.0.2.1"));
+}
+
 #define ADD(path, function) g_test_add(path, struct world, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv)
@@ -482,5 +495,6 @@ int main(int argc, char **argv)
 	ADD("/endpoint/crash/takes-others-for-others", takes_others_for_others_after_a_crash);
 	ADD("/endpoint/rejoin/renews-when-none-is-healthy", renews_when_none_is_healthy);
 	ADD("/endpoint/rejoin/renews-eagerly-where-told", renews_eagerly_where_told);
+	ADD("/endpoint/stays-while-a-refusal-is-unread", stays_while_a_refusal_is_unread);
 	return g_test_run();
 }

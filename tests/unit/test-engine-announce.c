@@ -1,45 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Announcements: told, forgotten by the kernel, told again, taken back. */
+/* Announcements: told, forgotten by the kernel, told again, taken back. test-engine-invite.c has more. */
 #include <errno.h>
 #include <glib.h>
 #include <string.h>
 
 #include "addr.h"
-#include "engine-scene.h"
-
-#define ADDRESS "10.0.2.1"
-
-static bool is_told(const struct fake_connection *fake, uint8_t id)
-{
-	struct mptcpd_addr addr = fake_addr(ADDRESS);
-
-	return addr_equal(&fake->told[id], &addr);
-}
-
-/* Meshed, and the address of its second subflow is announced too, by the same id. */
-static struct fake_connection *announcing(struct scene *scene, uint8_t *ret_id)
-{
-	struct fake_connection *fake;
-
-	fake_policy.announced = fake_addr(ADDRESS);
-	fake = scene_meshed(scene);
-	*ret_id = fake->subflows[1].local_id;
-	g_assert_true(is_told(fake, *ret_id));
-	return fake;
-}
-
-static void want_no_more(struct scene *scene)
-{
-	fake_policy.announced.family = 0;
-	scene_ask(scene);
-}
+#include "announce-scene.h"
 
 /* ---- once more, when the kernel forgot its entry ---- */
 
 static void announces_again_after_a_close(struct scene *scene, gconstpointer data)
 {
 	uint8_t id;
-	struct fake_connection *fake = announcing(scene, &id);
+	struct fake_connection *fake = announce_by_client(scene, &id);
 
 	fake_policy.dropped_local = fake->subflows[1].local;
 	fake_policy.dropped_remote = fake->subflows[1].remote;
@@ -57,7 +30,7 @@ static void announces_again_after_a_close(struct scene *scene, gconstpointer dat
 static void announces_again_after_a_failed_create(struct scene *scene, gconstpointer data)
 {
 	uint8_t id;
-	struct fake_connection *fake = announcing(scene, &id);
+	struct fake_connection *fake = announce_by_client(scene, &id);
 
 	fake_reset(scene->fake, fake, 1, ECONNRESET);
 	scene_run(scene);
@@ -78,7 +51,7 @@ static void announces_again_after_a_failed_create(struct scene *scene, gconstpoi
 static void announces_again_after_a_lost_link(struct scene *scene, gconstpointer data)
 {
 	uint8_t id;
-	struct fake_connection *fake = announcing(scene, &id);
+	struct fake_connection *fake = announce_by_client(scene, &id);
 
 	fake_link(scene->fake, 2, "eth2", true, false);
 	scene_later(scene, 100);
@@ -86,56 +59,32 @@ static void announces_again_after_a_lost_link(struct scene *scene, gconstpointer
 	g_assert_cmpuint(scene->fake->log[0].id, ==, id);
 	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 1);
 	scene_later(scene, 2000);
-	g_assert_false(is_told(fake, id));
+	g_assert_false(announce_is_told(fake, id));
 	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 0);
 	fake_link(scene->fake, 2, "eth2", true, true);
 	scene_later(scene, 20);
-	g_assert_true(is_told(fake, id));
+	g_assert_true(announce_is_told(fake, id));
 	scene_later(scene, 10000);
 	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 1);
 }
 
 /* ---- where it cannot be reached ---- */
 
-/* A server's connection at 10.0.1.1, to which the peer has joined at the announced 10.0.2.1. */
-static struct fake_connection *serving(struct scene *scene)
-{
-	struct fake_connection *fake;
-
-	fake_policy.announced = fake_addr(ADDRESS);
-	fake = fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_SERVER, "10.0.1.1:5000",
-			    "10.9.0.1:999");
-	fake_establish(scene->fake, SCENE_TOKEN);
-	scene_run(scene);
-	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1000");
-	scene_run(scene);
-	fake_forget_log(scene->fake);
-	return fake;
-}
-
-static void set_link(struct scene *scene, uint32_t i, bool carrier)
-{
-	fake_link(scene->fake, i, i == 1 ? "eth1" : "eth2", true, carrier);
-	scene_later(scene, 2000);
-	fake_answer(scene->fake, 0);
-	scene_later(scene, 20);
-}
-
 /* The peer joins it by id 0 all the same, so that is what it is told to forget. */
 static void offers_the_initial_again(struct scene *scene, gconstpointer data)
 {
-	struct fake_connection *fake = serving(scene);
+	struct fake_connection *fake = announce_by_server(scene);
 
 	for (size_t i = 1; i <= 3; i++) {
 		const struct fake_record *announce;
 
-		set_link(scene, 1, false);
+		announce_set_link(scene, 1, false);
 		g_assert_cmpuint(scene->fake->n_commands, ==, 2);
 		g_assert_cmpuint(scene_record(scene, FAKE_WITHDRAW, 0)->id, ==, 0);
 		g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 1);
 		g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
 		fake_forget_log(scene->fake);
-		set_link(scene, 1, true);
+		announce_set_link(scene, 1, true);
 		g_assert_cmpuint(scene->fake->n_commands, ==, 1);
 		announce = scene_record(scene, FAKE_ANNOUNCE, 0);
 		g_assert_true(addr_equal_host(&announce->local, &fake->local));
@@ -150,11 +99,11 @@ static void offers_the_initial_again(struct scene *scene, gconstpointer data)
 /* A plain peer tries it once each time, and its own end of the link may come later. */
 static void offers_the_initial_until_it_is_joined(struct scene *scene, gconstpointer data)
 {
-	serving(scene);
+	announce_by_server(scene);
 	for (size_t repeats = 1; repeats <= 4; repeats++) {
-		set_link(scene, 1, false);
+		announce_set_link(scene, 1, false);
 		fake_forget_log(scene->fake);
-		set_link(scene, 1, true);
+		announce_set_link(scene, 1, true);
 		for (size_t i = 1; i < repeats; i++) {
 			g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, i);
 			scene_later(scene, (uint64_t)1000 << (i - 1));
@@ -170,22 +119,22 @@ static void offers_the_initial_until_it_is_joined(struct scene *scene, gconstpoi
 static void offers_no_client(struct scene *scene, gconstpointer data)
 {
 	scene_meshed(scene);
-	set_link(scene, 1, false);
-	set_link(scene, 1, true);
+	announce_set_link(scene, 1, false);
+	announce_set_link(scene, 1, true);
 	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 1);
 	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 0);
 }
 
 static void takes_back_nothing_that_is_needed(struct scene *scene, gconstpointer data)
 {
-	struct fake_connection *fake = serving(scene);
+	struct fake_connection *fake = announce_by_server(scene);
 
 	fake_reset(scene->fake, fake, 0, ECONNRESET);
 	scene_run(scene);
-	want_no_more(scene);
+	announce_no_more(scene);
 	scene_later(scene, 100000);
-	set_link(scene, 2, false);
-	set_link(scene, 2, true);
+	announce_set_link(scene, 2, false);
+	announce_set_link(scene, 2, true);
 	g_assert_cmpuint(scene->fake->n_commands, ==, 0);
 	fake_join(scene->fake, SCENE_TOKEN, "10.0.1.1:5000", "10.9.0.1:1001");
 	scene_run(scene);
@@ -217,16 +166,16 @@ static void waits_with_an_administrators(struct scene *scene, gconstpointer data
 
 /* ---- one after the other: the kernels at both ends lose what comes too early ---- */
 
-#define ADDRESS_TOO "10.0.2.9"
+#define ANNOUNCE_ADDRESS_TOO "10.0.2.9"
 
 /* A server's connection that has two addresses of its second link to tell. */
 static struct fake_connection *serving_two(struct scene *scene)
 {
 	struct fake_connection *fake;
 
-	fake_address(scene->fake, 2, ADDRESS_TOO);
-	fake_policy.announced = fake_addr(ADDRESS);
-	fake_policy.announced_too = fake_addr(ADDRESS_TOO);
+	fake_address(scene->fake, 2, ANNOUNCE_ADDRESS_TOO);
+	fake_policy.announced = fake_addr(ANNOUNCE_ADDRESS);
+	fake_policy.announced_too = fake_addr(ANNOUNCE_ADDRESS_TOO);
 	fake_policy.announced_ifindex = 2;
 	fake = fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_SERVER, "10.0.1.1:5000",
 			    "10.9.0.1:999");
@@ -253,7 +202,7 @@ static void tells_one_after_another(struct scene *scene, gconstpointer data)
 static void tells_the_next_after_a_join(struct scene *scene, gconstpointer data)
 {
 	serving_two(scene);
-	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1000");
+	fake_join(scene->fake, SCENE_TOKEN, ANNOUNCE_ADDRESS ":5000", "10.9.0.1:1000");
 	scene_run(scene);
 	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 2);
 }
@@ -264,8 +213,8 @@ static struct fake_connection *joined_two(struct scene *scene)
 	struct fake_connection *fake = serving_two(scene);
 
 	scene_later(scene, 200);
-	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1000");
-	fake_join(scene->fake, SCENE_TOKEN, ADDRESS_TOO ":5000", "10.9.0.1:1001");
+	fake_join(scene->fake, SCENE_TOKEN, ANNOUNCE_ADDRESS ":5000", "10.9.0.1:1000");
+	fake_join(scene->fake, SCENE_TOKEN, ANNOUNCE_ADDRESS_TOO ":5000", "10.9.0.1:1001");
 	scene_later(scene, 200);
 	g_assert_cmpuint(scene->fake->n_commands, ==, 2);
 	fake_forget_log(scene->fake);
@@ -276,7 +225,7 @@ static void takes_back_one_after_another(struct scene *scene, gconstpointer data
 {
 	joined_two(scene);
 	fake_policy.announced_too.family = 0;
-	want_no_more(scene);
+	announce_no_more(scene);
 	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 1);
 	scene_later(scene, 100);
 	scene_ask(scene);
@@ -296,6 +245,27 @@ static size_t count_withdrawn(const struct scene *scene)
 		n += scene->fake->log[i].command == FAKE_WITHDRAW &&
 		     scene->fake->log[i].result == 0;
 	return n;
+}
+
+/* What a plan drops, and what led the peer there. */
+static void drops_one_after_another(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = joined_two(scene);
+
+	for (size_t i = 1; i <= 2; i++) {
+		fake_policy.dropped_local = fake->subflows[i].local;
+		fake_policy.dropped_remote = fake->subflows[i].remote;
+		scene_ask(scene);
+		scene_later(scene, 50);
+		g_assert_cmpuint(count_withdrawn(scene), ==, 1);
+		g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 1);
+	}
+	scene_later(scene, 100);
+	g_assert_cmpuint(count_withdrawn(scene), ==, 2);
+	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 2);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
+	scene_later(scene, 10000);
+	g_assert_cmpuint(count_withdrawn(scene), ==, 2);
 }
 
 /* Each is told before its subflow is closed, which makes the kernel forget the id. */
@@ -319,37 +289,37 @@ static void loses_one_after_another(struct scene *scene, gconstpointer data)
 static void withdraws_before_a_close(struct scene *scene, gconstpointer data)
 {
 	uint8_t id;
-	struct fake_connection *fake = announcing(scene, &id);
+	struct fake_connection *fake = announce_by_client(scene, &id);
 
-	fake_policy.forbidden = fake_addr(ADDRESS);
-	want_no_more(scene);
+	fake_policy.forbidden = fake_addr(ANNOUNCE_ADDRESS);
+	announce_no_more(scene);
 	g_assert_cmpint(scene->fake->log[0].command, ==, FAKE_WITHDRAW);
 	g_assert_cmpuint(scene->fake->log[0].id, ==, id);
 	g_assert_cmpint(scene->fake->log[0].result, ==, 0);
 	g_assert_cmpint(scene->fake->log[1].command, ==, FAKE_DESTROY);
 	scene_later(scene, 10000);
 	g_assert_cmpuint(scene->fake->n_commands, ==, 2);
-	g_assert_false(is_told(fake, id));
+	g_assert_false(announce_is_told(fake, id));
 	g_assert_cmpuint(scene_connection(scene)->more->n_announced, ==, 0);
 }
 
 static void withdraws_again_what_failed(struct scene *scene, gconstpointer data)
 {
 	uint8_t id;
-	struct fake_connection *fake = announcing(scene, &id);
+	struct fake_connection *fake = announce_by_client(scene, &id);
 
 	scene->fake->fail[FAKE_WITHDRAW] = -ENOMEM;
-	want_no_more(scene);
+	announce_no_more(scene);
 	g_assert_cmpuint(scene->n_failures, ==, 1);
 	scene_later(scene, 2000);
 	scene_ask(scene);
 	scene_later(scene, 2999);
 	scene_ask(scene);
 	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 1);
-	g_assert_true(is_told(fake, id));
+	g_assert_true(announce_is_told(fake, id));
 	scene_later(scene, 1);
 	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 2);
-	g_assert_false(is_told(fake, id));
+	g_assert_false(announce_is_told(fake, id));
 	scene_later(scene, 10000);
 	g_assert_cmpuint(scene->fake->n_commands, ==, 2);
 	g_assert_cmpuint(scene->n_failures, ==, 1);
@@ -358,10 +328,10 @@ static void withdraws_again_what_failed(struct scene *scene, gconstpointer data)
 static void has_nothing_to_withdraw(struct scene *scene, gconstpointer data)
 {
 	uint8_t id;
-	struct fake_connection *fake = announcing(scene, &id);
+	struct fake_connection *fake = announce_by_client(scene, &id);
 
 	memset(fake->addresses, 0, sizeof(fake->addresses));
-	want_no_more(scene);
+	announce_no_more(scene);
 	g_assert_cmpint(scene_record(scene, FAKE_WITHDRAW, 0)->result, ==, -EINVAL);
 	g_assert_cmpuint(scene_connection(scene)->more->n_announced, ==, 0);
 	scene_later(scene, 10000);
@@ -372,14 +342,14 @@ static void has_nothing_to_withdraw(struct scene *scene, gconstpointer data)
 static void withdraws_what_the_kernel_forgot(struct scene *scene, gconstpointer data)
 {
 	uint8_t id;
-	struct fake_connection *fake = announcing(scene, &id);
+	struct fake_connection *fake = announce_by_client(scene, &id);
 
 	fake_policy.dropped_local = fake->subflows[1].local;
 	fake_policy.dropped_remote = fake->subflows[1].remote;
 	scene->fake->fail[FAKE_ANNOUNCE] = -ENOMEM;
 	scene_ask(scene);
 	fake_answer(scene->fake, 0);
-	want_no_more(scene);
+	announce_no_more(scene);
 	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 1);
 	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 0);
 	scene_later(scene, 5000);
@@ -387,161 +357,10 @@ static void withdraws_what_the_kernel_forgot(struct scene *scene, gconstpointer 
 	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 2);
 	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 1);
 	g_assert_cmpint(scene_record(scene, FAKE_WITHDRAW, 0)->result, ==, 0);
-	g_assert_false(is_told(fake, id));
+	g_assert_false(announce_is_told(fake, id));
 	scene_later(scene, 10000);
 	g_assert_cmpuint(scene->fake->n_commands, ==, 5);
 	g_assert_cmpuint(scene_connection(scene)->more->n_announced, ==, 0);
-}
-
-/* ---- closed on purpose: not told again ---- */
-
-static void delete_subflow(struct scene *scene, const struct fake_subflow *subflow)
-{
-	struct mptcpd_addr local = subflow->local, remote = subflow->remote;
-
-	g_assert_cmpint(engine_subflow_delete(scene->engine, SCENE_TOKEN, &local, &remote,
-					      scene->now_ms),
-			==, 0);
-	scene_later(scene, 10000);
-}
-
-static void takes_back_what_led_to_the_deleted(struct scene *scene, gconstpointer data)
-{
-	struct mptcpd_addr addr = fake_addr(ADDRESS);
-	struct fake_connection *fake = serving(scene);
-
-	/* the policy's, and then an administrator's own, which is closed as the kernel's tool does it */
-	for (int i = 0; i < 2; i++) {
-		size_t n = i ? 1 : 2;
-
-		delete_subflow(scene, &fake->subflows[1]);
-		if (i == 0)
-			g_assert_cmpint(scene->fake->log[0].command, ==, FAKE_WITHDRAW);
-		g_assert_cmpint(scene->fake->log[n - 1].command, ==, FAKE_DESTROY);
-		g_assert_cmpuint(scene->fake->n_commands, ==, n);
-		set_link(scene, 2, false);
-		set_link(scene, 2, true);
-		g_assert_cmpuint(scene->fake->n_commands, ==, n);
-		fake_forget_log(scene->fake);
-		g_assert_cmpint(engine_announce(scene->engine, SCENE_TOKEN, &addr,
-						i ? 9
-						  : scene_connection(scene)->more->announced[0].id,
-						2, scene->now_ms),
-				==, 0);
-		fake_policy.announced.family = 0;
-		fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1007");
-		scene_later(scene, 10000);
-		g_assert_cmpuint(scene->fake->n_commands, ==, 1);
-		fake_forget_log(scene->fake);
-	}
-}
-
-/* A peer that comes again uninvited is closed again, but never the last one for that. */
-static void closes_again_what_a_person_deleted(struct scene *scene, gconstpointer data)
-{
-	struct mptcpd_addr addr = fake_addr(ADDRESS);
-	struct fake_connection *fake = serving(scene);
-
-	g_assert_cmpint(engine_announce(scene->engine, SCENE_TOKEN, &addr,
-					scene_connection(scene)->more->announced[0].id, 2,
-					scene->now_ms),
-			==, 0);
-	fake_policy.announced.family = 0;
-	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1001");
-	scene_later(scene, 10000);
-	delete_subflow(scene, &fake->subflows[1]);
-	g_assert_cmpuint(fake_count_subflows(fake), ==, 2); /* the other one was there before */
-	delete_subflow(scene, &fake->subflows[2]);
-	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
-	fake_forget_log(scene->fake);
-	for (size_t i = 0; i < 2; i++) {
-		fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000",
-			  i ? "10.9.0.1:1003" : "10.9.0.1:1002");
-		scene_run(scene);
-		g_assert_cmpuint(scene->fake->n_commands, ==, 1 + i);
-		g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
-	}
-	fake_reset(scene->fake, fake, 0, ECONNRESET);
-	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1004");
-	scene_later(scene, 10000);
-	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
-	g_assert_cmpuint(scene->fake->n_commands, ==, 2);
-}
-
-static void keeps_what_leads_to_others(struct scene *scene, gconstpointer data)
-{
-	struct fake_connection *fake = serving(scene);
-
-	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.2:1000");
-	scene_run(scene);
-	delete_subflow(scene, &fake->subflows[1]);
-	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 0);
-	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 1);
-	g_assert_cmpuint(fake_count_subflows(fake), ==, 2);
-}
-
-static void does_not_invite_what_is_forbidden(struct scene *scene, gconstpointer data)
-{
-	struct fake_connection *fake = serving(scene);
-
-	fake_policy.forbidden_remote = fake_addr("10.9.0.1");
-	fake_policy.forbidden = fake_addr(ADDRESS);
-	scene_ask(scene);
-	for (int i = 0; i < 3; i++) {
-		scene_later(scene, 10000);
-		fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1001");
-		scene_run(scene);
-		g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
-	}
-	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 4);
-	g_assert_cmpuint(scene->fake->n_commands, ==, 4);
-}
-
-/* Whichever of the peer's addresses joins first: the others come as if it had not. */
-static void goes_on_inviting_others(struct scene *scene, gconstpointer data)
-{
-	struct fake_connection *fake;
-
-	fake_policy.forbidden_remote = fake_addr("10.9.0.1");
-	fake_policy.forbidden = fake_addr(ADDRESS);
-	fake = serving(scene);
-	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
-	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.2:1001");
-	scene_later(scene, 1000);
-	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 1);
-	fake_join(scene->fake, SCENE_TOKEN, ADDRESS ":5000", "10.9.0.1:1002");
-	scene_later(scene, 1000);
-	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 2);
-	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 1);
-	g_assert_cmpuint(scene->fake->n_commands, ==, 3);
-	g_assert_cmpuint(fake_count_subflows(fake), ==, 2);
-}
-
-/* Nor is it told once more only to be taken back. */
-static void forgets_what_nobody_was_invited_to(struct scene *scene, gconstpointer data)
-{
-	fake_policy.forbidden_remote = fake_addr("10.9.0.1");
-	serving(scene);
-	want_no_more(scene);
-	scene_later(scene, 10000);
-	g_assert_cmpuint(scene->fake->n_commands, ==, 0);
-	g_assert_cmpuint(scene_connection(scene)->more->n_announced, ==, 0);
-}
-
-static void what_a_person_takes_back_stays_so(struct scene *scene, gconstpointer data)
-{
-	uint8_t id;
-	struct fake_connection *fake = announcing(scene, &id);
-	struct mptcpd_addr addr = scene_connection(scene)->more->announced[0].addr;
-
-	g_assert_cmpint(engine_withdraw(scene->engine, SCENE_TOKEN, id, scene->now_ms), ==, 0);
-	scene_later(scene, 10000);
-	scene_ask(scene);
-	g_assert_false(is_told(fake, id));
-	g_assert_cmpuint(scene->fake->counts[FAKE_ANNOUNCE], ==, 0);
-	g_assert_cmpint(engine_announce(scene->engine, SCENE_TOKEN, &addr, id, 0, scene->now_ms),
-			==, 0);
-	g_assert_true(is_told(fake, id));
 }
 
 int main(int argc, char **argv)
@@ -557,18 +376,12 @@ int main(int argc, char **argv)
 	ADD("announce/one-after-another", tells_one_after_another);
 	ADD("announce/next-one-after-a-join", tells_the_next_after_a_join);
 	ADD("withdraw/one-after-another", takes_back_one_after_another);
+	ADD("withdraw/one-after-another-of-what-is-dropped", drops_one_after_another);
 	ADD("withdraw/one-after-another-before-its-subflow-goes", loses_one_after_another);
 	ADD("withdraw/never-what-the-connection-needs", takes_back_nothing_that_is_needed);
 	ADD("withdraw/comes-before-a-close", withdraws_before_a_close);
 	ADD("withdraw/tries-again-what-failed", withdraws_again_what_failed);
 	ADD("withdraw/is-done-when-the-kernel-knows-nothing", has_nothing_to_withdraw);
 	ADD("withdraw/reaches-what-the-kernel-forgot", withdraws_what_the_kernel_forgot);
-	ADD("announce/what-a-person-takes-back-stays-so", what_a_person_takes_back_stays_so);
-	ADD("banned/where-a-person-deleted-what-came-of-it", takes_back_what_led_to_the_deleted);
-	ADD("banned/again-when-the-peer-comes-uninvited", closes_again_what_a_person_deleted);
-	ADD("banned/not-where-others-came-of-it", keeps_what_leads_to_others);
-	ADD("forbidden/is-not-invited-again", does_not_invite_what_is_forbidden);
-	ADD("forbidden/keeps-nobody-else-out", goes_on_inviting_others);
-	ADD("forbidden/is-forgotten-with-the-wish", forgets_what_nobody_was_invited_to);
 	return g_test_run();
 }

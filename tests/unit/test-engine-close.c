@@ -35,6 +35,7 @@ static void replaces_the_last_before_it_drops_it(struct scene *scene, gconstpoin
 	fake_link(scene->fake, 2, "eth2", true, false);
 	fake_link(scene->fake, 3, "eth3", true, false);
 	scene_later(scene, 20);
+	scene_later(scene, 200); /* the peer is told of one after the other */
 	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
 	fake_forget_log(scene->fake);
 	drop(scene, &fake->subflows[0]);

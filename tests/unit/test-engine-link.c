@@ -9,6 +9,7 @@
 
 #define TWIN 4 /* has the address of link 1 */
 #define ADDRESS "10.0.1.1"
+#define PACE_MS 200 /* from one ADD_ADDR or RM_ADDR to the next */
 
 static void add_twin(struct scene *scene)
 {
@@ -328,15 +329,16 @@ static void set_up_kernel(struct scene *scene)
 
 static void endpoint_stays_on_its_link(struct scene *scene, gconstpointer data)
 {
+	char words[ENGINE_WORDS_SIZE];
 	char eth1[] = "eth1", eth4[] = "eth4";
 
 	set_up_kernel(scene);
 	g_assert_cmpuint(fake_find_endpoint(scene->fake, ADDRESS)->ifindex, ==, 1);
 	scene_client(scene);
 	n_twins = 0;
-	engine_explain(scene->engine, SCENE_TOKEN, scene->now_ms, on_path, eth4);
+	engine_explain(scene->engine, SCENE_TOKEN, scene->now_ms, on_path, eth4, words);
 	g_assert_cmpuint(n_twins, ==, 1);
-	engine_explain(scene->engine, SCENE_TOKEN, scene->now_ms, on_path, eth1);
+	engine_explain(scene->engine, SCENE_TOKEN, scene->now_ms, on_path, eth1, words);
 	g_assert_cmpuint(n_twins, ==, 1);
 	fake_close(scene->fake, SCENE_TOKEN, false);
 	scene_run(scene);
@@ -349,6 +351,80 @@ static void endpoint_stays_on_its_link(struct scene *scene, gconstpointer data)
 	scene_later(scene, 10000);
 	g_assert_cmpuint(fake_find_endpoint(scene->fake, ADDRESS)->ifindex, ==, TWIN);
 	g_assert_cmpuint(scene->fake->counts[FAKE_ENDPOINT_DELETE], ==, 0);
+}
+
+/* Which are told and closed by now, of those that are lost. */
+static void assert_told(const struct scene *scene, size_t n)
+{
+	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, n);
+	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, n);
+}
+
+/* Of two RM_ADDRs one right after the other the peer's kernel drops the second. */
+static void two_that_are_lost_are_told_apart(struct scene *scene, gconstpointer data)
+{
+	scene_meshed(scene);
+	fake_link(scene->fake, 2, "eth2", true, false);
+	fake_link(scene->fake, 3, "eth3", true, false);
+	scene_later(scene, 20);
+	assert_told(scene, 1);
+	scene_later(scene, PACE_MS - 1);
+	assert_told(scene, 1);
+	scene_later(scene, 1);
+	assert_told(scene, 2);
+	scene_later(scene, 10000);
+	assert_told(scene, 2);
+}
+
+static void one_lost_a_little_later_is_told_after_the_first(struct scene *scene, gconstpointer data)
+{
+	scene_meshed(scene);
+	fake_link(scene->fake, 2, "eth2", true, false);
+	scene_later(scene, 20);
+	assert_told(scene, 1);
+	scene_later(scene, 50);
+	fake_link(scene->fake, 3, "eth3", true, false);
+	scene_run(scene);
+	assert_told(scene, 1);
+	scene_later(scene, PACE_MS - 50);
+	assert_told(scene, 2);
+}
+
+/* What is told once covers all of an address; what comes there later is told of anew. */
+static void one_that_comes_back_is_told_again(struct scene *scene, gconstpointer data)
+{
+	scene_meshed(scene);
+	for (size_t n = 1; n <= 2; n++) {
+		fake_link(scene->fake, 2, "eth2", true, false);
+		scene_later(scene, 20);
+		assert_told(scene, n);
+		fake_link(scene->fake, 2, "eth2", true, true);
+		scene_later(scene, 5000);
+		fake_answer(scene->fake, 0);
+		scene_later(scene, 5000);
+		g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, n);
+	}
+}
+
+/* It is planned, to be steered, and all that is there. Where it comes from nobody listens. */
+static void what_a_peer_made_is_not_made_again(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_SERVER,
+						    "10.0.1.1:5000", "10.9.0.1:999");
+
+	fake_policy.plans_peers = true;
+	fake_establish(scene->fake, SCENE_TOKEN);
+	fake_join(scene->fake, SCENE_TOKEN, "10.0.2.1:5000", "10.9.0.1:1000");
+	scene_run(scene);
+	fake_reset(scene->fake, fake, 0, ECONNRESET);
+	scene_run(scene);
+	fake_forget_log(scene->fake);
+	fake_link(scene->fake, 2, "eth2", true, false);
+	scene_later(scene, 1000);
+	fake_link(scene->fake, 2, "eth2", true, true);
+	scene_later(scene, 60000);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 0);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
 }
 
 int main(int argc, char **argv)
@@ -369,6 +445,11 @@ int main(int argc, char **argv)
 	ADD("link/kernel-that-binds-nothing-is-not-asked-again",
 	    kernel_that_binds_nothing_is_not_asked_again);
 	ADD("link/syns-of-twins-are-told-apart", syns_of_twins_are_told_apart);
+	ADD("link/two-that-are-lost-are-told-one-after-another", two_that_are_lost_are_told_apart);
+	ADD("link/one-lost-a-little-later-is-told-after-the-first",
+	    one_lost_a_little_later_is_told_after_the_first);
+	ADD("link/one-that-comes-back-is-told-again", one_that_comes_back_is_told_again);
+	ADD("link/what-a-peer-made-is-not-made-again", what_a_peer_made_is_not_made_again);
 	ADD("link/lost-one-gives-up-its-own-syn", lost_link_gives_up_its_own_syn);
 	ADD("link/address-that-moves-is-followed", address_that_moves_is_followed);
 	ADD("link/only-subflow-outlives-the-move", only_subflow_outlives_the_move);

@@ -203,7 +203,7 @@ static void said(struct scene *scene, const char *reason, const char *text, cons
 	struct told told = explain(scene);
 
 	g_assert_cmpuint(told.n, ==, 1);
-	g_assert_cmpstr(told.last.reason, ==, reason);
+	g_assert_cmpstr(reason_name(told.last.reason), ==, reason);
 	g_assert_cmpstr(told.last.text, ==, text);
 	g_assert_cmpstr(told.last.remedy, ==, remedy);
 }

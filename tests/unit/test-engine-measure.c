@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include "engine-scene.h"
+#include "traffic.h"
 
 static size_t n_dumps; /* full ones of connections, that were asked for */
 
@@ -176,6 +177,56 @@ static void keeps_no_bytes_for_nobody(struct scene *scene, gconstpointer data)
 	g_assert_cmpuint(scene_connection(scene)->more->counted_ms, ==, scene->now_ms);
 }
 
+/* ---- who watches ---- */
+
+static size_t n_briefs;
+static int brief_answer;
+
+static int count_brief(void *kernel, enum snapshot_kind kind)
+{
+	n_briefs++;
+	return brief_answer ? brief_answer : fake_ops.snapshot_brief(kernel, kind);
+}
+
+static void watch_briefs(struct scene *scene, int answer)
+{
+	n_briefs = 0;
+	brief_answer = answer;
+	scene->ops.snapshot_brief = count_brief;
+}
+
+static void is_told_of_a_fresh_sample(struct scene *scene, gconstpointer data)
+{
+	watch_briefs(scene, 0);
+	g_assert_false(engine_watch(scene->engine, scene->now_ms));
+	scene_run(scene);
+	g_assert_true(engine_watch(scene->engine, scene->now_ms));
+	g_assert_cmpuint(n_briefs, ==, 1);
+	g_assert_cmpuint(engine_traffic(scene->engine)->taken_ms, ==, scene->now_ms);
+}
+
+static void waits_for_none_that_cannot_be(struct scene *scene, gconstpointer data)
+{
+	watch_briefs(scene, -ENOENT);
+	g_assert_true(engine_watch(scene->engine, scene->now_ms));
+}
+
+static void waits_for_the_one_under_way(struct scene *scene, gconstpointer data)
+{
+	struct event event = {.type = EVENT_SNAPSHOT_BEGIN,
+			      .snapshot = SNAPSHOT_CONNECTIONS,
+			      .brief = true};
+
+	watch_briefs(scene, 0);
+	g_assert_false(engine_watch(scene->engine, scene->now_ms));
+	engine_event(scene->engine, &event, scene->now_ms);
+	g_assert_false(engine_watch(scene->engine, scene->now_ms));
+	g_assert_cmpuint(n_briefs, ==, 1);
+	event.type = EVENT_SNAPSHOT_END;
+	engine_event(scene->engine, &event, scene->now_ms);
+	g_assert_true(engine_watch(scene->engine, scene->now_ms));
+}
+
 #define ADD_SEEN(name, func)                                                                       \
 	g_test_add("/engine/" name, struct scene, NULL, set_up, func, scene_tear_down)
 
@@ -192,5 +243,8 @@ int main(int argc, char **argv)
 	ADD_SEEN("age/from-its-beginning-or-unknown", knows_its_age);
 	ADD_SEEN("bytes/as-of-the-last-look", counts_its_bytes);
 	ADD_SEEN("bytes/of-no-interest-to-plans-of-addresses-alone", keeps_no_bytes_for_nobody);
+	ADD_SEEN("watch/is-told-of-a-fresh-sample", is_told_of_a_fresh_sample);
+	ADD_SEEN("watch/waits-for-none-that-cannot-be", waits_for_none_that_cannot_be);
+	ADD_SEEN("watch/waits-for-the-one-under-way", waits_for_the_one_under_way);
 	return g_test_run();
 }

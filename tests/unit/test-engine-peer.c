@@ -226,6 +226,42 @@ static void asks_who_turns_it_away_ever_more_rarely(struct scene *scene, gconstp
 	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 1);
 }
 
+/* ---- which id ours has ---- */
+
+/*
+ * A DESTROY makes the kernel forget the address, whoever else uses it; the next peer that comes
+ * there has it known by another id.
+ */
+static void joins_by_the_id_that_the_kernel_gave(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = scene_meshed(scene);
+	struct mptcpd_addr local, remote;
+	uint8_t first = fake->subflows[1].local_id;
+
+	fake_announced(scene->fake, SCENE_TOKEN, 9, "10.9.0.2:5000");
+	scene_run(scene);
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 6);
+	local = fake->subflows[1].local;
+	remote = fake->subflows[1].remote;
+	g_assert_cmpint(engine_subflow_delete(scene->engine, SCENE_TOKEN, &local, &remote,
+					      scene->now_ms),
+			==, 0);
+	scene_run(scene);
+	fake_join(scene->fake, SCENE_TOKEN, "10.0.2.1:4000", "10.9.0.3:1000");
+	scene_run(scene);
+	g_assert_cmpuint(fake->subflows[1].local_id, !=, first);
+	fake_forget_log(scene->fake);
+	fake_announced(scene->fake, SCENE_TOKEN, 10, "10.9.0.4:5000");
+	scene_later(scene, 2000);
+	fake_answer(scene->fake, 0);
+	scene_later(scene, 2000);
+	g_assert_cmpuint(scene->n_failures, ==, 0);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 3);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 9);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -240,5 +276,6 @@ int main(int argc, char **argv)
 	ADD("peer/withdraws-the-initial-by-all-its-ids", forgets_the_initial_by_all_its_ids);
 	ADD("peer/gives-id-0-to-another-address", lets_id_0_be_no_other_address);
 	ADD("peer/turns-away-what-it-accepted", asks_who_turns_it_away_ever_more_rarely);
+	ADD("peer/joins-by-the-id-that-the-kernel-gave", joins_by_the_id_that_the_kernel_gave);
 	return g_test_run();
 }

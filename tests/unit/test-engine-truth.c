@@ -344,6 +344,7 @@ static void knows_a_syn_answered_while_destroyed(struct scene *scene, gconstpoin
 	scene->fake->fail_always[FAKE_DESTROY] = 0;
 	fake_answer(scene->fake, 0);
 	scene_run(scene);
+	scene_later(scene, 200); /* the peer is told of one address after the other */
 	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 4);
 	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
 	g_assert_true(fake->subflows[0].used);

@@ -160,6 +160,111 @@ static void tries_a_failed_backup_again(struct scene *scene, gconstpointer data)
 	g_assert_true(fake->subflows[1].backup);
 }
 
+/* ---- backup, of two that are asked for alike ---- */
+
+static struct fake_connection *client_with_twins(struct scene *scene)
+{
+	fake_policy.parallel = fake_policy.second_is_backup = true;
+	return scene_client(scene);
+}
+
+static void answer_twins(struct scene *scene, struct fake_connection *fake, bool backup, int error)
+{
+	for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
+		if (fake->subflows[i].used && fake->subflows[i].syn_sent &&
+		    fake->subflows[i].backup == backup)
+			fake_answer_subflow(scene->fake, fake, i, error);
+	scene_run(scene);
+}
+
+/* Of each pair one is a backup and one is not, in truth and as far as the engine knows. */
+static void expect_one_backup_a_pair(struct scene *scene, const struct fake_connection *fake)
+{
+	const struct connection *connection = scene_connection(scene);
+	size_t n = 0;
+
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		const struct subflow *subflow = &connection->subflows[i];
+		const struct fake_subflow *seen = NULL;
+
+		if (subflow->is.state == SUBFLOW_ABSENT)
+			continue;
+		for (size_t j = 0; j < FAKE_SUBFLOWS; j++)
+			if (fake->subflows[j].used &&
+			    addr_equal(&fake->subflows[j].local, &subflow->local))
+				seen = &fake->subflows[j];
+		g_assert_nonnull(seen);
+		g_assert_cmpint(subflow->is.state, ==, SUBFLOW_ESTABLISHED);
+		g_assert_cmpint(subflow->is.backup, ==, seen->backup);
+		g_assert_cmpint(seen->backup, ==, subflow->want.instance == 1);
+		n++;
+	}
+	g_assert_cmpuint(n, ==, 6);
+}
+
+static void asks_which_of_two_is_the_backup(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = client_with_twins(scene);
+
+	answer_twins(scene, fake, true, 0);
+	answer_twins(scene, fake, false, 0);
+	expect_one_backup_a_pair(scene, fake);
+}
+
+static void asks_which_of_two_is_left(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = client_with_twins(scene);
+
+	fake_answer_subflow(scene->fake, fake, 1, 0); /* so it is known that CREATE makes backups */
+	scene_run(scene);
+	answer_twins(scene, fake, true, ETIMEDOUT);
+	answer_twins(scene, fake, false, 0);
+	scene_later(scene, 2000);
+	answer_twins(scene, fake, true, 0);
+	answer_twins(scene, fake, false, 0);
+	expect_one_backup_a_pair(scene, fake);
+	g_assert_cmpuint(scene->fake->counts[FAKE_BACKUP], ==, 0);
+}
+
+static void fail_the_next(void *data, const struct fake_record *record, int result)
+{
+	struct fake_kernel *fake = data;
+
+	if (record->command == FAKE_CREATE && fake->counts[FAKE_CREATE] == 2)
+		fake->fail[FAKE_CREATE] = -ENOMEM;
+}
+
+/* The one that was asked for second, and is the second of its pair. */
+static void knows_which_of_two_was_refused(struct scene *scene, gconstpointer data)
+{
+	fake_policy.parallel = fake_policy.second_is_backup = true;
+	fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_CLIENT, "10.0.1.1:1000", SCENE_SERVER);
+	scene_run(scene);
+	scene->fake->hook_data = scene->fake;
+	scene->fake->on_command = fail_the_next;
+	fake_establish(scene->fake, SCENE_TOKEN);
+	scene_run(scene);
+	g_assert_cmpint(scene->fake->n_asked, >, 0);
+	for (size_t i = 0; i < scene_connection(scene)->n_subflows; i++) {
+		const struct subflow *subflow = &scene_connection(scene)->subflows[i];
+
+		if (subflow->is.state == SUBFLOW_PENDING)
+			g_assert_cmpint(subflow->is.backup, ==, subflow->want.instance == 1);
+	}
+}
+
+static void says_nothing_of_what_it_does_not_know(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = client_with_twins(scene);
+
+	scene->fake->fail_always[FAKE_LOOK] = -ENOBUFS;
+	answer_twins(scene, fake, true, 0);
+	answer_twins(scene, fake, false, 0);
+	scene->fake->fail_always[FAKE_LOOK] = 0;
+	scene_ask(scene);
+	expect_one_backup_a_pair(scene, fake);
+}
+
 /* ---- the administrator ---- */
 
 static void keeps_what_the_admin_adds(struct scene *scene, gconstpointer data)
@@ -287,15 +392,16 @@ static void on_path(void *data, const struct explain_path *path)
 
 static void explains(struct scene *scene, gconstpointer data)
 {
+	char words[ENGINE_WORDS_SIZE];
 	struct explained explained = {0};
 
 	scene_client(scene);
 	fake_answer(scene->fake, ECONNREFUSED);
 	scene_run(scene);
-	g_assert_cmpint(engine_explain(scene->engine, 1, scene->now_ms, on_path, &explained), ==,
-			-ESRCH);
+	g_assert_cmpint(engine_explain(scene->engine, 1, scene->now_ms, on_path, &explained, words),
+			==, -ESRCH);
 	g_assert_cmpint(engine_explain(scene->engine, SCENE_TOKEN, scene->now_ms, on_path,
-				       &explained),
+				       &explained, words),
 			==, 0);
 	g_assert_cmpuint(explained.n, ==, 3);
 	g_assert_cmpint(explained.paths[0].state, ==, EXPLAIN_ESTABLISHED);
@@ -309,27 +415,32 @@ static void explains(struct scene *scene, gconstpointer data)
 	g_assert_cmpuint(explained.paths[1].next_try_ms, <=, 2400);
 }
 
-/* The policy is asked for that alone, and nothing comes of it. */
+static void says(struct scene *scene, const char *wanted)
+{
+	struct explained explained = {0};
+	char words[ENGINE_WORDS_SIZE];
+
+	g_assert_cmpint(engine_explain(scene->engine, SCENE_TOKEN, scene->now_ms, on_path,
+				       &explained, words),
+			==, 0);
+	g_assert_cmpstr(words, ==, wanted);
+}
+
+/* The policy is asked for that alone, once, and nothing comes of it. */
 static void explains_what_the_policy_says(struct scene *scene, gconstpointer data)
 {
-	char text[ENGINE_WORDS_SIZE];
 	size_t n_asked;
 
 	scene_meshed(scene);
 	n_asked = fake_policy.n_asked;
-	g_assert_cmpint(engine_explain_policy(scene->engine, SCENE_TOKEN, scene->now_ms, text), ==,
-			0);
-	g_assert_cmpstr(text, ==, "");
+	says(scene, "");
 	fake_policy.words = "by the quickest";
 	fake_policy.drops_all = fake_policy.plans_nothing = true;
-	g_assert_cmpint(engine_explain_policy(scene->engine, SCENE_TOKEN, scene->now_ms, text), ==,
-			0);
-	g_assert_cmpstr(text, ==, "mesh: by the quickest");
+	says(scene, "mesh: by the quickest");
 	g_assert_cmpuint(fake_policy.n_asked, ==, n_asked + 2);
 	fake_policy.plans_nothing = false;
 	scene_later(scene, 10000);
 	g_assert_cmpuint(scene->fake->n_commands, ==, 0);
-	g_assert_cmpint(engine_explain_policy(scene->engine, 77, scene->now_ms, text), ==, -ESRCH);
 }
 
 int main(int argc, char **argv)
@@ -345,6 +456,10 @@ int main(int argc, char **argv)
 	ADD("backup/is-looked-at-once", looks_once_where_create_honours_backup);
 	ADD("backup/is-looked-at-once-for-two", looks_once_at_two_backups);
 	ADD("backup/is-tried-again", tries_a_failed_backup_again);
+	ADD("backup/of-two-alike-is-asked-for", asks_which_of_two_is_the_backup);
+	ADD("backup/of-two-alike-is-asked-for-once-one-failed", asks_which_of_two_is_left);
+	ADD("backup/of-two-alike-the-right-one-was-refused", knows_which_of_two_was_refused);
+	ADD("backup/of-two-alike-waits-for-an-answer", says_nothing_of_what_it_does_not_know);
 	ADD("admin/keeps-what-is-added", keeps_what_the_admin_adds);
 	ADD("admin/does-not-remake-what-is-deleted", does_not_remake_what_the_admin_deletes);
 	ADD("admin/does-not-remake-before-the-event", does_not_remake_before_the_event);

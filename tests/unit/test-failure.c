@@ -32,6 +32,7 @@ static void on_path(void *data, const struct explain_path *path)
 
 static void told_and_bounded(struct scene *scene, gconstpointer data)
 {
+	char words[ENGINE_WORDS_SIZE];
 	const struct connection *connection;
 	struct explain_path path = {.remote.port = 29};
 
@@ -44,7 +45,7 @@ static void told_and_bounded(struct scene *scene, gconstpointer data)
 	g_assert_cmpuint(scene->n_changes[CHANGE_SUBFLOW_CLOSED], ==, 21);
 	g_assert_cmpuint(connection->more->n_failures, ==, FAILURES_MAX);
 	g_assert_cmpuint(connection->more->failures[0].remote.port, ==, 22); /* the oldest went */
-	engine_explain(scene->engine, SCENE_TOKEN, scene->now_ms, on_path, &path);
+	engine_explain(scene->engine, SCENE_TOKEN, scene->now_ms, on_path, &path, words);
 	g_assert_cmpuint(path.attempts, ==, 2);
 	g_assert_cmpstr(path.error, ==, "no answer to the SYN (ETIMEDOUT)");
 	g_assert_false(path.has_next_try);
@@ -69,10 +70,46 @@ static void forgotten_when_established(struct scene *scene, gconstpointer data)
 	g_assert_cmpuint(scene_connection(scene)->more->n_failures, ==, 0);
 }
 
+static void endpoint(struct scene *scene, enum event_type type, uint8_t id)
+{
+	const struct event event = {
+		.type = type,
+		.endpoint = {.id = id, .addr = fake_addr("10.9.9.9"), .flags = MPTCPD_FLAG_SUBFLOW},
+	};
+
+	engine_event(scene->engine, &event, scene->now_ms);
+}
+
+static bool is_told(struct scene *scene, uint16_t port)
+{
+	char words[ENGINE_WORDS_SIZE];
+	struct explain_path path = {.remote.port = port};
+
+	engine_explain(scene->engine, SCENE_TOKEN, scene->now_ms, on_path, &path, words);
+	return path.attempts > 0;
+}
+
+/* The kernel's path manager tries anew with it. */
+static void not_told_of_a_later_endpoint(struct scene *scene, gconstpointer data)
+{
+	scene->fake->path_manager = PATH_MANAGER_KERNEL;
+	scene_client(scene);
+	endpoint(scene, EVENT_ENDPOINT, 9);
+	close_unknown(scene, 7, ETIMEDOUT);
+	g_assert_true(is_told(scene, 7));
+	endpoint(scene, EVENT_ENDPOINT_GONE, 9);
+	g_assert_true(is_told(scene, 7)); /* for there is none */
+	endpoint(scene, EVENT_ENDPOINT, 9);
+	g_assert_false(is_told(scene, 7));
+	close_unknown(scene, 7, ETIMEDOUT);
+	g_assert_true(is_told(scene, 7));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	ADD("failure/told-and-bounded", told_and_bounded);
 	ADD("failure/forgotten-when-established", forgotten_when_established);
+	ADD("failure/not-told-of-a-later-endpoint", not_told_of_a_later_endpoint);
 	return g_test_run();
 }

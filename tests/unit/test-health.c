@@ -148,6 +148,57 @@ static void few_scouts_are_sent(struct scene *scene, gconstpointer data)
 	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 0);
 }
 
+/* Each silence is answered by scouts of its own, and few of those that were answered stay. */
+static void scouts_are_sent_each_time(struct scene *scene, gconstpointer data)
+{
+	struct event event = {.type = EVENT_PROBE, .probe = {.ifindex = 3, .family = AF_INET}};
+	struct fake_connection *fake = scene_meshed(scene);
+
+	memset(health_network.is_sending, 0, sizeof(health_network.is_sending));
+	for (size_t n = 0; n < 8; n++) {
+		size_t before = scene->fake->counts[FAKE_CREATE];
+
+		event.probe.ok = false;
+		engine_event(scene->engine, &event, scene->now_ms);
+		health_pass(scene, 10000);
+		g_assert_cmpint(health_of(scene, 3), ==, MPTCPD_HEALTH_SILENT);
+		g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], >, before);
+		fake_answer(scene->fake, 0);
+		event.probe.ok = true;
+		engine_event(scene->engine, &event, scene->now_ms);
+		health_pass(scene, 100000);
+		g_assert_cmpint(health_of(scene, 3), ==, MPTCPD_HEALTH_WELL);
+		g_assert_cmpuint(fake_count_subflows(fake), <=, 6);
+	}
+}
+
+/* The plan says backup while a normal one is out: what that becomes is to be one, too. */
+static void a_scout_becomes_what_its_path_is(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = scene_meshed(scene);
+	size_t n = 0;
+
+	health_pass(scene, 1000);
+	health_network.link_dead_ms[2] = scene->now_ms;
+	health_expect_silent(scene, 2, 3000);
+	g_assert_cmpuint(health_count_creates(scene, 2), ==, 1);
+	g_assert_cmpuint(scene_record(scene, FAKE_CREATE, 0)->flags, ==, 0);
+	fake_link(scene->fake, 2, "backup0", true, true);
+	health_pass(scene, 100);
+	health_network.link_dead_ms[2] = 0;
+	health_pass(scene, 4000);
+	for (size_t i = 0; i < FAKE_SUBFLOWS; i++) {
+		const struct fake_subflow *subflow = &fake->subflows[i];
+
+		if (!subflow->used || subflow->ifindex != 2)
+			continue;
+		n++;
+		g_assert_false(subflow->syn_sent);
+		g_assert_true(subflow->backup);
+	}
+	g_assert_cmpuint(n, ==, 2);
+}
+
 static void a_link_that_answers_is_well_after_recover(struct scene *scene, gconstpointer data)
 {
 	scene_meshed(scene);
@@ -215,6 +266,46 @@ static void without_connections_nothing_runs(struct scene *scene, gconstpointer 
 	g_assert_cmpuint(scene_run(scene), <=, scene->now_ms + 250);
 	health_pass(scene, 30500);
 	g_assert_cmpuint(scene_run(scene), >, scene->now_ms + 20000);
+}
+
+/* Also not those that received until then and are watched for going quiet. */
+static void where_nothing_moves_nobody_is_asked(struct scene *scene, gconstpointer data)
+{
+	uint64_t before;
+
+	memset(health_network.is_sending, 0, sizeof(health_network.is_sending));
+	memset(health_network.is_receiving, 1, sizeof(health_network.is_receiving));
+	scene_meshed(scene);
+	health_pass(scene, 3000);
+	g_assert_cmpuint(scene->fake->n_evidence, >, 0);
+	for (uint32_t i = 1; i <= 3; i++)
+		health_network.idle_since_ms[i] = health_network.received_ms[i] = scene->now_ms;
+	health_pass(scene, 1000);
+	before = scene->fake->n_evidence;
+	health_pass(scene, 10000);
+	g_assert_cmpuint(scene->fake->n_evidence, ==, before);
+	g_assert_cmpuint(scene_run(scene), <=, scene->now_ms + 250);
+}
+
+/* With very many sockets, where somebody waits in vain at any time. */
+static void looks_take_a_hundredth_of_the_time(struct scene *scene, gconstpointer data)
+{
+	const uint32_t cost_ms = 50, seconds = 600;
+	size_t before;
+
+	scene_meshed(scene);
+	scene->fake->look_cost_us = cost_ms * 1000;
+	health_pass(scene, 1000);
+	before = scene->fake->n_evidence_looks;
+	for (uint32_t i = 0; i < seconds * 10; i++) {
+		scene->fake->n_missed++;
+		scene->fake->n_heard++;
+		health_pass(scene, 100);
+	}
+	g_assert_cmpuint(scene->fake->n_evidence_looks - before, >=, seconds / 10);
+	/* and one or two that came sooner, after the quiet time before */
+	g_assert_cmpuint(scene->fake->n_evidence_looks - before, <=,
+			 seconds * 1000 / 100 / cost_ms + 2);
 }
 
 /* Under the kernel's path manager: that closes nothing, and is over with the silence. */
@@ -287,6 +378,8 @@ int main(int argc, char **argv)
 	WATCH("a-suspend-is-no-silence", a_suspend_is_no_silence);
 	WATCH("a-suspend-makes-verdicts-void", a_suspend_makes_verdicts_void);
 	WATCH("few-scouts-are-sent", few_scouts_are_sent);
+	WATCH("scouts-are-sent-each-time", scouts_are_sent_each_time);
+	WATCH("a-scout-becomes-what-its-path-is", a_scout_becomes_what_its_path_is);
 	WATCH("a-link-that-answers-is-well-after-recover",
 	      a_link_that_answers_is_well_after_recover);
 	WATCH("probes-tell-of-a-link-that-is-idle", probes_tell_of_a_link_that_is_idle);
@@ -295,6 +388,8 @@ int main(int argc, char **argv)
 	WATCH("subflows-of-a-silent-link-are-poked", subflows_of_a_silent_link_are_poked);
 	WATCH("a-group-may-say-that-nobody-looks", a_group_may_say_that_nobody_looks);
 	WATCH("probes-tell-without-connections", probes_tell_without_connections);
+	WATCH("where-nothing-moves-nobody-is-asked", where_nothing_moves_nobody_is_asked);
 	WATCH("without-connections-nothing-runs", without_connections_nothing_runs);
+	WATCH("looks-take-a-hundredth-of-the-time", looks_take_a_hundredth_of_the_time);
 	return g_test_run();
 }

@@ -224,13 +224,15 @@ static void on_path(void *data, const struct explain_path *path)
 
 static void what_no_route_leads_to_is_explained(struct scene *scene, gconstpointer data)
 {
+	char words[ENGINE_WORDS_SIZE];
 	g_autoptr(GString) text = g_string_new(NULL);
 
 	add_rule(scene);
 	fake_route(scene->fake, 3, false);
 	scene_later(scene, 50);
 	connect_marked(scene, 1, 7);
-	g_assert_cmpint(engine_explain(scene->engine, 1, scene->now_ms, on_path, text), ==, 0);
+	g_assert_cmpint(engine_explain(scene->engine, 1, scene->now_ms, on_path, text, words), ==,
+			0);
 	g_assert_cmpstr(text->str, ==,
 			"eth2: no route to the peer from eth2 with mark 0x7\n"
 			"eth3: no route to the peer from eth3 with mark 0x7\n");

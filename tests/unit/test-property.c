@@ -123,7 +123,8 @@ static void step_connection(void)
 	struct fake_connection *connection = any_connection();
 	uint32_t action = dice(10), i = dice(FAKE_SUBFLOWS);
 
-	if (!connection)
+	/* What a peer tells of its addresses is taken once the connection is established. */
+	if (!connection || (action >= 2 && action < 5 && !connection->established))
 		return;
 	tell("connection", connection->token, action);
 	if (action < 2)

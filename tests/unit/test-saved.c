@@ -466,6 +466,14 @@ static void bad_events(struct world *world, gconstpointer data)
 	}
 }
 
+static void lost_them_all(struct world *world, gconstpointer data)
+{
+	memset(meshed(world)->subflows, 0, sizeof(((struct fake_connection *)0)->subflows));
+	restart(world, &fake_rules);
+	run(world);
+	g_assert_cmpuint(world->fake->counts[FAKE_CREATE], ==, 3);
+}
+
 #define ADD(path, function)                                                                        \
 	g_test_add("/saved/" path, struct world, NULL, set_up, function, tear_down)
 
@@ -482,6 +490,7 @@ int main(int argc, char **argv)
 	ADD("drops/what-ended-meanwhile", ended_meanwhile);
 	ADD("drops/another-connection-of-that-token", another_connection);
 	ADD("drops/subflows-that-ended-meanwhile", subflow_ended_meanwhile);
+	ADD("goes-on/where-all-subflows-ended-meanwhile", lost_them_all);
 	ADD("hides/until-a-snapshot-shows-it", hidden_until_shown);
 	ADD("hides/created-is-another-one", created_before_the_snapshot);
 	ADD("hides/closed-before-it-was-shown", closed_before_the_snapshot);

@@ -164,6 +164,35 @@ static void host_comes_back(struct world *world, gconstpointer data)
 	g_assert_cmpint(state_path_manager(world->state), ==, PATH_MANAGER_UNKNOWN);
 }
 
+static void host_that_is_damaged_is_not_known(struct world *world, gconstpointer data)
+{
+	g_autofree char *bytes = NULL;
+	gsize size;
+
+	(void)data;
+	g_assert_false(state_knows_host(world->state)); /* nobody wrote into the new file */
+	reopen(world);
+	g_assert_true(state_knows_host(world->state)); /* somebody had nothing to write */
+	state_set_path_manager(world->state, PATH_MANAGER_KERNEL);
+	state_set_path_manager(world->state, PATH_MANAGER_USERSPACE);
+	state_set_path_manager(world->state, PATH_MANAGER_KERNEL);
+	reopen(world);
+	g_assert_true(state_knows_host(world->state));
+	state_close(world->state);
+	g_assert_true(g_file_get_contents(world->path, &bytes, &size, NULL));
+	g_assert_cmpuint(size, >=, 4096 + 2 * 8192);
+	/* one copy, then both */
+	for (size_t at = 4096 + 8192, n = 0; n < 2; n++, at -= 8192) {
+		memset(bytes + at + 8, 0xa5, 8);
+		g_assert_true(g_file_set_contents_full(world->path, bytes, (gssize)size,
+						       G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+		open_state(world);
+		g_assert_cmpint(state_knows_host(world->state), ==, at > 4096);
+		state_close(world->state);
+	}
+	open_state(world);
+}
+
 /* ---- files that are not ours ---- */
 
 static void fill(struct world *world)
@@ -277,6 +306,7 @@ int main(int argc, char **argv)
 	ADD("connection/the-largest-fits", the_largest_connection);
 	ADD("connection/a-wrong-record-tells-nothing", wrong_records_tell_nothing);
 	ADD("host/comes-back", host_comes_back);
+	ADD("host/damaged-is-not-known", host_that_is_damaged_is_not_known);
 	ADD("file/of-another-boot-is-dropped", other_boot);
 	ADD("file/of-another-namespace-is-dropped", other_namespace);
 	ADD("file/that-is-foreign-is-dropped", foreign_files);

@@ -25,19 +25,26 @@ BUILD = pathlib.Path(os.environ.get("MPTCPD_BUILD", ROOT / "build")).resolve()
 SLOW = os.environ.get("MPTCPD_SLOW", "10")
 NETNS = ROOT / "tests/netns"
 SCRIPTS = ("harness", "start", "main", "links", "standing", "restart", "direct", "private", "endpoints",
-           "life", "hand", "peer", "twins", "temporary", "crash", "lab", "probe", "health", "routing", "routing_life", "truth", "sweep",
-           "flood")
+           "life", "hand", "peer", "twins", "temporary", "crash", "explain", "lab", "probe", "health", "routing", "routing_life",
+           "truth", "sweep",
+           "flood", "socket", "dial", "listen",
+           "check", "bpf", "kernel_socket", "mptcpize_life", "confined")
 PROGRAMS = ("test-kernel", "test-connection", "test-contract-kernel")
-BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "tests/netns/traffic", "tests/netns/storm", "tests/netns/flow",
-         "tests/netns/wan", "tests/netns/forbid.so", "tests/netns/spare.so", "tests/netns/witness.so",
+BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "lib/mptcp/libmptcp.so", "tests/netns/old-kernel.so", "tests/netns/traffic", "tests/netns/storm", "tests/netns/flow",
+         "mptcpize/mptcpize", "mptcpize/hook.bpf.o", "mptcpize/libmptcpize-preload.so",
+         "tests/netns/sockets", "tests/netns/sockets-static",
+         "tests/netns/wan", "tests/netns/absurd.so", "tests/netns/forbid.so", "tests/netns/spare.so", "tests/netns/witness.so",
          *(f"tests/netns/{program}" for program in PROGRAMS))
 MODULES = ("veth", "tcp_diag", "mptcp_diag", "sch_tbf", "bridge", "macvlan", "tun",
            "nf_tables", "nft_chain_nat", "nft_masq")
+FILESYSTEMS = ("cifs", "nfsv4")  # for the test of their sockets alone
+OWN_MODULE = "kernel-socket.ko"  # of kernel-socket.c, where it was built; a test loads it
 PASSED = ("MPTCPD_LONG", "MPTCPD_SEED")  # of our environment to the guest
 QEMU = "qemu-system-x86_64"
 MEMORY = "2048"  # MB, most of them never touched: the kernel has tokens for 4 sockets in each
 # These take more tokens than that, or judge how fast mptcpd is: only if a word names them.
-LEFT_OUT = ("/restart/crowd/", "/truth/storm/", "/truth/memory/", "/sweep/cost/", "/flood/", "/lab/", "/health/")
+LEFT_OUT = ("/restart/crowd/", "/truth/storm/", "/truth/memory/", "/sweep/cost/", "/flood/", "/lab/", "/health/",
+            "/explain/")
 # The kernel changes its own code, and QEMU runs the old one for a moment more on another processor.
 PATCHED = "a fault of QEMU, met now and then, ended the guest: run it again"
 QUIET = 300  # seconds; a guest that is silent for longer hangs
@@ -80,9 +87,16 @@ def make_image(kernel, programs):
     image.tree(ROOT / "tests", ("*.py",))
     image.tree(ROOT / "etc", ("*.conf",))
     image.file(ROOT / "README.md")
-    modules = Modules(kernel / "lib/modules").with_needed(MODULES)
+    image.file("/etc/services")
+    image.command("apparmor_parser")
+    image.tree("/etc/apparmor.d")
+    image.file(BUILD / "etc/mptcpd")
+    needed = MODULES + FILESYSTEMS * any("kernel_socket" in " ".join(argv) for argv in programs)
+    modules = Modules(kernel / "lib/modules").with_needed(needed)
     for name, content in modules.items():
         image.data(f"/modules/{name}.ko", content)
+    if (kernel / OWN_MODULE).exists():
+        image.file(kernel / OWN_MODULE, f"/modules/{OWN_MODULE}")
     image.data("/etc/passwd", b"root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
     image.data("/etc/group", b"root:x:0:\nnogroup:x:65534:\n")
     image.data("/vm.json", json.dumps({
@@ -102,7 +116,7 @@ def boot(kernel, initramfs):
     return subprocess.Popen(
         [QEMU, "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", MEMORY, "-nographic",
          "-nodefaults", "-serial", "stdio", "-no-reboot", "-kernel", vmlinuz, "-initrd", initramfs,
-         "-append", "console=ttyS0 panic=-1 loglevel=5"],
+         "-append", "console=ttyS0 panic=-1 loglevel=5 no_timer_check"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace")
 
 
