@@ -2,18 +2,12 @@
 /* Actions: one call each. mptcpd checks what they say. */
 #include "client-private.h"
 
-static void append_addr(struct writer *writer, const struct mptcpctl_addr *addr)
-{
-	writer_append(writer, WIRE_ADDR, addr && addr->address ? addr->address : "",
-		      addr ? addr->port : 0);
-}
-
 /* An "as"; NULL is empty. */
-static void append_strings(struct writer *writer, const char *const *strings)
+static void append_strings(struct mptcpctl *ctl, struct writer *writer, const char *const *strings)
 {
 	writer_open(writer, 'a', "s");
 	for (; strings && *strings; strings++)
-		writer_append(writer, "s", *strings);
+		argument_append(ctl, writer, *strings);
 	writer_close(writer);
 }
 
@@ -34,8 +28,8 @@ static struct writer new_subflow_call(struct mptcpctl *ctl, const char *member, 
 	struct writer writer = handle_new_action(ctl, member);
 
 	writer_append(&writer, "u", token);
-	append_addr(&writer, local);
-	append_addr(&writer, remote);
+	argument_append_addr(ctl, &writer, local);
+	argument_append_addr(ctl, &writer, remote);
 	return writer;
 }
 
@@ -45,8 +39,9 @@ MPTCPCTL_EXPORT int mptcpctl_subflow_add(struct mptcpctl *ctl, uint32_t token,
 	struct writer writer =
 		new_subflow_call(ctl, "AddSubflow", token, &request->local, &request->remote);
 
-	writer_append(&writer, "ysb", request->local_id,
-		      request->interface ? request->interface : "", request->backup);
+	writer_append(&writer, "y", request->local_id);
+	argument_append(ctl, &writer, request->interface);
+	writer_append(&writer, "b", request->backup);
 	append_option(&writer, "initial-id", request->initial_id);
 	return handle_call(ctl, &writer, NULL);
 }
@@ -81,8 +76,9 @@ MPTCPCTL_EXPORT int mptcpctl_announce(struct mptcpctl *ctl, uint32_t token,
 	struct writer writer = handle_new_action(ctl, "Announce");
 
 	writer_append(&writer, "u", token);
-	append_addr(&writer, addr);
-	writer_append(&writer, "ys", id, interface ? interface : "");
+	argument_append_addr(ctl, &writer, addr);
+	writer_append(&writer, "y", id);
+	argument_append(ctl, &writer, interface);
 	writer_no_extras(&writer);
 	return handle_call(ctl, &writer, NULL);
 }
@@ -105,7 +101,7 @@ static struct writer new_endpoint_call(struct mptcpctl *ctl, const char *member,
 	struct writer writer = handle_new_action(ctl, member);
 
 	writer_append(&writer, "y", id);
-	append_addr(&writer, addr);
+	argument_append_addr(ctl, &writer, addr);
 	return writer;
 }
 
@@ -114,8 +110,8 @@ MPTCPCTL_EXPORT int mptcpctl_endpoint_add(struct mptcpctl *ctl,
 {
 	struct writer writer = new_endpoint_call(ctl, "AddEndpoint", request->id, &request->addr);
 
-	writer_append(&writer, "s", request->interface ? request->interface : "");
-	append_strings(&writer, request->flags);
+	argument_append(ctl, &writer, request->interface);
+	append_strings(ctl, &writer, request->flags);
 	writer_no_extras(&writer);
 	return handle_call(ctl, &writer, NULL);
 }
@@ -126,8 +122,8 @@ MPTCPCTL_EXPORT int mptcpctl_endpoint_change(struct mptcpctl *ctl, uint8_t id,
 {
 	struct writer writer = new_endpoint_call(ctl, "ChangeEndpoint", id, addr);
 
-	append_strings(&writer, set);
-	append_strings(&writer, clear);
+	append_strings(ctl, &writer, set);
+	append_strings(ctl, &writer, clear);
 	writer_no_extras(&writer);
 	return handle_call(ctl, &writer, NULL);
 }

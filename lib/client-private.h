@@ -82,6 +82,12 @@ struct writer handle_new_call(struct mptcpctl *ctl, const char *member);
 struct writer handle_new_action(struct mptcpctl *ctl, const char *member);
 /* An action that makes mptcpd read files and try plugins. */
 struct writer handle_new_long_action(struct mptcpctl *ctl, const char *member);
+/* What the caller says, argument.c: text (NULL: ""), an a{sv}'s entry of text, an address (NULL: none). */
+void argument_append(struct mptcpctl *ctl, struct writer *writer, const char *text);
+void argument_append_option(struct mptcpctl *ctl, struct writer *writer, const char *key,
+			    const char *text);
+void argument_append_addr(struct mptcpctl *ctl, struct writer *writer,
+			  const struct mptcpctl_addr *addr);
 /* Send what was written, free it, and wait. `ret_reply` may be NULL. */
 int handle_call(struct mptcpctl *ctl, struct writer *writer, sd_bus_message **ret_reply);
 /*

@@ -230,7 +230,8 @@ MPTCPCTL_EXPORT int mptcpctl_get_connection(
 	return handle_finish(ctl, &reader, r);
 }
 
-static void append_request(struct writer *writer, const struct mptcpctl_top_request *request)
+static void append_request(struct mptcpctl *ctl, struct writer *writer,
+			   const struct mptcpctl_top_request *request)
 {
 	const struct {
 		const char *key, *value;
@@ -244,7 +245,7 @@ static void append_request(struct writer *writer, const struct mptcpctl_top_requ
 	writer_open(writer, 'a', "{sv}");
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		if (texts[i].value)
-			writer_extra(writer, texts[i].key, "s", texts[i].value);
+			argument_append_option(ctl, writer, texts[i].key, texts[i].value);
 	if (request->port)
 		writer_extra(writer, "port", "q", request->port);
 	writer_close(writer);
@@ -261,7 +262,7 @@ mptcpctl_get_top(struct mptcpctl *ctl, const struct mptcpctl_top_request *reques
 	struct mptcpctl_top top = {0};
 	int r;
 
-	append_request(&writer, request);
+	append_request(ctl, &writer, request);
 	r = handle_call(ctl, &writer, &reader.m);
 	if (r < 0)
 		return r;
@@ -328,21 +329,20 @@ MPTCPCTL_EXPORT int mptcpctl_list_policies(struct mptcpctl *ctl,
 	return listing.result;
 }
 
-static void append_subject(struct writer *writer, const struct mptcpctl_supposed *supposed)
+static void append_subject(struct mptcpctl *ctl, struct writer *writer,
+			   const struct mptcpctl_supposed *supposed)
 {
-	const struct mptcpctl_addr *local = &supposed->local, *remote = &supposed->remote;
-
-	writer_append(writer, WIRE_ADDR, local->address ? local->address : "", local->port);
-	writer_append(writer, WIRE_ADDR, remote->address ? remote->address : "", remote->port);
-	writer_append(writer, "ss", supposed->side ? supposed->side : "client",
-		      supposed->interface ? supposed->interface : "");
+	argument_append_addr(ctl, writer, &supposed->local);
+	argument_append_addr(ctl, writer, &supposed->remote);
+	argument_append(ctl, writer, supposed->side ? supposed->side : "client");
+	argument_append(ctl, writer, supposed->interface);
 	writer_open(writer, 'a', "{sv}");
 	if (supposed->has_uid)
 		writer_extra(writer, "uid", "u", supposed->uid);
 	if (supposed->has_mark)
 		writer_extra(writer, "mark", "u", supposed->mark);
 	if (supposed->cgroup)
-		writer_extra(writer, "cgroup", "s", supposed->cgroup);
+		argument_append_option(ctl, writer, "cgroup", supposed->cgroup);
 	writer_close(writer);
 }
 
@@ -356,7 +356,7 @@ mptcpctl_test_policy(struct mptcpctl *ctl, const struct mptcpctl_supposed *suppo
 	struct mptcpctl_policy_test test = {0};
 	int r;
 
-	append_subject(&writer, supposed);
+	append_subject(ctl, &writer, supposed);
 	r = handle_call(ctl, &writer, &reader.m);
 	if (r < 0)
 		return r;

@@ -2,6 +2,7 @@
 /* Actions: is what the caller says well-formed, do it, and word the outcome. */
 #include "bus-private.h"
 
+#include <ell/ell.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +12,15 @@
 
 /* ---- answering ---- */
 
-/* The end of every message: clients read the errno from it. */
+/* The end of every message: clients read the errno from it. The text may hold any bytes. */
 static int failed(sd_bus_error *error, const char *text, int r)
 {
-	return sd_bus_error_setf(error, WIRE_ERROR_FAILED, "%s [errno %d]", text, -r);
+	char *whole = l_strdup_printf("%s [errno %d]", text, -r);
+
+	bus_clean(whole);
+	r = sd_bus_error_set(error, WIRE_ERROR_FAILED, whole);
+	l_free(whole);
+	return r;
 }
 
 /* The kernel's words, if it was the kernel that failed this action. */

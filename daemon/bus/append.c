@@ -51,6 +51,13 @@ void bus_append_text(struct writer *writer, const char *text)
 	l_free(clean);
 }
 
+void bus_append_extra_text(struct writer *writer, const char *key, const char *text)
+{
+	writer_open_extra(writer, key, "s");
+	bus_append_text(writer, text);
+	writer_close_extra(writer);
+}
+
 void bus_append_addr(struct writer *writer, const struct mptcpd_addr *addr)
 {
 	char text[ADDR_TEXT_SIZE];

@@ -267,6 +267,7 @@ void bus_append_addr(struct writer *writer, const struct mptcpd_addr *addr);
  * takes UTF-8 only, so the bytes of what is not are replaced.
  */
 void bus_append_text(struct writer *writer, const char *text);
+void bus_append_extra_text(struct writer *writer, const char *key, const char *text);
 void bus_clean(char *text);
 
 /* Methods that read, list.c, status.c, top.c, metrics.c, explain.c, suppose.c and examine.c. Userdata is the struct peer. */

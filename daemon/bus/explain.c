@@ -109,14 +109,10 @@ static const char *explain_state_name(enum explain_state state)
 	return "unknown";
 }
 
-/* Names of interfaces and of groups may hold any bytes. */
 static void append_extra_text(struct writer *writer, const char *key, const char *text)
 {
-	if (!*text)
-		return;
-	writer_open_extra(writer, key, "s");
-	bus_append_text(writer, text);
-	writer_close_extra(writer);
+	if (*text)
+		bus_append_extra_text(writer, key, text);
 }
 
 static void append_reason(struct writer *writer, enum reason reason, const char *text,
@@ -133,9 +129,11 @@ void bus_append_path(struct writer *writer, const struct explain_path *path)
 	bus_append_addr(writer, &path->local);
 	bus_append_addr(writer, &path->remote);
 	bus_append_text(writer, path->interface);
-	writer_append(writer, "ssssub", path->wanted_by ? path->wanted_by : "",
-		      path->forbidden_by ? path->forbidden_by : "", explain_state_name(path->state),
-		      path->error, path->attempts, path->backup);
+	writer_append(writer, "sss", path->wanted_by ? path->wanted_by : "",
+		      path->forbidden_by ? path->forbidden_by : "",
+		      explain_state_name(path->state));
+	bus_append_text(writer, path->error);
+	writer_append(writer, "ub", path->attempts, path->backup);
 	writer_open(writer, 'a', "{sv}");
 	if (path->has_next_try)
 		writer_extra(writer, "next-try-ms", "t", path->next_try_ms);

@@ -182,9 +182,7 @@ static void append_why(struct writer *writer, const struct bus *bus,
 
 	engine_explain_closed(bus->setup.engine, &remembered->change, remembered->policy, &path);
 	writer_extra(writer, "reason", "s", reason_name(path.reason));
-	writer_open_extra(writer, "text", "s");
-	bus_append_text(writer, path.text);
-	writer_close_extra(writer);
+	bus_append_extra_text(writer, "text", path.text);
 }
 
 static void append_extras(struct writer *writer, const struct bus *bus,

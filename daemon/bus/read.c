@@ -2,8 +2,8 @@
 /* Reading what a caller wants: each part well-formed, or an error that names it. */
 #include "bus-private.h"
 
+#include <ell/ell.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "addr.h"
@@ -11,13 +11,16 @@
 
 int bus_invalid(sd_bus_error *error, const char *format, ...)
 {
-	char text[256];
+	char *text;
 	va_list args;
+	int r;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	text = l_strdup_vprintf(format, args);
 	va_end(args);
-	return sd_bus_error_set(error, WIRE_ERROR_INVALID, text);
+	r = sd_bus_error_set(error, WIRE_ERROR_INVALID, text);
+	l_free(text);
+	return r;
 }
 
 int bus_read_maybe_addr(sd_bus_message *m, const char *what, struct mptcpd_addr *ret_addr,

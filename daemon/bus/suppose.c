@@ -196,9 +196,9 @@ static void append_supposed(struct writer *writer, const struct supposed *suppos
 
 	bus_append_text(writer, supposed->policy ? supposed->policy->name : "");
 	writer_open(writer, 'a', "{sv}");
-	writer_extra(writer, "interface", "s", supposed->interface);
+	bus_append_extra_text(writer, "interface", supposed->interface);
 	writer_extra(writer, "reason", "s", reason ? reason : "");
-	writer_extra(writer, "text", "s", text);
+	bus_append_extra_text(writer, "text", text);
 	writer_open_extra(writer, "missing", "as");
 	writer_open(writer, 'a', "s");
 	for (size_t i = 0; i < N_FACTS; i++)

@@ -437,6 +437,12 @@ def names(mode):
             text = harmless(run(MPTCPCTL, *scene.socket, verb), verb)
             tap.true("[2J" in text, f"{verb} shows {text!r}")
             json.loads(harmless(run(MPTCPCTL, *scene.socket, "--json", verb), verb))
+        if mode == "daemon":
+            # Sentences name it, too.
+            for words in (f"explain {token}", "policy test 10.0.2.1 10.0.1.2:80"):
+                text = harmless(run(MPTCPCTL, *scene.socket, *words.split()), words)
+                tap.true("[2J" in text, f"{words} shows {text!r}")
+                json.loads(harmless(run(MPTCPCTL, *scene.socket, "--json", *words.split()), words))
         child = subprocess.Popen(
             scene.client.argv(MPTCPCTL, *scene.socket, "--json", "monitor"), stdout=subprocess.PIPE)
         for line in child.stdout:

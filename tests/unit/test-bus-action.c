@@ -78,6 +78,9 @@ static void client_asks_for_what_is_not_ours(struct scene *scene)
 	request.interface = "eth2";
 	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &request), ==, -EADDRNOTAVAIL);
 	expect_words(ctl, "10.7.7.7 is no address of eth2");
+	request.interface = "eth\xff";
+	g_assert_cmpint(mptcpctl_subflow_add(ctl, 1, &request), ==, -EINVAL);
+	expect_words(ctl, "\"eth\xff\" is no UTF-8");
 	mptcpctl_free(ctl);
 }
 

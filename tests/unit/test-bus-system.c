@@ -360,6 +360,67 @@ static void client_sends_much(struct scene *scene)
 	sd_bus_flush_close_unref(bus);
 }
 
+/* Who serves the name. */
+static char *find_owner(sd_bus *bus)
+{
+	sd_bus_message *answer = NULL;
+	const char *owner;
+	char *copy;
+
+	g_assert_cmpint(sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+					   "org.freedesktop.DBus", "GetNameOwner", NULL, &answer,
+					   "s", WIRE_NAME),
+			>=, 0);
+	g_assert_cmpint(sd_bus_message_read(answer, "s", &owner), >, 0);
+	copy = g_strdup(owner);
+	sd_bus_message_unref(answer);
+	return copy;
+}
+
+/* Returns what is said of a word that is no state. */
+static char *ask_for_state(sd_bus *bus, const char *word)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	char *text;
+	int r = sd_bus_call_method(bus, WIRE_NAME, WIRE_PATH, WIRE_MANAGER, "GetTop", &error, NULL,
+				   "ua{sv}", 1, 1, "state", "s", word);
+
+	g_assert_cmpint(r, <, 0);
+	g_assert_cmpstr(error.name, ==, WIRE_ERROR_INVALID);
+	text = g_strdup(error.message);
+	sd_bus_error_free(&error);
+	return text;
+}
+
+/*
+ * Long words of characters that take several bytes each: one of them is wherever a text would be cut,
+ * and what is no UTF-8 then cannot be sent, so that the caller would wait in vain.
+ */
+static void client_is_told_of_long_words(struct scene *scene)
+{
+	g_autofree char *before = NULL, *after = NULL;
+	sd_bus *bus;
+
+	wait_for_name(scene);
+	bus = open_bus();
+	before = find_owner(bus);
+	for (size_t shift = 0; shift < 3; shift++) {
+		g_autoptr(GString) word = g_string_new(NULL);
+		g_autofree char *said = NULL;
+
+		for (size_t i = 0; i < shift; i++)
+			g_string_append_c(word, 'x');
+		for (size_t i = 0; i < 1000; i++)
+			g_string_append(word, "\u20ac");
+		said = ask_for_state(bus, word->str);
+		g_assert_nonnull(strstr(said, word->str));
+		g_assert_nonnull(strstr(said, "expected created"));
+	}
+	after = find_owner(bus);
+	g_assert_cmpstr(after, ==, before);
+	sd_bus_flush_close_unref(bus);
+}
+
 /* A polkit that never answers: the name is there, and nobody who serves it. */
 static void client_waits_for_polkit(struct scene *scene)
 {
@@ -413,7 +474,8 @@ int main(int argc, char **argv)
 							  client_crowds_monitors_as_many,
 							  client_subscribes_twice_at_once,
 							  client_sends_much,
-							  client_waits_for_polkit};
+							  client_waits_for_polkit,
+							  client_is_told_of_long_words};
 
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_data_func("/bus/system/changes-and-monitors", &clients[0], run);
@@ -426,6 +488,7 @@ int main(int argc, char **argv)
 	g_test_add_data_func("/bus/system/too-long-a-message-is-told", &clients[7], run);
 	g_test_add_data_func("/bus/system/root-is-served-while-others-wait-for-polkit", &clients[8],
 			     run);
+	g_test_add_data_func("/bus/system/long-words-are-told-whole", &clients[9], run);
 	g_test_add_func("/bus/system/name-is-asked-for-again", test_late);
 	g_test_add_func("/bus/system/frozen-owner-of-the-name", test_frozen);
 	return g_test_run();
