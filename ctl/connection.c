@@ -278,7 +278,8 @@ static void text_connection(struct ctl *ctl, const struct mptcpctl_connection *c
 /* Read [TOKEN] and a filter. Returns an exit code. */
 static int parse(struct listing *listing, int n_args, char **args)
 {
-	char wrong[FILTER_WRONG];
+	char *wrong;
+	int code = EXIT_DONE;
 
 	if (n_args && !filter_is_word(args[0])) {
 		if (ctl_parse_token(args[0], &listing->token) < 0)
@@ -289,8 +290,11 @@ static int parse(struct listing *listing, int n_args, char **args)
 		n_args--;
 		args++;
 	}
-	return filter_parse(n_args, args, &listing->filter, wrong) < 0 ? cli_usage("%s", wrong)
-								       : EXIT_DONE;
+	if (filter_parse(n_args, args, &listing->filter, &wrong) < 0) {
+		code = cli_usage("%s", wrong);
+		free(wrong);
+	}
+	return code;
 }
 
 static int list(struct listing *listing,

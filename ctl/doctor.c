@@ -34,17 +34,26 @@ static bool is_host(const char *text, size_t length)
 			    "0123456789-_.:%") >= length;
 }
 
+/* An address of IPv6, up to what its link or a bracket begins with. */
+static bool read_ipv6(const char *text, struct in6_addr *ret_ip)
+{
+	char address[INET6_ADDRSTRLEN];
+	size_t length = strcspn(text, "%]");
+
+	snprintf(address, sizeof(address), "%.*s", (int)length, text);
+	return length < sizeof(address) && inet_pton(AF_INET6, address, ret_ip) == 1;
+}
+
 /* Names have no colon, and addresses of IPv6 two at least; behind a "%" is the link of some. */
 static int check_ipv6(const char *text)
 {
-	char address[INET6_ADDRSTRLEN];
-	struct in6_addr ip;
 	size_t length = strcspn(text, "%");
 	const char *link = text[length] ? text + length + 1 : NULL;
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr ip;
 	bool is_of_link;
 
-	snprintf(address, sizeof(address), "%.*s", (int)length, text);
-	if (length >= sizeof(address) || inet_pton(AF_INET6, address, &ip) != 1)
+	if (!read_ipv6(text, &ip))
 		return cli_usage("\"%s\" is no address of IPv6, expected HOST[:PORT]", text);
 	if (IN6_IS_ADDR_V4MAPPED(&ip))
 		return cli_usage("\"%s\" is an address of IPv4, expected %s", text,
@@ -54,7 +63,8 @@ static int check_ipv6(const char *text)
 		return cli_usage("\"%s\" is an address that each link may have, expected %s%%LINK",
 				 text, text);
 	if (!is_of_link && link)
-		return cli_usage("\"%s\" is no address of one link, expected %s", text, address);
+		return cli_usage("\"%s\" is no address of one link, expected %.*s", text,
+				 (int)length, text);
 	if (link && if_nametoindex(link) == 0)
 		return cli_usage("\"%s\": no link is called \"%s\"", text, link);
 	return EXIT_DONE;
@@ -64,6 +74,7 @@ static int check_ipv6(const char *text)
 static int read_peer(const char *text, struct peer_name *peer)
 {
 	const char *colon = strrchr(text, ':'), *end = text + strlen(text), *host = text;
+	struct in6_addr ip;
 
 	peer->port = PORT_DEFAULT;
 	if (*text == '[') {
@@ -71,6 +82,10 @@ static int read_peer(const char *text, struct peer_name *peer)
 		end = strchr(host, ']');
 		if (!end || (end[1] && end[1] != ':'))
 			return cli_usage("\"%s\" is no peer, expected HOST[:PORT]", text);
+		if (!read_ipv6(host, &ip))
+			return cli_usage("\"%s\": brackets hold an address of IPv6, expected "
+					 "HOST[:PORT] or [IPV6]:PORT",
+					 text);
 		if (end[1])
 			peer->port = end + 2;
 	} else if (colon && strchr(text, ':') == colon) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const filter_states[] = {"created",	    "established", "closing",	"multi-path",
@@ -11,20 +12,20 @@ const char *const filter_states[] = {"created",	    "established", "closing",	"m
 
 /* ---- reading ---- */
 
-static int fail(char wrong[static FILTER_WRONG], const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+static int fail(char **ret_wrong, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-static int fail(char wrong[static FILTER_WRONG], const char *format, ...)
+static int fail(char **ret_wrong, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(wrong, FILTER_WRONG, format, args);
+	if (vasprintf(ret_wrong, format, args) < 0)
+		abort();
 	va_end(args);
 	return -EINVAL;
 }
 
-static int parse_state(const char *word, struct filter *filter, char wrong[static FILTER_WRONG])
+static int parse_state(const char *word, struct filter *filter, char **ret_wrong)
 {
 	for (size_t i = 0; filter_states[i]; i++) {
 		if (strcmp(word, filter_states[i]) == 0) {
@@ -32,16 +33,16 @@ static int parse_state(const char *word, struct filter *filter, char wrong[stati
 			return 0;
 		}
 	}
-	return fail(wrong, "\"%s\" is no state, expected " CTL_STATES, word);
+	return fail(ret_wrong, "\"%s\" is no state, expected " CTL_STATES, word);
 }
 
 /* "10.9.0.0/16", "10.9.0.1", "10.9.0.1:443" */
-static int parse_prefix(const char *word, struct filter *filter, char wrong[static FILTER_WRONG])
+static int parse_prefix(const char *word, struct filter *filter, char **ret_wrong)
 {
 	if (mptcpd_addr_parse_prefix(word, &filter->to, &filter->prefix) == 0)
 		return 0;
 	if (addr_parse(word, &filter->to) < 0)
-		return fail(wrong,
+		return fail(ret_wrong,
 			    "\"%s\" is no address, expected ADDRESS, ADDRESS/BITS, "
 			    "ADDRESS:PORT or [IPV6]:PORT",
 			    word);
@@ -49,23 +50,40 @@ static int parse_prefix(const char *word, struct filter *filter, char wrong[stat
 	return 0;
 }
 
-bool filter_is_word(const char *word)
+/* What may be said, and what its value is called. */
+static const struct {
+	const char *word, *value;
+} pairs[] = {{"dev", "IF"}, {"to", "PREFIX"}, {"policy", "NAME"}, {"state", "STATE"}};
+#define N_PAIRS (sizeof(pairs) / sizeof(pairs[0]))
+
+static size_t find_pair(const char *word)
 {
-	return strcmp(word, "dev") == 0 || strcmp(word, "to") == 0 || strcmp(word, "policy") == 0 ||
-	       strcmp(word, "state") == 0;
+	size_t i = 0;
+
+	while (i < N_PAIRS && strcmp(pairs[i].word, word) != 0)
+		i++;
+	return i;
 }
 
-static int parse_pair(const char *name, const char *value, struct filter *filter,
-		      char wrong[static FILTER_WRONG])
+bool filter_is_word(const char *word)
 {
-	if (!filter_is_word(name))
-		return fail(wrong, "unexpected \"%s\", expected dev, to, policy or state", name);
+	return find_pair(word) < N_PAIRS;
+}
+
+static int parse_pair(const char *name, const char *value, struct filter *filter, char **ret_wrong)
+{
+	size_t i = find_pair(name);
+
+	if (i == N_PAIRS)
+		return fail(ret_wrong, "unexpected \"%s\", expected dev, to, policy or state",
+			    name);
 	if (!value)
-		return fail(wrong, "\"%s\" needs a value", name);
+		return fail(ret_wrong, "\"%s\" needs a value, expected %s %s", name, name,
+			    pairs[i].value);
 	if (strcmp(name, "to") == 0)
-		return parse_prefix(value, filter, wrong);
+		return parse_prefix(value, filter, ret_wrong);
 	if (strcmp(name, "state") == 0)
-		return parse_state(value, filter, wrong);
+		return parse_state(value, filter, ret_wrong);
 	if (strcmp(name, "dev") == 0)
 		filter->interface = value;
 	else
@@ -73,14 +91,13 @@ static int parse_pair(const char *name, const char *value, struct filter *filter
 	return 0;
 }
 
-int filter_parse(int n_args, char **args, struct filter *ret_filter,
-		 char wrong[static FILTER_WRONG])
+int filter_parse(int n_args, char **args, struct filter *ret_filter, char **ret_wrong)
 {
 	struct filter filter = {0};
 	int r = 0;
 
 	for (int i = 0; i < n_args && r == 0; i += 2)
-		r = parse_pair(args[i], i + 1 < n_args ? args[i + 1] : NULL, &filter, wrong);
+		r = parse_pair(args[i], i + 1 < n_args ? args[i + 1] : NULL, &filter, ret_wrong);
 	if (r == 0)
 		*ret_filter = filter;
 	return r;

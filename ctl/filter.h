@@ -27,15 +27,11 @@ struct filter {
 	enum filter_state state;
 };
 
-/* Room for what is wrong with words. */
-#define FILTER_WRONG 256
-
 /*
  * Read [dev IF] [to PREFIX] [policy NAME] [state STATE], to whose values the filter points. 0; -EINVAL:
- * `wrong` says what is wrong, and what was expected.
+ * `ret_wrong` says what is wrong, and what was expected, and is to be freed.
  */
-int filter_parse(int n_args, char **args, struct filter *ret_filter,
-		 char wrong[static FILTER_WRONG]);
+int filter_parse(int n_args, char **args, struct filter *ret_filter, char **ret_wrong);
 /* Does something of a filter begin with this word? */
 bool filter_is_word(const char *word);
 /* Is it to be listed? What is said of subflows holds if it does of one of them. */

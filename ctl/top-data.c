@@ -303,7 +303,7 @@ int top_follow(struct top *top)
 
 /* ---- the filter ---- */
 
-int top_set_filter(struct top *top, const char *text, char wrong[static FILTER_WRONG])
+int top_set_filter(struct top *top, const char *text, char **ret_wrong)
 {
 	char *args[TOP_LINE / 2 + 1], host[ADDR_TEXT_SIZE], *rest;
 	struct top_filter new = {0};
@@ -315,7 +315,7 @@ int top_set_filter(struct top *top, const char *text, char wrong[static FILTER_W
 	rest = new.words;
 	while ((args[n_args] = strtok_r(rest, " ", &rest)))
 		n_args++;
-	r = filter_parse(n_args, args, is, wrong);
+	r = filter_parse(n_args, args, is, ret_wrong);
 	if (r < 0)
 		return r;
 	if (is->to.family)

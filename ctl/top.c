@@ -69,11 +69,12 @@ static int refresh_all(struct top *top)
 
 static void apply_filter(struct top *top)
 {
-	char wrong[FILTER_WRONG];
+	char *wrong;
 
 	top->is_typing = false;
-	if (top_set_filter(top, top->typed, wrong) < 0) {
+	if (top_set_filter(top, top->typed, &wrong) < 0) {
 		say(top, wrong);
+		free(wrong);
 		return;
 	}
 	top->message[0] = '\0';

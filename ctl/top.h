@@ -17,6 +17,7 @@
 #define TOP_EVENTS 512
 #define TOP_TEXT 64 /* of an address with its port, of a name */
 #define TOP_LINE 192
+#define TOP_MESSAGE 512 /* has room for what was typed, and for what was expected */
 
 /* Rates of the last seconds, bytes a second; the newest at (next - 1) % TOP_HISTORY. */
 struct top_history {
@@ -71,7 +72,7 @@ struct top_filter {
 
 struct top {
 	struct ctl *ctl;
-	char message[TOP_LINE]; /* what went wrong, or "" */
+	char message[TOP_MESSAGE]; /* what went wrong, or "" */
 
 	/* as told last */
 	struct top_link links[TOP_LINKS];
@@ -102,7 +103,7 @@ int top_ask(struct top *top, uint32_t rows);
 /* Be told of what happens from now on. */
 int top_follow(struct top *top);
 /* Show what the words say. 0, or as filter_parse(): all stays as it was. */
-int top_set_filter(struct top *top, const char *text, char wrong[static FILTER_WRONG]);
+int top_set_filter(struct top *top, const char *text, char **ret_wrong);
 /* The rate so many seconds ago; 0: now. */
 uint64_t top_history_at(const struct top_history *history, size_t seconds_ago);
 

@@ -99,7 +99,9 @@ def screen():
             terminal.wait(rf"^0*{token} ")
             terminal.press("/", *["BSpace"] * 20, "to nonsense", "Enter")
             terminal.wait(r'^"nonsense" is no address, expected ADDRESS, ADDRESS/BITS, ADDRESS:PORT or')
-            terminal.press("/", *["BSpace"] * 20, "state lost", "Enter")
+            terminal.press("/", *["BSpace"] * 20, "to " + "x" * 188, "Enter")
+            terminal.wait(r'^"x{79}\nx{80}\nx{29}" is no address(.|\n)*\[IPV6\]:PORT$')
+            terminal.press("/", *["BSpace"] * 191, "state lost", "Enter")
             terminal.wait('"lost" is no state, expected created, established, closing, multi-path, '
                           r"single(.|\n)*\bunhealthy$")
             terminal.press("/", *["BSpace"] * 20, "state single-path", "Enter")

@@ -75,7 +75,10 @@ static void test_words(void)
 
 static void test_usage_listings(void)
 {
-	expect("connection dev", 2, "needs a value");
+	expect("connection dev", 2, "\"dev\" needs a value, expected dev IF");
+	expect("connection to", 2, "\"to\" needs a value, expected to PREFIX");
+	expect("subflow policy", 2, "\"policy\" needs a value, expected policy NAME");
+	expect("subflow state", 2, "\"state\" needs a value, expected state STATE");
 	expect("connection to 1.2.3", 2, "\"1.2.3\" is no address");
 	expect("connection to 10.0.0.0/33", 2, "\"10.0.0.0/33\"");
 	expect("connection state lost", 2, "expected created, established");
@@ -92,6 +95,59 @@ static void test_usage_listings(void)
 	expect("--bus --socket /x status", 2, "exclude each other");
 	expect("-w 0.5 status", 3, "no mptcpd");
 	expect("status --watch", 3, "no mptcpd");
+}
+
+/* However long a word is, it is told whole, and what was expected behind it. */
+static void test_long_words(void)
+{
+	static const char *const cases[][2] = {
+		{"connection %s", "\"%s\" is no token, expected hex"},
+		{"connection 1 %s", "unexpected \"%s\", expected dev, to, policy or state"},
+		{"connection dev eth0 %s x", "unexpected \"%s\", expected dev, to"},
+		{"connection to %s", "\"%s\" is no address, expected ADDRESS, ADDRESS/BITS"},
+		{"subflow state %s", "\"%s\" is no state, expected created, established"},
+		{"subflow add 1 %s 1.2.3.4:5", "\"%s\" is no address, expected ADDRESS"},
+		{"endpoint delete %s", "\"%s\" is no address, expected ADDRESS"},
+		{"doctor --peer %s", "\"%s\" is no peer, expected HOST[:PORT]"},
+		{"limits set subflows %s", "\"%s\" is no limit, expected 0 to 65535"},
+		{"-w=%s", "\"-w=%s\", expected --json"},
+	};
+	g_autofree char *word = g_strnfill(3000, ':');
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_auto(GStrv) words = g_strsplit(cases[i][0], "%s", -1);
+		g_auto(GStrv) said = g_strsplit(cases[i][1], "%s", -1);
+		g_autofree char *line = g_strjoinv(word, words);
+		g_autofree char *in_err = g_strjoinv(word, said);
+
+		expect(line, 2, in_err);
+	}
+}
+
+/* In brackets stands an address of IPv6, and nothing else does. */
+static void test_brackets(void)
+{
+	static const char *const words[] = {"[10.0.0.1]:80", "[10.0.0.1]", "[host]:80", "[host]",
+					    "[:]:80"};
+	static const char *const lines[][2] = {
+		{"doctor --peer %s", "\"%s\": brackets hold an address of IPv6, expected "},
+		{"connection to %s", "\"%s\" is no address, expected "},
+		{"subflow add 1 10.0.0.2 %s", "\"%s\" is no address, expected "},
+		{"subflow change 1 %s 10.0.0.2", "\"%s\" is no address, expected "},
+		{"policy test %s 10.0.0.2", "\"%s\" is no address, expected "},
+		{"endpoint delete %s", "\"%s\" is no address, expected "},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(words) * G_N_ELEMENTS(lines); i++) {
+		const char *word = words[i / G_N_ELEMENTS(lines)];
+		const char *const *pair = lines[i % G_N_ELEMENTS(lines)];
+		g_auto(GStrv) before = g_strsplit(pair[0], "%s", -1);
+		g_auto(GStrv) said = g_strsplit(pair[1], "%s", -1);
+		g_autofree char *line = g_strjoinv(word, before);
+		g_autofree char *in_err = g_strjoinv(word, said);
+
+		expect(line, 2, in_err);
+	}
 }
 
 static void test_usage_announce(void)
@@ -322,6 +378,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/ctl/usage/names-the-word-and-what-was-expected", test_usage);
 	g_test_add_func("/ctl/usage/words-are-cut-or-mistaken", test_words);
 	g_test_add_func("/ctl/usage/listings-and-options", test_usage_listings);
+	g_test_add_func("/ctl/usage/long-words-are-told-whole", test_long_words);
+	g_test_add_func("/ctl/usage/brackets-hold-ipv6", test_brackets);
 	g_test_add_func("/ctl/usage/announcements", test_usage_announce);
 	g_test_add_func("/ctl/usage/endpoints-limits-and-configuration", test_usage_endpoint);
 	g_test_add_func("/ctl/config/check-runs-mptcpd-where-none-answers", test_config_check);
