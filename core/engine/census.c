@@ -149,11 +149,18 @@ static bool is_not_joined(const struct connection *connection, const struct anno
 	       !engine_is_joined(connection, announced, NULL);
 }
 
-/* A join that the kernel's path manager, or a person, had no luck with. */
-static enum reason of_failure(const struct failure *failure)
+/* A join that the kernel's path manager, or a person, had no luck with. NONE: that is over. */
+static enum reason of_failure(const struct engine *engine, const struct connection *connection,
+			      const struct failure *failure)
 {
-	enum reason reason = reason_of_end(failure->error, failure->reset, true);
+	const struct local *local =
+		model_find_local(&engine->model, &failure->local, failure->ifindex);
+	enum reason reason = local ? of_interface(local->interface) : REASON_NONE;
 
+	if (!explain_is_failure(engine, connection, failure))
+		return REASON_NONE;
+	if (!reason)
+		reason = reason_of_end(failure->error, failure->reset, true);
 	return reason ? reason : REASON_REFUSED;
 }
 
@@ -172,7 +179,7 @@ static void count_missing(struct census *census, const struct engine *engine,
 		census->missing[REASON_NOT_JOINED] +=
 			is_not_joined(connection, &more->announced[i], now_ms);
 	for (size_t i = 0; i < more->n_failures; i++)
-		census->missing[of_failure(&more->failures[i])]++;
+		census->missing[of_failure(engine, connection, &more->failures[i])]++;
 }
 
 uint64_t census_take(struct census *census, const struct engine *engine, uint64_t cursor,

@@ -94,17 +94,24 @@ static bool explain_endpoint(const struct explaining *it, const struct local *lo
 	return true;
 }
 
-bool explain_is_failure(const struct explaining *it, const struct failure *failure)
+enum path_manager explain_path_manager(const struct engine *engine,
+				       const struct connection *connection)
 {
-	const struct endpoint *endpoint =
-		model_find_endpoint(&it->engine->model, 0, &failure->local);
+	return connection->path_manager != PATH_MANAGER_UNKNOWN ? connection->path_manager
+								: engine->model.path_manager;
+}
+
+bool explain_is_failure(const struct engine *engine, const struct connection *connection,
+			const struct failure *failure)
+{
+	const struct endpoint *endpoint = model_find_endpoint(&engine->model, 0, &failure->local);
 
 	/* What was there goes with its endpoint, too. */
 	if (!endpoint)
 		return failure->error || failure->reset;
 	/* Another one, that came since, is tried anew; how the one before fared says nothing of it. */
-	return it->path_manager == PATH_MANAGER_USERSPACE || !failure->endpoint ||
-	       failure->endpoint == endpoint->serial;
+	return explain_path_manager(engine, connection) == PATH_MANAGER_USERSPACE ||
+	       !failure->endpoint || failure->endpoint == endpoint->serial;
 }
 
 static bool explain_limit(const struct explaining *it, struct explain_path *path)

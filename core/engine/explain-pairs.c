@@ -51,7 +51,7 @@ static bool is_told(const struct explaining *it, const struct local *local,
 		    is_to(it, remote, &connection->subflows[i].remote))
 			return true;
 	for (size_t i = 0; i < connection->more->n_failures; i++)
-		if (explain_is_failure(it, &connection->more->failures[i]) &&
+		if (explain_is_failure(it->engine, connection, &connection->more->failures[i]) &&
 		    is_from(local, &connection->more->failures[i].local,
 			    connection->more->failures[i].ifindex) &&
 		    is_to(it, remote, &connection->more->failures[i].remote))

@@ -297,7 +297,7 @@ static void tell_failures(struct explaining *it)
 			.attempts = failure->attempts,
 		};
 
-		if (!explain_is_failure(it, failure))
+		if (!explain_is_failure(it->engine, connection, failure))
 			continue;
 		snprintf(path.interface, sizeof(path.interface), "%s",
 			 model_interface_name(&it->engine->model, failure->ifindex));
@@ -329,7 +329,6 @@ int engine_explain(struct engine *engine, uint32_t token, uint64_t now_ms,
 		.connection = connection,
 		.now_ms = now_ms,
 		.words = ret_words,
-		.path_manager = engine->model.path_manager, /* most likely */
 		.on_path = on_path,
 		.data = data,
 		.n_pairs = PAIRS_MAX,
@@ -339,8 +338,7 @@ int engine_explain(struct engine *engine, uint32_t token, uint64_t now_ms,
 	if (!connection)
 		return -ESRCH;
 	ret_words[0] = '\0';
-	if (connection->path_manager != PATH_MANAGER_UNKNOWN)
-		it.path_manager = connection->path_manager;
+	it.path_manager = explain_path_manager(engine, connection);
 	plan(&it);
 	engine->routes.mark = engine_mark(engine, connection);
 	for (size_t i = 0; i < connection->n_subflows; i++)

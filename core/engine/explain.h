@@ -88,8 +88,12 @@ bool explain_whole(const struct explaining *it, struct explain_path *path);
 void explain_by_kernel(struct explaining *it, const struct local *local,
 		       const struct mptcpd_addr *remote, struct explain_path *path);
 
+/* Whose the connection is; where nobody told, whose it is most likely. */
+enum path_manager explain_path_manager(const struct engine *engine,
+				       const struct connection *connection);
 /* Is that still why it is not there? */
-bool explain_is_failure(const struct explaining *it, const struct failure *failure);
+bool explain_is_failure(const struct engine *engine, const struct connection *connection,
+			const struct failure *failure);
 /* Why no peer has joined at an address that the kernel's path manager is to announce. */
 void explain_announced_by_kernel(const struct explaining *it, const struct local *local,
 				 struct explain_path *path);

@@ -71,7 +71,7 @@ static void append_counters(struct writer *writer, const struct engine_counters 
 		{"mptcpd_events_total", "Events that the kernel told.", counters->events},
 		{"mptcpd_events_lost_total", "Times that the kernel dropped events.",
 		 counters->events_lost},
-		{"mptcpd_resyncs_total", "Times that all was asked again after such a loss.",
+		{"mptcpd_resyncs_total", "Times that what may have been lost was asked for again.",
 		 counters->resyncs},
 		{"mptcpd_commands_total", "Commands given to the kernel.", counters->commands},
 		{"mptcpd_command_errors_total", "Commands that the kernel refused.",
@@ -93,9 +93,9 @@ static void append_joins(struct writer *writer, const struct engine_counters *co
 	uint64_t n = 0;
 	char le[16];
 
-	open_metric(
-		writer, "mptcpd_join_delay_seconds", "histogram",
-		"From the command for a subflow until the kernel tells that it is established.");
+	open_metric(writer, "mptcpd_join_delay_seconds", "histogram",
+		    "From the command for a subflow until the kernel tells that it is established. "
+		    "Those of the kernel's path manager are not in it.");
 	for (size_t i = 0; i <= ENGINE_JOIN_BOUNDS; i++) {
 		n += counters->joins[i];
 		if (i < ENGINE_JOIN_BOUNDS)
@@ -192,7 +192,8 @@ static void append_daemon(struct writer *writer, const struct bus_setup *setup)
 	if (setup->set_aside)
 		setup->set_aside(setup->data, count_aside, &n_asides);
 	append_one(writer, "mptcpd_plugins_set_aside", "gauge",
-		   "Plugins that crashed or hung and are not asked, or not for a connection.",
+		   "Plugins that crashed or hung and are not asked; where that is for some "
+		   "connections alone, once for each.",
 		   n_asides);
 }
 
@@ -308,7 +309,8 @@ static void append_census(struct writer *writer, const struct model *model,
 	append_subflows(writer, model, census, is_first);
 	append_reasons(
 		writer, "mptcpd_missing_paths", "gauge",
-		"Paths that there should be and are not, by why, as mptcpctl explain says it.",
+		"Paths that somebody wanted and that are not there, addresses that nobody joined, "
+		"and connections that can have no paths, by why, as mptcpctl explain says it.",
 		census->missing);
 }
 

@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include "addr.h"
+#include "census.h"
 #include "engine-scene.h"
 #include "failure.h"
 
@@ -80,12 +81,27 @@ static void endpoint(struct scene *scene, enum event_type type, uint8_t id)
 	engine_event(scene->engine, &event, scene->now_ms);
 }
 
+/* How many failures metrics count. */
+static uint64_t count_missing(struct scene *scene, enum reason reason)
+{
+	struct census census;
+	uint64_t n;
+
+	census_init(&census, scene->engine);
+	g_assert_cmpuint(census_take(&census, scene->engine, 0, scene->now_ms, SIZE_MAX), ==, 0);
+	n = census.missing[reason];
+	census_done(&census);
+	return n;
+}
+
+/* Explained, and counted by metrics. */
 static bool is_told(struct scene *scene, uint16_t port)
 {
 	char words[ENGINE_WORDS_SIZE];
 	struct explain_path path = {.remote.port = port};
 
 	engine_explain(scene->engine, SCENE_TOKEN, scene->now_ms, on_path, &path, words);
+	g_assert_cmpuint(count_missing(scene, REASON_UNANSWERED), ==, path.attempts > 0);
 	return path.attempts > 0;
 }
 
