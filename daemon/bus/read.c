@@ -64,7 +64,8 @@ int bus_read_option(sd_bus_message *m, const char *name, bool *ret_value, sd_bus
 		if (r < 0)
 			return r;
 		if (!name || strcmp(key, name) != 0)
-			return bus_invalid(error, "unknown option \"%s\"", key);
+			return bus_invalid(error, "unknown option \"%s\", expected %s", key,
+					   name ? name : "none");
 		if (sd_bus_message_read(m, "v", "b", &value) < 0)
 			return bus_invalid(error, "option \"%s\" is no boolean", key);
 		*ret_value = value;

@@ -53,7 +53,8 @@ static int read_option(sd_bus_message *m, const char *key, struct subject *subje
 		return read_number(m, key, &subject->mark, error);
 	}
 	if (strcmp(key, "cgroup") != 0)
-		return bus_invalid(error, "unknown option \"%s\"", key);
+		return bus_invalid(error, "unknown option \"%s\", expected uid, mark or cgroup",
+				   key);
 	subject->unknown &= ~(uint32_t)FACT_CGROUP;
 	if (sd_bus_message_read(m, "v", "s", &subject->cgroup) < 0)
 		return bus_invalid(error, "option \"%s\" is no text", key);

@@ -100,7 +100,10 @@ static int read_text_option(const char *key, const char *text, struct wanted *wa
 	else if (strcmp(key, "policy") == 0)
 		wanted->policy = text;
 	else if (strcmp(key, "to") != 0)
-		return bus_invalid(error, "unknown option \"%s\"", key);
+		return bus_invalid(error,
+				   "unknown option \"%s\", expected sort, interface, policy, "
+				   "state, to or port",
+				   key);
 	else if (mptcpd_addr_parse_prefix(text, &wanted->to, &wanted->prefix) < 0)
 		return bus_invalid(error, "to is \"%s\", expected an address or a prefix", text);
 	return 0;
@@ -128,6 +131,22 @@ static int read_options(sd_bus_message *m, struct wanted *wanted, sd_bus_error *
 		r = sd_bus_message_exit_container(m);
 	}
 	return r;
+}
+
+static bool is_there(const struct wanted *wanted, const struct mptcpd_addr *remote)
+{
+	return (!wanted->to.family || mptcpd_addr_in_prefix(remote, &wanted->to, wanted->prefix)) &&
+	       (!wanted->port || wanted->port == remote->port);
+}
+
+/* Does the connection, or a subflow of it? */
+static bool goes_to(const struct connection *connection, const struct wanted *wanted)
+{
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (subflow_is_seen(&connection->subflows[i]) &&
+		    is_there(wanted, &connection->subflows[i].remote))
+			return true;
+	return is_there(wanted, &connection->remote);
 }
 
 static bool goes_by(const struct model *model, const struct connection *connection,
@@ -174,10 +193,7 @@ static bool is_wanted(void *data, uint32_t token)
 
 	if (!connection)
 		return false;
-	if (wanted->to.family &&
-	    !mptcpd_addr_in_prefix(&connection->remote, &wanted->to, wanted->prefix))
-		return false;
-	if (wanted->port && wanted->port != connection->remote.port)
+	if (!goes_to(connection, wanted))
 		return false;
 	if (wanted->policy &&
 	    strcmp(connection->policy ? connection->policy->name : "", wanted->policy) != 0)

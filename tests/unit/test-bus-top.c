@@ -154,6 +154,18 @@ static void test_records(struct scene **scene, gconstpointer data)
 	scene_run(*scene, client_wants_long_ones);
 }
 
+/* The peer of the first connection has an address more, to which a subflow of it leads. */
+static void join_elsewhere(struct scene *scene)
+{
+	struct event event = {.type = EVENT_SUBFLOW_ESTABLISHED,
+			      .token = 1,
+			      .subflow = {.local_id = 2, .remote_id = 3, .ifindex = 2}};
+
+	g_assert_cmpint(addr_parse("10.0.1.1:7", &event.subflow.local), ==, 0);
+	g_assert_cmpint(addr_parse("10.77.0.1:8080", &event.subflow.remote), ==, 0);
+	feed(scene, &event);
+}
+
 static void client_filters(struct scene *scene)
 {
 	static const struct {
@@ -180,6 +192,9 @@ static void client_filters(struct scene *scene)
 		{{.to = "10.8.0.0/16"}, 0},
 		{{.port = 80}, N},
 		{{.port = 443}, 0},
+		{{.to = "10.77.0.0/16"}, 1},
+		{{.to = "10.77.0.1", .port = 8080}, 1},
+		{{.to = "10.77.0.1", .port = 80}, 0},
 	};
 	struct mptcpctl *ctl = client_new(scene->socket);
 
@@ -198,6 +213,7 @@ static void client_filters(struct scene *scene)
 
 static void test_filters(struct scene **scene, gconstpointer data)
 {
+	join_elsewhere(*scene);
 	scene_run(*scene, client_filters);
 }
 
@@ -229,7 +245,8 @@ static void client_errs(struct scene *scene)
 		 "sort is \"speed\", expected rate, rate-sent, rate-received or bytes"},
 		{"to", "10.9.0.1:80", "to is \"10.9.0.1:80\", expected an address or a prefix"},
 		{"port", "80", "option \"port\" is no 16-bit number"},
-		{"rows", "8", "unknown option \"rows\""},
+		{"rows", "8",
+		 "unknown option \"rows\", expected sort, interface, policy, state, to or port"},
 	};
 	sd_bus *bus = open_bus(scene->socket);
 
