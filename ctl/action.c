@@ -164,8 +164,10 @@ int ctl_withdraw(struct ctl *ctl, int n_args, char **args)
 	uint8_t id;
 	int code;
 
-	if (n_args < 3 || strcmp(args[1], "id") != 0)
-		return cli_usage("expected TOKEN id N");
+	if (n_args > 1 && strcmp(args[1], "id") != 0)
+		return cli_usage("unexpected \"%s\", expected TOKEN id N", args[1]);
+	if (n_args < 3)
+		return cli_usage("too few arguments, expected TOKEN id N");
 	code = argument_token(args[0], &token);
 	if (code == EXIT_DONE)
 		code = argument_id(args[2], 0, &id);

@@ -65,7 +65,7 @@ int argument_port_number(const char *word, uint16_t *ret_port)
 
 int argument_value(int n_args, char **args, int *i, const char **ret_value)
 {
-	if (*i + 1 >= n_args)
+	if (*i + 1 >= n_args || !*args[*i + 1])
 		return cli_usage("\"%s\" needs a value", args[*i]);
 	*ret_value = args[++*i];
 	return EXIT_DONE;

@@ -28,7 +28,7 @@ int argument_number(const char *word, const char *what, uint32_t min, uint32_t m
 /* An address id, `min` (0: that of the initial address too) to 255. */
 int argument_id(const char *word, uint8_t min, uint8_t *ret_id);
 int argument_port_number(const char *word, uint16_t *ret_port);
-/* The word after args[*i], which is a keyword; `i` is then at that word. */
+/* The word after args[*i], which is a keyword; `i` is then at that word. An empty one is none. */
 int argument_value(int n_args, char **args, int *i, const char **ret_value);
 
 #endif

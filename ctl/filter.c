@@ -77,7 +77,7 @@ static int parse_pair(const char *name, const char *value, struct filter *filter
 	if (i == N_PAIRS)
 		return fail(ret_wrong, "unexpected \"%s\", expected dev, to, policy or state",
 			    name);
-	if (!value)
+	if (!value || !*value)
 		return fail(ret_wrong, "\"%s\" needs a value, expected %s %s", name, name,
 			    pairs[i].value);
 	if (strcmp(name, "to") == 0)

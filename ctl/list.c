@@ -117,7 +117,8 @@ static int on_endpoint(void *data, const struct mptcpctl_endpoint *endpoint)
 /* Read [id N]: the endpoint to list, 0 for all. Returns an exit code. */
 static int parse_wanted_id(int n_args, char **args, uint8_t *ret_id)
 {
-	int code;
+	const char *value;
+	int code, i = 0;
 
 	*ret_id = 0;
 	if (n_args == 0)
@@ -125,9 +126,9 @@ static int parse_wanted_id(int n_args, char **args, uint8_t *ret_id)
 	if (strcmp(args[0], "id") != 0)
 		return cli_usage("unexpected \"%s\", expected id N, add, change, delete or flush",
 				 args[0]);
-	if (n_args == 1)
-		return cli_usage("\"id\" needs a value");
-	code = argument_id(args[1], 1, ret_id);
+	code = argument_value(n_args, args, &i, &value);
+	if (code == EXIT_DONE)
+		code = argument_id(value, 1, ret_id);
 	if (code != EXIT_DONE)
 		return code;
 	return n_args > 2 ? cli_usage("unexpected \"%s\" after the id", args[2]) : EXIT_DONE;

@@ -64,7 +64,9 @@ static int parse_colour(const char *value, enum colour *ret_colour)
 			return EXIT_DONE;
 		}
 	}
-	return cli_usage("--color needs auto, always or never");
+	return value ? cli_usage("\"%s\" is no time for colour, expected auto, always or never",
+				 value)
+		     : cli_usage("--color needs auto, always or never");
 }
 
 /* Seconds, with a fraction or without. */

@@ -98,6 +98,10 @@ static int read_subject(sd_bus_message *m, struct subject *subject, sd_bus_error
 		r = read_side(side, subject, error);
 	if (r < 0)
 		return r;
+	/* It may be of a link that is not there yet. */
+	if (strlen(subject->interface) >= MPTCPD_IFNAME_SIZE)
+		return bus_invalid(error, "interface is \"%s\", expected %d characters at most",
+				   subject->interface, MPTCPD_IFNAME_SIZE - 1);
 	subject->unknown = FACTS_OF_OWNER;
 	if (!subject->local.port)
 		subject->unknown |= FACT_LOCAL_PORT;

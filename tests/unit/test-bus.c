@@ -335,6 +335,11 @@ static void client_supposes(struct scene *scene)
 	supposed.remote.address = "::1";
 	g_assert_cmpint(mptcpctl_test_policy(ctl, &supposed, expect_test, NULL), ==, -EINVAL);
 	g_assert_cmpstr(mptcpctl_error(ctl), ==, "local and remote are of different families");
+	supposed = web;
+	supposed.interface = "a-name-of-sixteen";
+	g_assert_cmpint(mptcpctl_test_policy(ctl, &supposed, expect_test, NULL), ==, -EINVAL);
+	g_assert_cmpstr(mptcpctl_error(ctl), ==,
+			"interface is \"a-name-of-sixteen\", expected 15 characters at most");
 	mptcpctl_free(ctl);
 	g_assert_cmpstr(test_raw(bus, "10.0.1.1", 1, "", "uid", "u", NULL, 7), ==, "");
 	g_assert_cmpstr(test_raw(bus, "", 1, "", NULL, "", NULL, 0), ==, refused);

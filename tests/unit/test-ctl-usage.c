@@ -87,7 +87,7 @@ static void test_usage_listings(void)
 	expect("subflow 1 2", 2, "\"2\"");
 	expect("interface a b", 2, "\"b\"");
 	expect("--color", 2, "auto, always or never");
-	expect("--color=blue", 2, "auto, always or never");
+	expect("--color=blue", 2, "\"blue\" is no time for colour, expected auto, always or never");
 	expect("--watch=0 status", 2, "0.1 to 86400");
 	expect("--watch=x status", 2, "\"x\"");
 	expect("-w 12345678", 2, "0.1 to 86400");
@@ -121,6 +121,31 @@ static void test_long_words(void)
 		g_autofree char *in_err = g_strjoinv(word, said);
 
 		expect(line, 2, in_err);
+	}
+}
+
+/* An empty word is none: what a script left out must not become "any". */
+static void test_empty_words(void)
+{
+	static const struct {
+		const char *line, *word;
+	} cases[] = {
+		{"subflow add 1 1.2.3.4 1.2.3.5:80 dev ", "dev"},
+		{"subflow add 1 1.2.3.4 1.2.3.5:80 id ", "id"},
+		{"announce 1 1.2.3.4 id 1 dev ", "dev"},
+		{"endpoint add 1.2.3.4 dev ", "dev"},
+		{"endpoint id ", "id"},
+		{"limits set subflows ", "subflows"},
+		{"policy test 1.2.3.4 1.2.3.5 interface ", "interface"},
+		{"connection dev ", "dev"},
+		{"connection policy ", "policy"},
+		{"subflow to ", "to"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *said = g_strdup_printf("\"%s\" needs a value", cases[i].word);
+
+		expect(cases[i].line, 2, said);
 	}
 }
 
@@ -160,6 +185,7 @@ static void test_usage_announce(void)
 	expect("announce 1 1.2.3.4 id 1 port 65536", 2, "\"65536\"");
 	expect("announce 1 1.2.3.4 id 1 prot 80", 2, "\"prot\"");
 	expect("withdraw 1", 2, "TOKEN id N");
+	expect("withdraw 1 2 id", 2, "unexpected \"2\", expected TOKEN id N");
 	expect("withdraw 1 id 256", 2, "\"256\"");
 	expect("withdraw 1 id 2 3", 2, "\"3\"");
 }
@@ -379,6 +405,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/ctl/usage/words-are-cut-or-mistaken", test_words);
 	g_test_add_func("/ctl/usage/listings-and-options", test_usage_listings);
 	g_test_add_func("/ctl/usage/long-words-are-told-whole", test_long_words);
+	g_test_add_func("/ctl/usage/empty-words-are-none", test_empty_words);
 	g_test_add_func("/ctl/usage/brackets-hold-ipv6", test_brackets);
 	g_test_add_func("/ctl/usage/announcements", test_usage_announce);
 	g_test_add_func("/ctl/usage/endpoints-limits-and-configuration", test_usage_endpoint);
