@@ -172,14 +172,19 @@ void loop_drop_task(struct loop_task *task)
 	task->loop = NULL;
 }
 
-static void run_task(struct loop *loop)
+/* Those that wait now: what they put off has its turn in the next one. */
+HOT static void run_tasks(struct loop *loop)
 {
-	struct loop_task *task = loop->tasks;
+	size_t n = 0;
 
-	if (!task)
-		return;
-	loop_drop_task(task);
-	task->run(task->data);
+	for (const struct loop_task *task = loop->tasks; task; task = task->next)
+		n++;
+	for (; n > 0 && loop->tasks; n--) {
+		struct loop_task *task = loop->tasks;
+
+		loop_drop_task(task);
+		task->run(task->data);
+	}
 }
 
 /* ---- the loop ---- */
@@ -231,7 +236,7 @@ HOT int loop_turn(struct loop *loop)
 	if (has_rest)
 		serve_rest(loop);
 	run_timer(loop);
-	run_task(loop);
+	run_tasks(loop);
 	return 0;
 }
 

@@ -5,9 +5,9 @@
  *
  * Descriptors have one of two ranks. Those of rank LOOP_FIRST are served in every turn, the one
  * that was watched first before all others; they stay watched as long as the loop runs. Of the
- * rest, of the timers and of the tasks one each is served a turn, in the order in which they became
- * ready: however many there are, what is first waits for one of each at most. So whoever is served
- * keeps it short and has a task do what is left.
+ * rest and of the timers one each is served a turn, in the order in which they became ready:
+ * however many there are, what is first waits for one of each at most. The tasks, of which there are
+ * few, run once a turn each. So whoever is served keeps it short and has a task do what is left.
  */
 #ifndef DAEMON_LOOP_H
 #define DAEMON_LOOP_H
@@ -81,7 +81,7 @@ void loop_unwatch(struct loop_source *source);
 void loop_set_timer(struct loop *loop, struct loop_timer *timer, uint64_t due_ms);
 void loop_clear_timer(struct loop_timer *timer);
 
-/* Run it once, after all that waits already. Does nothing where it waits itself. */
+/* Run it once, after all that waits already; from a task, in the next turn. Does nothing where it waits. */
 void loop_put_off(struct loop *loop, struct loop_task *task);
 /* The same, before all that waits. */
 void loop_put_first(struct loop *loop, struct loop_task *task);

@@ -41,6 +41,7 @@ struct engine {
 	struct guard own_guard; /* where nobody else keeps one */
 	uint64_t random; /* state of the jitter's generator */
 	uint64_t deadline_ns; /* by the setup's clock: when this settle has used up its time */
+	bool has_stepped; /* this settle has done a piece of what may take long */
 	uint64_t (*clock)(void *data);
 	void *clock_data;
 

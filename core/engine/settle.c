@@ -4,7 +4,7 @@
 #include "engine-private.h"
 
 /* A settle takes so long at most, so that new events and those who ask need not wait. */
-#define SETTLE_NS 5000000
+#define SETTLE_NS 1000000
 /* Snapshots that fail are asked for again, more and more slowly: so far apart at most. */
 #define RESYNC_SLOWEST_MS 8000
 
@@ -237,9 +237,14 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 
 /* ---- settling ---- */
 
-static bool is_time_left(const struct engine *engine)
+/* A host that is slow or has very much to look at goes on, if by one step each time. */
+static bool is_time_left(struct engine *engine)
 {
-	return !engine->clock || engine->clock(engine->clock_data) < engine->deadline_ns;
+	bool is_first = !engine->has_stepped;
+
+	engine->has_stepped = true;
+	return is_first || !engine->clock ||
+	       engine->clock(engine->clock_data) < engine->deadline_ns;
 }
 
 /* Returns whether all that a snapshot left to remove is removed. */
@@ -399,6 +404,7 @@ uint64_t engine_settle(struct engine *engine, uint64_t now_ms)
 
 	if (engine->clock)
 		engine->deadline_ns = engine->clock(engine->clock_data) + SETTLE_NS;
+	engine->has_stepped = false;
 	engine->view.base.now_ms = now_ms;
 	resync_settle(engine, now_ms);
 	if (engine->resync[SNAPSHOT_HOST].known)

@@ -227,15 +227,42 @@ static void test_tasks(void)
 	loop_put_first(&loop, &c.task);
 	loop_drop_task(&dropped.task);
 	loop_drop_task(&dropped.task);
-	for (size_t i = 0; i < 3; i++)
-		turn();
+	turn();
 	g_assert_cmpstr(told->str, ==, "cab");
 	loop_put_off(&loop, &c.task);
 	loop_put_first(&loop, &c.task);
 	loop_put_off(&loop, &a.task);
 	turn();
-	turn();
 	g_assert_cmpstr(told->str, ==, "cabca");
+	tear_down();
+}
+
+static void note_and_put_off(void *data)
+{
+	struct actor *actor = data;
+
+	note(actor);
+	loop_put_off(&loop, &actor->task);
+}
+
+/* Work that never ends takes one turn at a time, and lets who asks have one, too. */
+static void test_endless_task(void)
+{
+	struct actor endless, other, rest;
+
+	set_up();
+	init(&endless, 'e');
+	init(&other, 'o');
+	endless.task.run = other.task.run = note_and_put_off;
+	watch(&rest, 'r', LOOP_REST);
+	loop_put_off(&loop, &endless.task);
+	loop_put_off(&loop, &other.task);
+	turn();
+	turn();
+	g_assert_cmpstr(told->str, ==, "reoreo");
+	loop_drop_task(&endless.task);
+	loop_drop_task(&other.task);
+	unwatch(&rest);
 	tear_down();
 }
 
@@ -264,6 +291,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/loop/timer/in-order-and-never-early", test_timers);
 	g_test_add_func("/loop/timer/always-due-starves-nobody", test_busy_timer);
 	g_test_add_func("/loop/task/each-once-in-order", test_tasks);
+	g_test_add_func("/loop/task/endless-one-starves-nobody", test_endless_task);
 	g_test_add_func("/loop/quit/ends-it", test_quit);
 	return g_test_run();
 }
