@@ -83,9 +83,10 @@ static int read_peer(const char *text, struct peer_name *peer)
 		if (!end || (end[1] && end[1] != ':'))
 			return cli_usage("\"%s\" is no peer, expected HOST[:PORT]", text);
 		if (!read_ipv6(host, &ip))
-			return cli_usage("\"%s\": brackets hold an address of IPv6, expected "
-					 "HOST[:PORT] or [IPV6]:PORT",
-					 text);
+			return cli_usage(
+				"\"%s\" is no peer: brackets hold an address of IPv6, expected "
+				"HOST[:PORT] or [IPV6]:PORT",
+				text);
 		if (end[1])
 			peer->port = end + 2;
 	} else if (colon && strchr(text, ':') == colon) {

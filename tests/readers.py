@@ -20,7 +20,7 @@ import struct
 import sys
 import time
 
-from rawbus import RawBus, message, text
+from rawbus import RawBus, message, pad, text
 
 NOBODY = 65534
 CONNECTIONS = 16
@@ -32,6 +32,12 @@ READS = ("ListConnections", "GetConnection", "ListConnectionsPacked", "Explain",
          "GetConfig", "GetLimits", "Introspect", "GetAll", "Ping", "CountConnections")
 FREEDESKTOP = "org.freedesktop.DBus."
 CURSOR = {"types": "tu", "body": struct.pack("<QI", 0, 0)}
+COUNTER = {"types": "t", "body": struct.pack("<Q", 0)}
+NONE = struct.pack("<I", 0)  # an array, where what is in it begins at a multiple of eight
+# From the first address of a client to that of the server.
+SUPPOSED = pad(pad(text("10.0.1.1"), 2) + struct.pack("<H", 0), 8)
+SUPPOSED = pad(pad(SUPPOSED + text("10.0.1.2"), 2) + struct.pack("<H", 5000), 4)
+SUPPOSED = pad(pad(SUPPOSED + text("client"), 4) + text(""), 4) + NONE
 
 
 def arguments(what, token=0):
@@ -44,10 +50,16 @@ def arguments(what, token=0):
                    "body": text("org.mptcpd1.Manager")},
         "GetConnection": token,
         "Explain": token,
-        "CountConnections": {"types": "t", "body": struct.pack("<Q", 0)},
+        "CountConnections": COUNTER,
+        "GetMetrics": COUNTER,
+        "GetTop": {"types": "ua{sv}", "body": struct.pack("<I", 64) + NONE},
+        "TestPolicy": {"types": "(sq)(sq)ssa{sv}", "body": SUPPOSED},
         "ListConnections": CURSOR,
         "ListConnectionsPacked": CURSOR,
         "ListInterfaces": CURSOR,
+        "ListExplanations": CURSOR,
+        "ListListeners": CURSOR,
+        "ExamineLinks": CURSOR,
     }.get(what, {})
 
 

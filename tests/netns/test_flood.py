@@ -104,10 +104,11 @@ def judge_growth(stage, resident):
 
 WHATS = ["ListConnections", "ListConnectionsPacked", "GetConnection", "Explain", "ListInterfaces", "ListEndpoints",
          "ListPolicies", "GetStatus", "GetConfig", "Introspect", "GetAll", "Ping"]
+FIGURES = ["ListExplanations", "ExamineLinks", "ListListeners", "GetTop", "GetMetrics", "TestPolicy",
+           "CountConnections"]
 
 
-@tap.test("/flood/readers/joins-and-root-are-served-as-if-they-were-not-there", 280)
-def readers():
+def flood_with(whats):
     with Stage(links=3, clients=1, servers=1) as stage:
         stage.open(TOTAL)
         stage.assert_paths(TOTAL)
@@ -115,13 +116,23 @@ def readers():
         late_without = judge(stage, latency, "nobody floods")
         token = stage.daemon.connections()[0]["token"]
         resident, _ = usage(stage.daemon)
-        for what in WHATS:
+        for what in whats:
             with Flood(stage.daemon, what, token=token) as flood:
                 before = flood.read()
                 judge(stage, latency, what, late_without)
                 wait_until(lambda f=flood, n=before: f.read() > n, 5, f"{what}: an answer for it")
                 tap.note(f"{what}: {flood.read()} answers")
         judge_growth(stage, resident)
+
+
+@tap.test("/flood/readers/joins-and-root-are-served-as-if-they-were-not-there", 280)
+def readers():
+    flood_with(WHATS)
+
+
+@tap.test("/flood/readers/and-so-they-are-of-explanations-and-figures", 200)
+def figures_readers():
+    flood_with(FIGURES)
 
 
 # ---- monitors ----

@@ -155,7 +155,8 @@ static void test_brackets(void)
 	static const char *const words[] = {"[10.0.0.1]:80", "[10.0.0.1]", "[host]:80", "[host]",
 					    "[:]:80"};
 	static const char *const lines[][2] = {
-		{"doctor --peer %s", "\"%s\": brackets hold an address of IPv6, expected "},
+		{"doctor --peer %s",
+		 "\"%s\" is no peer: brackets hold an address of IPv6, expected "},
 		{"connection to %s", "\"%s\" is no address, expected "},
 		{"subflow add 1 10.0.0.2 %s", "\"%s\" is no address, expected "},
 		{"subflow change 1 %s 10.0.0.2", "\"%s\" is no address, expected "},
