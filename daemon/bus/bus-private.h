@@ -122,6 +122,15 @@ struct bus_guest {
 	uint64_t paid_ms; /* until when the visits so far last */
 };
 
+/* The sockets that listen, as they were when it was looked last. */
+struct listening {
+	struct bus_listener *list; /* owned; by inode */
+	size_t n, room;
+	bool is_known;
+	uint64_t stale_ms; /* then a new listing looks again */
+	struct loop_timer forget;
+};
+
 struct bus {
 	struct bus_setup setup;
 	const sd_bus_vtable *vtable; /* what each peer is offered */
@@ -140,6 +149,7 @@ struct bus {
 	uint64_t n_served;
 	struct awaited measures; /* of all subflows */
 	struct awaited sample; /* of what connections carry */
+	struct listening listening;
 	int open_error; /* -errno: the last peer that could not be served */
 	bool answering; /* a held call */
 	/* Changes: the i-th one of all is at i % BUS_RING. NULL while nobody monitors. */
@@ -270,7 +280,7 @@ void bus_append_text(struct writer *writer, const char *text);
 void bus_append_extra_text(struct writer *writer, const char *key, const char *text);
 void bus_clean(char *text);
 
-/* Methods that read, list.c, status.c, top.c, metrics.c, explain.c, suppose.c and examine.c. Userdata is the struct peer. */
+/* Methods that read, list.c, status.c, top.c, metrics.c, explain.c, suppose.c, examine.c and listeners.c. Userdata is the struct peer. */
 int bus_method_status(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_count(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_connections(sd_bus_message *m, void *data, sd_bus_error *error);
@@ -288,6 +298,9 @@ int bus_method_metrics(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_config(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_examine(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_method_listeners(sd_bus_message *m, void *data, sd_bus_error *error);
+
+/* What was kept of the sockets that listen, listeners.c. */
+void bus_forget_listeners(struct bus *bus);
 
 /* Subscribers, subscribe.c. */
 int bus_method_subscribe(sd_bus_message *m, void *data, sd_bus_error *error);

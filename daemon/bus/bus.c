@@ -197,6 +197,7 @@ void bus_free(struct bus *bus)
 	loop_clear_timer(&bus->measures.late);
 	loop_clear_timer(&bus->sample.late);
 	loop_clear_timer(&bus->tick);
+	bus_forget_listeners(bus);
 	loop_unwatch(&bus->listen);
 	if (bus->listen.fd >= 0) {
 		close(bus->listen.fd);

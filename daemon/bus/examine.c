@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Methods for who looks for faults: how each link stands, and which sockets listen. */
+/* The method for who looks for faults: how each link stands. */
 #include "bus-private.h"
-
-#include <string.h>
 
 #include "clock.h"
 
@@ -64,57 +62,5 @@ int bus_method_examine(sd_bus_message *m, void *data, sd_bus_error *error)
 	cursor = append_links(&links, peer->bus->setup.engine, cursor, max);
 	writer_close(&writer);
 	writer_append(&writer, "t", cursor);
-	return bus_send(&writer);
-}
-
-struct listing {
-	struct writer *writer;
-	uint64_t cursor;
-	uint32_t n_left;
-	uint64_t next; /* where the next page begins, 0: there is none */
-	uint64_t last;
-};
-
-static void on_listener(void *data, const struct bus_listener *listener)
-{
-	struct listing *listing = data;
-
-	if (listener->inode <= listing->cursor)
-		return;
-	if (listing->n_left == 0) {
-		listing->next = listing->last;
-		return;
-	}
-	listing->n_left--;
-	listing->last = listener->inode;
-	writer_open(listing->writer, 'r', WIRE_IN_LISTENER);
-	writer_append(listing->writer, "s", listener->is_mptcp ? "mptcp" : "tcp");
-	bus_append_addr(listing->writer, &listener->local);
-	writer_append(listing->writer, "t", (uint64_t)listener->inode);
-	writer_no_extras(listing->writer);
-	writer_close(listing->writer);
-}
-
-int bus_method_listeners(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	struct peer *peer = data;
-	const struct bus_setup *setup = &peer->bus->setup;
-	struct listing listing = {0};
-	struct writer writer;
-	int r = bus_read_page(m, &listing.cursor, &listing.n_left);
-
-	if (r < 0)
-		return r;
-	writer = bus_reply(m);
-	listing.writer = &writer;
-	writer_open(&writer, 'a', WIRE_LISTENER);
-	r = setup->listeners ? setup->listeners(setup->data, on_listener, &listing) : 0;
-	writer_close(&writer);
-	if (r < 0) {
-		sd_bus_message_unref(writer.m);
-		return sd_bus_error_setf(error, WIRE_ERROR_FAILED,
-					 "the kernel does not list its sockets: %s", strerror(-r));
-	}
-	writer_append(&writer, "t", listing.next);
 	return bus_send(&writer);
 }

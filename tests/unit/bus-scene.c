@@ -329,6 +329,18 @@ static void on_settings(void *data, const struct policy *policy, bus_setting_fun
 		each(each_data, "subflows", "4");
 }
 
+/* Inodes are 10, 20, … */
+static int on_listeners(void *data, bus_listener_func each, void *each_data)
+{
+	struct scene *scene = data;
+	int r = take_error(scene);
+
+	scene->n_looks++;
+	for (uint32_t i = 1; r == 0 && i <= scene->n_listeners; i++)
+		each(each_data, &(struct bus_listener){.inode = 10 * i, .is_mptcp = i % 2});
+	return r;
+}
+
 static const char *on_config_file(void *data, size_t i)
 {
 	return i == 0 ? "/etc/mptcpd/mptcpd.conf" : NULL;
@@ -360,6 +372,7 @@ struct scene *scene_new(bool system_bus)
 		.settings = on_settings,
 		.matches = on_matches,
 		.config_file = on_config_file,
+		.listeners = on_listeners,
 	};
 
 	scene->directory = g_dir_make_tmp("mptcpd-XXXXXX", NULL);

@@ -23,6 +23,8 @@ struct scene {
 	unsigned int n_created, n_destroyed, n_reloads; /* what the kernel was told */
 	unsigned int n_refreshes, n_checks;
 	unsigned int n_snapshots; /* of connections, that were asked for */
+	unsigned int n_listeners,
+		n_looks; /* sockets that listen, and how often they were looked for */
 	void (*on_settle)(struct scene *scene); /* NULL, or called when the engine is to settle */
 	bus_done_func on_checked; /* NULL: nobody waits */
 	void *checked_data;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What was measured on subflows is looked up for all at once, and for all who ask. */
-#include <mptcpctl/client.h>
+#include <mptcpctl/examine.h>
 #include <string.h>
 
 #include "bus-client.h"
@@ -142,6 +142,71 @@ static void test_silence(struct scene **scene, gconstpointer data)
 	scene_run(*scene, client_waits);
 }
 
+/* ---- sockets that listen ---- */
+
+static int expect_next_inode(void *data, const struct mptcpctl_listener *listener)
+{
+	uint64_t *last = data;
+
+	*last += 10;
+	g_assert_cmpuint(listener->inode, ==, *last);
+	g_assert_cmpstr(listener->protocol, ==, *last % 20 ? "mptcp" : "tcp");
+	return 0;
+}
+
+static void list_listeners(struct mptcpctl *ctl, unsigned int n)
+{
+	uint64_t last = 0;
+
+	g_assert_cmpint(mptcpctl_list_listeners(ctl, expect_next_inode, &last), ==, 0);
+	g_assert_cmpuint(last, ==, 10 * n);
+}
+
+/* However many pages, and however many ask. */
+static void client_lists_listeners(struct scene *scene)
+{
+	struct mptcpctl *ctl = client_new(scene->socket);
+	gint64 begin = g_get_monotonic_time();
+	unsigned int n_most;
+
+	scene->next_error = -ENOBUFS;
+	g_assert_cmpint(mptcpctl_list_listeners(ctl, NULL, NULL), ==, -EIO);
+	g_assert_cmpuint(scene->n_looks, ==, 1);
+	scene->n_listeners = 1000;
+	for (size_t i = 0; i < LISTINGS; i++)
+		list_listeners(ctl, 1000);
+	n_most = 2 + (unsigned int)((g_get_monotonic_time() - begin) / 1000 / FRESH_MS);
+	g_assert_cmpuint(scene->n_looks, >=, 2);
+	g_assert_cmpuint(scene->n_looks, <=, n_most);
+	mptcpctl_free(ctl);
+}
+
+/* One that is new is there in the first listing that begins later than that. */
+static void client_waits_for_listener(struct scene *scene)
+{
+	struct mptcpctl *ctl = client_new(scene->socket);
+	uint64_t last;
+
+	list_listeners(ctl, 0);
+	scene->n_listeners = 1;
+	do {
+		last = 0;
+		g_assert_cmpint(mptcpctl_list_listeners(ctl, expect_next_inode, &last), ==, 0);
+	} while (!last);
+	g_assert_cmpuint(scene->n_looks, ==, 2);
+	mptcpctl_free(ctl);
+}
+
+static void test_listeners(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_lists_listeners);
+}
+
+static void test_new_listener(struct scene **scene, gconstpointer data)
+{
+	scene_run(*scene, client_waits_for_listener);
+}
+
 #define ADD(path, test) g_test_add(path, struct scene *, NULL, set_up, test, tear_down)
 
 int main(int argc, char **argv)
@@ -149,5 +214,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	ADD("/bus/measure/one-snapshot-serves-all-who-ask", test_once);
 	ADD("/bus/measure/listing-does-not-wait-for-ever", test_silence);
+	ADD("/bus/listeners/one-look-serves-all-who-ask", test_listeners);
+	ADD("/bus/listeners/new-ones-are-found-later", test_new_listener);
 	return g_test_run();
 }
