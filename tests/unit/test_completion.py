@@ -105,6 +105,39 @@ def bash_typed():
         terminal.read_until(fd, lambda t: "mptcpctl connection f1aceb40 " in t)
 
 
+# What the root of a container may call a link of his, without blanks, colons and slashes.
+HOSTILE = ("$(echo>evil)", "`echo>evil`", "a;echo>evil", "a&echo>evil", "x'y", "<evil", "a*")
+
+
+def hostile(shell, options, source):
+    needs(shell)
+    for name in HOSTILE:
+        with tempfile.TemporaryDirectory() as home:
+            program = pathlib.Path(home) / "mptcpctl"
+            program.write_text('#!/bin/sh\n[ "$1" = --complete ] || exec printf "got <%s>" "$3"\n'
+                               f"cat <<'END'\n{name}\tinterface\nEND\n", encoding="ascii")
+            program.chmod(0o755)
+            env = terminal.environment(HOME=home, PATH=f"{home}:{os.environ['PATH']}")
+            with terminal.terminal(shell, *options, "-i", env=env) as (_, fd):
+                os.write(fd, f"PS1='> '; cd; {source}; echo rea''dy\n".encode())
+                terminal.read_until(fd, lambda t: "\rready" in t or "\nready" in t)
+                os.write(fd, f"mptcpctl connection dev {TAB}".encode())
+                terminal.read_until(fd, lambda t, n=name: n[-1] in t.rpartition("dev")[2])
+                os.write(fd, b"\n")
+                terminal.read_until(fd, lambda t, n=name: f"got <{n}>" in t)
+            tap.equal(os.listdir(home), ["mptcpctl"], f"files after {name}")
+
+
+@tap.test("/completion/bash/what-a-name-says-is-not-done")
+def bash_hostile():
+    hostile("bash", ("--noprofile", "--norc"), f"source {DIRECTORY}/mptcpctl")
+
+
+@tap.test("/completion/zsh/what-a-name-says-is-not-done")
+def zsh_hostile():
+    hostile("zsh", ("-f",), f"fpath=({DIRECTORY} $fpath); autoload -U compinit; compinit -u -D")
+
+
 @tap.test("/completion/zsh/in-a-terminal")
 def zsh():
     needs("zsh")
