@@ -13,6 +13,8 @@
 #define AT_ONCE 3
 /* and that is forgotten when they have left it alone for so long. */
 #define QUIET_MS 120000
+/* A VPN that goes has gone after so long. */
+#define YIELD_MS 1000
 /* Paths wait for rules at most so long: a dump may fail. */
 #define WAIT_MS 1000
 /* Rules that stay for open connections are looked at again. */
@@ -192,16 +194,80 @@ static void tell(struct engine *engine, enum notice_type type, const char *text)
 		engine->observer.on_notice(engine->observer.data, &notice);
 }
 
+/* Is there for all sources what we have for each? wg-quick(8) makes such a rule. */
+static bool has_vpn(const struct engine *engine)
+{
+	const struct sorted *seen = &engine->model.routing.rules;
+
+	for (size_t i = 0; i < seen->n; i++) {
+		const struct event_rule *rule = routing_rule(seen, i);
+
+		if (rule->no_default && !rule->from.family && !rule->asks_more &&
+		    rule->table == ROUTING_TABLE_MAIN && !routing_is_own_rule(rule))
+			return true;
+	}
+	return false;
+}
+
+static bool is_missing(const struct engine *engine)
+{
+	const struct routes_kept *kept = &engine->routing;
+
+	return count_missing(&kept->routes, &kept->had_routes, &engine->model.routing.routes) ||
+	       count_missing(&kept->rules, &kept->had_rules, &engine->model.routing.rules);
+}
+
+/* Are those alone missing that go with a VPN's, where its own are deleted without naming a source? */
+static bool is_like_vpn(const struct engine *engine)
+{
+	const struct routes_kept *kept = &engine->routing;
+	const struct sorted *seen = &engine->model.routing.rules;
+
+	for (size_t i = 0; i < kept->rules.n; i++) {
+		const struct event_rule *rule = routing_rule(&kept->rules, i);
+
+		if (!rule->no_default && sorted_find(&kept->had_rules, rule) &&
+		    !sorted_find(seen, rule))
+			return false;
+	}
+	return !count_missing(&kept->routes, &kept->had_routes, &engine->model.routing.routes);
+}
+
+enum vpn { VPN_NONE, VPN_GOES, VPN_GONE };
+
+/*
+ * wg-quick(8) deletes the first such rule, again and again, until its own is gone. What is made again
+ * meanwhile is deleted again: so that waits.
+ */
+static enum vpn find_vpn(struct engine *engine, uint64_t now_ms)
+{
+	struct routes_kept *kept = &engine->routing;
+	bool had = kept->had_vpn || kept->yield_ms;
+
+	kept->had_vpn = has_vpn(engine);
+	if (!is_missing(engine))
+		kept->yield_ms = 0;
+	else if (is_like_vpn(engine) && (had || kept->had_vpn)) {
+		if (!kept->yield_ms)
+			kept->yield_ms = now_ms + YIELD_MS;
+		if (!kept->had_vpn)
+			return VPN_GONE;
+		if (now_ms < kept->yield_ms)
+			return VPN_GOES;
+	}
+	return VPN_NONE;
+}
+
 /* Returns whether what others deleted may be made again now. */
 static bool may_repeat(struct engine *engine, uint64_t now_ms)
 {
 	struct routes_kept *kept = &engine->routing;
+	enum vpn vpn = find_vpn(engine, now_ms);
 	uint8_t n_slow;
 
-	if (!count_missing(&kept->routes, &kept->had_routes, &engine->model.routing.routes) &&
-	    !count_missing(&kept->rules, &kept->had_rules, &engine->model.routing.rules))
+	if (!is_missing(engine) || vpn == VPN_GONE)
 		return true;
-	if (now_ms < kept->again_ms)
+	if (vpn == VPN_GOES || now_ms < kept->again_ms)
 		return false;
 	if (now_ms - kept->again_ms > QUIET_MS) {
 		kept->n_deleted = 0;
@@ -318,7 +384,7 @@ static void reconcile(struct engine *engine, uint64_t now_ms)
 	remember(&kept->had_rules, &kept->rules, &engine->model.routing.rules);
 	kept->due_ms = kept->is_held ? now_ms + HELD_MS : UINT64_MAX;
 	if (!may)
-		kept->due_ms = kept->again_ms;
+		kept->due_ms = ms_at_least(kept->again_ms, kept->yield_ms);
 	if (done)
 		kept->n_failed = 0;
 	else

@@ -29,6 +29,9 @@ struct routes_kept {
 	uint64_t
 		wait_ms; /* until then new paths wait for what is new in the routes; 0: they do not */
 	uint64_t again_ms; /* what others deleted is not made again before */
+	bool had_vpn; /* a VPN's rule was there when it was last looked */
+	uint64_t
+		yield_ms; /* until then one may be going that takes some of ours along; 0: none is */
 	uint8_t n_deleted, n_failed; /* in a row */
 	bool told;
 	char conflict[96]; /* who uses our numbers; "": nobody */

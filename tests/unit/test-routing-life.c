@@ -53,6 +53,58 @@ static void test_deleted(struct scene *scene, gconstpointer unused)
 	g_assert_cmpuint(routing_n_deleted, ==, 2);
 }
 
+/* wg-quick's `down` names no source: it deletes ours, too, until the first one is its own. */
+static void test_vpn_goes(struct scene *scene, gconstpointer unused)
+{
+	static const char *const sources[] = {"10.0.1.1", "10.0.2.1"};
+	struct event_rule vpn = {.priority = 32764,
+				 .table = ROUTING_TABLE_MAIN,
+				 .family = AF_INET,
+				 .protocol = 3,
+				 .no_default = true};
+	struct event_rule ours[2];
+
+	routing_lead_out(scene);
+	fake_rule(scene->fake, &vpn);
+	routing_start(scene, SOURCE_ROUTING_YES);
+	for (size_t i = 0; i < 2; i++)
+		ours[i] = rule_of(scene, sources[i], PRIORITY);
+	for (size_t i = 0; i < 2; i++) {
+		fake_rule_gone(scene->fake, &ours[i]);
+		scene_later(scene, 20);
+		g_assert_cmpuint(fake_count_rules(scene->fake), ==, 3 - i);
+	}
+	fake_rule_gone(scene->fake, &vpn);
+	scene_later(scene, 20);
+	assert_ours(scene, 4, 4);
+	g_assert_cmpuint(routing_n_deleted, ==, 0);
+	/* All of it at once. */
+	fake_rule(scene->fake, &vpn);
+	scene_later(scene, 20);
+	fake_rule_gone(scene->fake, &ours[0]);
+	fake_rule_gone(scene->fake, &ours[1]);
+	fake_rule_gone(scene->fake, &vpn);
+	scene_later(scene, 20);
+	assert_ours(scene, 4, 4);
+	g_assert_cmpuint(routing_n_deleted, ==, 0);
+	/* Where it stays it was somebody else. */
+	fake_rule(scene->fake, &vpn);
+	scene_later(scene, 20);
+	fake_rule_gone(scene->fake, &ours[0]);
+	scene_later(scene, 20);
+	scene_later(scene, 900);
+	g_assert_cmpuint(fake_count_rules(scene->fake), ==, 3);
+	scene_later(scene, 200);
+	assert_ours(scene, 4, 4);
+	g_assert_cmpuint(routing_n_deleted, ==, 1);
+	/* And nobody else takes what leads to our tables. */
+	ours[0] = rule_of(scene, sources[0], PRIORITY + 1);
+	fake_rule_gone(scene->fake, &ours[0]);
+	scene_later(scene, 20);
+	assert_ours(scene, 4, 4);
+	g_assert_cmpuint(routing_n_deleted, ==, 1);
+}
+
 static void test_flushed_routes(struct scene *scene, gconstpointer unused)
 {
 	routing_lead_out(scene);
@@ -276,6 +328,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	ADD("deleted-by-others-is-made-again-more-and-more-slowly", test_deleted);
+	ADD("a-vpn-that-goes-takes-some-along", test_vpn_goes);
 	ADD("flushed-routes-are-made-again", test_flushed_routes);
 	ADD("numbers-of-others-are-left-to-them", test_conflict);
 	ADD("others-who-come-later-are-told-of", test_later_conflict);
