@@ -16,6 +16,8 @@
 /* SYNs that were sent again so often and are not answered mean something, for so long. */
 #define SYN_RETRANSMITS 2
 #define SYN_FRESH_MS 3000
+/* Of so many of them it is asked whether they left by the link of their address. */
+#define LED_MAX 64
 /* Peers that were heard so short ago could tell. */
 #define PEER_MS 60000
 /* Connections that are looked through for one with a peer. */
@@ -63,11 +65,29 @@ static bool is_known_peer(const struct engine *engine, const struct far *far,
 	return false;
 }
 
+/*
+ * What is bound to an address alone leaves where routing leads it: into the tunnel of a VPN, say. Then
+ * it tells nothing of the link that has the address.
+ */
+static bool is_led_there(struct engine *engine, const struct far *far,
+			 const struct event_evidence *evidence)
+{
+	uint32_t out;
+
+	if (evidence->ifindex)
+		return true;
+	if (engine->health.n_led >= LED_MAX)
+		return false;
+	engine->health.n_led++;
+	out = route_egress(&engine->routes, &evidence->local, &evidence->remote);
+	return !out || out == far->ifindex;
+}
+
 static void take_syn(struct engine *engine, struct far *far, const struct event_evidence *evidence,
 		     uint64_t now_ms)
 {
 	far->syn_begun_ms = now_ms;
-	if (evidence->retransmits < SYN_RETRANSMITS)
+	if (evidence->retransmits < SYN_RETRANSMITS || !is_led_there(engine, far, evidence))
 		return;
 	if (now_ms - far->syn_ms > SYN_FRESH_MS)
 		far->syn_known = far->syn_several = false;
@@ -250,6 +270,7 @@ static void ask_for_look(struct engine *engine, bool measured, uint64_t now_ms)
 	health->looking = true;
 	health->measuring = measured;
 	health->look_ms = now_ms;
+	health->n_led = 0;
 	if (!measured)
 		health->look_wanted = false;
 }
