@@ -148,8 +148,11 @@ struct kernel_ops {
 	 */
 	int (*egress)(void *kernel, const struct mptcpd_addr *local,
 		      const struct mptcpd_addr *remote, uint32_t mark);
-	/* The table to which a rule about this source leads, but for main; 0: none; -errno. NULL: as 0. */
-	int (*source_table)(void *kernel, const struct mptcpd_addr *local);
+	/*
+	 * The table to which a rule about this source leads, but for main; 0: none; -errno. NULL: as 0.
+	 * ret_before: the priority of a rule that comes before it and leads to the world; 0: there is none.
+	 */
+	int (*source_table)(void *kernel, const struct mptcpd_addr *local, uint32_t *ret_before);
 	/*
 	 * A link has its carrier again: forget the neighbours that were sought there in vain. Sockets
 	 * that said good-bye meanwhile left such searches behind, which would hold the first SYNs back

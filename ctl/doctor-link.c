@@ -234,12 +234,14 @@ static void remedy_route(struct doctor *doctor, const struct saying *saying)
 
 static void remedy(struct doctor *doctor, const struct saying *saying)
 {
-	char name[SHELL_WORD_SIZE];
+	char name[SHELL_WORD_SIZE], number[16];
 
 	/* sysctl takes the first "=" for the end of a name. */
 	if (is(saying, "rp-filter") && !strchr(saying->interface, '='))
 		doctor_remedy(doctor, "sysctl net.ipv4.conf.%s.rp_filter=2",
 			      doctor_sysctl_name(saying->interface, name));
+	else if (sscanf(saying->remedy, "rule-priority = %15[0-9]", number) == 1)
+		doctor_remedy_core(doctor, "rule-priority", number);
 	else if (is(saying, "no-route") || saying->is_misled)
 		remedy_route(doctor, saying);
 	else if (is(saying, "wrong-link") || is(saying, "unbound"))

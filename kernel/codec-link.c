@@ -285,6 +285,7 @@ int codec_route(const void *message, size_t size, struct codec_route *ret_route)
 
 	if (codec_message(message, size, sizeof(*info), attrs, RTA_VIA) < 0 ||
 	    codec_ifindex(attrs[RTA_OIF], &route.ifindex) < 0 ||
+	    codec_u32(attrs[RTA_TABLE], info->rtm_table, &route.table) < 0 ||
 	    decode_route_addr(attrs[RTA_DST], info->rtm_family, &route.net) < 0 ||
 	    (attrs[RTA_PREFSRC] &&
 	     decode_route_addr(attrs[RTA_PREFSRC], info->rtm_family, &route.source) < 0) ||
@@ -332,7 +333,7 @@ struct nlmsghdr *codec_get_route(void *buffer, const struct mptcpd_addr *local, 
 
 	route->rtm_family = remote->family;
 	route->rtm_dst_len = (uint8_t)(8 * size);
-	route->rtm_flags = RTM_F_FIB_MATCH;
+	route->rtm_flags = RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE;
 	mnl_attr_put(nlh, RTA_DST, size, remote->ip);
 	if (local) {
 		route->rtm_src_len = (uint8_t)(8 * size);

@@ -146,6 +146,7 @@ struct codec_route {
 	struct mptcpd_addr source; /* that it prefers; family 0: none */
 	struct mptcpd_addr via; /* the gateway; family 0: none, or several */
 	uint32_t ifindex; /* 0: several next hops */
+	uint32_t table;
 	uint8_t prefix; /* of net */
 	uint8_t type; /* RTN_* */
 	uint8_t protocol; /* RTPROT_*: who made it */

@@ -238,11 +238,11 @@ static int egress(void *data, const struct mptcpd_addr *local, const struct mptc
 	return told(kernel, &kernel->links, link_egress(&kernel->links, local, remote, mark));
 }
 
-static int source_table(void *data, const struct mptcpd_addr *local)
+static int source_table(void *data, const struct mptcpd_addr *local, uint32_t *ret_before)
 {
 	struct kernel *kernel = data;
 
-	return told(kernel, &kernel->links, link_source_table(&kernel->links, local));
+	return told(kernel, &kernel->links, link_source_table(&kernel->links, local, ret_before));
 }
 
 static int link_returned(void *data, uint32_t ifindex)

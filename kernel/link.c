@@ -258,11 +258,19 @@ int link_neighbour(struct socket *socket, const struct mptcpd_addr *local, uint3
 	return 1;
 }
 
-/* The first rule that has the source of an address. */
+/* Of the rules that lead what has this source to the world. */
 struct finding {
 	const struct mptcpd_addr *local;
-	uint32_t priority, table; /* table 0: none so far */
+	uint32_t taken; /* the table that does lead it there */
+	/* The first rule that has the source; table 0: none so far. */
+	uint32_t priority, table;
+	uint32_t taker; /* the first one that leads to `taken`; 0: none so far */
 };
+
+static bool is_earlier(uint32_t priority, uint32_t than)
+{
+	return !than || priority < than;
+}
 
 static int on_source_rule(void *data, const void *message, size_t size)
 {
@@ -273,9 +281,13 @@ static int on_source_rule(void *data, const void *message, size_t size)
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	if (rule->from.family != finding->local->family || rule->asks_more || rule->no_default ||
-	    rule->table == ROUTING_TABLE_MAIN ||
-	    !mptcpd_addr_in_prefix(finding->local, &rule->from, rule->from_prefix) ||
+	if (rule->no_default ||
+	    (rule->from.family &&
+	     !mptcpd_addr_in_prefix(finding->local, &rule->from, rule->from_prefix)))
+		return 0;
+	if (rule->table == finding->taken && is_earlier(rule->priority, finding->taker))
+		finding->taker = rule->priority;
+	if (!rule->from.family || rule->asks_more || rule->table == ROUTING_TABLE_MAIN ||
 	    (finding->table && finding->priority <= rule->priority))
 		return 0;
 	finding->priority = rule->priority;
@@ -283,14 +295,24 @@ static int on_source_rule(void *data, const void *message, size_t size)
 	return 0;
 }
 
-int link_source_table(struct socket *socket, const struct mptcpd_addr *local)
+int link_source_table(struct socket *socket, const struct mptcpd_addr *local, uint32_t *ret_before)
 {
+	const struct mptcpd_addr world = somewhere(local->family);
 	struct finding finding = {.local = local};
+	struct codec_route route = {0};
 	union codec_command command;
-	int r = socket_request(socket, codec_get_rules(&command, local->family), on_source_rule,
-			       &finding);
+	int r = socket_request(socket, codec_get_route(&command, local, 0, &world, 0), on_route,
+			       &route);
 
-	return r < 0 ? r : (int)finding.table;
+	finding.taken = r < 0 ? 0 : route.table;
+	r = socket_request(socket, codec_get_rules(&command, local->family), on_source_rule,
+			   &finding);
+	if (r < 0)
+		return r;
+	*ret_before = finding.taken != finding.table && finding.taker < finding.priority
+			      ? finding.taker
+			      : 0;
+	return (int)finding.table;
 }
 
 int link_egress(struct socket *socket, const struct mptcpd_addr *local,

@@ -29,7 +29,7 @@ int link_has_marked_rule(struct socket *socket);
 int link_egress(struct socket *socket, const struct mptcpd_addr *local,
 		const struct mptcpd_addr *remote, uint32_t mark);
 /* As `source_table` there. */
-int link_source_table(struct socket *socket, const struct mptcpd_addr *local);
+int link_source_table(struct socket *socket, const struct mptcpd_addr *local, uint32_t *ret_before);
 
 /*
  * The neighbour on that link to whom packets for `remote` go: a gateway, or the peer itself. `socket`

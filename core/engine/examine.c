@@ -23,26 +23,54 @@ static bool leads_out(struct engine *engine, const struct local *local)
 	return local->forced || route_exists(&engine->routes, local, &world);
 }
 
+/*
+ * A rule of somebody else, of a VPN most likely, comes before the one about the source. It is right as
+ * it is for who wants all in the tunnel; for who does not, ours may come before that.
+ */
+static void tell_earlier(const struct engine *engine, const struct local *local, int table,
+			 uint32_t before, struct explain_path *path)
+{
+	uint32_t thousands = before > 2 ? (before - 2) / 1000 * 1000 : 0;
+	char text[ADDR_TEXT_SIZE];
+
+	if (engine->rules->source_routing == SOURCE_ROUTING_NO)
+		explain_remedy(path, "ip %srule add from %s lookup %d priority %u",
+			       local->is.addr.family == AF_INET6 ? "-6 " : "",
+			       addr_format_host(&local->is.addr, text), table, before - 1);
+	else if (thousands > 0)
+		explain_remedy(path, "rule-priority = %u in [core]", thousands);
+}
+
 /* In spite of a rule about their source it is somebody's mistake; without one it is nobody's. */
 static bool examine_stray(const struct explaining *it, const struct local *local,
 			  struct explain_path *path)
 {
 	struct engine *engine = it->engine;
-	uint32_t out = explain_find_stray(engine, local, &world);
+	uint32_t out = explain_find_stray(engine, local, &world), before = 0;
 	char text[ADDR_TEXT_SIZE], name[SHELL_WORD_SIZE];
 	int table = out && engine->ops->source_table
-			    ? engine->ops->source_table(engine->kernel, &local->is.addr)
+			    ? engine->ops->source_table(engine->kernel, &local->is.addr, &before)
 			    : 0;
 
 	if (table <= 0)
 		return explain_stray(it, local, &world, path);
-	explain_say(path, REASON_WRONG_LINK,
-		    "packets from %s, the address of %s, leave by %s, though a rule about their "
-		    "source leads to table %d",
-		    addr_format_host(&local->is.addr, text), path->interface,
-		    model_interface_name(&engine->model, out), table);
-	explain_remedy(path, "ip route replace default via GATEWAY dev %s table %d",
-		       shell_quote(path->interface, name), table);
+	addr_format_host(&local->is.addr, text);
+	if (before) {
+		explain_say(path, REASON_WRONG_LINK,
+			    "packets from %s, the address of %s, leave by %s: the rule of priority "
+			    "%u comes before the one about their source, which leads to table %d",
+			    text, path->interface, model_interface_name(&engine->model, out),
+			    before, table);
+		tell_earlier(engine, local, table, before, path);
+	} else {
+		explain_say(path, REASON_WRONG_LINK,
+			    "packets from %s, the address of %s, leave by %s, though a rule about "
+			    "their source leads to table %d",
+			    text, path->interface, model_interface_name(&engine->model, out),
+			    table);
+		explain_remedy(path, "ip route replace default via GATEWAY dev %s table %d",
+			       shell_quote(path->interface, name), table);
+	}
 	snprintf(path->error, sizeof(path->error), "led to %s",
 		 model_interface_name(&engine->model, out));
 	return true;

@@ -207,9 +207,10 @@ bool explain_filter(const struct explaining *it, const struct local *local,
 		    "to %s is by %s",
 		    name, remote->family ? "the peer" : "most peers",
 		    model_interface_name(&it->engine->model, out));
-	explain_remedy(path,
-		       "rp-filter = loose in [interface:%s], or source-routing = auto in [core]",
-		       name);
+	explain_remedy(path, "rp-filter = loose in [interface:%s]%s", name,
+		       it->engine->rules->source_routing == SOURCE_ROUTING_NO
+			       ? ", or source-routing = auto in [core]"
+			       : "");
 	return true;
 }
 

@@ -67,9 +67,21 @@ static int egress_2(void *kernel, const struct mptcpd_addr *local, const struct 
 	return 2;
 }
 
-static int table_77(void *kernel, const struct mptcpd_addr *local)
+static int table_77(void *kernel, const struct mptcpd_addr *local, uint32_t *ret_before)
 {
 	return 77;
+}
+
+static int table_77_too_late(void *kernel, const struct mptcpd_addr *local, uint32_t *ret_before)
+{
+	*ret_before = 30999;
+	return 77;
+}
+
+static void on_remedy(void *data, const struct explain_path *path)
+{
+	if (*path->remedy)
+		g_ptr_array_add(data, g_strdup(path->remedy));
 }
 
 /* Without a rule about the source nobody meant otherwise; with one it is a mistake. */
@@ -91,10 +103,67 @@ static void led_astray(struct scene *scene, gconstpointer data)
 			"eth1 10.0.1.1 wrong-link: packets from 10.0.1.1 leave by eth2\n");
 }
 
-static void on_remedy(void *data, const struct explain_path *path)
+/* As that of a VPN does. To lead elsewhere from the table would not help. */
+static void a_rule_comes_before(struct scene *scene, gconstpointer data)
 {
-	if (*path->remedy)
-		g_ptr_array_add(data, g_strdup(path->remedy));
+	static const struct {
+		enum source_routing mode;
+		const char *remedy;
+	} rows[] = {
+		{SOURCE_ROUTING_NO, "ip rule add from 10.0.1.1 lookup 77 priority 30998"},
+		{SOURCE_ROUTING_AUTO, "rule-priority = 30000 in [core]"},
+		{SOURCE_ROUTING_YES, "rule-priority = 30000 in [core]"},
+	};
+	static struct rules with[G_N_ELEMENTS(rows)];
+
+	scene->ops.source_table = table_77_too_late;
+	scene->ops.egress = egress_2;
+	scene_later(scene, 100);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GString) text = g_string_new(NULL);
+		g_autoptr(GPtrArray) remedies = g_ptr_array_new_with_free_func(g_free);
+
+		with[i] = fake_rules;
+		with[i].source_routing = rows[i].mode;
+		engine_set_rules(scene->engine, &with[i], scene->now_ms);
+		engine_examine(scene->engine, 1, scene->now_ms, on_path, text);
+		g_assert_cmpstr(text->str, ==,
+				"eth1 10.0.1.1 wrong-link: packets from 10.0.1.1, the address of "
+				"eth1, leave by eth2: the rule of priority 30999 comes before the "
+				"one about their source, which leads to table 77\n");
+		engine_examine(scene->engine, 1, scene->now_ms, on_remedy, remedies);
+		g_assert_cmpuint(remedies->len, ==, 1);
+		g_assert_cmpstr(remedies->pdata[0], ==, rows[i].remedy);
+	}
+}
+
+static size_t n_filter_looks;
+
+static bool filters_all(void *kernel, const char *interface)
+{
+	n_filter_looks++;
+	return true;
+}
+
+/* What is there already is no remedy. */
+static void a_filter_beside_source_routing(struct scene *scene, gconstpointer data)
+{
+	static struct rules with;
+	g_autoptr(GPtrArray) remedies = g_ptr_array_new_with_free_func(g_free);
+
+	scene->ops.filters = filters_all;
+	scene->ops.egress = egress_2;
+	scene_later(scene, 100);
+	engine_examine(scene->engine, 1, scene->now_ms, on_remedy, remedies);
+	with = fake_rules;
+	with.source_routing = SOURCE_ROUTING_YES;
+	engine_set_rules(scene->engine, &with, scene->now_ms);
+	engine_examine(scene->engine, 1, scene->now_ms, on_remedy, remedies);
+	g_assert_cmpuint(remedies->len, ==, 2);
+	g_assert_cmpstr(
+		remedies->pdata[0], ==,
+		"rp-filter = loose in [interface:eth1], or source-routing = auto in [core]");
+	g_assert_cmpstr(remedies->pdata[1], ==, "rp-filter = loose in [interface:eth1]");
 }
 
 /* A shell reads each as it was meant, whatever a link is called. */
@@ -184,14 +253,6 @@ static void unbound(struct scene *scene, gconstpointer data)
 					   "kernel binds no subflow to its link, Linux 6.12 does"));
 }
 
-static size_t n_filter_looks;
-
-static bool filters_all(void *kernel, const char *interface)
-{
-	n_filter_looks++;
-	return true;
-}
-
 static void count_path(void *data, const struct explain_path *path)
 {
 	++*(size_t *)data;
@@ -247,6 +308,8 @@ int main(int argc, char **argv)
 	ADD("examine/remedies-can-be-typed", remedies_can_be_typed);
 	ADD("examine/each-link-by-itself", each_link);
 	ADD("examine/a-rule-that-leads-astray", led_astray);
+	ADD("examine/a-rule-that-comes-before", a_rule_comes_before);
+	ADD("examine/a-filter-beside-source-routing", a_filter_beside_source_routing);
 	ADD("explain/every-pair-and-links-without-an-address", every_pair);
 	ADD("explain/what-no-plan-wants-and-nothing-comes-of-it", nothing_comes_of_it);
 	ADD("explain/what-a-person-asked-for-while-its-link-is-down", wish_without_a_link);
