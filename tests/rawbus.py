@@ -12,6 +12,7 @@ CALL, RETURN, ERROR, SIGNAL = 1, 2, 3, 4
 NO_REPLY, INTERACTIVE = 1, 4
 CONTROL = "/run/mptcpd/control"
 SYSTEM = "/run/dbus/system_bus_socket"
+EXTERNAL = b"\0AUTH EXTERNAL "  # what a client says first, and then who it is
 
 
 def pad(data, size):
@@ -27,63 +28,73 @@ def signature(value):
     return bytes([len(value)]) + value.encode() + b"\0"
 
 
+def marshal(kind, serial, fields, body=b"", flags=0, body_size=None):
+    """A message of these header fields, each a code, a type and a value; those without a value are left
+    out. `body_size` is what the header claims, if that is not the truth.
+    """
+    raw = b""
+    for code, of, value in fields:
+        if value:
+            one = {"g": signature, "u": lambda n: struct.pack("<I", n)}.get(of, text)(value)
+            raw = pad(raw, 8) + bytes([code]) + signature(of)
+            raw = pad(raw, 4 if of != "g" else 1) + one
+    size = len(body) if body_size is None else body_size
+    return pad(struct.pack("<cBBBIII", b"l", kind, flags, 1, size, serial, len(raw)) + raw, 8) + body
+
+
 def message(member, serial=1, destination=None, path=PATH, interface=INTERFACE, types="", body=b"",
             flags=0, body_size=None, descriptors=0):
-    """A method call. `body_size` is what the header claims, if that is not the truth."""
-    fields = b""
-    for code, kind, value in ((1, "o", path), (2, "s", interface), (3, "s", member),
-                              (6, "s", destination), (8, "g", types), (9, "u", descriptors)):
-        if value:
-            raw = {"g": signature, "u": lambda n: struct.pack("<I", n)}.get(kind, text)(value)
-            fields = pad(fields, 8) + bytes([code]) + signature(kind)
-            fields = pad(fields, 4 if kind != "g" else 1) + raw
-    size = len(body) if body_size is None else body_size
-    header = struct.pack("<cBBBIII", b"l", CALL, flags, 1, size, serial, len(fields))
-    return pad(header + fields, 8) + body
+    """A method call."""
+    return marshal(CALL, serial, ((1, "o", path), (2, "s", interface), (3, "s", member),
+                                  (6, "s", destination), (8, "g", types), (9, "u", descriptors)),
+                   body, flags, body_size)
+
+
+def read_fields(raw):
+    """The values of header fields by their codes."""
+    fields, offset = {}, 0
+    while offset < len(raw):
+        code, of = raw[offset], chr(raw[offset + 2])
+        offset += 4
+        if of == "u":
+            fields[code], = struct.unpack_from("<I", raw, offset)
+            offset += 4
+        else:
+            size, begin = (raw[offset], 1) if of == "g" else (*struct.unpack_from("<I", raw, offset), 4)
+            fields[code] = raw[offset + begin:offset + begin + size].decode()
+            offset += begin + size + 1
+        offset += -offset % 8
+    return fields
 
 
 class Answer:
     """A message that came: its kind, whose answer it is, an error's name and text, a body."""
 
     def __init__(self, header, fields, body):
+        fields = read_fields(fields)
         self.kind = header[1]
         self.body = body
-        self.serial = self.error = None
-        self.member = None
-        offset = 0
-        while offset < len(fields):
-            code, kind = fields[offset], chr(fields[offset + 2])
-            offset += 4
-            if kind == "g":
-                offset += fields[offset] + 2
-            elif kind == "u":
-                value, = struct.unpack_from("<I", fields, offset)
-                offset += 4
-                if code == 5:
-                    self.serial = value
-            else:
-                size, = struct.unpack_from("<I", fields, offset)
-                value = fields[offset + 4:offset + 4 + size].decode()
-                offset += size + 5
-                if code == 4:
-                    self.error = value
-                elif code == 3:
-                    self.member = value
-            offset += -offset % 8
+        self.member, self.error, self.serial = fields.get(3), fields.get(4), fields.get(5)
+
+
+def connect(path=CONTROL, seconds=10):
+    """A socket, and nothing said yet."""
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.connect(str(path))  # waits where many others want to connect
+    client.settimeout(seconds)
+    return client
 
 
 class RawBus:
     """A connection whose handshake is done, to the control socket or (`system`) to the bus."""
 
     def __init__(self, path=CONTROL, system=False, seconds=10):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.connect(str(path))  # waits where many others want to connect
-        self.socket.settimeout(seconds)
+        self.socket = connect(path, seconds)
         self.serial = 0
         self.buffer = b""
         self.destination = "org.mptcpd1" if system else None
         uid = str(os.geteuid()).encode().hex().encode()
-        self.socket.sendall(b"\0AUTH EXTERNAL " + uid + b"\r\n")
+        self.socket.sendall(EXTERNAL + uid + b"\r\n")
         if not self._line().startswith(b"OK "):
             raise ConnectionError("not authenticated")
         self.socket.sendall(b"NEGOTIATE_UNIX_FD\r\n")

@@ -20,20 +20,12 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import readers as reading
-from rawbus import CONTROL, INTERACTIVE, NO_REPLY, SYSTEM, RawBus, text
+from rawbus import CONTROL, EXTERNAL, INTERACTIVE, NO_REPLY, SYSTEM, RawBus, connect, text
 
 MIB = 1 << 20
 CLIENTS = 20  # more than there are places for one user
 UNHEARD = 50000  # calls that nobody waits for, before it is "ready"
 kept = []
-
-
-def connect():
-    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    client.settimeout(10)
-    client.connect(CONTROL)
-    kept.append(client)
-    return client
 
 
 def clients(kind=RawBus):
@@ -60,8 +52,9 @@ def half_open():
     """Handshakes that never end. How long until they are ended."""
     begin = time.monotonic()
     waiting = [connect() for _ in range(CLIENTS)]
+    kept.extend(waiting)
     for client in waiting:
-        send_some(client, b"\0AUTH EXTERNAL ")
+        send_some(client, EXTERNAL)
 
     def result():
         for client in waiting:
@@ -95,7 +88,7 @@ def visit():
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             with contextlib.suppress(OSError):
                 client.connect(CONTROL)
-                client.send(b"\0AUTH EXTERNAL ")
+                client.send(EXTERNAL)
 
 
 def visits():

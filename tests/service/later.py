@@ -9,10 +9,9 @@ import socket
 import struct
 import threading
 
-from rawbus import pad, signature, text
+from rawbus import ERROR, RETURN, marshal, pad, read_fields, signature, text
 
 UNIT = "later.socket"
-RETURN, ERROR = 2, 3
 IPPROTO_MPTCP = 262
 
 
@@ -95,7 +94,7 @@ class Later:
             _, _, _, _, size, serial, n_fields = struct.unpack("<cBBBIII", head)
             fields = self.exactly(stream, n_fields + -n_fields % 8)
             body = self.exactly(stream, size)
-            self.answer(stream, serial, self.member(fields), arguments(body))
+            self.answer(stream, serial, read_fields(fields).get(3), arguments(body))
 
     @staticmethod
     def exactly(stream, size):
@@ -103,22 +102,6 @@ class Later:
         while len(data) < size and (more := stream.read(size - len(data))):
             data += more
         return data
-
-    @staticmethod
-    def member(fields):
-        offset = 0
-        while offset < len(fields):
-            code, kind = fields[offset], chr(fields[offset + 2])
-            offset += 4
-            if kind == "g":
-                offset += fields[offset] + 2
-            else:
-                size, = struct.unpack_from("<I", fields, offset)
-                if code == 3:
-                    return fields[offset + 4:offset + 4 + size].decode()
-                offset += size + 5 if kind in "so" else 4
-            offset += -offset % 8
-        return None
 
     def read_files(self):
         there = self.drop_in.exists()
@@ -138,12 +121,5 @@ class Later:
             types, body = "v", variant(*self.values[said[1]])
         else:
             kind = ERROR
-        fields = b""
-        for code, of, raw in ((5, "u", struct.pack("<I", serial)),
-                              (4, "s", text("org.freedesktop.DBus.Error.UnknownMethod")),
-                              (8, "g", signature(types))):
-            if (of == "s") == (kind == ERROR) or of == "u":
-                fields = pad(fields, 8) + bytes([code]) + signature(of)
-                fields = pad(fields, 4 if of != "g" else 1) + raw
-        header = struct.pack("<cBBBIII", b"l", kind, 0, 1, len(body), 1, len(fields))
-        stream.write(pad(header + fields, 8) + body)
+        error = "org.freedesktop.DBus.Error.UnknownMethod" if kind == ERROR else None
+        stream.write(marshal(kind, 1, ((5, "u", serial), (4, "s", error), (8, "g", types)), body))
