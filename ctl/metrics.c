@@ -27,13 +27,13 @@ static void append(struct metrics_text *text, const char *part)
 	append_bytes(text, part, strlen(part));
 }
 
-/* The value of a label: what a terminal would obey is shown as everywhere, the rest escaped. */
-static void append_value(struct metrics_text *text, const char *value)
+/* What mptcpd calls something, in one line: what a terminal would obey is shown as everywhere. */
+static void append_clean(struct metrics_text *text, const char *part, const char *escaped)
 {
-	char *clean = clean_text(value);
+	char *clean = clean_text(part);
 
 	for (const char *c = clean; *c; c++) {
-		if (*c == '\\' || *c == '"')
+		if (strchr(escaped, *c))
 			append(text, "\\");
 		append_bytes(text, c, 1);
 	}
@@ -46,13 +46,13 @@ static void append_sample(struct metrics_text *text, const char *name,
 	const struct mptcpctl_setting *label = sample->labels;
 	char value[32];
 
-	append(text, name);
-	append(text, sample->suffix ? sample->suffix : "");
+	append_clean(text, name, "");
+	append_clean(text, sample->suffix ? sample->suffix : "", "");
 	for (const char *before = "{"; label; label = label->next, before = ",") {
 		append(text, before);
-		append(text, label->key);
+		append_clean(text, label->key, "");
 		append(text, "=\"");
-		append_value(text, label->value);
+		append_clean(text, label->value, "\\\"");
 		append(text, "\"");
 	}
 	snprintf(value, sizeof(value), "%s %.15g\n", sample->labels ? "}" : "", sample->value);
@@ -66,24 +66,30 @@ static void append_sample(struct metrics_text *text, const char *name,
 static void append_head(struct metrics_text *text, const struct mptcpctl_metric *metric)
 {
 	static const char total[] = "_total";
-	size_t length = strlen(metric->name), cut = sizeof(total) - 1;
 	const char *type = metric->type;
+	char *name = strdup(metric->name);
+	size_t length;
 
+	if (!name)
+		abort();
+	length = strlen(name);
 	if (text->format == METRICS_OPENMETRICS && strcmp(type, "counter") == 0) {
-		if (strcmp(metric->name, "mptcp_kernel_total") == 0)
+		if (strcmp(name, "mptcp_kernel_total") == 0)
 			type = "unknown";
-		else if (length > cut && strcmp(metric->name + length - cut, total) == 0)
-			length -= cut;
+		else if (length >= sizeof(total) &&
+			 strcmp(name + length - sizeof(total) + 1, total) == 0)
+			name[length - sizeof(total) + 1] = '\0';
 	}
 	append(text, "# HELP ");
-	append_bytes(text, metric->name, length);
+	append_clean(text, name, "");
 	append(text, " ");
-	append(text, metric->help);
+	append_clean(text, metric->help, "\\");
 	append(text, "\n# TYPE ");
-	append_bytes(text, metric->name, length);
+	append_clean(text, name, "");
 	append(text, " ");
-	append(text, type);
+	append_clean(text, type, "");
 	append(text, "\n");
+	free(name);
 }
 
 static int on_metric(void *data, const struct mptcpctl_metric *metric)
@@ -137,7 +143,7 @@ static int print_metrics(struct ctl *ctl, enum metrics_format format)
 	struct metrics_text text = {.format = format};
 	int r = metrics_append(ctl, &text);
 
-	if (r == 0)
+	if (r == 0 && text.bytes) /* there may be none */
 		print_lines(stdout, text.bytes);
 	free(text.bytes);
 	return ctl_result(ctl, r);

@@ -75,6 +75,9 @@ static int append_evil(sd_bus_message *m, const char *member)
 				       0
 			       ? -EINVAL
 			       : sd_bus_message_append(m, "asasa{sv}", 1, EVIL, 1, EVIL, 0);
+	if (strcmp(member, "GetMetrics") == 0)
+		return sd_bus_message_append(m, "a" WIRE_METRIC "t", 1, EVIL, EVIL, EVIL, 1, EVIL,
+					     1, EVIL, EVIL, 1.0, UINT64_C(0));
 	if (strcmp(member, "CountConnections") == 0)
 		return sd_bus_message_append(m, "ta{sv}", UINT64_C(0), 0);
 	if (strcmp(member, "CheckConfig") == 0)
@@ -130,6 +133,8 @@ static int on_message(sd_bus_message *m, void *data, sd_bus_error *error)
 		r = append_evil(reply, member);
 	else if (r >= 0 && world->behaviour >= PACKS_RUBBISH)
 		r = append_packed(reply, world->behaviour);
+	else if (r >= 0 && strcmp(member, "GetMetrics") == 0)
+		r = sd_bus_message_append(reply, "a" WIRE_METRIC "t", 0, UINT64_C(0));
 	else if (r >= 0 && strncmp(member, "List", 4) == 0)
 		r = append_page(reply, member,
 				world->behaviour == REPEATS_CURSOR ? 5 : ++world->cursor);
@@ -287,6 +292,31 @@ static void test_json(struct world *world, gconstpointer data)
 	}
 }
 
+/* Each part stays in its line, and so no metric is made up. */
+static void test_metrics(struct world *world, gconstpointer data)
+{
+	g_autofree char *out = NULL, *err = NULL;
+	g_auto(GStrv) lines = NULL;
+
+	g_assert_cmpint(run(world, "metrics", &out, &err), ==, 0);
+	g_assert_cmpstr(err, ==, "");
+	expect_harmless("metrics", out);
+	lines = g_strsplit(out, "\n", -1);
+	g_assert_cmpuint(g_strv_length(lines), ==, 4); /* help, type, a sample, and nothing */
+	g_assert_true(g_str_has_prefix(lines[0], "# HELP x"));
+	g_assert_true(g_str_has_prefix(lines[1], "# TYPE x"));
+	g_assert_true(g_str_has_prefix(lines[2], "x"));
+}
+
+static void test_no_metrics(struct world *world, gconstpointer data)
+{
+	g_autofree char *out = NULL, *err = NULL;
+
+	g_assert_cmpint(run(world, "metrics", &out, &err), ==, 0);
+	g_assert_cmpstr(out, ==, "");
+	g_assert_cmpstr(err, ==, "");
+}
+
 static void test_errors(struct world *world, gconstpointer data)
 {
 	g_autofree char *reload = NULL, *check = NULL;
@@ -368,6 +398,8 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	ADD("/ctl/hostile/no-terminal-obeys-it", ANSWERS_EVIL, test_text);
 	ADD("/ctl/hostile/json-stays-json", ANSWERS_EVIL, test_json);
+	ADD("/ctl/hostile/no-metric-is-made-up", ANSWERS_EVIL, test_metrics);
+	ADD("/ctl/hostile/no-metrics-at-all", REPEATS_CURSOR, test_no_metrics);
 	ADD("/ctl/hostile/errors-too", ANSWERS_EVIL, test_errors);
 	ADD("/ctl/hostile/the-same-cursor-again", REPEATS_CURSOR, test_endless);
 	ADD("/ctl/hostile/empty-pages-for-ever", COUNTS_CURSOR, test_endless);
