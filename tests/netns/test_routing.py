@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import sandbox
 import tap
 from hosts import Host, wait_until
-from town import FAR, FIRST, Town, call, called, config, gateway, meet, near
+from town import FAR, FIRST, Town, call, called, config, gateway, meet, near, retransmits
 
 FAMILIES = (4, 6)
 ALONE = "[policy:default]\nplugin = fullmesh\nmax-subflows = 1\n"
@@ -137,13 +137,6 @@ def lost_default():
                 talk._take(talk.server, 1000)
                 talk.ping(3)
                 judged(town, 2, family, False)
-
-
-def retransmits(town, address):
-    """How often it was tried in vain, of the socket with this address."""
-    text = town.client.run("ss", "-tinoHO", "src",
-                           f"[{address}]" if ":" in address else address).stdout
-    return max((int(n) for n in re.findall(r"timer:\(\w+,[^,]*,(\d+)\)", text)), default=0)
 
 
 @tap.test("/netns/routing/join-of-the-kernel-that-is-bound-to-nothing")

@@ -9,6 +9,7 @@ program's own, of MPTCP, and live in one of the namespaces.
 
 import collections
 import contextlib
+import re
 import socket
 
 import tap
@@ -68,7 +69,13 @@ class Watch:
             return sock
 
         self.socket = in_namespace(host.name, make)
-        self.count = collections.Counter()
+        self.count = collections.Counter()  # of TCP
+        self.datagrams = collections.Counter()  # of UDP
+
+    def clear(self):
+        self.read()
+        self.count.clear()
+        self.datagrams.clear()
 
     def read(self):
         with contextlib.suppress(BlockingIOError):
@@ -78,9 +85,11 @@ class Watch:
                     continue
                 source = (socket.inet_ntop(socket.AF_INET, packet[12:16]) if packet[0] >> 4 == 4
                           else socket.inet_ntop(socket.AF_INET6, packet[8:24]))
-                # of TCP alone
-                if packet[9 if packet[0] >> 4 == 4 else 6] == 6:
+                protocol = packet[9 if packet[0] >> 4 == 4 else 6]
+                if protocol == socket.IPPROTO_TCP:
                     self.count[source, link] += 1
+                elif protocol == socket.IPPROTO_UDP:
+                    self.datagrams[source, link] += 1
         return self.count
 
     def wrong(self, source, link):
@@ -140,6 +149,13 @@ class Town(Network):
                        self.ours)
 
 
+def retransmits(town, address):
+    """How often it was tried in vain, of the socket with this address."""
+    text = town.client.run("ss", "-tinoHO", "src",
+                           f"[{address}]" if ":" in address else address).stdout
+    return max((int(n) for n in re.findall(r"timer:\(\w+,[^,]*,(\d+)\)", text)), default=0)
+
+
 class Talk:
     """A connection: `client` and `server` are its two sockets, wherever they are."""
 
@@ -169,13 +185,14 @@ class Talk:
             sock.close()
 
 
-def meet(server, client, address, source="", port=PORT, seconds=5):
+def meet(server, client, address, source="", port=PORT, seconds=5, mark=0):
     """The one host calls an address of the other."""
     any_address = "0.0.0.0" if version(address) == 4 else "::"
     listener = open_socket(server, any_address, port)
     listener.listen()
-    return Talk(listener, open_socket(client, source or any_address, seconds=seconds),
-                (address, port))
+    caller = open_socket(client, source or any_address, seconds=seconds)
+    caller.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+    return Talk(listener, caller, (address, port))
 
 
 def call(town, source="", family=4):

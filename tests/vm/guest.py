@@ -39,6 +39,7 @@ def main():
         os.makedirs(place, exist_ok=True)
         if libc.mount(kind.encode(), place.encode(), kind.encode(), 0, None) != 0:
             print(f"cannot mount {place}: {os.strerror(ctypes.get_errno())}", flush=True)
+    os.symlink("/proc/self/fd", "/dev/fd")  # which bash needs
     with open("/vm.json", encoding="utf-8") as file:
         plan = json.load(file)
     for path in plan["modules"]:

@@ -9,8 +9,9 @@ import stat
 import subprocess
 
 LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
-COMMANDS = ("cat", "echo", "env", "false", "ip", "mount", "nft", "nice", "nohup", "prlimit", "setpriv", "setsid", "sh",
-            "ss", "tc", "timeout", "touch", "true", "umount", "unshare", "xargs")
+COMMANDS = ("bash", "cat", "echo", "env", "false", "ip", "mount", "nft", "nice", "nohup", "prlimit", "readlink",
+            "setpriv", "setsid", "sh", "sort", "ss", "stat", "sysctl", "tc", "timeout", "touch", "true", "umount",
+            "unshare", "wg", "wg-quick", "xargs")
 UNUSED = {"config-*", "distutils", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "test",
           "tkinter", "turtledemo"}  # of Python's library
 

@@ -25,7 +25,7 @@ BUILD = pathlib.Path(os.environ.get("MPTCPD_BUILD", ROOT / "build")).resolve()
 SLOW = os.environ.get("MPTCPD_SLOW", "10")
 NETNS = ROOT / "tests/netns"
 SCRIPTS = ("harness", "start", "main", "links", "standing", "restart", "direct", "private", "endpoints",
-           "life", "hand", "peer", "twins", "temporary", "crash", "explain", "lab", "probe", "health", "routing", "routing_life",
+           "life", "hand", "peer", "twins", "temporary", "crash", "explain", "lab", "probe", "health", "routing", "routing_life", "vpn",
            "truth", "sweep",
            "flood", "socket", "dial", "listen",
            "check", "bpf", "kernel_socket", "mptcpize_life", "confined")
@@ -36,7 +36,8 @@ BUILT = ("daemon/mptcpd", "ctl/mptcpctl", "lib/mptcp/libmptcp.so", "tests/netns/
          "tests/netns/wan", "tests/netns/absurd.so", "tests/netns/forbid.so", "tests/netns/spare.so", "tests/netns/witness.so",
          *(f"tests/netns/{program}" for program in PROGRAMS))
 MODULES = ("veth", "tcp_diag", "mptcp_diag", "sch_tbf", "bridge", "macvlan", "tun",
-           "nf_tables", "nft_chain_nat", "nft_masq")
+           "nf_tables", "nft_chain_nat", "nft_masq",
+           "wireguard", "nft_ct", "nft_fib_ipv4", "nft_fib_ipv6")
 FILESYSTEMS = ("cifs", "nfsv4")  # for the test of their sockets alone
 OWN_MODULE = "kernel-socket.ko"  # of kernel-socket.c, where it was built; a test loads it
 PASSED = ("MPTCPD_LONG", "MPTCPD_SEED")  # of our environment to the guest
@@ -87,6 +88,7 @@ def make_image(kernel, programs):
     image.tree(ROOT / "tests", ("*.py",))
     image.tree(ROOT / "etc", ("*.conf",))
     image.file(ROOT / "README.md")
+    image.file(ROOT / "man/mptcpd.conf.5.rst")
     image.file("/etc/services")
     image.command("apparmor_parser")
     image.tree("/etc/apparmor.d")
