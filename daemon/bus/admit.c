@@ -62,17 +62,22 @@ static bool make_room(struct bus *bus, size_t n_own)
 	return true;
 }
 
-/* The user among those who came lately. The one whose time is past longest makes room. */
-static struct bus_guest *find_guest(struct bus *bus, uid_t uid)
+struct bus_guest *bus_find_guest(struct bus *bus, uid_t uid)
+{
+	for (size_t i = 0; i < BUS_GUESTS; i++)
+		if (bus->guests[i].uid == uid)
+			return &bus->guests[i];
+	return NULL;
+}
+
+/* The one whose time is past longest makes room. */
+static struct bus_guest *add_guest(struct bus *bus, uid_t uid)
 {
 	struct bus_guest *oldest = bus->guests;
 
-	for (size_t i = 0; i < BUS_GUESTS; i++) {
-		if (bus->guests[i].uid == uid)
-			return &bus->guests[i];
+	for (size_t i = 0; i < BUS_GUESTS; i++)
 		if (bus->guests[i].paid_ms < oldest->paid_ms)
 			oldest = &bus->guests[i];
-	}
 	*oldest = (struct bus_guest){.uid = uid};
 	return oldest;
 }
@@ -80,9 +85,11 @@ static struct bus_guest *find_guest(struct bus *bus, uid_t uid)
 /* To let one in costs far more than to turn one away, and who comes and goes pays for it. */
 static bool comes_too_often(struct bus *bus, uid_t uid)
 {
-	struct bus_guest *guest = find_guest(bus, uid);
+	struct bus_guest *guest = bus_find_guest(bus, uid);
 	uint64_t now = loop_now_ms();
 
+	if (!guest)
+		guest = add_guest(bus, uid);
 	if (guest->paid_ms < now)
 		guest->paid_ms = now;
 	if (guest->paid_ms - now > BUS_VISIT_MS * BUS_VISITS)

@@ -22,7 +22,7 @@
 /* A user may connect once in so many milliseconds, and so often at once. */
 #define BUS_VISIT_MS 4
 #define BUS_VISITS 64
-/* Users of whom it is remembered how often they came. */
+/* Users of whom it is remembered how often they came, and what was spent for them. */
 #define BUS_GUESTS 64
 
 /* The last changes. A reader that has more of them before it has lost some, and is told so. */
@@ -120,6 +120,7 @@ struct bus_name {
 struct bus_guest {
 	uid_t uid;
 	uint64_t paid_ms; /* until when the visits so far last */
+	int64_t spent_ns; /* of the user, when his last connection went */
 };
 
 /* The sockets that listen, as they were when it was looked last. */
@@ -193,6 +194,8 @@ static inline const char *bus_untold(const struct bus *bus)
 
 /* May this user, who has no rights, come in by this descriptor? Counts as a visit. */
 bool bus_admits(struct bus *bus, int fd, uid_t uid);
+/* What is remembered of a user without rights who came lately; NULL: nothing. */
+struct bus_guest *bus_find_guest(struct bus *bus, uid_t uid);
 
 /* Look for the system bus, and when there is none again from time to time. */
 void system_look(struct bus *bus);

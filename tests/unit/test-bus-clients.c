@@ -11,6 +11,7 @@
 #define NOBODY 65534
 /* So many users at their limits take all places. */
 #define CROWD (BUS_PEERS_MAX / BUS_PEERS_USER)
+#define MUCH_NS (INT64_C(1000) * 1000000000)
 #define ROOTS (BUS_PEERS_MAX + BUS_PEERS_USER)
 
 static void set_up(struct scene **scene, gconstpointer data)
@@ -141,6 +142,74 @@ static void test_not_counted(struct scene **scene, gconstpointer data)
 	scene_run(*scene, client_is_not_counted);
 }
 
+/* ---- who comes back ---- */
+
+static struct {
+	bool is_there;
+	int64_t spent_ns;
+} account;
+
+/* Of this user; NULL: he has no connection. In the thread of the loop. */
+static struct user *find_user(const struct scene *scene, uint32_t uid)
+{
+	struct user *user = scene->bus->users;
+
+	while (user && (user->uid != uid || user->kind != USER_OTHER))
+		user = user->next;
+	return user;
+}
+
+static void look_up(struct scene *scene, uint32_t uid)
+{
+	const struct user *user = find_user(scene, uid);
+
+	account.is_there = user;
+	account.spent_ns = user ? user->spent_ns : 0;
+}
+
+/* A call of his that took long. */
+static void charge_much(struct scene *scene, uint32_t uid)
+{
+	struct user *user = find_user(scene, uid);
+
+	g_assert_true(user);
+	if (user)
+		user->spent_ns += MUCH_NS;
+}
+
+static void leave_and_wait(struct scene *scene, struct mptcpctl *ctl)
+{
+	mptcpctl_free(ctl); /* he has this one connection */
+	do
+		scene_do(scene, look_up, NOBODY);
+	while (account.is_there);
+}
+
+/* His debt does not go with his last connection, or who comes anew for each call would be first always. */
+static void client_comes_back(struct scene *scene)
+{
+	struct mptcpctl *ctl = connect_as(scene, NOBODY), *other = connect_as(scene, NOBODY - 1);
+
+	g_assert_true(ctl && other);
+	scene_do(scene, charge_much, NOBODY);
+	leave_and_wait(scene, ctl);
+	g_assert_nonnull(ctl = connect_as(scene, NOBODY));
+	scene_do(scene, look_up, NOBODY);
+	g_assert_cmpint(account.spent_ns, >, MUCH_NS);
+	scene_do(scene, look_up, NOBODY - 1);
+	g_assert_cmpint(account.spent_ns, <, MUCH_NS);
+	mptcpctl_free(ctl);
+	mptcpctl_free(other);
+}
+
+static void test_return(struct scene **scene, gconstpointer data)
+{
+	if (can_be_others())
+		scene_run(*scene, client_comes_back);
+	else
+		g_test_skip("needs root to be somebody else");
+}
+
 #define ADD(path, test) g_test_add(path, struct scene *, NULL, set_up, test, tear_down)
 
 int main(int argc, char **argv)
@@ -149,5 +218,6 @@ int main(int argc, char **argv)
 	ADD("/bus/clients/one-user-cannot-take-all", test_crowd);
 	ADD("/bus/clients/a-few-at-their-limits-keep-nobody-out", test_late);
 	ADD("/bus/clients/root-is-not-counted", test_not_counted);
+	ADD("/bus/clients/who-comes-back-has-his-debt", test_return);
 	return g_test_run();
 }
