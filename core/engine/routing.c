@@ -13,8 +13,8 @@
 #define AT_ONCE 3
 /* and that is forgotten when they have left it alone for so long. */
 #define QUIET_MS 120000
-/* A VPN that goes has gone after so long. */
-#define YIELD_MS 1000
+/* A VPN that goes has gone so long after the last rule of ours that went with it. */
+#define YIELD_MS 3000
 /* Paths wait for rules at most so long: a dump may fail. */
 #define WAIT_MS 1000
 /* Rules that stay for open connections are looked at again. */
@@ -195,42 +195,52 @@ static void tell(struct engine *engine, enum notice_type type, const char *text)
 }
 
 /* Is there for all sources what we have for each? wg-quick(8) makes such a rule. */
-static bool has_vpn(const struct engine *engine)
+static bool has_vpn(const struct engine *engine, uint8_t family)
 {
 	const struct sorted *seen = &engine->model.routing.rules;
 
 	for (size_t i = 0; i < seen->n; i++) {
 		const struct event_rule *rule = routing_rule(seen, i);
 
-		if (rule->no_default && !rule->from.family && !rule->asks_more &&
-		    rule->table == ROUTING_TABLE_MAIN && !routing_is_own_rule(rule))
+		if (rule->family == family && rule->no_default && !rule->from.family &&
+		    !rule->asks_more && rule->table == ROUTING_TABLE_MAIN &&
+		    !routing_is_own_rule(rule))
 			return true;
 	}
 	return false;
 }
 
-static bool is_missing(const struct engine *engine)
+/* What is missing of ours, and whether a VPN's are there, or were, that would go with it. */
+struct loss {
+	size_t n;
+	bool is_like_vpn; /* those alone that go if a VPN's are deleted without naming a source */
+	bool has, had;
+};
+
+static struct loss find_loss(struct engine *engine)
 {
-	const struct routes_kept *kept = &engine->routing;
+	struct routes_kept *kept = &engine->routing;
+	const bool has[] = {has_vpn(engine, AF_INET), has_vpn(engine, AF_INET6)};
+	struct loss loss = {
+		.n = count_missing(&kept->routes, &kept->had_routes, &engine->model.routing.routes),
+		.had = kept->yield_ms > 0,
+	};
 
-	return count_missing(&kept->routes, &kept->had_routes, &engine->model.routing.routes) ||
-	       count_missing(&kept->rules, &kept->had_rules, &engine->model.routing.rules);
-}
-
-/* Are those alone missing that go with a VPN's, where its own are deleted without naming a source? */
-static bool is_like_vpn(const struct engine *engine)
-{
-	const struct routes_kept *kept = &engine->routing;
-	const struct sorted *seen = &engine->model.routing.rules;
-
+	loss.is_like_vpn = loss.n == 0;
 	for (size_t i = 0; i < kept->rules.n; i++) {
 		const struct event_rule *rule = routing_rule(&kept->rules, i);
+		bool is_6 = rule->family == AF_INET6;
 
-		if (!rule->no_default && sorted_find(&kept->had_rules, rule) &&
-		    !sorted_find(seen, rule))
-			return false;
+		if (!sorted_find(&kept->had_rules, rule) ||
+		    sorted_find(&engine->model.routing.rules, rule))
+			continue;
+		loss.n++;
+		loss.is_like_vpn &= rule->no_default;
+		loss.has |= has[is_6];
+		loss.had |= kept->had_vpn[is_6];
 	}
-	return !count_missing(&kept->routes, &kept->had_routes, &engine->model.routing.routes);
+	memcpy(kept->had_vpn, has, sizeof(has));
+	return loss;
 }
 
 enum vpn { VPN_NONE, VPN_GOES, VPN_GONE };
@@ -239,33 +249,31 @@ enum vpn { VPN_NONE, VPN_GOES, VPN_GONE };
  * wg-quick(8) deletes the first such rule, again and again, until its own is gone. What is made again
  * meanwhile is deleted again: so that waits.
  */
-static enum vpn find_vpn(struct engine *engine, uint64_t now_ms)
+static enum vpn find_vpn(struct routes_kept *kept, const struct loss *loss, uint64_t now_ms)
 {
-	struct routes_kept *kept = &engine->routing;
-	bool had = kept->had_vpn || kept->yield_ms;
-
-	kept->had_vpn = has_vpn(engine);
-	if (!is_missing(engine))
+	if (loss->n == 0) {
 		kept->yield_ms = 0;
-	else if (is_like_vpn(engine) && (had || kept->had_vpn)) {
-		if (!kept->yield_ms)
-			kept->yield_ms = now_ms + YIELD_MS;
-		if (!kept->had_vpn)
-			return VPN_GONE;
-		if (now_ms < kept->yield_ms)
-			return VPN_GOES;
+		kept->n_yielded = 0;
 	}
-	return VPN_NONE;
+	if (loss->n == 0 || !loss->is_like_vpn || !(loss->has || loss->had))
+		return VPN_NONE;
+	if (!loss->has)
+		return VPN_GONE;
+	if (loss->n > kept->n_yielded)
+		kept->yield_ms = now_ms + YIELD_MS;
+	kept->n_yielded = loss->n;
+	return now_ms < kept->yield_ms ? VPN_GOES : VPN_NONE;
 }
 
 /* Returns whether what others deleted may be made again now. */
 static bool may_repeat(struct engine *engine, uint64_t now_ms)
 {
 	struct routes_kept *kept = &engine->routing;
-	enum vpn vpn = find_vpn(engine, now_ms);
+	const struct loss loss = find_loss(engine);
+	enum vpn vpn = find_vpn(kept, &loss, now_ms);
 	uint8_t n_slow;
 
-	if (!is_missing(engine) || vpn == VPN_GONE)
+	if (loss.n == 0 || vpn == VPN_GONE)
 		return true;
 	if (vpn == VPN_GOES || now_ms < kept->again_ms)
 		return false;

@@ -29,9 +29,11 @@ struct routes_kept {
 	uint64_t
 		wait_ms; /* until then new paths wait for what is new in the routes; 0: they do not */
 	uint64_t again_ms; /* what others deleted is not made again before */
-	bool had_vpn; /* a VPN's rule was there when it was last looked */
-	uint64_t
-		yield_ms; /* until then one may be going that takes some of ours along; 0: none is */
+	/* Of IPv4 and IPv6: a VPN's rule was there when it was last looked. */
+	bool had_vpn[2];
+	/* Until then one may be going that took so many of ours along; 0: none is. */
+	uint64_t yield_ms;
+	size_t n_yielded;
 	uint8_t n_deleted, n_failed; /* in a row */
 	bool told;
 	char conflict[96]; /* who uses our numbers; "": nobody */
