@@ -45,6 +45,9 @@ static uint64_t rate(const struct top *top, uint64_t before, uint64_t now)
 	return now < before || !top->before_ms || !ms ? 0 : (now - before) * 1000 / ms;
 }
 
+/* Who presses a key asks anew. Rates are not of such moments, and a curve has a point a second. */
+#define SOON_MS 500
+
 /* ---- links ---- */
 
 static struct top_link *find_link(struct top *top, const char *name)
@@ -65,14 +68,16 @@ static void take_link(struct top *top, const struct mptcpctl_link *told)
 
 	if (!link)
 		return;
+	link->works = told->works;
+	COPY(link->health, told->health);
+	if (top->is_soon && link->is_told)
+		return;
 	link->rated = link->is_told && top->before_ms;
 	link->received_rate = link->rated ? rate(top, link->received, told->bytes_received) : 0;
 	link->sent_rate = link->rated ? rate(top, link->sent, told->bytes_sent) : 0;
 	link->received = told->bytes_received;
 	link->sent = told->bytes_sent;
-	link->works = told->works;
 	link->is_told = true;
-	COPY(link->health, told->health);
 	if (link->rated)
 		remember(&link->history, link->received_rate + link->sent_rate);
 }
@@ -97,8 +102,11 @@ static int on_top(void *data, const struct mptcpctl_top *told)
 {
 	struct top *top = data;
 
-	top->before_ms = top->time_ms;
-	top->time_ms = told->time_ms;
+	top->is_soon = top->time_ms && told->time_ms - top->time_ms < SOON_MS;
+	if (!top->is_soon) {
+		top->before_ms = top->time_ms;
+		top->time_ms = told->time_ms;
+	}
 	top->n_connections = told->connections;
 	top->n_subflows = told->subflows;
 	top->n_matching = told->matching;
@@ -166,6 +174,17 @@ static size_t n_kept(const struct top_connection *connection)
 	return connection->n_subflows < TOP_SUBFLOWS ? connection->n_subflows : TOP_SUBFLOWS;
 }
 
+/* As they were, with what they are reckoned from the next time. */
+static void keep_rates(struct top_subflow *now, const struct top_subflow *before)
+{
+	now->rated = before->rated;
+	now->sent = before->sent;
+	now->received = before->received;
+	now->sent_rate = before->sent_rate;
+	now->received_rate = before->received_rate;
+	now->history = before->history;
+}
+
 /* What its subflows carry, by what they had carried the time before. */
 static void rate_subflows(const struct top *top, struct top_connection *now,
 			  const struct top_connection *before, bool is_open)
@@ -180,6 +199,10 @@ static void rate_subflows(const struct top *top, struct top_connection *now,
 				old = &before->subflows[j];
 		if (!old || !old->measured || !subflow->measured)
 			continue;
+		if (top->is_soon) {
+			keep_rates(subflow, old);
+			continue;
+		}
 		subflow->rated = true;
 		subflow->sent_rate = rate(top, old->sent, subflow->sent);
 		subflow->received_rate = rate(top, old->received, subflow->received);
@@ -205,7 +228,13 @@ static int on_open(void *data, const struct mptcpctl_connection *told)
 
 	take_connection(&top->open, told);
 	top->open.rated = before.counted && top->open.counted && top->before_ms;
-	if (top->open.rated) {
+	if (top->is_soon && before.counted) {
+		top->open.rated = before.rated;
+		top->open.sent = before.sent;
+		top->open.received = before.received;
+		top->open.sent_rate = before.sent_rate;
+		top->open.received_rate = before.received_rate;
+	} else if (top->open.rated) {
 		top->open.sent_rate = rate(top, before.sent, top->open.sent);
 		top->open.received_rate = rate(top, before.received, top->open.received);
 	}

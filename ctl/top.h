@@ -78,6 +78,7 @@ struct top {
 	struct top_link links[TOP_LINKS];
 	size_t n_links;
 	uint64_t time_ms, before_ms; /* of links, now and the time before; 0: none */
+	bool is_soon; /* asked again so soon that rates stay those of the time before */
 	uint64_t n_connections, n_subflows, n_matching;
 	char path_manager[TOP_TEXT], scheduler[TOP_TEXT];
 	struct top_connection *rows, *old_rows; /* owned, TOP_ROWS each */

@@ -77,6 +77,19 @@ def scene(links=3):
         yield net, daemon, client
 
 
+@tap.test("/top/curve/has-a-point-a-second-whatever-is-pressed", 60)
+def curve():
+    with scene(links=1) as (net, daemon, client), top(net, daemon, columns=120) as terminal:
+        begin = time.monotonic()
+        client.order("upload", 200 << 20)
+        terminal.wait(r"^link1 .* ↑ +[0-9.]+ MB/s")
+        for key in "rb" * 20:
+            terminal.press(key)
+            terminal.wait("^by rate " if key == "r" else "^by bytes ")
+        drawn = terminal.wait(r"^link1 .*? ([▁▂▃▄▅▆▇█]+) +↑")[1]
+        tap.at_most(len(drawn), time.monotonic() - begin + 3, "points")
+
+
 @tap.test("/top/screen/links-connections-and-keys", 90)
 def screen():
     with scene() as (net, daemon, client):
