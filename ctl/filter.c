@@ -96,8 +96,13 @@ int filter_parse(int n_args, char **args, struct filter *ret_filter, char **ret_
 	struct filter filter = {0};
 	int r = 0;
 
-	for (int i = 0; i < n_args && r == 0; i += 2)
+	for (int i = 0; i < n_args && r == 0; i += 2) {
 		r = parse_pair(args[i], i + 1 < n_args ? args[i + 1] : NULL, &filter, ret_wrong);
+		for (int before = 0; before < i && r == 0; before += 2)
+			if (strcmp(args[before], args[i]) == 0)
+				r = fail(ret_wrong, "\"%s\" stands twice, expected it once",
+					 args[i]);
+	}
 	if (r == 0)
 		*ret_filter = filter;
 	return r;

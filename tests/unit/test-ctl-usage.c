@@ -84,6 +84,8 @@ static void test_usage_listings(void)
 	expect("connection state lost", 2, "expected created, established");
 	expect("connection dve eth0", 2, "\"dve\"");
 	expect("connection dev eth0 f1aceb40", 2, "expected dev, to, policy or state");
+	expect("connection dev eth0 dev eth1", 2, "\"dev\" stands twice, expected it once");
+	expect("subflow state closing to ::1 state created", 2, "\"state\" stands twice");
 	expect("subflow 1 2", 2, "\"2\"");
 	expect("interface a b", 2, "\"b\"");
 	expect("--color", 2, "auto, always or never");
