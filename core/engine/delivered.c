@@ -75,6 +75,13 @@ void delivered_take(struct far *far, const struct event_evidence *evidence, uint
 	listen_to(far, evidence, now_ms);
 }
 
+void delivered_follow(struct far *far, uint64_t pause_ms)
+{
+	if (far->delivered_ms - far->run_end_ms > pause_ms)
+		far->run_ms = far->delivered_ms;
+	far->run_end_ms = far->delivered_ms;
+}
+
 void delivered_ask(struct far *far, bool is_asked, uint64_t now_ms)
 {
 	if (!is_asked)

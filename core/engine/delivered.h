@@ -13,6 +13,8 @@ void delivered_note(struct far *far, uint64_t sent_ms);
 /* What a socket of the link says, one of all there are; nothing it tells is older than `awake_ms`. */
 void delivered_take(struct far *far, const struct event_evidence *evidence, uint64_t awake_ms,
 		    uint64_t now_ms);
+/* Once a tick: since when does the link deliver without a pause as long as that? */
+void delivered_follow(struct far *far, uint64_t pause_ms);
 /* Is it asked, whether anything arrives? Then since when. */
 void delivered_ask(struct far *far, bool is_asked, uint64_t now_ms);
 /*

@@ -102,6 +102,7 @@ static void find_doubts(struct engine *engine, uint64_t now_ms)
 	for (size_t i = 0; i < health->n_fars; i++) {
 		struct far *far = &health->fars[i];
 
+		delivered_follow(far, UNHEARD_MS + health->look_interval_ms);
 		far->doubted = far->nearly = false;
 		for (size_t j = 0; j < WITNESSES_MAX; j++) {
 			const struct witness *witness = &health->witnesses[j];
@@ -334,14 +335,26 @@ static void replace(struct engine *engine, const struct witness *witness)
 	engine_mark_dirty(engine, model_find_connection(&engine->model, witness->token));
 }
 
+/*
+ * Was it sent again while its link delivered, and not answered? Where the whole link paused, the next
+ * time that TCP sends again may bring it back, and to close it is worse. A link that was silent has
+ * recovered long ago: one that did not in that time is not waited for.
+ */
+static bool is_tried_in_vain(const struct far *far, const struct witness *witness, uint64_t now_ms)
+{
+	return far->well_ms > witness->waits_ms ||
+	       (witness->tried_ms > far->run_ms &&
+		now_ms - witness->tried_ms >= silence_answer_ms(witness->rtt_ms));
+}
+
 /* One that is dead while its link, both ways, and its peer are well: another one takes its place. */
-static void replace_dead(struct engine *engine, const struct witness *witness)
+static void replace_dead(struct engine *engine, const struct witness *witness, uint64_t now_ms)
 {
 	const struct far *far = watch_find(engine, witness->ifindex, witness->local.family);
 
 	if (far && !far->silent && witness->silence == SILENCE_FULL &&
 	    far->delivered_ms >= witness->waits_ms + UNHEARD_MS &&
-	    is_heard_beside(engine, witness, false))
+	    is_heard_beside(engine, witness, false) && is_tried_in_vain(far, witness, now_ms))
 		replace(engine, witness);
 }
 
@@ -406,7 +419,7 @@ static void judge_all(struct engine *engine, uint64_t now_ms)
 		if (is_quiet(engine, &health->witnesses[i], now_ms))
 			ask_quiet(engine, &health->witnesses[i], now_ms);
 		if (health->witnesses[i].serial)
-			replace_dead(engine, &health->witnesses[i]);
+			replace_dead(engine, &health->witnesses[i], now_ms);
 	}
 	for (size_t i = 0; i < health->n_fars; i++) {
 		struct far *far = &health->fars[i];

@@ -35,6 +35,7 @@ struct witness {
 	uint64_t heard_ms; /* when its peer was heard by it, and */
 	uint64_t received_ms; /* when that sent data */
 	uint32_t rtt_ms;
+	uint64_t tried_ms; /* when it sent again first since its link delivers; 0: it did not */
 	/* Since when nothing of ours was acknowledged anew, as far as is known, and how much was then. */
 	uint64_t stuck_ms;
 	uint32_t delivered;
@@ -68,6 +69,8 @@ struct far {
 	bool deaf; /* … though it is heard: what counts is that it acknowledges something */
 	/* delivered.h: what was sent then has arrived; since when that is asked, 0: it is not */
 	uint64_t delivered_ms, asked_ms;
+	uint64_t run_ms,
+		run_end_ms; /* since when without a pause, as of the last tick, and the latest */
 	struct voice voices[VOICES_MAX];
 	uint64_t answered_ms; /* … and answers again; 0: it does not */
 	uint64_t well_ms; /* when it got well last */

@@ -22,13 +22,24 @@ uint64_t silence_waited(const struct event_evidence *evidence)
 	return evidence->ack_age_ms < waited_ms ? evidence->ack_age_ms : waited_ms;
 }
 
+uint32_t silence_tried_age(const struct event_evidence *evidence)
+{
+	return evidence->retransmits && evidence->next_ms <= evidence->rto_ms
+		       ? evidence->rto_ms - evidence->next_ms
+		       : UINT32_MAX;
+}
+
+uint32_t silence_answer_ms(uint32_t rtt_ms)
+{
+	return TRIED_MS + ROUND_TRIPS * rtt_ms;
+}
+
 /* Were segments sent again, and should that have been answered? */
 static bool is_tried(const struct event_evidence *evidence)
 {
-	uint64_t answer_ms = TRIED_MS + ROUND_TRIPS * (uint64_t)evidence->rtt_ms;
-
 	return evidence->backoff >= BACKOFF_MIN ||
-	       evidence->next_ms + answer_ms <= evidence->rto_ms;
+	       (uint64_t)evidence->next_ms + silence_answer_ms(evidence->rtt_ms) <=
+		       evidence->rto_ms;
 }
 
 enum silence silence_judge(const struct event_evidence *evidence, uint64_t after_ms,

@@ -24,6 +24,10 @@ enum silence silence_judge(const struct event_evidence *evidence, uint64_t after
  * for long, so the age of the last acknowledgement alone says nothing.
  */
 uint64_t silence_waited(const struct event_evidence *evidence);
+/* How long ago it was sent again last. UINT32_MAX: it was not, or nobody knows. */
+uint32_t silence_tried_age(const struct event_evidence *evidence);
+/* How long that may take to be answered. */
+uint32_t silence_answer_ms(uint32_t rtt_ms);
 /* How long ago the peer was heard. UINT32_MAX: not known. */
 uint32_t silence_heard_age(const struct event_evidence *evidence);
 

@@ -257,6 +257,18 @@ static void judge(struct witness *witness, const struct event_evidence *evidence
 	witness->waits_ms = now_ms - silence_waited(&judged);
 }
 
+/* What is sent while its link delivers should be answered. */
+static void see_tried(const struct far *far, struct witness *witness,
+		      const struct event_evidence *evidence, uint64_t now_ms)
+{
+	uint64_t age_ms = silence_tried_age(evidence);
+
+	if (witness->silence == SILENCE_NONE)
+		witness->tried_ms = 0;
+	else if (witness->tried_ms <= far->run_ms && age_ms < now_ms - far->run_ms)
+		witness->tried_ms = now_ms - age_ms;
+}
+
 static void hear(struct engine *engine, struct witness *witness, struct subflow *subflow,
 		 const struct event_evidence *evidence, uint64_t now_ms)
 {
@@ -270,6 +282,7 @@ static void hear(struct engine *engine, struct witness *witness, struct subflow 
 	}
 	see_delivered(far, witness, evidence, now_ms);
 	judge(witness, evidence, far->after_ms, now_ms, awake_ms);
+	see_tried(far, witness, evidence, now_ms);
 	witness->rtt_ms = evidence->rtt_ms;
 	if (age_ms <= awake_ms && now_ms - age_ms > witness->heard_ms + COARSE_MS) {
 		witness->asked = false;

@@ -34,6 +34,56 @@ static void one_dead_subflow_is_replaced_and_its_link_stays(struct scene *scene,
 	g_assert_cmpuint(connection_count_established(scene_connection(scene)), ==, 3);
 }
 
+/*
+ * The link loses all for a while, and is well again before it is called silent: what it had is answered
+ * when TCP sends it again, after 2.1 s, and is not closed before that. `phase`: of the ticks.
+ */
+static void pause_link(struct scene *scene, uint16_t port, uint64_t phase)
+{
+	health_pass(scene, 1000 + phase);
+	health_network.link_dead_ms[2] = health_network.dead_port_ms = scene->now_ms;
+	health_network.dead_port = port;
+	health_pass(scene, 1700);
+	health_network.link_dead_ms[2] = 0;
+	health_pass(scene, 450);
+}
+
+static uint16_t port_of_second_link(const struct fake_connection *fake)
+{
+	for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
+		if (fake->subflows[i].used && fake->subflows[i].ifindex == 2)
+			return fake->subflows[i].local.port;
+	return 0;
+}
+
+static void one_that_comes_back_with_its_link_stays(struct scene *scene, gconstpointer data)
+{
+	const struct fake_connection *fake = scene_meshed(scene);
+	uint16_t port = port_of_second_link(fake);
+
+	for (uint64_t phase = 0; phase < 250; phase += 50) {
+		pause_link(scene, port, phase);
+		health_network.dead_port = 0;
+		health_expect_no_alarm(scene, 3000);
+	}
+	g_assert_cmpuint(health_count_creates(scene, 2), >, 0);
+	for (size_t i = 0; i < scene->fake->n_log; i++)
+		if (scene->fake->log[i].command == FAKE_DESTROY)
+			g_assert_cmpuint(scene->fake->log[i].local.port, !=, port);
+}
+
+static void one_that_does_not_is_replaced(struct scene *scene, gconstpointer data)
+{
+	const struct fake_connection *fake = scene_meshed(scene);
+	uint16_t port = port_of_second_link(fake);
+
+	pause_link(scene, port, 0);
+	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 0);
+	health_expect_no_alarm(scene, 1000);
+	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 1);
+	g_assert_cmpuint(scene_record(scene, FAKE_DESTROY, 0)->local.port, ==, port);
+}
+
 /* A network that has a way for each port: the others are well, on the same link. */
 static void one_dead_port_is_replaced_and_no_other(struct scene *scene, gconstpointer data)
 {
@@ -235,6 +285,8 @@ int main(int argc, char **argv)
 	WATCH("a-receiver-that-goes-quiet-is-asked", a_receiver_that_goes_quiet_is_asked);
 	WATCH("one-dead-subflow-is-replaced-and-its-link-stays",
 	      one_dead_subflow_is_replaced_and_its_link_stays);
+	WATCH("one-that-comes-back-with-its-link-stays", one_that_comes_back_with_its_link_stays);
+	WATCH("one-that-does-not-is-replaced", one_that_does_not_is_replaced);
 	WATCH("one-dead-port-is-replaced-and-no-other", one_dead_port_is_replaced_and_no_other);
 	WATCH("one-that-is-taken-for-dead-waits-for-what-replaces-it",
 	      one_that_is_taken_for_dead_waits_for_what_replaces_it);
