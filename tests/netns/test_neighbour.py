@@ -86,6 +86,11 @@ class Scene:
         net = self.net.__enter__()
         try:
             net.client.ip("mptcp limits set subflow 8 add_addr_accepted 8")
+            for i in LINKS:
+                # The far side asks who has the address while that is still tentative, and again a
+                # second later, whoever wants to be answered meanwhile. It does not give up sooner.
+                net.server.sysctl(f"net.ipv6.neigh.link{i}.retrans_time_ms", 100)
+                net.server.sysctl(f"net.ipv6.neigh.link{i}.mcast_solicit", 30)
             self.neighbour = Neighbour(net)
             self.daemon = None
             if self.config is not None:
