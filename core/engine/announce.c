@@ -8,6 +8,11 @@
 
 /* After an ADD_ADDR or RM_ADDR the next waits: either kernel keeps one, and loses others. */
 #define PACE_MS 200
+/*
+ * The third ACK that establishes a connection is told of before its socket may send: what is to be
+ * announced right then stays in the kernel until something else is sent, which may never be.
+ */
+#define SENDS_MS 20
 /* A command that failed is tried again. */
 #define RETRY_MS 5000
 /* A plain peer tries an address once, when it is told: told again after 1, 2 and 4 s if it must. */
@@ -238,6 +243,8 @@ static uint64_t due_of(const struct connection *connection, const struct announc
 {
 	uint64_t due_ms = told_due(connection);
 
+	if (connection->begin_ms && connection->begin_ms + SENDS_MS > due_ms)
+		due_ms = connection->begin_ms + SENDS_MS;
 	return announced->try.due_ms > due_ms ? announced->try.due_ms : due_ms;
 }
 

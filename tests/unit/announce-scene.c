@@ -16,6 +16,8 @@ struct fake_connection *announce_by_client(struct scene *scene, uint8_t *ret_id)
 
 	fake_policy.announced = fake_addr(ANNOUNCE_ADDRESS);
 	fake = scene_meshed(scene);
+	scene_later(scene, ANNOUNCE_AFTER_MS);
+	fake_forget_log(scene->fake);
 	*ret_id = fake->subflows[1].local_id;
 	g_assert_true(announce_is_told(fake, *ret_id));
 	return fake;
@@ -36,6 +38,7 @@ struct fake_connection *announce_by_server(struct scene *scene)
 			    "10.9.0.1:999");
 	fake_establish(scene->fake, SCENE_TOKEN);
 	scene_run(scene);
+	scene_later(scene, ANNOUNCE_AFTER_MS);
 	fake_join(scene->fake, SCENE_TOKEN, ANNOUNCE_ADDRESS ":5000", "10.9.0.1:1000");
 	scene_run(scene);
 	fake_forget_log(scene->fake);

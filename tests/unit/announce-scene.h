@@ -6,6 +6,8 @@
 #include "engine-scene.h"
 
 #define ANNOUNCE_ADDRESS "10.0.2.1"
+/* A connection is so old when the first address is announced. */
+#define ANNOUNCE_AFTER_MS 20
 
 /* Was the peer told of it, by this id? */
 bool announce_is_told(const struct fake_connection *fake, uint8_t id);

@@ -181,6 +181,7 @@ static struct fake_connection *serving_two(struct scene *scene)
 			    "10.9.0.1:999");
 	fake_establish(scene->fake, SCENE_TOKEN);
 	scene_run(scene);
+	scene_later(scene, ANNOUNCE_AFTER_MS);
 	return fake;
 }
 

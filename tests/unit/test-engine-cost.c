@@ -119,6 +119,7 @@ static void announced_addresses_that_blink(struct scene *scene, gconstpointer da
 	fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_SERVER, "10.0.1.1:5000", "10.9.0.1:999");
 	fake_establish(scene->fake, SCENE_TOKEN);
 	scene_run(scene);
+	scene_later(scene, 20);
 	fake_join(scene->fake, SCENE_TOKEN, "10.0.2.1:5000", "10.9.0.1:1000");
 	scene_run(scene);
 	fake_forget_log(scene->fake);

@@ -69,6 +69,7 @@ static void serve(struct scene *scene, uint32_t token, const char *remote)
 	fake_connect(scene->fake, token, MPTCPD_SIDE_SERVER, FIRST, remote);
 	fake_establish(scene->fake, token);
 	scene_run(scene);
+	scene_later(scene, 20);
 }
 
 /* A server's connection at FIRST, which announces SECOND. */
