@@ -443,16 +443,17 @@ def not_joined():
 
 @tap.test("/explain/server/what-is-not-announced")
 def not_announced():
-    config = server_config().replace("flags = signal", "flags = subflow")
-    for text in (config, by_kernel(config)):
-        with Site(text) as site:
+    # On a server, too, the kernel makes subflows from endpoints whose flags say so.
+    for form, flags in ((str, "subflow"), (by_kernel, "backup")):
+        config = form(server_config().replace("flags = signal", f"flags = {flags}"))
+        with Site(config) as site:
             def path():
                 return next(p for p in site.explain()["paths"] if p["interface"] == "link2")
 
             site.traffic.transfer("upload", 1 << 16)
             wait_until(lambda: path()["reason"] == "policy", 5, "policy", path)
             tap.equal((path()["state"], path()["remedy"]),
-                      ("unwanted", "flags = subflow,signal in [interface:link2]"), f"{path()}")
+                      ("unwanted", f"flags = {flags},signal in [interface:link2]"), f"{path()}")
             site.server.ip("link set link2 down")
             wait_until(lambda: path()["reason"] == "link-down", 5, "link-down", path)
 
