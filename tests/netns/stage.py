@@ -5,6 +5,7 @@ MPTCPD_LONG=1 takes the numbers of the acceptance criteria instead of those for 
 """
 
 import collections
+import contextlib
 import os
 import pathlib
 import select
@@ -86,6 +87,19 @@ class Stage:
         tap.equal(len(tokens), total, "live connections")
         wait_until(lambda: not self.wrong_paths(tokens), 0.5, f"paths of {total} connections",
                    lambda: list(self.wrong_paths(tokens).items())[:3])
+
+
+@contextlib.contextmanager
+def crowd(total):
+    """Two hosts, mptcpd on the client, and so many connections with two subflows each: (net, daemon)"""
+    with Network(links=2, note=tap.note) as net:
+        for host in (net.client, net.server):
+            host.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
+        Storm(net.server, "server", "0.0.0.0", 5000)
+        daemon = Daemon(net.client, verbose=False)
+        Storm(net.client, "client", "10.0.1.2", 5000).say(f"open {total}")
+        wait_until(lambda: daemon.json("status")["status"]["subflows"] >= 2 * total, 60, "all joined")
+        yield net, daemon
 
 
 def seconds_until(predicate, limit, what, show=None):

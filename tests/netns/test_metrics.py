@@ -18,6 +18,7 @@ import tap
 from daemon import FULLMESH, MPTCPCTL, Daemon
 from hosts import Network, Storm, Traffic, wait_until
 from prometheus import total
+from stage import crowd
 
 RULES = ROOT / "etc/mptcpd.rules.yml"
 # So long a scrape may take among 10,000 connections (as a median, and of an optimized build).
@@ -271,14 +272,7 @@ def alerts():
 
 @tap.test("/metrics/cost/a-scrape-among-ten-thousand-connections", 180)
 def cost():
-    with Network(links=2, note=tap.note) as net:
-        for host in (net.client, net.server):
-            host.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
-        Storm(net.server, "server", "0.0.0.0", 5000)
-        daemon = Daemon(net.client, verbose=False)
-        Storm(net.client, "client", "10.0.1.2", 5000).say(f"open {N}")
-        await_all = lambda: daemon.json("status")["status"]["subflows"] >= 2 * N
-        wait_until(await_all, 60, "all joined")
+    with crowd(N) as (_, daemon):
         took = []
         for _ in range(9):
             begin = time.monotonic()

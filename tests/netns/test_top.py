@@ -15,7 +15,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import sandbox
 import tap
 from daemon import FULLMESH, MPTCPCTL, Daemon
-from hosts import Network, Storm, Traffic, wait_until
+from hosts import Network, Traffic, wait_until
+from lab import measure
+from stage import crowd
 
 N, PERCENT = 10_000, 10  # of a core, client and daemon together
 
@@ -172,14 +174,7 @@ def alone():
 
 @tap.test("/top/cost/ten-thousand-connections", 180)
 def cost():
-    with Network(links=2, note=tap.note) as net:
-        for host in (net.client, net.server):
-            host.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
-        Storm(net.server, "server", "0.0.0.0", 5000)
-        daemon = Daemon(net.client, verbose=False)
-        Storm(net.client, "client", "10.0.1.2", 5000).say(f"open {N}")
-        wait_until(lambda: daemon.json("status")["status"]["subflows"] >= 2 * N, 60, "all joined")
-
+    with crowd(N) as (net, daemon):
         def used(*pids):
             total = 0
             for pid in pids:
@@ -188,9 +183,9 @@ def cost():
             return total * 10  # ms
 
         def over(seconds, *pids):
-            before, begin = used(*pids), time.monotonic()
-            time.sleep(seconds)
-            return (used(*pids) - before) / (time.monotonic() - begin) / 10
+            before = used(*pids)
+            begin, end = measure(seconds)
+            return (used(*pids) - before) / (end - begin) / 10
 
         alone = over(5, daemon.child.pid)
         with top(net, daemon) as terminal:

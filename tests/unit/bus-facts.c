@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the kernel tells in the scene of the bus. */
+/* What the kernel tells in the scene of the bus, and a program that is nothing but that. */
 #include "bus-scene.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "addr.h"
 
@@ -136,4 +138,22 @@ void scene_settle(struct scene *scene)
 {
 	engine_settle(scene->engine, scene->now_ms);
 	bus_flush(scene->bus);
+}
+
+static void on_end(void *data, int fd, uint32_t events)
+{
+	loop_quit(data);
+}
+
+void scene_serve(struct scene *scene)
+{
+	struct loop_source end = {.on_ready = on_end, .data = &scene->loop, .fd = STDIN_FILENO};
+
+	scene_settle(scene);
+	g_assert_cmpint(loop_watch(&scene->loop, &end, LOOP_REST, EPOLLIN), ==, 0);
+	printf("%s\n", scene->socket);
+	fflush(stdout);
+	g_assert_cmpint(loop_run(&scene->loop), ==, 0);
+	loop_unwatch(&end);
+	scene_free(scene);
 }

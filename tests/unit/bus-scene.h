@@ -45,6 +45,8 @@ void scene_free(struct scene *scene);
 
 /* Run `client` in a thread, and the loop until it returns. */
 void scene_run(struct scene *scene, void (*client)(struct scene *scene));
+/* Say where its socket is, and run the loop until stdin ends. Frees the scene. */
+void scene_serve(struct scene *scene);
 /* For the client: have the loop's thread do this, and wait until it is done. */
 void scene_do(struct scene *scene, void (*action)(struct scene *scene, uint32_t number),
 	      uint32_t number);

@@ -5,7 +5,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "addr.h"
 #include "bus-scene.h"
@@ -174,15 +173,9 @@ static void judge_links(struct scene *scene)
 	}
 }
 
-static void on_end(void *data, int fd, uint32_t events)
-{
-	loop_quit(data);
-}
-
 int main(int argc, char **argv)
 {
 	struct scene *scene = scene_new(false);
-	struct loop_source end = {.on_ready = on_end, .data = &scene->loop, .fd = STDIN_FILENO};
 
 	if (loop_now_ms() < 2 * AGE_MS) {
 		printf("the machine is too young\n");
@@ -201,12 +194,6 @@ int main(int argc, char **argv)
 		connect_all(scene);
 	judge_links(scene);
 	scene->has_warnings = true;
-	scene_settle(scene);
-	g_assert_cmpint(loop_watch(&scene->loop, &end, LOOP_REST, EPOLLIN), ==, 0);
-	printf("%s\n", scene->socket);
-	fflush(stdout);
-	g_assert_cmpint(loop_run(&scene->loop), ==, 0);
-	loop_unwatch(&end);
-	scene_free(scene);
+	scene_serve(scene);
 	return 0;
 }

@@ -51,15 +51,8 @@ static void remakes_the_initial_by_the_id_it_has(struct scene *scene, gconstpoin
 	g_assert_cmpuint(scene_record(scene, FAKE_CREATE, 2)->id, ==, 77);
 }
 
-/* From now on a policy tells of the initial address. */
-static void tell_of_it(void *data, const struct fake_record *record, int result)
-{
-	if (record->command == FAKE_CREATE && result == 0)
-		fake_policy.announced = fake_addr("10.0.1.1");
-}
-
-/* One of two joins from it is refused, the other one made: by that the peer knows it again. */
-static void the_initial_is_known_by_one_of_two_joins(struct scene *scene, gconstpointer data)
+/* The peer has two addresses, each of ours leads to both, and the initial one's link is lost. */
+static struct fake_connection *lose_first_of_two(struct scene *scene)
 {
 	struct fake_connection *fake = scene_meshed(scene);
 
@@ -70,6 +63,21 @@ static void the_initial_is_known_by_one_of_two_joins(struct scene *scene, gconst
 	fake_link(scene->fake, 1, "eth1", false, false);
 	scene_later(scene, 100);
 	fake_forget_log(scene->fake);
+	return fake;
+}
+
+/* From now on a policy tells of the initial address. */
+static void tell_of_it(void *data, const struct fake_record *record, int result)
+{
+	if (record->command == FAKE_CREATE && result == 0)
+		fake_policy.announced = fake_addr("10.0.1.1");
+}
+
+/* One of two joins from it is refused, the other one made: by that the peer knows it again. */
+static void the_initial_is_known_by_one_of_two_joins(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = lose_first_of_two(scene);
+
 	scene->fake->fail[FAKE_CREATE] = -EADDRINUSE;
 	scene->fake->on_command = tell_of_it;
 	fake_link(scene->fake, 1, "eth1", true, true);
@@ -96,15 +104,8 @@ static void refuse_the_next(void *data, const struct fake_record *record, int re
 /* Both joins from it are refused: nobody knows it, and a policy that tells of it is obeyed. */
 static void the_initial_is_unknown_without_a_join(struct scene *scene, gconstpointer data)
 {
-	struct fake_connection *fake = scene_meshed(scene);
+	struct fake_connection *fake = lose_first_of_two(scene);
 
-	fake_announced(scene->fake, SCENE_TOKEN, 9, "10.9.0.2:5000");
-	scene_run(scene);
-	fake_answer(scene->fake, 0);
-	scene_run(scene);
-	fake_link(scene->fake, 1, "eth1", false, false);
-	scene_later(scene, 100);
-	fake_forget_log(scene->fake);
 	scene->fake->fail[FAKE_CREATE] = -EADDRINUSE;
 	scene->fake->on_command = refuse_the_next;
 	scene->fake->hook_data = scene->fake;

@@ -203,40 +203,38 @@ static void mends_what_died_without_closing(struct world *world, gconstpointer d
 	assert_made_again(world);
 }
 
-static void leaves_one_with_a_port(struct world *world, gconstpointer data)
+/* One that is not mended, whatever becomes of its address. */
+static void come_for_good(struct world *world, const char *address, uint32_t flags,
+			  uint32_t ifindex)
 {
 	life_connect_two(world, 1, MPTCPD_SIDE_CLIENT);
-	come_with(world, OTHER ":4000", MPTCPD_FLAG_SIGNAL, 3);
+	come_with(world, address, flags, ifindex);
 	set_tentative(world, false);
 	life_later(world, 3600000);
+}
+
+static void leaves_one_with_a_port(struct world *world, gconstpointer data)
+{
+	come_for_good(world, OTHER ":4000", MPTCPD_FLAG_SIGNAL, 3);
 	g_assert_cmpuint(world->fake->counts[FAKE_ENDPOINT_DELETE], ==, 0);
 	g_assert_cmpuint(fake_find_endpoint(world->fake, OTHER ":4000")->id, ==, ID);
 }
 
 static void leaves_one_without_a_link(struct world *world, gconstpointer data)
 {
-	life_connect_two(world, 1, MPTCPD_SIDE_CLIENT);
-	come_with(world, OTHER, MPTCPD_FLAG_SUBFLOW, 0);
-	set_tentative(world, false);
-	life_later(world, 3600000);
+	come_for_good(world, OTHER, MPTCPD_FLAG_SUBFLOW, 0);
 	assert_untouched(world);
 }
 
 static void leaves_one_of_another_link(struct world *world, gconstpointer data)
 {
-	life_connect_two(world, 1, MPTCPD_SIDE_CLIENT);
-	come_with(world, OTHER, MPTCPD_FLAG_SUBFLOW, 2);
-	set_tentative(world, false);
-	life_later(world, 3600000);
+	come_for_good(world, OTHER, MPTCPD_FLAG_SUBFLOW, 2);
 	assert_untouched(world);
 }
 
 static void leaves_one_that_only_announces(struct world *world, gconstpointer data)
 {
-	life_connect_two(world, 1, MPTCPD_SIDE_CLIENT);
-	come_with(world, OTHER, MPTCPD_FLAG_SIGNAL, 3);
-	set_tentative(world, false);
-	life_later(world, 3600000);
+	come_for_good(world, OTHER, MPTCPD_FLAG_SIGNAL, 3);
 	assert_untouched(world);
 }
 
