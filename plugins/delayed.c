@@ -96,9 +96,10 @@ static void plan_paths(void *data, const struct mptcpd_view *view,
 		}
 		if (mptcpd_leaves_out(plan))
 			plan->leave_out(plan, path, MPTCPD_LEFT_FOR_LATER,
-					"waits %" PRIu64 " s for age, or for bytes",
+					"waits %" PRIu64 " s for age%s",
 					(connection->begin_ms + delayed->age_ms - view->now_ms) /
-						1000);
+						1000,
+					delayed->bytes ? ", or for bytes" : "");
 		plan->remove_path(plan, i);
 	}
 	/* Where somebody has joined already, what was announced stays so. */

@@ -40,6 +40,44 @@ static void assert_left(struct fake_scene *scene, const char *expected)
 	g_assert_cmpstr(text, ==, expected);
 }
 
+static GString *reasons;
+
+__attribute__((format(printf, 4, 5))) static void on_left_out(struct mptcpd_plan *plan,
+							      const struct mptcpd_path *path,
+							      enum mptcpd_left why,
+							      const char *format, ...)
+{
+	va_list args;
+
+	g_assert_cmpint(why, ==, MPTCPD_LEFT_FOR_LATER);
+	va_start(args, format);
+	g_string_append_vprintf(reasons, format, args);
+	va_end(args);
+}
+
+/* Whoever asks why is told what it waits for, and nothing that does not count. */
+static void assert_says(struct fake_scene *scene, const char *expected)
+{
+	g_autofree char *text = NULL;
+
+	reasons = g_string_new(NULL);
+	fake_plan_init(&scene->plan, &scene->connection);
+	scene->plan.base.leave_out = on_left_out;
+	fake_scene_want(scene, B, PEER);
+	text = fake_scene_plan(scene);
+	g_assert_cmpstr(text, ==, "");
+	g_assert_cmpstr(reasons->str, ==, expected);
+	g_string_free(reasons, TRUE);
+}
+
+static void test_reasons(struct fake_scene *scene, gconstpointer unused)
+{
+	fake_scene_start(scene, "age", "5s");
+	assert_says(scene, "waits 4 s for age, or for bytes");
+	fake_scene_start(scene, "age", "5s", "bytes", "0");
+	assert_says(scene, "waits 4 s for age");
+}
+
 #define WAITING A ">" PEER
 #define ALL A ">" PEER " " B ">" PEER " " A ">" PEER
 
@@ -126,6 +164,7 @@ int main(int argc, char **argv)
 	plugin = fake_plugin(argv[1]);
 	ADD("waits-for-the-age", test_age);
 	ADD("settings-say-how-long", test_settings);
+	ADD("says-what-it-waits-for", test_reasons);
 	ADD("or-for-the-bytes", test_bytes);
 	ADD("bytes-as-measured", test_measured);
 	ADD("what-is-there-stays", test_there_stays);
