@@ -69,8 +69,8 @@ struct far {
 	bool deaf; /* … though it is heard: what counts is that it acknowledges something */
 	/* delivered.h: what was sent then has arrived; since when that is asked, 0: it is not */
 	uint64_t delivered_ms, asked_ms;
-	uint64_t run_ms,
-		run_end_ms; /* since when without a pause, as of the last tick, and the latest */
+	/* Since when that goes on without a pause, and delivered_ms of the last tick. */
+	uint64_t run_ms, run_end_ms;
 	struct voice voices[VOICES_MAX];
 	uint64_t answered_ms; /* … and answers again; 0: it does not */
 	uint64_t well_ms; /* when it got well last */
