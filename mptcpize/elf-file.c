@@ -94,7 +94,7 @@ static unsigned int parse_go_minor(const char *version)
 
 static void read_go(int fd, const ElfW(Ehdr) * head, struct elf_file *file)
 {
-	char info[GO_VERSION + GO_VERSION_SIZE] = {0};
+	char info[GO_VERSION + GO_VERSION_SIZE + 1] = {0}; /* and a text's end */
 	ElfW(Shdr) section;
 	size_t length;
 

@@ -16,6 +16,8 @@
 #include "tcp.h"
 
 #define GO_INFO "\xff Go buildinf:\x08\x02"
+#define LONGEST_VERSION "go1.25-longer-than-any-that-was-ever-seen-it-fills-all-of-image"
+_Static_assert(sizeof(LONGEST_VERSION) == 64, "it is 63 bytes and a NUL");
 
 /* A file with one program header and three sections, as linkers write them. */
 struct image {
@@ -57,8 +59,11 @@ static struct image image_new(void)
 
 static void set_go(struct image *image, const char *version)
 {
-	image->go[32] = (char)strlen(version);
-	strcpy(image->go + 33, version);
+	size_t length = strlen(version);
+
+	g_assert_cmpuint(33 + length, <=, sizeof(image->go));
+	image->go[32] = (char)length;
+	memcpy(image->go + 33, version, length);
 }
 
 static int read_bytes(const void *bytes, size_t size, struct elf_file *ret_file)
@@ -90,6 +95,7 @@ static void test_go(void)
 		    {"go1.19.8", 19},
 		    {"devel go1.24-abc", 24},
 		    {"go1.18 X:foo", 18},
+		    {LONGEST_VERSION, 25},
 		    {"go2.1", 0},
 		    {"", 0},
 		    {"go1.", 0},
