@@ -20,9 +20,9 @@ static bool is_on_link(const struct model *model, const struct subflow *subflow,
 		!model_find_local(model, &subflow->local, subflow->ifindex));
 }
 
-/* How well this record serves the wanted path: 0 is not at all. */
+/* How well this record serves the wanted path: 0 is not at all. `serves`: it is one that did so far. */
 static int match_score(const struct model *model, const struct subflow *subflow,
-		       const struct mptcpd_path *path)
+		       const struct mptcpd_path *path, bool serves)
 {
 	bool same_identity =
 		subflow->want.instance == path->instance && subflow->want.port == path->local.port;
@@ -32,7 +32,7 @@ static int match_score(const struct model *model, const struct subflow *subflow,
 	    !addr_equal(&subflow->remote, &path->remote) || !is_on_link(model, subflow, path))
 		return 0;
 	if (subflow->is.state == SUBFLOW_CLOSING)
-		return 7; /* an administrator closed it: nothing is to take its place */
+		return 9; /* an administrator closed it: nothing is to take its place */
 	if (subflow->is.scout)
 		/* It may take the place of another one that is there no more. */
 		return subflow->is.state == SUBFLOW_ESTABLISHED ? 3 : 0;
@@ -47,21 +47,26 @@ static int match_score(const struct model *model, const struct subflow *subflow,
 		return 3;
 	/*
 	 * A subflow that no plan may close serves first, or there would be another one beside it,
-	 * made for the same path.
+	 * made for the same path. One that is only supposed to be ours takes no other's place.
 	 */
 	if (!engine_is_policys(subflow) && subflow->want.instance == path->instance)
-		return 6;
-	return same_identity ? 5 : 4;
+		return subflow->is.origin == MPTCPD_ORIGIN_POLICY ? 6 : 8;
+	if (!same_identity)
+		return 4;
+	return serves && subflow->is.state == SUBFLOW_ESTABLISHED ? 7 : 5;
 }
 
 static struct subflow *find_match(const struct model *model, const struct connection *connection,
-				  const struct mptcpd_path *path, const bool taken[256])
+				  const struct mptcpd_path *path, const bool taken[256],
+				  const bool served[256])
 {
 	struct subflow *best = NULL;
 	int best_score = 0;
 
 	for (size_t i = 0; i < connection->n_subflows; i++) {
-		int score = taken[i] ? 0 : match_score(model, &connection->subflows[i], path);
+		int score = taken[i]
+				    ? 0
+				    : match_score(model, &connection->subflows[i], path, served[i]);
 
 		if (score > best_score) {
 			best = &connection->subflows[i];
@@ -102,15 +107,19 @@ static void follow_path(struct connection *connection, const struct subflow *pat
 
 void engine_match_plan(struct engine *engine, struct connection *connection, uint64_t now_ms)
 {
-	bool taken[256] = {false};
+	bool taken[256] = {false}, served[256] = {false};
 
-	for (size_t i = 0; i < connection->n_subflows; i++)
-		if (connection->subflows[i].want.by != WANTED_BY_ADMIN)
-			connection->subflows[i].want.by = WANTED_BY_NONE;
+	for (size_t i = 0; i < connection->n_subflows; i++) {
+		struct subflow *subflow = &connection->subflows[i];
+
+		served[i] = subflow->want.by != WANTED_BY_NONE;
+		if (subflow->want.by != WANTED_BY_ADMIN)
+			subflow->want.by = WANTED_BY_NONE;
+	}
 	for (size_t i = 0; i < engine->plan.n_paths; i++) {
 		const struct plan_path *want = &engine->plan.paths[i];
 		struct subflow *subflow =
-			find_match(&engine->model, connection, &want->path, taken);
+			find_match(&engine->model, connection, &want->path, taken, served);
 
 		if (!subflow)
 			subflow = add_wanted(connection, want, now_ms);

@@ -231,6 +231,49 @@ static void goes_when_its_link_is_not_to_be_used(struct scene *scene, gconstpoin
 	g_assert_true(fake->subflows[2].used);
 }
 
+static struct fake_subflow joined(const char *local, const char *remote, uint32_t ifindex)
+{
+	return (struct fake_subflow){
+		.used = true,
+		.ours = true,
+		.local = fake_addr(local),
+		.remote = fake_addr(remote),
+		.local_id = (uint8_t)(4 + ifindex),
+		.ifindex = ifindex,
+	};
+}
+
+/*
+ * Two of one path, as an earlier life and lost events leave them: whose the other one is nobody
+ * knows. When the peer's goes, the last record takes its place, before the one that serves.
+ */
+static void keeps_to_one_of_two(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_CLIENT,
+						    "10.0.1.1:1000", SCENE_SERVER);
+
+	fake->established = true;
+	fake->subflows[1] = joined("10.0.2.1:776", "10.9.0.1:999", 2);
+	fake->subflows[1].ours = false;
+	fake->subflows[2] = joined("10.0.3.1:777", SCENE_SERVER, 3);
+	fake->subflows[3] = joined("10.0.2.1:778", SCENE_SERVER, 2);
+	fake->subflows[4] = joined("10.0.2.1:779", SCENE_SERVER, 2);
+	scene->fake->n_events = 0; /* it is older than the engine */
+	scene_start(scene);
+	scene_later(scene, 10000);
+	scene_ask(scene);
+	scene_later(scene, 10000);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 0);
+	fake_reset(scene->fake, fake, 1, ECONNRESET);
+	scene_later(scene, 10000);
+	g_assert_cmpuint(scene_connection(scene)->n_subflows, ==, 4);
+	g_assert_cmpuint(scene_connection(scene)->subflows[1].local.port, ==, 779);
+	scene_ask(scene);
+	scene_later(scene, 10000);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 0);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 4);
+}
+
 static void leaves_syns_to_tcp(struct scene *scene, gconstpointer data)
 {
 	struct fake_connection *fake = scene_client(scene);
@@ -310,6 +353,7 @@ int main(int argc, char **argv)
 	ADD("unwanted/never-for-what-was-never-up", displaces_nothing_that_works);
 	ADD("unwanted/one-for-each-that-is-up", gives_way_one_by_one);
 	ADD("unwanted/goes-when-its-link-is-not-to-be-used", goes_when_its_link_is_not_to_be_used);
+	ADD("unwanted/none-of-two-for-one-path", keeps_to_one_of_two);
 	ADD("unwanted/syn-is-left-to-tcp", leaves_syns_to_tcp);
 	ADD("flood/of-addresses-that-do-not-answer", endures_a_flood_of_silence);
 	ADD("flood/of-addresses-that-refuse", endures_a_flood_of_refusals);
