@@ -142,6 +142,30 @@ static void takes_back_nothing_that_is_needed(struct scene *scene, gconstpointer
 	g_assert_cmpuint(scene->fake->n_commands, ==, 1);
 }
 
+/* The peer closes what a client made from there as well. */
+static void takes_back_nothing_a_client_needs(struct scene *scene, gconstpointer data)
+{
+	uint8_t id;
+	struct fake_connection *fake = announce_by_client(scene, &id);
+
+	fake_policy.plans_nothing = true;
+	fake_reset(scene->fake, fake, 0, ECONNRESET);
+	fake_reset(scene->fake, fake, 2, ECONNRESET);
+	scene_run(scene);
+	announce_no_more(scene);
+	scene_later(scene, 100000);
+	g_assert_cmpuint(scene->fake->n_commands, ==, 0);
+	g_assert_true(announce_is_told(fake, id));
+	fake_policy.plans_nothing = false;
+	scene_ask(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 2);
+	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 0);
+	fake_answer(scene->fake, 0);
+	scene_run(scene);
+	g_assert_cmpuint(scene->fake->counts[FAKE_WITHDRAW], ==, 1);
+	g_assert_cmpuint(scene_record(scene, FAKE_WITHDRAW, 0)->id, ==, id);
+}
+
 static void waits_with_an_administrators(struct scene *scene, gconstpointer data)
 {
 	struct mptcpd_addr addr = fake_addr("10.0.3.1");
@@ -380,6 +404,7 @@ int main(int argc, char **argv)
 	ADD("withdraw/one-after-another-of-what-is-dropped", drops_one_after_another);
 	ADD("withdraw/one-after-another-before-its-subflow-goes", loses_one_after_another);
 	ADD("withdraw/never-what-the-connection-needs", takes_back_nothing_that_is_needed);
+	ADD("withdraw/never-what-a-client-needs", takes_back_nothing_a_client_needs);
 	ADD("withdraw/comes-before-a-close", withdraws_before_a_close);
 	ADD("withdraw/tries-again-what-failed", withdraws_again_what_failed);
 	ADD("withdraw/is-done-when-the-kernel-knows-nothing", has_nothing_to_withdraw);
