@@ -24,6 +24,10 @@ class Counters:
         """MP_JOINs that were answered."""
         return self._value("netstat", "MPTcpExt", "MPJoinSynAckRx")
 
+    def capable(self):
+        """Connections of which both ends began with MPTCP."""
+        return self._value("netstat", "MPTcpExt", "MPCapableSYNACKRX")
+
     def established(self):
         """TCP sockets, subflows among them."""
         return self._value("snmp", "Tcp", "CurrEstab")

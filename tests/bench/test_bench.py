@@ -60,6 +60,13 @@ def link():
             tap.true(0 < found[unit][name]["median"] < 10_000, f"{name}, {unit}: {found[unit]}")
 
 
+@tap.test("/bench/memory/what-is-divided-by-is-the-connections-with-mptcp")
+def memory():
+    found = look("memory/1000")["memory/1000"]
+    tap.equal(found["connections"]["mptcpd"]["median"], 1000, "connections")
+    tap.true(found["bytes"]["mptcpd"]["median"] > 0, f"bytes: {found}")
+
+
 @tap.test("/bench/page/has-a-row-for-each-case-and-a-plot")
 def shown():
     look("memory/1000", "join/monitors")
