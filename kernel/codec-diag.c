@@ -402,18 +402,10 @@ static void put_mptcp(struct nlmsghdr *nlh)
 	mnl_attr_put_u32(nlh, INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP);
 }
 
-static void set_states(struct nlmsghdr *nlh, uint32_t states)
+struct nlmsghdr *codec_get_connections(void *buffer, uint32_t states)
 {
-	struct inet_diag_req_v2 *request = mnl_nlmsg_get_payload(nlh);
+	struct nlmsghdr *nlh = codec_get_subflows(buffer, states);
 
-	request->idiag_states = states;
-}
-
-struct nlmsghdr *codec_get_connections(void *buffer, uint8_t family, uint32_t states)
-{
-	struct nlmsghdr *nlh = put_request(buffer, family, NLM_F_DUMP);
-
-	set_states(nlh, states);
 	put_mptcp(nlh);
 	return nlh;
 }

@@ -252,12 +252,11 @@ enum codec_states {
 	CODEC_OPEN = CODEC_CONNECTED | CODEC_SYN_SENT | CODEC_LISTEN | 1 << 7,
 };
 
-/* Dumps of the sockets of one address family in these states. */
-struct nlmsghdr *codec_get_connections(void *buffer, uint8_t family, uint32_t states);
 /*
- * Of both families: the older request asks for both at once. For each one the kernel goes through all
- * sockets of all namespaces.
+ * Dumps of the sockets in these states, of both address families: the older request asks for both at
+ * once. For each one the kernel goes through all sockets of all namespaces.
  */
+struct nlmsghdr *codec_get_connections(void *buffer, uint32_t states);
 struct nlmsghdr *codec_get_subflows(void *buffer, uint32_t states);
 /* The same, without what was measured, which takes half the time. */
 struct nlmsghdr *codec_get_sockets(void *buffer, uint32_t states);

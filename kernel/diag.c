@@ -7,14 +7,12 @@
 #include "diag.h"
 #include "ops.h"
 
-static const uint8_t families[] = {AF_INET, AF_INET6};
-
 int diag_check(struct socket *socket)
 {
 	union codec_command command;
 
 	/* In no state: the answer is empty. */
-	return socket_request(socket, codec_get_connections(&command, AF_INET, 0), NULL, NULL);
+	return socket_request(socket, codec_get_connections(&command, 0), NULL, NULL);
 }
 
 int diag_has_connection(struct socket *socket, uint32_t token)
@@ -140,26 +138,13 @@ static int on_listening(void *data, const void *message, size_t size)
 	return r < 0 ? r : 0;
 }
 
-/* A kernel may have no IPv6. */
-static bool is_lacking(int r, uint8_t family)
-{
-	return r == -ENOENT && family == AF_INET6;
-}
-
 int diag_dump_listeners(struct socket *socket, diag_on_listener *on_listener, void *data)
 {
 	struct ear ear = {.on_listener = on_listener, .data = data};
 	union codec_command command;
-	int r = 0;
 
-	for (size_t i = 0; i < sizeof(families) && r >= 0; i++) {
-		r = socket_request(socket,
-				   codec_get_connections(&command, families[i], CODEC_LISTEN),
-				   on_listening, &ear);
-		if (is_lacking(r, families[i]))
-			r = 0;
-	}
-	return r;
+	return socket_request(socket, codec_get_connections(&command, CODEC_LISTEN), on_listening,
+			      &ear);
 }
 
 static int on_subflow(void *data, const void *message, size_t size)
@@ -186,16 +171,11 @@ int diag_dump(struct socket *socket, diag_on_event *on_event, void *data)
 {
 	struct dump dump = {.on_event = on_event, .data = data};
 	union codec_command command;
+	int r = socket_request(socket, codec_get_connections(&command, CODEC_CONNECTED),
+			       on_connection, &dump);
 
-	for (size_t i = 0; i < sizeof(families); i++) {
-		int r = socket_request(socket,
-				       codec_get_connections(&command, families[i],
-							     CODEC_CONNECTED),
-				       on_connection, &dump);
-
-		if (r < 0 && !is_lacking(r, families[i]))
-			return r;
-	}
+	if (r < 0)
+		return r;
 	return socket_request(socket,
 			      codec_get_subflows(&command, CODEC_CONNECTED | CODEC_SYN_SENT),
 			      on_subflow, &dump);

@@ -53,10 +53,9 @@ void snapshot_close(struct snapshot *snapshot)
 static struct nlmsghdr *stage_request(const struct snapshot *snapshot, void *buffer)
 {
 	if (snapshot->kind == SNAPSHOT_CONNECTIONS) {
-		if (snapshot->stage < 2)
-			return codec_get_connections(buffer, snapshot->stage ? AF_INET6 : AF_INET,
-						     CODEC_CONNECTED);
-		if (snapshot->stage == 2 && !snapshot->brief)
+		if (snapshot->stage == 0)
+			return codec_get_connections(buffer, CODEC_CONNECTED);
+		if (snapshot->stage == 1 && !snapshot->brief)
 			return codec_get_subflows(buffer, CODEC_CONNECTED | CODEC_SYN_SENT);
 	} else if (snapshot->kind == SNAPSHOT_HOST) {
 		if (snapshot->stage == 0)
@@ -98,7 +97,7 @@ static int decode_record(const struct snapshot *snapshot, const struct nlmsghdr 
 {
 	int r;
 
-	if (snapshot->kind == SNAPSHOT_CONNECTIONS && snapshot->stage < 2)
+	if (snapshot->kind == SNAPSHOT_CONNECTIONS && snapshot->stage == 0)
 		return codec_diag_connection(nlh, nlh->nlmsg_len, ret_event);
 	if (snapshot->kind == SNAPSHOT_CONNECTIONS)
 		return codec_diag_subflow(nlh, nlh->nlmsg_len, now_ms, ret_event);
@@ -164,9 +163,8 @@ static void send_stage(struct snapshot *snapshot)
 /* Does the kernel say that it was built without that family, or without rules for it? */
 static bool has_nothing(const struct snapshot *snapshot, int error)
 {
-	if (snapshot->kind == SNAPSHOT_ROUTING)
-		return error == -EAFNOSUPPORT || error == -EOPNOTSUPP;
-	return snapshot->kind == SNAPSHOT_CONNECTIONS && snapshot->stage == 1 && error == -ENOENT;
+	return snapshot->kind == SNAPSHOT_ROUTING &&
+	       (error == -EAFNOSUPPORT || error == -EOPNOTSUPP);
 }
 
 static void end_stage(struct snapshot *snapshot, const struct nlmsghdr *nlh)

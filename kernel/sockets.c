@@ -56,19 +56,15 @@ static int on_mptcp(void *data, const void *message, size_t size)
 
 static int dump(struct socket *socket, uint32_t states, struct sockets *mptcp, struct sockets *tcp)
 {
-	static const uint8_t families[] = {AF_INET, AF_INET6};
 	union codec_command command;
 	int r;
 
 	/* One that connects meanwhile is then in the second dump at least. */
 	r = socket_request(socket, codec_get_sockets(&command, states), on_tcp, tcp);
-	for (size_t i = 0; i < sizeof(families) && r >= 0; i++) {
-		r = socket_request(socket, codec_get_connections(&command, families[i], states),
-				   on_mptcp, mptcp);
-		if (r == -ENOENT)
-			r = 0;
-	}
-	return r;
+	if (r >= 0)
+		r = socket_request(socket, codec_get_connections(&command, states), on_mptcp,
+				   mptcp);
+	return r == -ENOENT ? 0 : r;
 }
 
 static int compare(const void *a, const void *b)

@@ -7,6 +7,7 @@
 #include <glib.h>
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
+#include <linux/inet_diag.h>
 #include <linux/mptcp.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -204,8 +205,31 @@ static void longest_command_fits(void)
 			 CODEC_COMMAND_SIZE);
 	g_assert_cmpuint(codec_get_route(&buffer, &request.local, 3, &request.remote, 7)->nlmsg_len,
 			 <=, CODEC_COMMAND_SIZE);
-	g_assert_cmpuint(codec_get_connections(&buffer, AF_INET6, 0)->nlmsg_len, <=,
-			 CODEC_COMMAND_SIZE);
+	g_assert_cmpuint(codec_get_connections(&buffer, 0)->nlmsg_len, <=, CODEC_COMMAND_SIZE);
+}
+
+/* For each request the kernel goes through the sockets of all namespaces. */
+static void dumps_of_both_families(void)
+{
+	const uint32_t protocols[] = {IPPROTO_MPTCP, 0};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(protocols); i++) {
+		union codec_command buffer;
+		const struct nlmsghdr *nlh = protocols[i] ? codec_get_connections(&buffer, 1 << 8)
+							  : codec_get_subflows(&buffer, 1 << 8);
+		const struct inet_diag_req *request = mnl_nlmsg_get_payload(nlh);
+		const struct nlattr *attribute =
+			mnl_nlmsg_get_payload_offset(nlh, sizeof(*request));
+
+		g_assert_cmpuint(nlh->nlmsg_type, ==, TCPDIAG_GETSOCK);
+		g_assert_cmpuint(request->idiag_family, ==, AF_UNSPEC);
+		g_assert_cmpuint(request->idiag_states, ==, 1 << 8);
+		g_assert_cmpint(mnl_attr_ok(attribute, (int)mnl_nlmsg_get_payload_len(nlh) -
+							       (int)sizeof(*request)),
+				==, protocols[i] != 0);
+		if (protocols[i])
+			g_assert_cmpuint(mnl_attr_get_u32(attribute), ==, protocols[i]);
+	}
 }
 
 /* What names a neighbour to be forgotten names the same one when the kernel tells of it. */
@@ -249,6 +273,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/codec/command/endpoint-round-trip", endpoint_round_trip);
 	g_test_add_func("/codec/command/limits-round-trip", limits_round_trip);
 	g_test_add_func("/codec/command/neighbour-round-trip", neighbour_round_trip);
+	g_test_add_func("/codec/command/dumps-are-of-both-families", dumps_of_both_families);
 	g_test_add_func("/codec/command/longest-fits", longest_command_fits);
 	return g_test_run();
 }
