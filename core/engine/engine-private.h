@@ -57,7 +57,8 @@ struct engine {
 
 	struct {
 		bool known; /* the first one is complete */
-		bool lost; /* because events were lost */
+		bool lost; /* because events were lost, and no snapshot has made up for it */
+		uint32_t lost_mark; /* the model's, then */
 		uint8_t n_failed; /* in a row */
 		uint64_t due_ms; /* not before */
 	} resync[SNAPSHOT_KINDS];
@@ -132,12 +133,19 @@ static inline bool resync_is_wanted(const struct engine *engine, enum snapshot_k
 	return engine->resync_wanted >> kind & 1;
 }
 
-/* A brief one of connections, at once. One that is under way tells the same. 0 or -errno. */
+/*
+ * A brief one of connections, at once. One that is under way tells the same; and what one in full has
+ * not shown is removed first, as a brief one in its place would not do that. 0 or -errno.
+ */
 static inline int resync_brief(struct engine *engine)
 {
-	return engine->model.snapshot[SNAPSHOT_CONNECTIONS].open
+	enum snapshot_kind kind = SNAPSHOT_CONNECTIONS;
+	bool is_swept_in_full =
+		engine->model.snapshot[kind].sweeping && !engine->model.snapshot[kind].brief;
+
+	return engine->model.snapshot[kind].open || is_swept_in_full
 		       ? 0
-		       : engine->ops->snapshot_brief(engine->kernel, SNAPSHOT_CONNECTIONS);
+		       : engine->ops->snapshot_brief(engine->kernel, kind);
 }
 
 /* When one is due at the latest: all there is to do before the host is known. */

@@ -68,16 +68,23 @@ static void tell_refused(struct engine *engine, const struct change *change)
 		engine->observer.on_notice(engine->observer.data, &notice);
 }
 
+/* Did the one that has ended begin after the loss? */
+static bool is_younger(const struct engine *engine, enum snapshot_kind kind)
+{
+	return (int32_t)(engine->model.snapshot[kind].mark - engine->resync[kind].lost_mark) > 0;
+}
+
 static void snapshot_ended(struct engine *engine, struct change *change, uint64_t now_ms)
 {
 	enum snapshot_kind kind = change->snapshot;
 	bool is_brief = kind == SNAPSHOT_CONNECTIONS && engine->model.snapshot[kind].brief;
 	bool is_wanted = resync_is_wanted(engine, kind);
+	bool makes_up = !is_brief && !is_wanted && is_younger(engine, kind);
 
 	engine->resync[kind].n_failed = 0;
-	/* A snapshot that began before the loss does not make up for it: another is wanted. */
-	change->after_loss = engine->resync[kind].lost && !is_wanted;
-	engine->resync[kind].lost &= is_wanted;
+	/* A snapshot that began before the loss does not make up for it: another one comes. */
+	change->after_loss = engine->resync[kind].lost && makes_up;
+	engine->resync[kind].lost &= !makes_up;
 	engine->counters.resyncs += change->after_loss;
 	if (kind == SNAPSHOT_CONNECTIONS)
 		walk_informed(engine, now_ms);
@@ -134,6 +141,7 @@ static void take_change(struct engine *engine, struct change *change,
 	case CHANGE_LOST:
 		engine->counters.events_lost++;
 		engine->resync[change->snapshot].lost = true;
+		engine->resync[change->snapshot].lost_mark = engine->model.mark;
 		routing_touch(engine, change, now_ms);
 		break;
 	case CHANGE_SNAPSHOT_FAILED:
