@@ -45,7 +45,7 @@ int engine_endpoint_change(struct engine *engine, const struct event_endpoint *e
 	if (r == 0 && closes)
 		need_closed(engine, &is.addr, now_ms);
 	if (r == 0)
-		/* owned_compare() finds out whose doing it is. */
+		/* owned_compare_all() finds out whose doing it is. */
 		engine_event(engine, &(struct event){.type = EVENT_ENDPOINT, .endpoint = is},
 			     now_ms);
 	return r;

@@ -406,12 +406,6 @@ static uint64_t next_due(const struct engine *engine, uint64_t now_ms)
 	return next;
 }
 
-static void compare_all(struct engine *engine)
-{
-	for (size_t i = 0; i < engine->endpoints.n_owned; i++)
-		owned_compare(engine, &engine->endpoints.owned[i]);
-}
-
 void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms)
 {
 	struct endpoints *endpoints = &engine->endpoints;
@@ -426,7 +420,7 @@ void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms)
 	/* A connection that was asked for subflows counts as ours, unless that was refused. */
 	many_hear(engine);
 	ask_endpoints(engine);
-	compare_all(engine);
+	owned_compare_all(engine);
 	match_plan(engine);
 	endpoints->n_leaving = 0;
 	endpoints->looked_ms = now_ms;
@@ -438,7 +432,7 @@ void engine_reconcile_endpoints(struct engine *engine, uint64_t now_ms)
 	engine_tell_host(engine);
 	act(engine, now_ms);
 	mend_all(engine, now_ms);
-	compare_all(engine);
+	owned_compare_all(engine);
 	engine_reconcile_limits(engine, now_ms);
 	endpoints->due_ms = next_due(engine, now_ms);
 }
@@ -473,13 +467,14 @@ void engine_endpoint_lost(struct engine *engine, const struct change *change, ui
 void engine_leave(struct engine *engine, uint64_t now_ms)
 {
 	struct endpoints *endpoints = &engine->endpoints;
-
 	/* Before the first snapshot nobody knows what is there: all stay, recorded. */
-	for (size_t i = 0; engine->resync[SNAPSHOT_ENDPOINTS].known && i < endpoints->n_owned;
-	     i++) {
+	bool known = engine->resync[SNAPSHOT_ENDPOINTS].known;
+
+	if (known)
+		owned_compare_all(engine);
+	for (size_t i = 0; known && i < endpoints->n_owned; i++) {
 		struct owned *owned = &endpoints->owned[i];
 
-		owned_compare(engine, owned);
 		owned->wanted = false;
 		if (owned->present && !owned->unconfirmed && !need_is_used(engine, &owned->is.addr))
 			take_away(engine, owned, now_ms);

@@ -68,7 +68,7 @@ static bool is_made_anew(const struct owned *owned, const struct endpoint *seen)
 		seen->is.ifindex != owned->is.ifindex);
 }
 
-void owned_compare(struct engine *engine, struct owned *owned)
+static void compare(struct engine *engine, struct owned *owned)
 {
 	static const struct mptcpd_addr any;
 	struct endpoint *seen = owned->is.id
@@ -94,6 +94,12 @@ void owned_compare(struct engine *engine, struct owned *owned)
 	owned->is.flags = seen->is.flags;
 	owned->is.ifindex = seen->is.ifindex;
 	seen->ours = true;
+}
+
+void owned_compare_all(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->endpoints.n_owned; i++)
+		compare(engine, &engine->endpoints.owned[i]);
 }
 
 bool owned_is_so(struct engine *engine, const struct event_endpoint *is)

@@ -18,8 +18,11 @@ struct owned *owned_add(struct endpoints *endpoints, const struct mptcpd_addr *a
 uint8_t owned_choose_id(const struct engine *engine, const struct owned *owned);
 /* The same for all that are about to be made, so that they are recorded with their ids. */
 void owned_choose_ids(struct engine *engine);
-/* Compare with what the kernel has: others may have changed, deleted or replaced it. */
-void owned_compare(struct engine *engine, struct owned *owned);
+/*
+ * Compare each with what the kernel has: others may have changed, deleted or replaced it. After each
+ * snapshot, too: what is there first in the next one is somebody else's.
+ */
+void owned_compare_all(struct engine *engine);
 /*
  * Is the endpoint still as the model has it? The model may be half a minute old, and the kernel's
  * commands overwrite what they meet. If it is not, or if nobody can say, all are looked at anew.

@@ -2,6 +2,7 @@
 /* The engine's order of work: what is looked at after which fact, when, and for how long. */
 #include "change.h"
 #include "engine-private.h"
+#include "owned.h"
 
 /* A settle takes so long at most, so that new events and those who ask need not wait. */
 #define SETTLE_NS 1000000
@@ -95,6 +96,8 @@ static void snapshot_ended(struct engine *engine, struct change *change, uint64_
 	/* Endpoints that are leaving may go after a snapshot of connections. */
 	engine->endpoints.dirty |= kind == SNAPSHOT_CONNECTIONS || kind == SNAPSHOT_ENDPOINTS;
 	engine->routing.dirty |= kind == SNAPSHOT_ROUTING;
+	if (kind == SNAPSHOT_ENDPOINTS)
+		owned_compare_all(engine);
 	if (kind == SNAPSHOT_CONNECTIONS) {
 		engine_measured(engine, now_ms);
 		if (!is_wanted)

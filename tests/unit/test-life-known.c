@@ -223,6 +223,34 @@ static void what_a_person_did_outlives_a_restart(struct world *world, gconstpoin
 	g_assert_true(life_is_there(world, "10.0.2.1"));
 }
 
+/*
+ * One of ours went while nobody looked; after the first look, and before the host was known, somebody
+ * made one in its place, with its id.
+ */
+static void one_made_after_the_first_look_is_his(struct world *world, gconstpointer data)
+{
+	uint8_t id;
+
+	life_plug(world, 3);
+	life_later(world, 600);
+	id = fake_find_endpoint(world->fake, "10.0.3.1")->id;
+	fake_endpoint_gone(world->fake, id);
+	life_restart(world);
+	engine_settle(world->engine, world->now);
+	world->fake->snapshot_wanted[SNAPSHOT_HOST] = false;
+	fake_deliver(world->fake, world->engine, world->now);
+	engine_settle(world->engine, world->now);
+	g_assert_true(engine_knows(world->engine, SNAPSHOT_ENDPOINTS));
+	fake_endpoint(world->fake, id, "10.0.3.1", MPTCPD_FLAG_SUBFLOW, 3);
+	world->fake->snapshot_wanted[SNAPSHOT_HOST] = true;
+	world->fake->snapshot_wanted[SNAPSHOT_ENDPOINTS] = true;
+	life_later(world, 600);
+	g_assert_false(life_explain(world, "10.0.3.1").ours);
+	fake_link_gone(world->fake, 3);
+	life_later(world, 3600000);
+	g_assert_true(life_is_there(world, "10.0.3.1"));
+}
+
 /* Nobody knew yet what there is: nothing is touched, and nothing forgotten. */
 static void stops_before_it_knows(struct world *world, gconstpointer data)
 {
@@ -262,6 +290,8 @@ int main(int argc, char **argv)
 	ADD("/life/others/one-deleted-by-hand-is-not-forgotten",
 	    one_deleted_by_hand_is_not_forgotten);
 	ADD("/life/restart/what-a-person-did-outlives-it", what_a_person_did_outlives_a_restart);
+	ADD("/life/restart/one-made-after-the-first-look-is-his",
+	    one_made_after_the_first_look_is_his);
 	ADD("/life/restart/stops-before-it-knows", stops_before_it_knows);
 	return g_test_run();
 }
