@@ -30,6 +30,15 @@ struct event_endpoint *find_other(const struct mptcpd_addr *addr)
 	return NULL;
 }
 
+uint8_t find_id(const struct mptcpd_addr *addr)
+{
+	for (size_t i = 0; i < FAKE_ENDPOINTS; i++)
+		if (world->fake->endpoints[i].id &&
+		    addr_equal(&world->fake->endpoints[i].addr, addr))
+			return world->fake->endpoints[i].id;
+	return 0;
+}
+
 static const struct endpoint *find_seen(const struct event_endpoint *is)
 {
 	static const struct mptcpd_addr any;
@@ -52,6 +61,28 @@ static uint32_t looks_like_ours(const struct event_endpoint *is)
 		       : 0;
 }
 
+/* Does the engine have it among those that it made? */
+static bool is_recorded(const struct event_endpoint *is)
+{
+	for (size_t i = 0; i < world->host.n_endpoints; i++)
+		if (addr_equal(&world->host.endpoints[i].addr, &is->addr) &&
+		    !(world->host.endpoints[i].flags & ENGINE_ENDPOINT_HELD))
+			return true;
+	return false;
+}
+
+/*
+ * Has the engine yet to see it, or to compare it with what it made? A look that began before he made
+ * it may have ended since.
+ */
+static bool is_undecided(const struct event_endpoint *is)
+{
+	const struct endpoint *seen = find_seen(is);
+
+	return is->id && is->id == find_id(&is->addr) &&
+	       (!seen || (!seen->ours && is_recorded(is)));
+}
+
 /* Is it his, and known to be? One that the engine takes for its own is not his any more. */
 static bool is_his(struct event_endpoint *is, uint32_t *looked)
 {
@@ -59,6 +90,8 @@ static bool is_his(struct event_endpoint *is, uint32_t *looked)
 
 	if (!*looked)
 		return is->id;
+	if (is_undecided(is))
+		return false;
 	if (seen && seen->ours && seen->seen == *looked)
 		return false;
 	*looked = 0;
@@ -96,15 +129,6 @@ void see_others(void)
 				*is = there ? *there : (struct event_endpoint){0};
 		}
 	}
-}
-
-uint8_t find_id(const struct mptcpd_addr *addr)
-{
-	for (size_t i = 0; i < FAKE_ENDPOINTS; i++)
-		if (world->fake->endpoints[i].id &&
-		    addr_equal(&world->fake->endpoints[i].addr, addr))
-			return world->fake->endpoints[i].id;
-	return 0;
 }
 
 static void remove_other(struct event_endpoint *is)
