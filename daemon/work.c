@@ -65,9 +65,16 @@ static void on_refused(void *data, int number)
 	engine_refused(daemon->engine, number, loop_now_ms());
 }
 
+static void on_soon(void *data, uint32_t token)
+{
+	const struct daemon *daemon = data;
+
+	engine_expect(daemon->engine, token);
+}
+
 struct kernel_reader daemon_reader(struct daemon *daemon)
 {
-	return (struct kernel_reader){daemon_on_event, on_early, on_refused, daemon};
+	return (struct kernel_reader){daemon_on_event, on_early, on_refused, on_soon, daemon};
 }
 
 HOT static void on_netlink(void *data, int fd, uint32_t events)

@@ -31,6 +31,11 @@ struct kernel_reader {
 	void (*on_early)(void *data, const struct event *event);
 	/* What was asked for by ops->ask() was refused. NULL where nothing is asked for. */
 	void (*on_refused)(void *data, int number);
+	/*
+	 * A record of a dump is the next but a few, and of this connection: for who has so many that
+	 * what is known of one is not at hand. May be NULL.
+	 */
+	void (*on_soon)(void *data, uint32_t token);
 	void *data;
 };
 

@@ -10,6 +10,11 @@
 
 /* How often a dump is done again because something changed under it. */
 #define RESTARTS_MAX 8
+/*
+ * Records that are decoded before the first of them is told. Of many connections none is in the cache,
+ * and the processor waits for several at a time, if it knows early enough which ones they are.
+ */
+#define AHEAD 16
 
 void sink_take(struct sink *sink, int r, const struct event *event)
 {
@@ -219,14 +224,43 @@ void snapshot_start(struct snapshot *snapshot)
 	send_stage(snapshot);
 }
 
+/* Records that are decoded, and not told yet. */
+struct ahead {
+	struct event events[AHEAD];
+	int results[AHEAD];
+	size_t n;
+};
+
+static void tell_ahead(struct snapshot *snapshot, struct ahead *ahead)
+{
+	const struct kernel_reader *reader = &snapshot->sink->reader;
+	bool expects = reader->on_soon && snapshot->kind == SNAPSHOT_CONNECTIONS;
+
+	for (size_t i = 0; expects && i < ahead->n; i++)
+		if (ahead->results[i] == 0)
+			reader->on_soon(reader->data, ahead->events[i].token);
+	for (size_t i = 0; i < ahead->n && snapshot->state == SNAPSHOT_DUMPING; i++)
+		sink_take(snapshot->sink, ahead->results[i], &ahead->events[i]);
+	ahead->n = 0;
+}
+
+static void read_ahead(struct snapshot *snapshot, const struct nlmsghdr *nlh, uint64_t now_ms,
+		       struct ahead *ahead)
+{
+	ahead->results[ahead->n] = decode_record(snapshot, nlh, now_ms, &ahead->events[ahead->n]);
+	if (++ahead->n == AHEAD)
+		tell_ahead(snapshot, ahead);
+}
+
 /* Returns how many messages there were. */
 static size_t read_records(struct snapshot *snapshot, const char *bytes, size_t size)
 {
 	uint64_t now_ms = clock_boot_ms();
 	const struct nlmsghdr *nlh;
-	struct event event;
+	struct ahead ahead;
 	size_t n = 0;
 
+	ahead.n = 0;
 	while ((nlh = socket_next(&bytes, &size))) {
 		n++;
 		/* Of a dump that was given up. */
@@ -234,14 +268,16 @@ static size_t read_records(struct snapshot *snapshot, const char *bytes, size_t 
 			continue;
 		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
 			snapshot->interrupted = true;
-		if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE)
+		if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE) {
+			tell_ahead(snapshot, &ahead);
 			end_stage(snapshot, nlh);
-		else if (snapshot->kind == SNAPSHOT_ROUTING)
+		} else if (snapshot->kind == SNAPSHOT_ROUTING) {
 			tell_routing(snapshot, nlh);
-		else
-			sink_take(snapshot->sink, decode_record(snapshot, nlh, now_ms, &event),
-				  &event);
+		} else {
+			read_ahead(snapshot, nlh, now_ms, &ahead);
+		}
 	}
+	tell_ahead(snapshot, &ahead);
 	if (size > 0)
 		snapshot->sink->counters.malformed++;
 	return n;

@@ -125,6 +125,11 @@ int engine_command(struct engine *engine, const struct connection *connection, c
 	return r;
 }
 
+void engine_expect(const struct engine *engine, uint32_t token)
+{
+	model_expect(&engine->model, token);
+}
+
 void engine_close(struct engine *engine, struct connection *connection)
 {
 	struct change change;

@@ -139,6 +139,8 @@ void engine_event(struct engine *engine, const struct event *event, uint64_t now
  * kernel at once for the subflows that are known to be wanted. Does nothing with other events.
  */
 void engine_early(struct engine *engine, const struct event *event);
+/* An event of a connection comes soon. Changes nothing: what is known of it is fetched meanwhile. */
+void engine_expect(const struct engine *engine, uint32_t token);
 /* What ops->ask() gave this number was refused. */
 void engine_refused(struct engine *engine, int number, uint64_t now_ms);
 /*

@@ -93,6 +93,16 @@ struct connection *model_find_connection(const struct model *model, uint32_t tok
 			   struct connection);
 }
 
+void model_expect(const struct model *model, uint32_t token)
+{
+	const struct connection *connection = model_find_connection(model, token);
+
+	if (!connection)
+		return;
+	__builtin_prefetch(connection->subflows);
+	__builtin_prefetch(connection->more);
+}
+
 struct connection *model_next_connection(const struct model *model, uint64_t serial)
 {
 	return order_find(&model->order, serial);

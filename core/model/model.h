@@ -350,6 +350,8 @@ void model_set_rules(struct model *model, const struct rules *rules);
 
 /* NULL: no such thing. */
 struct connection *model_find_connection(const struct model *model, uint32_t token);
+/* The connection is looked at soon: have its memory fetched. */
+void model_expect(const struct model *model, uint32_t token);
 struct interface *model_find_interface(const struct model *model, uint32_t ifindex);
 /* The usable one if there are several; else any; NULL: not ours. ifindex 0: on any interface. */
 struct local *model_find_local(const struct model *model, const struct mptcpd_addr *addr,

@@ -44,7 +44,8 @@ void set_up(struct fixture *f, const void *data)
 	f->seen = 0;
 	f->on_early = NULL;
 	f->refused = g_array_new(FALSE, FALSE, sizeof(int));
-	r = kernel_new(&(struct kernel_reader){on_event, on_early, on_refused, f}, &f->kernel, why);
+	r = kernel_new(&(struct kernel_reader){on_event, on_early, on_refused, NULL, f}, &f->kernel,
+		       why);
 	g_assert_cmpstr(why, ==, "");
 	g_assert_cmpint(r, ==, 0);
 }
