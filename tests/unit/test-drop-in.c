@@ -185,8 +185,8 @@ static void noise_is_survived(void)
 		struct unit_file unit = {0};
 		char *written;
 
-		for (int n = g_random_int_range(0, 60); n > 0; n--)
-			g_string_append_c(text, parts[g_random_int_range(0, sizeof(parts) - 1)]);
+		for (int n = g_test_rand_int_range(0, 60); n > 0; n--)
+			g_string_append_c(text, parts[g_test_rand_int_range(0, sizeof(parts) - 1)]);
 		g_assert_cmpint(unit_file_add(&unit, text->str), ==, 0);
 		written = drop_in_text(DROP_IN_RUN, &unit, &tools);
 		free(written);
