@@ -52,6 +52,7 @@ struct owned {
 	uint32_t witness; /* token of a connection that needed it when last looked; 0: none */
 	enum leaving leaving;
 	enum mending mending; /* while foreign */
+	uint32_t asked_mark; /* of MENDING_ASKED: the model's, then */
 	uint8_t attempts, renewals;
 	bool planned; /* the plugin wants it */
 	bool wanted; /* and there is a place for it */

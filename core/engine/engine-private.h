@@ -436,7 +436,7 @@ const char *engine_leaving_text(enum leaving leaving);
 
 /* Have the kernel try endpoints of somebody else again, as far as the rules want that. */
 void mend_all(struct engine *engine, uint64_t now_ms);
-/* A snapshot of connections is complete that began after the last mend_all(). */
+/* A snapshot of connections is complete, for those who asked before it began. */
 void mend_informed(struct engine *engine);
 /* An address that somebody else's endpoint has is usable now. */
 void mend_begin(struct owned *owned);

@@ -92,6 +92,7 @@ static void mend(struct engine *engine, struct owned *owned, uint64_t now_ms)
 	is = there->is;
 	if (owned->mending == MENDING_DUE) {
 		owned->mending = MENDING_ASKED;
+		owned->asked_mark = engine->model.mark;
 		resync_want(engine, SNAPSHOT_CONNECTIONS);
 	} else if (!is_needed(engine, owned, &is) && make_again(engine, &is, now_ms)) {
 		owned->mending = MENDING_DONE;
@@ -115,9 +116,13 @@ void mend_all(struct engine *engine, uint64_t now_ms)
 
 void mend_informed(struct engine *engine)
 {
-	for (size_t i = 0; i < engine->endpoints.n_owned; i++)
-		if (engine->endpoints.owned[i].mending == MENDING_ASKED)
-			engine->endpoints.owned[i].mending = MENDING_KNOWN;
+	for (size_t i = 0; i < engine->endpoints.n_owned; i++) {
+		struct owned *owned = &engine->endpoints.owned[i];
+
+		if (owned->mending == MENDING_ASKED &&
+		    model_is_younger(&engine->model, SNAPSHOT_CONNECTIONS, owned->asked_mark))
+			owned->mending = MENDING_KNOWN;
+	}
 }
 
 void mend_begin(struct owned *owned)

@@ -69,18 +69,13 @@ static void tell_refused(struct engine *engine, const struct change *change)
 		engine->observer.on_notice(engine->observer.data, &notice);
 }
 
-/* Did the one that has ended begin after the loss? */
-static bool is_younger(const struct engine *engine, enum snapshot_kind kind)
-{
-	return (int32_t)(engine->model.snapshot[kind].mark - engine->resync[kind].lost_mark) > 0;
-}
-
 static void snapshot_ended(struct engine *engine, struct change *change, uint64_t now_ms)
 {
 	enum snapshot_kind kind = change->snapshot;
 	bool is_brief = kind == SNAPSHOT_CONNECTIONS && engine->model.snapshot[kind].brief;
 	bool is_wanted = resync_is_wanted(engine, kind);
-	bool makes_up = !is_brief && !is_wanted && is_younger(engine, kind);
+	bool makes_up = !is_brief && !is_wanted &&
+			model_is_younger(&engine->model, kind, engine->resync[kind].lost_mark);
 
 	engine->resync[kind].n_failed = 0;
 	/* A snapshot that began before the loss does not make up for it: another one comes. */
@@ -100,8 +95,7 @@ static void snapshot_ended(struct engine *engine, struct change *change, uint64_
 		owned_compare_all(engine);
 	if (kind == SNAPSHOT_CONNECTIONS) {
 		engine_measured(engine, now_ms);
-		if (!is_wanted)
-			mend_informed(engine);
+		mend_informed(engine);
 		walk_start(engine, now_ms);
 	}
 }

@@ -331,6 +331,13 @@ void model_done(struct model *model);
  */
 int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
 		struct change *ret_change);
+/* Did the last snapshot of that kind begin when `mark`, which was model.mark, was past? */
+static inline bool model_is_younger(const struct model *model, enum snapshot_kind kind,
+				    uint32_t mark)
+{
+	return (int32_t)(model->snapshot[kind].mark - mark) > 0;
+}
+
 /* Are there things to sweep? */
 bool model_is_sweeping(const struct model *model);
 /*

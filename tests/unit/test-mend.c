@@ -137,10 +137,8 @@ static void leaves_it_where_nobody_lacks_one(struct world *world, gconstpointer 
 }
 
 /* The kernel tells of no SYN: a snapshot shows it. */
-static void leaves_it_where_a_join_is_under_way(struct world *world, gconstpointer data)
+static void join_unheard(struct world *world)
 {
-	life_connect_one(world, 1, MPTCPD_SIDE_CLIENT);
-	come(world);
 	fake_find(world->fake, 1)->subflows[1] = (struct fake_subflow){
 		.used = true,
 		.syn_sent = true,
@@ -149,8 +147,58 @@ static void leaves_it_where_a_join_is_under_way(struct world *world, gconstpoint
 		.remote = fake_addr("10.9.0.1:80"),
 		.local_id = ID,
 	};
+}
+
+static void leaves_it_where_a_join_is_under_way(struct world *world, gconstpointer data)
+{
+	life_connect_one(world, 1, MPTCPD_SIDE_CLIENT);
+	come(world);
+	join_unheard(world);
 	set_tentative(world, false);
 	life_later(world, 30);
+	assert_untouched(world);
+	life_later(world, 3600000);
+	assert_untouched(world);
+}
+
+/* In the middle of a snapshot its address gets usable, another one is asked for, and a SYN is sent. */
+static void join_in_a_snapshot(void *data)
+{
+	const struct mptcpd_addr addr = fake_addr(OTHER);
+	struct world *world = data;
+	struct event event = {.type = EVENT_LOCAL};
+
+	if (!engine_model(world->engine)->snapshot[SNAPSHOT_CONNECTIONS].open)
+		return;
+	world->fake->between = NULL;
+	set_tentative(world, false);
+	event.local = *fake_find_local(world->fake, 3, &addr);
+	engine_event(world->engine, &event, world->now);
+	for (int i = 0; i < 3; i++) {
+		world->now += 300;
+		engine_settle(world->engine, world->now);
+	}
+	g_assert_true(world->fake->snapshot_wanted[SNAPSHOT_CONNECTIONS]);
+	join_unheard(world);
+}
+
+/* The one that was under way may have read before the SYN. */
+static void asks_for_a_snapshot_of_its_own(struct world *world, gconstpointer data)
+{
+	struct event unknown = {.type = EVENT_SUBFLOW_ESTABLISHED, .token = 99};
+
+	life_connect_one(world, 1, MPTCPD_SIDE_CLIENT);
+	come(world);
+	unknown.subflow.local = fake_addr("10.0.1.1:7");
+	unknown.subflow.remote = fake_addr("10.9.0.1:80");
+	engine_event(world->engine, &unknown, world->now);
+	engine_settle(world->engine, world->now);
+	world->fake->between = join_in_a_snapshot;
+	world->fake->between_data = world;
+	fake_deliver(world->fake, world->engine, world->now);
+	g_assert_null(world->fake->between);
+	for (int i = 0; i < 3; i++)
+		engine_settle(world->engine, world->now);
 	assert_untouched(world);
 	life_later(world, 3600000);
 	assert_untouched(world);
@@ -287,6 +335,7 @@ int main(int argc, char **argv)
 	ADD("/mend/leaves-it-where-told", leaves_it_where_told);
 	ADD("/mend/leaves-it-where-nobody-lacks-one", leaves_it_where_nobody_lacks_one);
 	ADD("/mend/leaves-it-where-a-join-is-under-way", leaves_it_where_a_join_is_under_way);
+	ADD("/mend/asks-for-a-snapshot-of-its-own", asks_for_a_snapshot_of_its_own);
 	ADD("/mend/leaves-it-where-limits-do", leaves_it_where_limits_do);
 	ADD("/mend/closes-nothing-that-is-needed", closes_nothing_that_is_needed);
 	ADD("/mend/mends-what-died-without-closing", mends_what_died_without_closing);
