@@ -275,13 +275,20 @@ static void ask_for_look(struct engine *engine, bool measured, uint64_t now_ms)
 		health->look_wanted = false;
 }
 
+/* Is the first snapshot still to come? Until then nobody knows of whom evidence speaks. */
+static bool is_beginning(const struct engine *engine)
+{
+	return !engine->resync[SNAPSHOT_CONNECTIONS].known &&
+	       !engine->resync[SNAPSHOT_CONNECTIONS].n_failed;
+}
+
 void evidence_look(struct engine *engine, uint64_t now_ms)
 {
 	struct health_watch *health = &engine->health;
 	bool is_near, may_look;
 
 	/* A look at all sockets takes time that very many connections are waiting for. */
-	if (health->looking || walk_is_busy(&engine->walk, now_ms))
+	if (health->looking || walk_is_busy(&engine->walk, now_ms) || is_beginning(engine))
 		return;
 	may_look = health->look_wanted && now_ms + LOOK_AHEAD_MS >= health->look_due_ms;
 	/* In turns, where both are wanted. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is known of links whose far side does not answer, and what becomes of it. */
+#include <errno.h>
+
 #include "health-scene.h"
 #include "silence.h"
 
@@ -348,6 +350,54 @@ static void looks_take_a_hundredth_of_the_time(struct scene *scene, gconstpointe
 			 seconds * 1000 / 100 / cost_ms + 2);
 }
 
+/* What a new engine hears of the end of its snapshots of connections. */
+enum end { END_NOTHING, END_WELL, END_FAILED };
+struct beginning {
+	struct scene *scene;
+	enum end end;
+};
+
+static void hear(void *data, const struct event *event)
+{
+	const struct beginning *beginning = data;
+	struct event heard = *event;
+
+	if (event->type == EVENT_SNAPSHOT_END && event->snapshot == SNAPSHOT_CONNECTIONS) {
+		if (beginning->end == END_NOTHING)
+			return;
+		if (beginning->end == END_FAILED) {
+			heard.type = EVENT_SNAPSHOT_FAILED;
+			heard.error = ENOBUFS;
+		}
+	}
+	engine_event(beginning->scene->engine, &heard, beginning->scene->now_ms);
+}
+
+/* Returns how many looks a new engine asked for in two seconds. */
+static size_t count_looks_of_new(struct scene *scene, enum end end)
+{
+	size_t before = scene->fake->n_evidence_looks;
+
+	scene_start(scene);
+	for (int i = 0; i < 20; i++) {
+		engine_settle(scene->engine, scene->now_ms);
+		fake_tell(scene->fake, hear, &(struct beginning){scene, end});
+		scene->now_ms += 100;
+	}
+	g_assert_nonnull(scene_connection(scene));
+	return scene->fake->n_evidence_looks - before;
+}
+
+/* Of whom evidence would speak nobody knows as yet; both go through all sockets. */
+static void nobody_looks_before_connections_are_known(struct scene *scene, gconstpointer data)
+{
+	scene_meshed(scene);
+	g_assert_cmpuint(count_looks_of_new(scene, END_NOTHING), ==, 0);
+	g_assert_cmpuint(count_looks_of_new(scene, END_WELL), >, 0);
+	/* Where they cannot be listed, there is nothing to wait for. */
+	g_assert_cmpuint(count_looks_of_new(scene, END_FAILED), >, 0);
+}
+
 /* Under the kernel's path manager: that closes nothing, and is over with the silence. */
 static void the_endpoint_of_a_silent_link_is_a_backup(struct scene *scene, gconstpointer data)
 {
@@ -433,5 +483,7 @@ int main(int argc, char **argv)
 	WATCH("where-nothing-moves-nobody-is-asked", where_nothing_moves_nobody_is_asked);
 	WATCH("without-connections-nothing-runs", without_connections_nothing_runs);
 	WATCH("looks-take-a-hundredth-of-the-time", looks_take_a_hundredth_of_the_time);
+	WATCH("nobody-looks-before-connections-are-known",
+	      nobody_looks_before_connections_are_known);
 	return g_test_run();
 }
