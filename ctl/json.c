@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "json.h"
 
-#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,8 @@
 #define ROOM_FIRST 4096
 /* What a byte takes at most, as an escape. */
 #define ESCAPE_SIZE 6
+/* A byte in each of a word's eight. */
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 static struct {
 	char *text; /* owned */
@@ -112,12 +114,44 @@ static bool is_plain(char byte)
 	return (unsigned char)(byte - ' ') < '\177' - ' ' && byte != '"' && byte != '\\';
 }
 
+/* Is none of the eight bytes below `byte`, which is at most 128? */
+static bool has_none_below(uint64_t word, unsigned int byte)
+{
+	return !((word - EACH(byte)) & ~word & EACH(0x80));
+}
+
+static bool has_none(uint64_t word, char byte)
+{
+	return has_none_below(word ^ EACH((unsigned char)byte), 1);
+}
+
+/* As is_plain(), of all bytes, eight at a time: behind them are seven spaces, or more. */
+static bool are_plain(const char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i += sizeof(uint64_t)) {
+		uint64_t word;
+
+		memcpy(&word, text + i, sizeof(word));
+		if (word & EACH(0x80) || !has_none_below(word, ' ') || !has_none(word, '\177') ||
+		    !has_none(word, '"') || !has_none(word, '\\'))
+			return false;
+	}
+	return true;
+}
+
 /* False: it is no UTF-8, and nothing is written. */
 static bool put_string(const char *text)
 {
-	char *start = make_room(ESCAPE_SIZE * strlen(text) + 3), *end = start;
+	size_t length = strlen(text);
+	char *start = make_room(ESCAPE_SIZE * length + 2 + sizeof(uint64_t)), *end = start;
 
 	*end++ = '"';
+	memcpy(end, text, length);
+	memset(end + length, ' ', sizeof(uint64_t));
+	if (are_plain(end, length)) {
+		end += length;
+		text += length;
+	}
 	while (*text) {
 		unsigned int code;
 		size_t size;
@@ -180,12 +214,14 @@ static void put_token(uint32_t token)
 
 static void put_share(uint32_t millionths)
 {
-	char text[16];
+	char text[] = "0.000000", *digit = text + sizeof(text) - 1;
 
-	if (millionths > 1000000)
-		millionths = 1000000;
-	snprintf(text, sizeof(text), "%" PRIu32 ".%06" PRIu32, millionths / 1000000,
-		 millionths % 1000000);
+	if (millionths >= 1000000) {
+		put("1.000000");
+		return;
+	}
+	for (; millionths; millionths /= 10)
+		*--digit = (char)('0' + millionths % 10);
 	put(text);
 }
 

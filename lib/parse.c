@@ -24,7 +24,7 @@ static bool has_type(const struct field *field, const char *type)
 	size_t size;
 
 	if (!field->of)
-		return strcmp(types[field->type], type) == 0;
+		return *types[field->type] == *type && strcmp(types[field->type], type) == 0;
 	size = strlen(types[field->type]);
 	return strncmp(types[field->type], type, size) == 0 &&
 	       strcmp(type + size, field->of->type) == 0;
@@ -114,8 +114,8 @@ static void parse_value(struct reader *reader, const struct field *field, void *
 
 static bool is_extra(const struct field *field, const char *name, const char *type)
 {
-	return field->flags & FIELD_EXTRA && strcmp(field->name, name) == 0 &&
-	       has_type(field, type);
+	return field->flags & FIELD_EXTRA && *field->name == *name &&
+	       strcmp(field->name, name) == 0 && has_type(field, type);
 }
 
 /* They mostly come in the order of the table: so `from`, behind the last one, is looked at first. */

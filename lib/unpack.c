@@ -33,7 +33,7 @@ static int take_text(struct unpack *unpack, size_t length, const char **ret_text
 {
 	const char *text = (const char *)take(unpack, length + 1, 1);
 
-	if (!text || strnlen(text, length + 1) != length)
+	if (!text || text[length] || strlen(text) != length)
 		return -EBADMSG;
 	*ret_text = text;
 	return 0;
@@ -87,7 +87,9 @@ int unpack_enter(struct unpack *unpack, char type, const char *contents)
 		return 0;
 	if (type == 'a' && take_number(unpack, sizeof(size), &size) < 0)
 		return -EBADMSG;
-	if (type == 'v' ? take_signature(unpack, &text) < 0 || strcmp(text, contents) != 0
+	/* Mostly it is what unpack_peek() told. */
+	if (type == 'v' ? take_signature(unpack, &text) < 0 ||
+				  (text != contents && strcmp(text, contents) != 0)
 			: !take(unpack, 0, alignment))
 		return -EBADMSG;
 	if (type == 'a' && size > end - unpack->at)
@@ -110,11 +112,13 @@ int unpack_exit(struct unpack *unpack)
 	return 0;
 }
 
-int unpack_peek(const struct unpack *unpack, const char **ret_type)
+int unpack_peek(struct unpack *unpack, const char **ret_type)
 {
-	struct unpack ahead = *unpack;
+	size_t at = unpack->at;
+	int r = take_signature(unpack, ret_type);
 
-	return take_signature(&ahead, ret_type);
+	unpack->at = at;
+	return r;
 }
 
 /* ---- what is not known here ---- */

@@ -27,7 +27,7 @@ int unpack_basic(struct unpack *unpack, char type, void *into);
 int unpack_enter(struct unpack *unpack, char type, const char *contents);
 int unpack_exit(struct unpack *unpack);
 /* The type of the variant that comes next. */
-int unpack_peek(const struct unpack *unpack, const char **ret_type);
+int unpack_peek(struct unpack *unpack, const char **ret_type);
 /* Leave out a value of the first of these types. */
 int unpack_skip(struct unpack *unpack, const char *types);
 

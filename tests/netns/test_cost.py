@@ -40,6 +40,8 @@ CROWD_CALLS = {"lost": 5, "back": 0.5}
 # Bytes at rest, libraries included, and of a connection with two subflows, its state included.
 REST_BYTES = 4 << 20
 CONNECTION_BYTES = 480
+# What mptcpctl does to read a connection with two measured subflows, and to write it as JSON.
+LISTING_INSTRUCTIONS = 35_000
 # So much more work may be there for one event among 10,000 connections than among 100.
 GROWTH = 1.2
 
@@ -159,6 +161,15 @@ def many():
     for what, calls in work.flap_calls(CROWD).items():
         tap.note(f"{what}: " + ", ".join(f"{name} {count:.2f}" for name, count in calls.items()))
         tap.at_most(sum(calls.values()), CROWD_CALLS[what], "system calls a connection")
+
+
+@tap.test("/cost/listing/instructions-of-mptcpctl-for-a-connection", 60)
+def listing():
+    needs("valgrind")
+    few, many = (work.listing(n) for n in (10, 210))
+    each = (many - few) / 200
+    tap.note(f"{each:.0f} instructions a connection")
+    tap.at_most(each, LISTING_INSTRUCTIONS, "instructions a connection")
 
 
 @tap.test("/cost/memory/at-rest-and-of-a-connection", 120)

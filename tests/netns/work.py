@@ -346,6 +346,16 @@ def asked(n, seconds, plugin):
         return sum(dumps), len(dumps) - sum(dumps)
 
 
+def listing(n):
+    """Instructions of `mptcpctl --json connection` with n connections, all measured."""
+    with standing(n) as (net, daemon):
+        told = daemon.host.directory / "callgrind"
+        done = net.client.run("valgrind", "--tool=callgrind", f"--callgrind-out-file={told}", MPTCPCTL,
+                              "--socket", daemon.runtime / "control", "--json", "connection")
+        tap.equal(done.stdout.count('"rtt-us"'), 2 * n, "subflows that were measured")
+        return int(re.search(r"^(?:summary|totals): (\d+)", told.read_text("ascii"), re.M)[1])
+
+
 def memory(n):
     """(bytes resident at rest, bytes more for each of n connections with two subflows)
 
