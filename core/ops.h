@@ -163,11 +163,15 @@ struct kernel_ops {
 	int (*neighbour_known)(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
 			       const struct mptcpd_addr *remote);
 
-	/* A SUBFLOW_CREATE made ready, for any connection. */
+	/* Commands made ready, for any connection: as subflow_create(), subflow_destroy(), withdraw(). */
 	void (*prepare_create)(void *kernel, const struct subflow_request *request,
 			       struct prepared *ret_command);
+	void (*prepare_destroy)(void *kernel, const struct mptcpd_addr *local,
+				const struct mptcpd_addr *remote, bool mapped,
+				struct prepared *ret_command); /* both with their ports */
+	void (*prepare_withdraw)(void *kernel, uint8_t id, struct prepared *ret_command);
 	/*
-	 * Give it without waiting: it is sent before any other command, by refusals(), or when
+	 * Give one without waiting: in order, and it is sent before any other command, by refusals(), or when
 	 * engine_early() has seen all that came in one read. Returns a number greater than 0, or
 	 * -errno. engine_refused() is told the number of one that was refused, unless refusals() was.
 	 */

@@ -14,13 +14,13 @@ struct asking {
 	void *data;
 	size_t size; /* of the queue */
 	uint32_t first; /* the number of the first in it */
-	/* 16 commands: each takes the kernel 50 us, and nobody is served until all are done. */
+	/* 16 joins or 12 closings, of 50 us each: nobody is served until the kernel has done all. */
 	_Alignas(struct nlmsghdr) char queue[1536];
 };
 
 /* As of socket_open(). on_refused is told of each command that was refused, or could not be sent. */
 int asking_open(struct asking *asking, void (*on_refused)(void *data, int number), void *data);
-/* Make a SUBFLOW_CREATE ready, for any connection. */
+/* Make a command ready, for any connection. */
 void asking_prepare(struct nlmsghdr *command, struct prepared *ret_command);
 /* Queue it. Returns its number, which is more than 0. */
 int asking_add(struct asking *asking, uint32_t token, const struct prepared *command);

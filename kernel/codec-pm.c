@@ -226,6 +226,13 @@ HOT void codec_set_token(struct nlmsghdr *command, uint32_t token)
 	memcpy(first + NLA_HDRLEN, &token, sizeof(token));
 }
 
+HOT bool codec_is_create(const struct nlmsghdr *command)
+{
+	const struct genlmsghdr *genl = (const void *)((const char *)command + MNL_NLMSG_HDRLEN);
+
+	return genl->cmd == MPTCP_PM_CMD_SUBFLOW_CREATE;
+}
+
 struct nlmsghdr *codec_subflow_destroy(void *buffer, uint16_t family, uint32_t token,
 				       const struct mptcpd_addr *local,
 				       const struct mptcpd_addr *remote, bool mapped)

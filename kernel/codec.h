@@ -127,6 +127,7 @@ struct nlmsghdr *codec_subflow_create(void *buffer, uint16_t family, uint32_t to
 				      const struct subflow_request *request);
 /* The same command for another connection. */
 void codec_set_token(struct nlmsghdr *command, uint32_t token);
+bool codec_is_create(const struct nlmsghdr *command);
 /* `mapped`: the kernel knows the IPv4 pair as ::ffff:a.b.c.d. */
 struct nlmsghdr *codec_subflow_destroy(void *buffer, uint16_t family, uint32_t token,
 				       const struct mptcpd_addr *local,

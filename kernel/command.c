@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bulk.h"
 #include "clock.h"
 #include "detail.h"
 #include "diag.h"
@@ -124,62 +125,6 @@ static int withdraw(void *data, uint32_t token, uint8_t id)
 	struct kernel *kernel = data;
 
 	return told_pm(kernel, pm_withdraw(pm_in_turn(kernel), token, id));
-}
-
-/* ---- commands that nobody waits for ---- */
-
-static void prepare_create(void *data, const struct subflow_request *request,
-			   struct prepared *ret_command)
-{
-	const struct kernel *kernel = data;
-	union codec_command buffer;
-
-	asking_prepare(codec_subflow_create(&buffer, kernel->pm.family.id, 0, request),
-		       ret_command);
-}
-
-HOT static int ask(void *data, uint32_t token, const struct prepared *command)
-{
-	struct kernel *kernel = data;
-
-	pending_outdate(&kernel->pending);
-	return asking_add(&kernel->asking, token, command);
-}
-
-/* Where numbers are collected. */
-struct refused {
-	int *numbers;
-	size_t n, room;
-};
-
-static void on_refused(void *data, int number)
-{
-	struct refused *refused = data;
-
-	if (refused->n < refused->room)
-		refused->numbers[refused->n++] = number;
-}
-
-static size_t refusals(void *data, int *ret_numbers, size_t room)
-{
-	struct kernel *kernel = data;
-	struct refused refused = {ret_numbers, 0, room};
-	int r;
-
-	kernel->asking.on_refused = on_refused;
-	kernel->asking.data = &refused;
-	asking_send(&kernel->asking);
-	do
-		r = asking_dispatch(&kernel->asking, &kernel->batch);
-	while (r == SOCKET_BATCH && refused.n + SOCKET_BATCH <= room);
-	kernel->asking.on_refused = kernel->sink.reader.on_refused;
-	kernel->asking.data = kernel->sink.reader.data;
-	/* Of what was refused and not told, a snapshot will show nothing. */
-	if (r == -ENOBUFS) {
-		snapshot_ask(&kernel->snapshots[SNAPSHOT_CONNECTIONS], false);
-		kernel_wake_up(kernel);
-	}
-	return refused.n;
 }
 
 static int probe(void *data, uint32_t token)
@@ -435,9 +380,11 @@ const struct kernel_ops kernel_ops = {
 	.own_addresses = own_addresses,
 	.announce = announce,
 	.withdraw = withdraw,
-	.prepare_create = prepare_create,
-	.ask = ask,
-	.refusals = refusals,
+	.prepare_create = bulk_prepare_create,
+	.prepare_destroy = bulk_prepare_destroy,
+	.prepare_withdraw = bulk_prepare_withdraw,
+	.ask = bulk_ask,
+	.refusals = bulk_refusals,
 	.probe = probe,
 	.route = route,
 	.egress = egress,

@@ -229,7 +229,7 @@ static uint64_t told_due(const struct connection *connection)
 	return more->told_ms ? more->told_ms + PACE_MS : 0;
 }
 
-static void note_told(struct connection *connection, uint8_t id, bool to_forget, uint64_t now_ms)
+void engine_note_told(struct connection *connection, uint8_t id, bool to_forget, uint64_t now_ms)
 {
 	struct connection_more *more = connection_more(connection);
 
@@ -285,7 +285,7 @@ int engine_tell_to_forget(struct engine *engine, struct connection *connection, 
 	int r = command_withdraw(engine, connection, id);
 
 	if (r == 0)
-		note_told(connection, id, true, now_ms);
+		engine_note_told(connection, id, true, now_ms);
 	return r;
 }
 
@@ -435,7 +435,7 @@ static void tell(struct engine *engine, struct connection *connection, struct an
 	if (announced->try.attempts <= REPEATS)
 		announced->try.repeat_ms =
 			now_ms + backoff_next(&announced->try.attempts, REPEAT_MS, UINT64_MAX);
-	note_told(connection, announced->id, false, now_ms);
+	engine_note_told(connection, announced->id, false, now_ms);
 }
 
 static uint64_t announce_wanted(struct engine *engine, struct connection *connection,

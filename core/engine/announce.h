@@ -18,6 +18,8 @@ bool engine_waits_to_be_withdrawn(struct connection *connection, const struct su
 				  uint64_t now_ms);
 /* Was forgetting its id the last that the peer was told? */
 bool engine_is_withdrawn(const struct connection *connection, const struct subflow *subflow);
+/* The peer is told of the address with that id, or to forget it. */
+void engine_note_told(struct connection *connection, uint8_t id, bool to_forget, uint64_t now_ms);
 /* Tell the peer to forget that id. As of command_withdraw(). */
 int engine_tell_to_forget(struct engine *engine, struct connection *connection, uint8_t id,
 			  uint64_t now_ms);

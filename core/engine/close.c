@@ -301,7 +301,12 @@ static int withdraw_lost(struct engine *engine, struct connection *connection,
 		return 0;
 	if (engine_waits_to_be_withdrawn(connection, lost, now_ms))
 		return -EAGAIN;
-	r = engine_tell_to_forget(engine, connection, lost->is.local_id, now_ms);
+	if (many_withdraw(engine, connection, lost)) {
+		engine_note_told(connection, lost->is.local_id, true, now_ms);
+		r = 0;
+	} else {
+		r = engine_tell_to_forget(engine, connection, lost->is.local_id, now_ms);
+	}
 	if (r == 0)
 		ids_withdrawn(connection, lost->is.local_id);
 	return r < 0 ? r : 0;

@@ -40,10 +40,14 @@ int command_create(struct engine *engine, struct connection *connection, struct 
 int command_destroy(struct engine *engine, struct connection *connection, struct subflow *subflow,
 		    uint64_t now_ms)
 {
-	int r = engine->ops->subflow_destroy(engine->kernel, connection->token, &subflow->local,
-					     &subflow->remote, subflow->ifindex,
-					     subflow->is.mapped);
+	int r;
 
+	if (many_destroy(engine, connection, subflow)) {
+		model_set_subflow_state(&engine->model, subflow, SUBFLOW_CLOSING, now_ms);
+		return 0;
+	}
+	r = engine->ops->subflow_destroy(engine->kernel, connection->token, &subflow->local,
+					 &subflow->remote, subflow->ifindex, subflow->is.mapped);
 	if (r == -ESRCH) {
 		engine_command(engine, connection, "SUBFLOW_DESTROY", 0);
 		/* The subflow ended, or was answered before its port was known: an event tells. */

@@ -302,16 +302,6 @@ void early_learn(struct engine *engine, const struct event *event, uint64_t now_
 /* The kernel refused what was asked for by this number. False: that is none of these. */
 bool early_refused(struct engine *engine, int number, uint64_t now_ms);
 
-/* ---- many.c ---- */
-
-/* Says whether the subflow is asked for. Not but in a walk over all connections. */
-bool many_create(struct engine *engine, const struct connection *connection,
-		 const struct subflow_request *request);
-/* Hear what was refused of all that was asked for without waiting; of how much, at most MANY_ASKED. */
-size_t many_hear(struct engine *engine);
-/* Send all that was asked for, and hear how it went. */
-void many_settle(struct engine *engine);
-
 /* ---- health.c ---- */
 
 /* Look whether the far sides answer, if it is time, and act on it. */

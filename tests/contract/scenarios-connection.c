@@ -77,6 +77,49 @@ static void join_lives_and_dies(struct scene *scene, gconstpointer data)
 	expect(scene, token, "closed");
 }
 
+/* Given without waiting, one behind the other; the number. */
+static int give(struct scene *scene, uint32_t token, const struct prepared *command)
+{
+	return world_ops->ask(world_kernel(scene->world), token, command);
+}
+
+static void closings_are_not_waited_for(struct scene *scene, gconstpointer data)
+{
+	void *kernel = world_kernel(scene->world);
+	uint32_t token = connect_client(scene);
+	struct prepared known, unknown, closing, mapped;
+	int refused[64], numbers[6];
+	struct event event;
+
+	if (is_too_old())
+		return;
+	g_assert_cmpint(create(scene, token, "10.2.0.1", "10.2.0.2:4711", 7, 0, "vb"), ==, 0);
+	event = expect(scene, token, "subflow 10.2.0.1:* > 10.2.0.2:4711 ids 7/1 on vb");
+	world_ops->prepare_withdraw(kernel, 8, &unknown);
+	world_ops->prepare_withdraw(kernel, 7, &known);
+	world_ops->prepare_destroy(kernel, &event.subflow.local, &event.subflow.remote, true,
+				   &mapped);
+	world_ops->prepare_destroy(kernel, &event.subflow.local, &event.subflow.remote, false,
+				   &closing);
+	numbers[0] = give(scene, token, &unknown);
+	numbers[1] = give(scene, token, &known);
+	numbers[2] = give(scene, token, &mapped);
+	numbers[3] = give(scene, token + 1, &closing);
+	numbers[4] = give(scene, token, &closing);
+	numbers[5] = give(scene, token, &closing);
+	/* All but those that are meant are refused, in their order. */
+	g_assert_cmpuint(world_ops->refusals(kernel, refused, G_N_ELEMENTS(refused)), ==, 4);
+	g_assert_cmpint(refused[0], ==, numbers[0]);
+	g_assert_cmpint(refused[1], ==, numbers[2]);
+	g_assert_cmpint(refused[2], ==, numbers[3]);
+	g_assert_cmpint(refused[3], ==, numbers[5]);
+	g_assert_cmpuint(world_ops->refusals(kernel, refused, G_N_ELEMENTS(refused)), ==, 0);
+	expect(scene, token, "subflow-closed 10.2.0.1:* > 10.2.0.2:4711 ids 7/1 on vb");
+	expect_snapshot(scene, SNAPSHOT_CONNECTIONS,
+			"connection 10.1.0.1:* > 10.1.0.2:4711\n"
+			"subflow 10.1.0.1:* > 10.1.0.2:4711 ids 0/0 initial ours\n");
+}
+
 static void join_is_refused(struct scene *scene, gconstpointer data)
 {
 	uint32_t token = connect_client(scene);
@@ -284,6 +327,7 @@ static void ends_in_silence(struct scene *scene, gconstpointer data)
 void add_connection_scenarios(void)
 {
 	SCENARIO("join/lives-and-dies", join_lives_and_dies);
+	SCENARIO("join/closings-are-not-waited-for", closings_are_not_waited_for);
 	SCENARIO("join/is-refused", join_is_refused);
 	SCENARIO("join/waits-and-is-taken-back", join_waits_and_is_taken_back);
 	SCENARIO("join/fails-at-once", create_fails);

@@ -225,21 +225,59 @@ static int subflow_is_backup(void *kernel, uint32_t token, const struct mptcpd_a
 
 /* ---- commands that nobody waits for ---- */
 
+/* What the bytes of a command are here. A withdrawal has its id in the request. */
+struct ready {
+	enum fake_command command;
+	struct subflow_request request;
+	bool mapped;
+};
+
+static void prepare(const struct ready *ready, struct prepared *ret_command)
+{
+	memcpy(ret_command->bytes, ready, sizeof(*ready));
+}
+
 static void prepare_create(void *kernel, const struct subflow_request *request,
 			   struct prepared *ret_command)
 {
-	memcpy(ret_command->bytes, request, sizeof(*request));
+	prepare(&(struct ready){FAKE_CREATE, *request, false}, ret_command);
+}
+
+static void prepare_destroy(void *kernel, const struct mptcpd_addr *local,
+			    const struct mptcpd_addr *remote, bool mapped,
+			    struct prepared *ret_command)
+{
+	struct subflow_request request = {.local = *local, .remote = *remote};
+
+	g_assert_true(local->port && remote->port);
+	prepare(&(struct ready){FAKE_DESTROY, request, mapped}, ret_command);
+}
+
+static void prepare_withdraw(void *kernel, uint8_t id, struct prepared *ret_command)
+{
+	prepare(&(struct ready){FAKE_WITHDRAW, {.local_id = id}, false}, ret_command);
+}
+
+static int carry_out(void *kernel, uint32_t token, const struct ready *ready)
+{
+	const struct subflow_request *request = &ready->request;
+
+	if (ready->command == FAKE_WITHDRAW)
+		return fake_withdraw(kernel, token, request->local_id);
+	if (ready->command == FAKE_CREATE)
+		return subflow_create(kernel, token, request);
+	return subflow_destroy(kernel, token, &request->local, &request->remote, 0, ready->mapped);
 }
 
 /* It is carried out at once, and how it went is told when somebody asks. */
 static int ask(void *kernel, uint32_t token, const struct prepared *command)
 {
 	struct fake_kernel *fake = kernel;
-	struct subflow_request request;
+	struct ready ready;
 
-	memcpy(&request, command->bytes, sizeof(request));
+	memcpy(&ready, command->bytes, sizeof(ready));
 	fake->n_asked++;
-	if (subflow_create(kernel, token, &request) < 0) {
+	if (carry_out(kernel, token, &ready) < 0) {
 		g_assert_cmpuint(fake->n_refused, <, G_N_ELEMENTS(fake->refused));
 		fake->refused[fake->n_refused++] = fake->n_asked;
 	}
@@ -349,6 +387,8 @@ const struct kernel_ops fake_ops = {
 	.announce = fake_announce,
 	.withdraw = fake_withdraw,
 	.prepare_create = prepare_create,
+	.prepare_destroy = prepare_destroy,
+	.prepare_withdraw = prepare_withdraw,
 	.ask = ask,
 	.refusals = refusals,
 	.probe = probe,

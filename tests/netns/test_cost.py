@@ -36,7 +36,7 @@ SECONDS = 3  # so long is counted
 DUMPS_A_SECOND = 4
 # So many connections lose a link and get it back, a few of them with data.
 CROWD, CARRIERS = 1000, 10
-CROWD_CALLS = {"lost": 5, "back": 0.5}
+CROWD_CALLS = {"lost": 0.6, "back": 0.5}
 # Bytes at rest, libraries included, and of a connection with two subflows, its state included.
 REST_BYTES = 4 << 20
 CONNECTION_BYTES = 480
