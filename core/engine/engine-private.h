@@ -76,6 +76,7 @@ struct engine {
 	bool create_keeps_backup; /* this kernel's SUBFLOW_CREATE was seen to honour the flag */
 	bool creates_unbound; /* … and seen to ignore the link */
 	size_t n_sweeps_left; /* brief ones, until a full one */
+	bool brief_waits; /* until all is swept */
 	uint64_t measuring_ms; /* when the full snapshot began that is under way, or the last one */
 	uint64_t measured_ms; /* … when the last complete one did, */
 	uint64_t measure_took_ms; /* and how long it took */
@@ -140,10 +141,10 @@ static inline bool resync_is_wanted(const struct engine *engine, enum snapshot_k
 static inline int resync_brief(struct engine *engine)
 {
 	enum snapshot_kind kind = SNAPSHOT_CONNECTIONS;
-	bool is_swept_in_full =
-		engine->model.snapshot[kind].sweeping && !engine->model.snapshot[kind].brief;
 
-	return engine->model.snapshot[kind].open || is_swept_in_full
+	engine->brief_waits =
+		engine->model.snapshot[kind].sweeping && !engine->model.snapshot[kind].brief;
+	return engine->model.snapshot[kind].open || engine->brief_waits
 		       ? 0
 		       : engine->ops->snapshot_brief(engine->kernel, kind);
 }

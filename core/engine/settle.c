@@ -263,6 +263,8 @@ static bool settle_sweep(struct engine *engine, uint64_t now_ms)
 		model_sweep(&engine->model, now_ms, &change);
 		handle_change(engine, &change, now_ms);
 	}
+	if (engine->brief_waits)
+		resync_brief(engine);
 	return true;
 }
 

@@ -47,6 +47,25 @@ static void sweeps_before_a_brief_one(struct scene *scene, gconstpointer data)
 	g_assert_null(scene_connection(scene));
 }
 
+/* Who asks for a brief one meanwhile waits for what comes when that is done. */
+static void a_brief_one_comes_after_the_sweep(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = scene_meshed(scene);
+
+	scene_later(scene, 1000);
+	fake->subflows[2].used = false; /* nobody told */
+	feed(scene, EVENT_SNAPSHOT_BEGIN, false);
+	feed(scene, EVENT_SNAPSHOT_END, false);
+	g_assert_false(engine_watch(scene->engine, scene->now_ms));
+	g_assert_false(scene->fake->brief_wanted[SNAPSHOT_CONNECTIONS]);
+	settle(scene, 0);
+	g_assert_true(scene->fake->brief_wanted[SNAPSHOT_CONNECTIONS]);
+	/* and once is enough */
+	scene_run(scene);
+	settle(scene, 100);
+	g_assert_false(scene->fake->brief_wanted[SNAPSHOT_CONNECTIONS]);
+}
+
 /* It is under way when events are lost; so the one that is asked for then is the next. */
 static void makes_up_by_the_next_one(struct scene *scene, bool brief)
 {
@@ -76,6 +95,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	ADD("resync/is-swept-before-a-brief-one", sweeps_before_a_brief_one);
+	ADD("resync/a-brief-one-comes-after-the-sweep", a_brief_one_comes_after_the_sweep);
 	ADD("loss/is-not-made-up-for-by-a-brief-one", is_not_made_up_for_by_a_brief_one);
 	ADD("loss/is-not-made-up-for-by-an-older-one", is_not_made_up_for_by_an_older_one);
 	return g_test_run();
