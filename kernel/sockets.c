@@ -61,9 +61,9 @@ static int dump(struct socket *socket, uint32_t states, struct sockets *mptcp, s
 
 	/* One that connects meanwhile is then in the second dump at least. */
 	r = socket_request(socket, codec_get_sockets(&command, states), on_tcp, tcp);
-	if (r >= 0)
-		r = socket_request(socket, codec_get_connections(&command, states), on_mptcp,
-				   mptcp);
+	if (r < 0)
+		return r;
+	r = socket_request(socket, codec_get_connections(&command, states), on_mptcp, mptcp);
 	return r == -ENOENT ? 0 : r;
 }
 
