@@ -32,6 +32,8 @@ enum route {
 
 /* What owner() may add. */
 #define OWNER_ORPHAN 1
+/* No number of a command. */
+#define REFUSALS_LOST 0
 
 /* What neighbour_known() found. */
 enum neighbour {
@@ -178,7 +180,8 @@ struct kernel_ops {
 	int (*ask)(void *kernel, uint32_t token, const struct prepared *command);
 	/*
 	 * Send them, and tell the numbers of those refused: how many, `room` at most. What has no room
-	 * is left for the next call.
+	 * is left for the next call. REFUSALS_LOST among them: others were refused, and nobody knows
+	 * which; a snapshot of connections comes.
 	 */
 	size_t (*refusals)(void *kernel, int *ret_numbers, size_t room);
 

@@ -61,6 +61,14 @@ static void on_refused(void *data, int number)
 		refused->numbers[refused->n++] = number;
 }
 
+/* Of what was refused and not told, a snapshot will show nothing. What was told is still to be read. */
+static void on_lost(struct kernel *kernel, struct refused *refused)
+{
+	on_refused(refused, REFUSALS_LOST);
+	snapshot_ask(&kernel->snapshots[SNAPSHOT_CONNECTIONS], false);
+	kernel_wake_up(kernel);
+}
+
 size_t bulk_refusals(void *data, int *ret_numbers, size_t room)
 {
 	struct kernel *kernel = data;
@@ -70,15 +78,12 @@ size_t bulk_refusals(void *data, int *ret_numbers, size_t room)
 	kernel->asking.on_refused = on_refused;
 	kernel->asking.data = &refused;
 	asking_send(&kernel->asking);
-	do
+	do {
 		r = asking_dispatch(&kernel->asking, &kernel->batch);
-	while (r == SOCKET_BATCH && refused.n + SOCKET_BATCH <= room);
+		if (r == -ENOBUFS)
+			on_lost(kernel, &refused);
+	} while ((r == SOCKET_BATCH || r == -ENOBUFS) && refused.n + SOCKET_BATCH <= room);
 	kernel->asking.on_refused = kernel->sink.reader.on_refused;
 	kernel->asking.data = kernel->sink.reader.data;
-	/* Of what was refused and not told, a snapshot will show nothing. */
-	if (r == -ENOBUFS) {
-		snapshot_ask(&kernel->snapshots[SNAPSHOT_CONNECTIONS], false);
-		kernel_wake_up(kernel);
-	}
 	return refused.n;
 }

@@ -228,13 +228,30 @@ void engine_refused(struct engine *engine, int number, uint64_t now_ms)
 		resync_want(engine, SNAPSHOT_CONNECTIONS);
 }
 
+/* As nobody knows whether a withdrawal was refused, what is to be closed after it is not. */
+static void many_lost(struct engine *engine, uint64_t now_ms)
+{
+	for (size_t i = 0; i + 1 < engine->many.n; i++) {
+		struct many_asked *asked = &engine->many.asked[i];
+		struct connection *connection = model_find_connection(&engine->model, asked->token);
+
+		/* Its first DESTROY comes right after it. */
+		if (connection && asked->kind == MANY_WITHDRAW && asked[1].held)
+			refused_withdraw(engine, connection, asked, now_ms);
+	}
+}
+
 size_t many_hear(struct engine *engine)
 {
 	int refused[MANY_ASKED];
 	size_t n = engine->ops->refusals(engine->kernel, refused, MANY_ASKED);
 
-	for (size_t i = 0; i < n; i++)
-		engine_refused(engine, refused[i], engine->view.base.now_ms);
+	for (size_t i = 0; i < n; i++) {
+		if (refused[i] == REFUSALS_LOST)
+			many_lost(engine, engine->view.base.now_ms);
+		else
+			engine_refused(engine, refused[i], engine->view.base.now_ms);
+	}
 	return n;
 }
 

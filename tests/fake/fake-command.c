@@ -289,6 +289,12 @@ static size_t refusals(void *kernel, int *ret_numbers, size_t room)
 	struct fake_kernel *fake = kernel;
 	size_t n = fake->n_refused;
 
+	if (n > 0 && fake->loses_refusals) {
+		n = 1;
+		fake->refused[0] = REFUSALS_LOST;
+		fake->snapshot_wanted[SNAPSHOT_CONNECTIONS] = true;
+		fake->loses_refusals = false;
+	}
 	g_assert_cmpuint(n, <=, room);
 	memcpy(ret_numbers, fake->refused, n * sizeof(*ret_numbers));
 	fake->n_refused = 0;

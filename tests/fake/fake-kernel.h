@@ -127,6 +127,7 @@ struct fake_kernel {
 	int n_asked; /* what was asked without waiting, ever; and which of it was refused */
 	int refused[64];
 	size_t n_refused;
+	bool loses_refusals; /* there is no memory for the next ones */
 	size_t n_commands; /* ever, without what only asks */
 	size_t counts[FAKE_COMMANDS];
 	struct fake_record log[FAKE_LOG]; /* the first ones; n_log of them */

@@ -205,6 +205,28 @@ static void lost_events_are_told(struct fixture *f, const void *data)
 	run("ip addr del 10.8.0.1/24 dev lo");
 }
 
+/* There is room for a few refusals: those are told, and that there were others. */
+static void lost_refusals_are_told(struct fixture *f, const void *data)
+{
+	int fds[KERNEL_FDS], size = 1, refused[64];
+	struct prepared command;
+	size_t n_fds = kernel_fds(f->kernel, fds), n, n_lost = 0;
+
+	for (size_t i = 0; i < n_fds; i++)
+		(void)setsockopt(fds[i], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	kernel_ops.prepare_withdraw(f->kernel, 1, &command);
+	for (uint32_t token = 1; token <= 30; token++)
+		g_assert_cmpint(kernel_ops.ask(f->kernel, token, &command), >, REFUSALS_LOST);
+	n = kernel_ops.refusals(f->kernel, refused, G_N_ELEMENTS(refused));
+	for (size_t i = 0; i < n; i++)
+		n_lost += refused[i] == REFUSALS_LOST;
+	g_assert_cmpuint(n_lost, ==, 1);
+	g_assert_cmpuint(n, >, 1);
+	g_assert_cmpuint(n, <, 30);
+	g_assert_cmpuint(kernel_ops.refusals(f->kernel, refused, G_N_ELEMENTS(refused)), ==, 0);
+	g_assert_cmpint(wait_for(f, EVENT_SNAPSHOT_BEGIN, 0).snapshot, ==, SNAPSHOT_CONNECTIONS);
+}
+
 /* --- routes --------------------------------------------------------------------------------- */
 
 static int ask_route(struct fixture *f, const char *local, const char *link, const char *remote)
@@ -401,6 +423,7 @@ int main(int argc, char **argv)
 	ADD("host/veth-is-told", veth_is_told);
 	ADD("host/tentative-then-not", tentative_then_not);
 	ADD("host/lost-events-are-told", lost_events_are_told);
+	ADD("lost-refusals-are-told", lost_refusals_are_told);
 	ADD("route/ipv4", route_v4);
 	ADD("route/ipv6", route_v6);
 	ADD("endpoint/come-and-go", endpoints_come_and_go);

@@ -107,6 +107,33 @@ static void a_refused_withdrawal_comes_first_again(struct scene *scene, gconstpo
 	g_assert_cmpuint(fault.n_destroyed, ==, 1);
 }
 
+/* That one of them was refused is known, and not which. */
+static void nothing_is_closed_where_refusals_are_lost(struct scene *scene, gconstpointer data)
+{
+	struct fault fault;
+
+	fail_one(scene, &fault, FAKE_WITHDRAW, -ENOMEM);
+	scene->fake->loses_refusals = true;
+	lose(scene, 3, "eth3");
+	check_left(scene, 2);
+	g_assert_false(scene->fake->loses_refusals);
+	g_assert_cmpuint(fault.n_withdrawn, ==, 2);
+	g_assert_cmpuint(fault.n_destroyed, ==, 1);
+}
+
+/* A snapshot shows what is still there. */
+static void a_closing_whose_refusal_is_lost_is_tried_again(struct scene *scene, gconstpointer data)
+{
+	struct fault fault;
+
+	fail_one(scene, &fault, FAKE_DESTROY, -ENOMEM);
+	scene->fake->loses_refusals = true;
+	lose(scene, 3, "eth3");
+	scene_later(scene, 1000);
+	check_left(scene, 2);
+	g_assert_cmpuint(fault.n_destroyed, ==, 2);
+}
+
 static void a_refused_closing_is_tried_again(struct scene *scene, gconstpointer data)
 {
 	struct fault fault;
@@ -168,6 +195,10 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	MANY_TEST("closings-are-asked-for-without-waiting", closings_are_asked_for_without_waiting);
 	MANY_TEST("a-refused-withdrawal-comes-first-again", a_refused_withdrawal_comes_first_again);
+	MANY_TEST("nothing-is-closed-where-refusals-are-lost",
+		  nothing_is_closed_where_refusals_are_lost);
+	MANY_TEST("a-closing-whose-refusal-is-lost-is-tried-again",
+		  a_closing_whose_refusal_is_lost_is_tried_again);
 	MANY_TEST("a-refused-closing-is-tried-again", a_refused_closing_is_tried_again);
 	MANY_TEST("an-error-that-stays-is-told", an_error_that_stays_is_told);
 	MANY_TEST("what-cannot-be-withdrawn-is-closed", what_cannot_be_withdrawn_is_closed);
