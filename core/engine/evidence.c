@@ -16,8 +16,9 @@
 /* SYNs that were sent again so often and are not answered mean something, for so long. */
 #define SYN_RETRANSMITS 2
 #define SYN_FRESH_MS 3000
-/* Of so many of them it is asked whether they left by the link of their address. */
+/* Of so many of them it is asked whether they left by the link of their address; and whose they are. */
 #define LED_MAX 64
+#define JOINS_MAX 64
 /* Peers that were heard so short ago could tell. */
 #define PEER_MS 60000
 /* Connections that are looked through for one with a peer. */
@@ -83,18 +84,39 @@ static bool is_led_there(struct engine *engine, const struct far *far,
 	return !out || out == far->ifindex;
 }
 
+/*
+ * A join may lead to an address that the peer announced and that nobody reaches from here: who
+ * announces two of them is not to make links silent. Where too many are asked for, nothing is known.
+ */
+static bool may_be_join(struct engine *engine, const struct event_evidence *evidence)
+{
+	struct event_evidence measured;
+
+	if (engine->health.n_joins >= JOINS_MAX)
+		return true;
+	engine->health.n_joins++;
+	return engine->ops->evidence(engine->kernel, &evidence->local, &evidence->remote,
+				     evidence->ifindex, &measured) == 0 &&
+	       model_find_connection(&engine->model, measured.token);
+}
+
 static void take_syn(struct engine *engine, struct far *far, const struct event_evidence *evidence,
 		     uint64_t now_ms)
 {
+	bool is_known;
+
 	far->syn_begun_ms = now_ms;
 	if (evidence->retransmits < SYN_RETRANSMITS || !is_led_there(engine, far, evidence))
+		return;
+	is_known = is_known_peer(engine, far, &evidence->remote);
+	if (!is_known && may_be_join(engine, evidence))
 		return;
 	if (now_ms - far->syn_ms > SYN_FRESH_MS)
 		far->syn_known = far->syn_several = false;
 	else
 		far->syn_several |= !addr_equal_host(&far->syn_peer, &evidence->remote);
 	far->syn_peer = evidence->remote;
-	far->syn_known |= is_known_peer(engine, far, &evidence->remote);
+	far->syn_known |= is_known;
 	far->syn_ms = now_ms;
 }
 
@@ -270,7 +292,7 @@ static void ask_for_look(struct engine *engine, bool measured, uint64_t now_ms)
 	health->looking = true;
 	health->measuring = measured;
 	health->look_ms = now_ms;
-	health->n_led = 0;
+	health->n_led = health->n_joins = 0;
 	if (!measured)
 		health->look_wanted = false;
 }

@@ -106,7 +106,8 @@ struct health_watch {
 	uint64_t look_due_ms, measure_due_ms; /* not before; the former may be ahead a little */
 	uint64_t measured_ms; /* when the last one at all began that is complete */
 	uint32_t look_interval_ms; /* how rare they are */
-	uint32_t n_led; /* sockets of this look of which it was asked where routing leads them */
+	/* Sockets of this look of which it was asked where routing leads them, and whose they are. */
+	uint32_t n_led, n_joins;
 	uint64_t cursor; /* of the search for those that receive: serial of a connection */
 	bool told_beyond;
 	uint32_t unwatched; /* engine->generation in which no link is watched; 0: none */

@@ -107,7 +107,8 @@ class Scene:
 
 
 def refuses(form, addresses):
-    with Scene(form, path_manager="userspace") as scene:
+    addresses = ["192.168.7.1", "192.168.7.2", "172.16.3.4"]
+    with Scene(IPV4, path_manager="userspace") as scene:
         scene.await_pairs(scene.mesh())
         flows = scene.flows()
         watch = Monitor(scene.daemon)
@@ -218,6 +219,24 @@ def displaces_ipv4():
 def displaces_ipv6():
     displaces_nothing(IPV6, ["2001:db8:77::1", "2001:db8:77::2", "2001:db8:78::1"],
                       [])  # an IPv6 address with a port finds no room beside timestamps
+
+
+@tap.test("/peer/announced/what-nobody-reaches-makes-no-link-silent", 60, waits=True)
+def accuses_nothing():
+    """Joins to what nobody reaches, for longer than it takes to judge; nothing else is sent."""
+    addresses = ["192.168.7.1", "192.168.7.2", "172.16.3.4"]
+    with Scene(IPV4, path_manager="userspace") as scene:
+        scene.await_pairs(scene.mesh())
+        flows = scene.flows()
+        watch = Monitor(scene.daemon)
+        for number, address in enumerate(addresses):
+            scene.say("announce", address, "id", 100 + number)
+        watch.wait({"event": "address-announced"}, seconds=5, count=len(addresses))
+        end = time.monotonic() + 6
+        while time.monotonic() < end:
+            tap.equal(scene.flows(), flows, "what is established")
+            told = [event for event in list(watch.events) if event.get("health") == "silent"]
+            tap.equal(told, [], "links that are told to be silent")
 
 
 @tap.test("/peer/announced/flood-leaves-what-works")

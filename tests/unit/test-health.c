@@ -33,46 +33,6 @@ static void a_short_outage_is_no_silence(struct scene *scene, gconstpointer data
 	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 0);
 }
 
-static int leads_to_1(void *kernel, const struct mptcpd_addr *local,
-		      const struct mptcpd_addr *remote, uint32_t mark)
-{
-	return 1;
-}
-
-/* A socket of an application waits in vain for an answer; it is bound to the address of link 2 alone. */
-static void call_in_vain(struct scene *scene)
-{
-	struct event event = {.type = EVENT_EVIDENCE,
-			      .evidence = {.local = fake_addr("10.0.2.1"),
-					   .syn_sent = true,
-					   .retransmits = 3}};
-
-	scene_meshed(scene);
-	event.evidence.remote = scene_connection(scene)->remote;
-	health_pass(scene, 1000);
-	health_network.idle_since_ms[2] = scene->now_ms;
-	for (size_t i = 0; i < 50; i++) {
-		scene->fake->n_missed++;
-		engine_event(scene->engine, &event, scene->now_ms);
-		health_pass(scene, 100);
-	}
-}
-
-static void who_is_called_in_vain_is_silent(struct scene *scene, gconstpointer data)
-{
-	call_in_vain(scene);
-	g_assert_cmpint(health_of(scene, 2), ==, MPTCPD_HEALTH_SILENT);
-	g_assert_cmpint(health_link(scene, 2)->health[0].reason, ==, HEALTH_REASON_SYN);
-}
-
-/* Its packets never were on the link. */
-static void what_is_led_elsewhere_accuses_no_link(struct scene *scene, gconstpointer data)
-{
-	scene->ops.egress = leads_to_1;
-	call_in_vain(scene);
-	g_assert_cmpint(health_of(scene, 2), ==, MPTCPD_HEALTH_WELL);
-}
-
 /* What was idle before has heard nothing for long: that is no silence. */
 static void idleness_is_no_silence(struct scene *scene, gconstpointer data)
 {
@@ -457,8 +417,6 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	WATCH("idleness-is-no-silence", idleness_is_no_silence);
-	WATCH("who-is-called-in-vain-is-silent", who_is_called_in_vain_is_silent);
-	WATCH("what-is-led-elsewhere-accuses-no-link", what_is_led_elsewhere_accuses_no_link);
 	WATCH("one-long-timeout-is-enough", one_long_timeout_is_enough);
 	WATCH("unacknowledged-data-makes-a-link-silent",
 	      a_link_whose_data_is_not_acknowledged_is_silent);
