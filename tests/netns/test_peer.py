@@ -107,8 +107,7 @@ class Scene:
 
 
 def refuses(form, addresses):
-    addresses = ["192.168.7.1", "192.168.7.2", "172.16.3.4"]
-    with Scene(IPV4, path_manager="userspace") as scene:
+    with Scene(form, path_manager="userspace") as scene:
         scene.await_pairs(scene.mesh())
         flows = scene.flows()
         watch = Monitor(scene.daemon)
