@@ -70,6 +70,14 @@ class Process:
     def count_descriptors(self):
         return len(os.listdir(self.proc / "fd"))
 
+    def open_files(self):
+        """Of sockets also the lines that the kernel has of them."""
+        lines = [f"{table}: {line}" for table in ("unix", "netlink", "icmp", "tcp")
+                 for line in (self.proc / "net" / table).read_text(encoding="utf-8").splitlines()]
+        names = sorted(os.readlink(file) for file in (self.proc / "fd").iterdir())
+        return [[name] + [line for line in lines if name[len("socket:["):-1] in line.split()]
+                for name in names]
+
     def seconds(self):
         """Of processor time, so far."""
         fields = (self.proc / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
@@ -92,7 +100,7 @@ class Process:
     def has_nothing_left(self):
         tap.equal(main_pid(), self.pid, "process")
         wait_until(lambda: self.count_descriptors() == self.descriptors, 8,
-                   f"{self.descriptors} descriptors again", self.count_descriptors)
+                   f"{self.descriptors} descriptors again", self.open_files)
         self.is_idle()
         self.is_small()
 
