@@ -133,11 +133,12 @@ bool many_destroy(struct engine *engine, const struct connection *connection,
 	asked->mapped = subflow->is.mapped;
 	asked->since_ms = subflow->is.since_ms;
 	asked->held = held;
+	if (!held && !give_destroy(engine, asked)) {
+		many->n--;
+		return false;
+	}
 	many->n_closings++;
-	if (held || give_destroy(engine, asked))
-		return true;
-	many->n--;
-	return false;
+	return true;
 }
 
 /* Does the peer know our initial address by a join from it? */

@@ -104,6 +104,16 @@ struct fake_connection *scene_meshed(struct scene *scene)
 	return fake;
 }
 
+void scene_clients(struct scene *scene, uint32_t n)
+{
+	for (uint32_t token = 1; token <= n; token++) {
+		g_autofree char *local = g_strdup_printf("10.0.1.1:%u", 2000 + token);
+
+		fake_connect(scene->fake, token, MPTCPD_SIDE_CLIENT, local, SCENE_SERVER);
+		fake_establish(scene->fake, token);
+	}
+}
+
 const struct connection *scene_connection(const struct scene *scene)
 {
 	return model_find_connection(engine_model(scene->engine), SCENE_TOKEN);

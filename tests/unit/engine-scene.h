@@ -40,6 +40,8 @@ void scene_ask(struct scene *scene);
 /* An established client connection, SYNs sent; and with all its three subflows, the log empty. */
 struct fake_connection *scene_client(struct scene *scene);
 struct fake_connection *scene_meshed(struct scene *scene);
+/* So many connections are made and established by clients, by the tokens from 1. */
+void scene_clients(struct scene *scene, uint32_t n);
 /* What the engine knows of it; NULL: it is gone. */
 const struct connection *scene_connection(const struct scene *scene);
 /* The n-th such command, from 0. */

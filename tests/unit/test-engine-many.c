@@ -12,12 +12,7 @@
 static void set_up(struct scene *scene, gconstpointer data)
 {
 	scene_set_up(scene, data);
-	for (uint32_t token = 1; token <= MANY; token++) {
-		g_autofree char *local = g_strdup_printf("10.0.1.1:%u", 2000 + token);
-
-		fake_connect(scene->fake, token, MPTCPD_SIDE_CLIENT, local, SCENE_SERVER);
-		fake_establish(scene->fake, token);
-	}
+	scene_clients(scene, MANY);
 	scene_run(scene);
 	fake_answer(scene->fake, 0);
 	scene_run(scene);

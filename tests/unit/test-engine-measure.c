@@ -43,12 +43,7 @@ static void asks_again_and_sees_fresh_ones(struct scene *scene, gconstpointer da
 
 static void measures_all_at_once(struct scene *scene, gconstpointer data)
 {
-	for (uint32_t i = 1; i <= 100; i++) {
-		g_autofree char *local = g_strdup_printf("10.0.1.1:%u", 2000 + i);
-
-		fake_connect(scene->fake, i, MPTCPD_SIDE_CLIENT, local, SCENE_SERVER);
-		fake_establish(scene->fake, i);
-	}
+	scene_clients(scene, 100);
 	fake_policy.ask_ms = scene->now_ms + 1000;
 	scene_run(scene);
 	fake_policy.ask_ms = 0;
