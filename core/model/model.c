@@ -40,10 +40,19 @@ static void begin_snapshot(struct model *model, enum snapshot_kind kind, bool br
 		routing_begin(&model->routing);
 }
 
+/* The dump is not complete. */
+static void keep_unseen(struct model *model, enum snapshot_kind kind)
+{
+	model->snapshot[kind].failed = model->snapshot[kind].brief = true;
+	model->snapshot[kind].mark = 0;
+}
+
 static void end_snapshot(struct model *model, enum snapshot_kind kind)
 {
 	if (!model->snapshot[kind].open)
 		return;
+	if (kind == SNAPSHOT_ENDPOINTS && model->snapshot[kind].again)
+		keep_unseen(model, kind); /* see is_overtaken() */
 	model->snapshot[kind].open = false;
 	model->snapshot[kind].sweeping = true;
 	if (kind == SNAPSHOT_CONNECTIONS)
@@ -51,14 +60,26 @@ static void end_snapshot(struct model *model, enum snapshot_kind kind)
 			table_owner(table_first(&model->connections), struct connection);
 }
 
-/* Keep everything that it has not shown: the dump is not complete. */
 static void give_up_snapshot(struct model *model, enum snapshot_kind kind)
 {
 	if (!model->snapshot[kind].open)
 		return;
-	model->snapshot[kind].failed = model->snapshot[kind].brief = true;
-	model->snapshot[kind].mark = 0;
+	keep_unseen(model, kind);
 	end_snapshot(model, kind);
+}
+
+/*
+ * Endpoints and limits change by commands of our own, of which a dump that is under way may know
+ * nothing: what it still has to say is not taken for what somebody else did since.
+ */
+static bool is_overtaken(struct model *model, const struct event *event)
+{
+	bool *again = &model->snapshot[SNAPSHOT_ENDPOINTS].again;
+
+	if (!model->snapshot[SNAPSHOT_ENDPOINTS].open)
+		return false;
+	*again |= !event->dumped;
+	return event->dumped && *again;
 }
 
 int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
@@ -111,9 +132,7 @@ int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
 	case EVENT_ENDPOINT:
 	case EVENT_ENDPOINT_GONE:
 	case EVENT_LIMITS:
-		if (!event->dumped && model->snapshot[SNAPSHOT_ENDPOINTS].open)
-			model->snapshot[SNAPSHOT_ENDPOINTS].again = true;
-		r = host_apply(model, event, &change);
+		r = is_overtaken(model, event) ? 0 : host_apply(model, event, &change);
 		break;
 	case EVENT_ROUTES:
 		if (event->news && model->snapshot[SNAPSHOT_ROUTING].open)

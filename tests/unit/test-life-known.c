@@ -271,6 +271,63 @@ static void stops_before_it_knows(struct world *world, gconstpointer data)
 	g_assert_true(life_explain(world, "10.0.3.1").ours);
 }
 
+/* In a snapshot of endpoints, after its first record, the daemon is told something else. */
+static void reload_in_a_snapshot(void *data)
+{
+	struct world *world = data;
+	const struct model *model = engine_model(world->engine);
+
+	if (!model->snapshot[SNAPSHOT_ENDPOINTS].open)
+		return;
+	world->fake->between = NULL;
+	engine_set_rules(world->engine, &fake_rules, world->now);
+	engine_settle(world->engine, world->now);
+}
+
+static void snapshot_while_reloaded(struct world *world)
+{
+	world->fake->between = reload_in_a_snapshot;
+	world->fake->between_data = world;
+	world->fake->snapshot_wanted[SNAPSHOT_ENDPOINTS] = true;
+	fake_deliver(world->fake, world->engine, world->now);
+	g_assert_null(world->fake->between);
+	engine_settle(world->engine, world->now);
+}
+
+/* The kernel wrote its records before the command, and they are read after it. */
+static void what_a_dump_tells_late_is_nobodys_doing(struct world *world, gconstpointer data)
+{
+	fake_rules.endpoint_flags = MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP;
+	snapshot_while_reloaded(world);
+	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
+			 fake_rules.endpoint_flags);
+	life_later(world, 1000);
+	g_assert_cmpuint(life_explain(world, "10.0.2.1").is.flags, ==, fake_rules.endpoint_flags);
+	fake_rules.endpoint_flags = MPTCPD_FLAG_SUBFLOW;
+	life_reload(world);
+	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
+			 MPTCPD_FLAG_SUBFLOW);
+	g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.2.1")->flags, ==,
+			 MPTCPD_FLAG_SUBFLOW);
+}
+
+static void what_is_gone_does_not_return_in_a_late_dump(struct world *world, gconstpointer data)
+{
+	/* other endpoints of the same addresses */
+	fake_rules.endpoint_flags = MPTCPD_FLAG_SIGNAL;
+	snapshot_while_reloaded(world);
+	for (int i = 0; i < 2; i++) {
+		life_later(world, 1000);
+		g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.1.1")->flags, ==,
+				 MPTCPD_FLAG_SIGNAL);
+		g_assert_cmpuint(fake_find_endpoint(world->fake, "10.0.2.1")->flags, ==,
+				 MPTCPD_FLAG_SIGNAL);
+		g_assert_true(life_explain(world, "10.0.1.1").ours);
+		g_assert_true(life_explain(world, "10.0.2.1").ours);
+		life_restart(world);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -281,6 +338,10 @@ int main(int argc, char **argv)
 	ADD("/life/known/one-just-found-needs-all", one_just_found_needs_all);
 	ADD("/life/known/a-look-does-not-make-up-for-a-later-loss",
 	    a_look_does_not_make_up_for_a_later_loss);
+	ADD("/life/known/what-a-dump-tells-late-is-nobodys-doing",
+	    what_a_dump_tells_late_is_nobodys_doing);
+	ADD("/life/known/what-is-gone-does-not-return-in-a-late-dump",
+	    what_is_gone_does_not_return_in_a_late_dump);
 	ADD("/life/full/the-important-gets-a-place", the_important_gets_a_place);
 	ADD("/life/full/others-who-leave-take-no-place-along",
 	    others_who_leave_take_no_place_along);
