@@ -17,6 +17,12 @@
 /* Records of a dump, hundreds of which come in one message: some milliseconds of work. */
 #define DUMP_SLICE 1024
 
+/*
+ * Without a round trip a join is answered before its command returns, and one more read saves a
+ * wake-up. Where that was in vain it is tried again after so many.
+ */
+#define TRY_EVERY 64
+
 /* --- opening ------------------------------------------------------------------------------- */
 
 static int __attribute__((format(printf, 3, 4)))
@@ -254,18 +260,24 @@ HOT static int dispatch_pm(struct kernel *kernel)
 {
 	const struct snapshot *snapshot = &kernel->snapshots[SNAPSHOT_CONNECTIONS];
 	struct socket *socket = &kernel->pm_events;
+	bool is_try = false;
 	int n = SOCKET_BATCH;
 
 	for (size_t told = 0; told < SLICE; told += SOCKET_BATCH) {
+		uint32_t asked = kernel->asking.socket.seq;
+
 		n = socket_receive_batch(socket, &kernel->batch);
+		if (is_try)
+			kernel->n_untried = n > 0 ? 0 : 1;
 		if (n == -ENOBUFS)
 			socket->lossy = true;
 		else if (n < 0)
 			return n;
 		else
 			tell_batch(kernel, (size_t)n);
+		is_try = asked != kernel->asking.socket.seq && kernel->n_untried++ % TRY_EVERY == 0;
 		/* A read that is not full may also have met a loss, which the next one tells. */
-		if (n == 0 || (n > 0 && n < SOCKET_BATCH && !socket->lossy &&
+		if (n == 0 || (n > 0 && n < SOCKET_BATCH && !socket->lossy && !is_try &&
 			       snapshot->state != SNAPSHOT_DRAINING)) {
 			read_empty(kernel, socket->lossy, SNAPSHOT_CONNECTIONS);
 			socket->lossy = false;
