@@ -22,6 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PORTS = (5000, 5001, 5002, 5003)
 REPLIES = 6000  # the port of the server whose replies keep the processors busy
 KIB = 1024
+IDLE = 1.5  # seconds after which mptcpd does not take a connection for one that carries data
 
 
 @contextlib.contextmanager
@@ -163,6 +164,7 @@ def flap(manager, total):
         joined(net, total)
 
         def clock(what, n_subflows, act, is_done):
+            time.sleep(IDLE)
             carrying.order("carry", n_subflows)
             carrying.read()  # they do
             begin = time.monotonic()
