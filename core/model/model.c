@@ -51,7 +51,7 @@ static void end_snapshot(struct model *model, enum snapshot_kind kind)
 {
 	if (!model->snapshot[kind].open)
 		return;
-	if (kind == SNAPSHOT_ENDPOINTS && model->snapshot[kind].again)
+	if (kind != SNAPSHOT_ROUTING && model->snapshot[kind].again)
 		keep_unseen(model, kind); /* see is_overtaken() */
 	model->snapshot[kind].open = false;
 	model->snapshot[kind].sweeping = true;
@@ -69,17 +69,15 @@ static void give_up_snapshot(struct model *model, enum snapshot_kind kind)
 }
 
 /*
- * Endpoints and limits change by commands of our own, of which a dump that is under way may know
- * nothing: what it still has to say is not taken for what somebody else did since.
+ * What the kernel tells by itself of links and addresses, and what commands of our own make of endpoints
+ * and limits, is newer than a dump that is under way. What that still has to say is left out.
  */
-static bool is_overtaken(struct model *model, const struct event *event)
+static bool is_overtaken(struct model *model, enum snapshot_kind kind, const struct event *event)
 {
-	bool *again = &model->snapshot[SNAPSHOT_ENDPOINTS].again;
-
-	if (!model->snapshot[SNAPSHOT_ENDPOINTS].open)
+	if (!model->snapshot[kind].open)
 		return false;
-	*again |= !event->dumped;
-	return event->dumped && *again;
+	model->snapshot[kind].again |= !event->dumped;
+	return event->dumped && model->snapshot[kind].again;
 }
 
 int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
@@ -125,14 +123,14 @@ int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
 	case EVENT_LINK_GONE:
 	case EVENT_LOCAL:
 	case EVENT_LOCAL_GONE:
-		if (!event->dumped && model->snapshot[SNAPSHOT_HOST].open)
-			model->snapshot[SNAPSHOT_HOST].again = true;
-		r = host_apply(model, event, &change);
+		if (!is_overtaken(model, SNAPSHOT_HOST, event))
+			r = host_apply(model, event, &change);
 		break;
 	case EVENT_ENDPOINT:
 	case EVENT_ENDPOINT_GONE:
 	case EVENT_LIMITS:
-		r = is_overtaken(model, event) ? 0 : host_apply(model, event, &change);
+		if (!is_overtaken(model, SNAPSHOT_ENDPOINTS, event))
+			r = host_apply(model, event, &change);
 		break;
 	case EVENT_ROUTES:
 		if (event->news && model->snapshot[SNAPSHOT_ROUTING].open)

@@ -306,7 +306,7 @@ struct model {
 		bool open, sweeping;
 		bool brief; /* nothing was said of subflows */
 		bool failed; /* nothing can be said of what was not seen */
-		bool again; /* news came between its records, which may be older */
+		bool again; /* news came between its records: it is done again */
 		uint32_t mark; /* as it was at BEGIN */
 	} snapshot[SNAPSHOT_KINDS];
 	struct connection

@@ -392,11 +392,11 @@ struct scene *scene_new(bool system_bus)
 	setup.runtime_directory = scene->directory;
 	g_assert_cmpint(bus_new(&setup, &scene->bus), ==, 0);
 	scene_snapshot(scene, EVENT_SNAPSHOT_BEGIN);
+	scene_snapshot(scene, EVENT_SNAPSHOT_END);
 	scene_link(scene, 1, "eth1");
 	scene_local(scene, 1, "10.0.0.1");
 	scene_link(scene, 2, "eth2");
 	scene_local(scene, 2, "10.0.1.1");
-	scene_snapshot(scene, EVENT_SNAPSHOT_END);
 	while (engine_settle(scene->engine, scene->now_ms) == scene->now_ms)
 		;
 	return scene;

@@ -242,6 +242,44 @@ static void what_no_route_leads_to_is_explained(struct scene *scene, gconstpoint
 #define ADD(name, func)                                                                            \
 	g_test_add("/links/" name, struct scene, NULL, scene_set_up, func, scene_tear_down)
 
+/* A dump that was asked for is under way, and the kernel tells of a link itself. */
+static void news_in_a_dump(void *data)
+{
+	struct scene *scene = data;
+	struct event news = {.type = EVENT_LINK, .link = *fake_find_link(scene->fake, 2)};
+
+	if (!engine_model(scene->engine)->snapshot[SNAPSHOT_HOST].open)
+		return;
+	scene->fake->between = NULL;
+	fake_find_link(scene->fake, 2)->carrier = false;
+	news.link.carrier = false;
+	engine_event(scene->engine, &news, scene->now_ms);
+	news = (struct event){.type = EVENT_LOCAL_GONE,
+			      .local = {.addr = fake_addr("10.0.1.1"), .ifindex = 1}};
+	engine_event(scene->engine, &news, scene->now_ms);
+}
+
+/* What the dump says of it, and of an address that went, was so before. */
+static void news_are_newer_than_a_dump(struct scene *scene, gconstpointer data)
+{
+	struct rules rules;
+
+	set_rules(scene, &rules, USE_AUTO);
+	g_assert_cmpint(local(scene, 2)->usability, ==, USABLE);
+	scene->fake->between = news_in_a_dump;
+	scene->fake->between_data = scene;
+	scene->fake->snapshot_wanted[SNAPSHOT_HOST] = true;
+	fake_deliver(scene->fake, scene->engine, scene->now_ms);
+	g_assert_null(scene->fake->between);
+	g_assert_cmpint(local(scene, 2)->usability, ==, UNUSABLE_CARRIER);
+	g_assert_null(local(scene, 1));
+	/* Whatever the next one says is so: this address is still there. */
+	scene_later(scene, 0);
+	scene_later(scene, 1000);
+	g_assert_cmpint(local(scene, 2)->usability, ==, UNUSABLE_CARRIER);
+	g_assert_nonnull(local(scene, 1));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -254,6 +292,7 @@ int main(int argc, char **argv)
 	ADD("mark/is-asked-for-where-rules-do", marks_are_asked_for_where_rules_do);
 	ADD("mark/set-later-is-seen-by-a-sweep", a_mark_set_later_is_seen_by_a_sweep);
 	ADD("mark/and-missing-routes-are-explained", what_no_route_leads_to_is_explained);
+	ADD("dump/news-are-newer-than-it", news_are_newer_than_a_dump);
 	ADD("tap/a-later-life-knows-before-it-decides", a_later_life_knows_before_it_decides);
 	return g_test_run();
 }

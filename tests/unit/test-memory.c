@@ -136,6 +136,7 @@ static void settle(struct scene *scene)
 static void add_link(struct scene *scene, uint32_t ifindex)
 {
 	struct event event = {.type = EVENT_LINK,
+			      .dumped = true,
 			      .link = {.ifindex = ifindex,
 				       .type = MPTCPD_LINK_ETHERNET,
 				       .up = true,
@@ -144,6 +145,7 @@ static void add_link(struct scene *scene, uint32_t ifindex)
 	g_snprintf(event.link.name, sizeof(event.link.name), "eth%u", ifindex);
 	feed(scene, event);
 	event = (struct event){.type = EVENT_LOCAL,
+			       .dumped = true,
 			       .local = {.addr = {.family = AF_INET,
 						  .ip = {10, 0, (uint8_t)ifindex, 1}},
 					 .ifindex = ifindex,
