@@ -2,11 +2,13 @@
 #include "log.h"
 
 #include <ell/ell.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
@@ -15,6 +17,27 @@
 #define FIELD_SIZE 256
 
 static enum log_place log_place = LOG_PLACE_STDERR;
+
+/*
+ * The descriptor of the journal's socket, which libsystemd opens at the first message and keeps. Until
+ * then a place is held for it: that there is no descriptor left has to be told as well.
+ */
+static int held_fd = -1;
+static bool journal_is_open;
+
+static void hold_place(void)
+{
+	if (!journal_is_open && held_fd < 0)
+		held_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+static void give_place(void)
+{
+	if (held_fd >= 0)
+		close(held_fd);
+	held_fd = -1;
+	journal_is_open = true;
+}
 
 /* A message as a datagram of the journal's, field by field. */
 struct entry {
@@ -50,6 +73,7 @@ static void send_entry(int priority, const struct log_about *about, const char *
 		add(&entry, "MPTCP_POLICY=%s", about->policy);
 	if (about->token)
 		add(&entry, "MPTCP_TOKEN=%x", about->token);
+	give_place();
 	sd_journal_sendv(entry.fields, entry.n_fields);
 	l_free(line);
 }
@@ -86,6 +110,8 @@ __attribute__((format(printf, 5, 0))) static void on_log(int priority, const cha
 void log_to(enum log_place place)
 {
 	log_place = place;
+	if (place == LOG_PLACE_JOURNAL)
+		hold_place();
 	l_log_set_handler(on_log);
 }
 

@@ -61,7 +61,8 @@ class Process:
         self.pid = main_pid()
         self.proc = pathlib.Path(f"/proc/{self.pid}")
         self.begin = self.resident_kb()
-        self.descriptors = self.count_descriptors()
+        # What it has open for who has just left is no part of it.
+        self.descriptors = wait_until(self.count_at_rest, 10, "it rests", self.open_files)
 
     def resident_kb(self):
         status = (self.proc / "status").read_text(encoding="ascii")
@@ -69,6 +70,19 @@ class Process:
 
     def count_descriptors(self):
         return len(os.listdir(self.proc / "fd"))
+
+    def sleeps(self):
+        """False, or how often it has done so."""
+        lines = (self.proc / "status").read_text(encoding="ascii").splitlines()
+        status = dict(line.split(":\t", 1) for line in lines)
+        return status["State"].startswith("S") and (
+            status["voluntary_ctxt_switches"], status["nonvoluntary_ctxt_switches"])
+
+    def count_at_rest(self):
+        """Its descriptors, if it sleeps all the while that they are counted."""
+        before = self.sleeps()
+        count = self.count_descriptors()
+        return before and before == self.sleeps() and count
 
     def open_files(self):
         """Of sockets also the lines that the kernel has of them."""

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What mptcpd leaves in the journal of a real systemd: fields, ids, and nothing twice."""
 
+import contextlib
 import json
+import os
 import pathlib
+import signal
 import sys
 
 sys.path[1:1] = [str(pathlib.Path(__file__).resolve().parents[1]),
@@ -11,8 +14,9 @@ sys.path[1:1] = [str(pathlib.Path(__file__).resolve().parents[1]),
 import container
 import tap
 from hosts import wait_until
-from service import (CONFIG, KERNEL, UNIT, USERSPACE, Connection, Journal, Links, Service, main_pid, properties,
-                     run, sysctl)
+from rawbus import RawBus, connect
+from service import (CONFIG, KERNEL, UNIT, USERSPACE, Connection, Journal, Links, Service, is_on_the_bus, main_pid,
+                     properties, run, sysctl)
 
 CRASHING = "[core]\npath-manager = userspace\n[policy:all]\nplugin = crash\nin = plan_paths\n"
 BAD = "[core]\npath-manger = kernel\n"
@@ -108,6 +112,28 @@ def foreign():
             found = said(service, "somebody else's")
             tap.equal([entry["INTERFACE"] for entry in found], ["left"], f"{found}")
             run("ip", "mptcp", "endpoint", "flush")
+
+
+@tap.test("/service/journal/that-no-descriptor-is-left-is-told", 60)
+def exhausted():
+    most = 192
+    with Service(unit=f"LimitNOFILE={most}") as service, contextlib.ExitStack() as clients:
+        wait_until(is_on_the_bus, 40, "it is on the system bus")
+        pid = main_pid()
+        while most - len(os.listdir(f"/proc/{pid}/fd")) >= 4:
+            tap.equal(clients.enter_context(RawBus()).call("GetStatus").error, None, "GetStatus")
+        # many at once, so that it takes what is left and wants one more
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for _ in range(8):
+                clients.enter_context(connect())
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        wait_until(lambda: said(service, "control socket: Too many open files"), 10, "it is told",
+                   service.journal.entries)
+        clients.close()
+        with RawBus() as bus:
+            tap.equal(bus.call("GetStatus").error, None, "GetStatus when there are some again")
 
 
 def policies(service, token):
