@@ -73,9 +73,8 @@ static void snapshot_ended(struct engine *engine, struct change *change, uint64_
 {
 	enum snapshot_kind kind = change->snapshot;
 	bool is_brief = kind == SNAPSHOT_CONNECTIONS && engine->model.snapshot[kind].brief;
-	bool is_wanted = resync_is_wanted(engine, kind);
-	bool makes_up = !is_brief && !is_wanted &&
-			model_is_younger(&engine->model, kind, engine->resync[kind].lost_mark);
+	bool makes_up =
+		!is_brief && model_is_younger(&engine->model, kind, engine->resync[kind].lost_mark);
 
 	engine->resync[kind].n_failed = 0;
 	/* A snapshot that began before the loss does not make up for it: another one comes. */

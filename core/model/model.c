@@ -7,6 +7,7 @@
 #include "connection.h"
 #include "link-health.h"
 #include "host.h"
+#include "newer.h"
 #include "saved.h"
 
 void model_init(struct model *model, const struct rules *rules)
@@ -19,6 +20,8 @@ void model_done(struct model *model)
 {
 	connection_done(model);
 	host_done(model);
+	while (newer_sweep(model, SNAPSHOT_HOST) || newer_sweep(model, SNAPSHOT_ENDPOINTS))
+		;
 	routing_done(&model->routing);
 }
 
@@ -40,19 +43,10 @@ static void begin_snapshot(struct model *model, enum snapshot_kind kind, bool br
 		routing_begin(&model->routing);
 }
 
-/* The dump is not complete. */
-static void keep_unseen(struct model *model, enum snapshot_kind kind)
-{
-	model->snapshot[kind].failed = model->snapshot[kind].brief = true;
-	model->snapshot[kind].mark = 0;
-}
-
 static void end_snapshot(struct model *model, enum snapshot_kind kind)
 {
 	if (!model->snapshot[kind].open)
 		return;
-	if (kind != SNAPSHOT_ROUTING && model->snapshot[kind].again)
-		keep_unseen(model, kind); /* see is_overtaken() */
 	model->snapshot[kind].open = false;
 	model->snapshot[kind].sweeping = true;
 	if (kind == SNAPSHOT_CONNECTIONS)
@@ -60,24 +54,14 @@ static void end_snapshot(struct model *model, enum snapshot_kind kind)
 			table_owner(table_first(&model->connections), struct connection);
 }
 
+/* Keep everything that it has not shown: the dump is not complete. */
 static void give_up_snapshot(struct model *model, enum snapshot_kind kind)
 {
 	if (!model->snapshot[kind].open)
 		return;
-	keep_unseen(model, kind);
+	model->snapshot[kind].failed = model->snapshot[kind].brief = true;
+	model->snapshot[kind].mark = 0;
 	end_snapshot(model, kind);
-}
-
-/*
- * What the kernel tells by itself of links and addresses, and what commands of our own make of endpoints
- * and limits, is newer than a dump that is under way. What that still has to say is left out.
- */
-static bool is_overtaken(struct model *model, enum snapshot_kind kind, const struct event *event)
-{
-	if (!model->snapshot[kind].open)
-		return false;
-	model->snapshot[kind].again |= !event->dumped;
-	return event->dumped && model->snapshot[kind].again;
 }
 
 int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
@@ -123,13 +107,13 @@ int model_apply(struct model *model, const struct event *event, uint64_t now_ms,
 	case EVENT_LINK_GONE:
 	case EVENT_LOCAL:
 	case EVENT_LOCAL_GONE:
-		if (!is_overtaken(model, SNAPSHOT_HOST, event))
+		if (!newer_overtakes(model, SNAPSHOT_HOST, event))
 			r = host_apply(model, event, &change);
 		break;
 	case EVENT_ENDPOINT:
 	case EVENT_ENDPOINT_GONE:
 	case EVENT_LIMITS:
-		if (!is_overtaken(model, SNAPSHOT_ENDPOINTS, event))
+		if (!newer_overtakes(model, SNAPSHOT_ENDPOINTS, event))
 			r = host_apply(model, event, &change);
 		break;
 	case EVENT_ROUTES:
@@ -190,9 +174,9 @@ static bool sweep_one(struct model *model, enum snapshot_kind kind, uint64_t now
 	case SNAPSHOT_CONNECTIONS:
 		return connection_sweep(model, now_ms, change);
 	case SNAPSHOT_HOST:
-		return host_sweep(model, change);
+		return newer_sweep(model, kind) || host_sweep(model, change);
 	case SNAPSHOT_ENDPOINTS:
-		return host_sweep_endpoints(model, change);
+		return newer_sweep(model, kind) || host_sweep_endpoints(model, change);
 	case SNAPSHOT_ROUTING:
 		if (!model->snapshot[kind].failed)
 			routing_end(&model->routing);

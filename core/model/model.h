@@ -289,6 +289,7 @@ struct model {
 	struct table
 		saved; /* connections that no snapshot has shown, or all subflows of: saved.h */
 	struct table ended; /* what ended during a dump of connections: ended.h */
+	struct table newer[2]; /* what was told during one of links, or of endpoints: newer.h */
 	struct connection *recent; /* one of them, about which the next questions are; or NULL */
 	struct order order; /* of connections: where listings go on */
 	size_t n_double_locals; /* addresses that several interfaces have */
@@ -306,7 +307,7 @@ struct model {
 		bool open, sweeping;
 		bool brief; /* nothing was said of subflows */
 		bool failed; /* nothing can be said of what was not seen */
-		bool again; /* news came between its records: it is done again */
+		bool again; /* news came between its records: another one follows */
 		uint32_t mark; /* as it was at BEGIN */
 	} snapshot[SNAPSHOT_KINDS];
 	struct connection

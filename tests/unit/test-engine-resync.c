@@ -91,6 +91,133 @@ static void is_not_made_up_for_by_an_older_one(struct scene *scene, gconstpointe
 	makes_up_by_the_next_one(scene, false);
 }
 
+/* What others do while a dump of links runs. */
+struct unrest {
+	struct scene *scene;
+	bool goes; /* an address comes and goes; if not, it is there, now so, now so */
+	size_t n;
+};
+
+/* Before each record of such a dump the kernel tells of 10.0.2.1 on eth2. */
+static void tell_of_an_address(void *data)
+{
+	struct unrest *unrest = data;
+	struct scene *scene = unrest->scene;
+	bool even = ++unrest->n % 2 == 0;
+	struct event news = {.type = unrest->goes && even ? EVENT_LOCAL_GONE : EVENT_LOCAL,
+			     .local = {.addr = fake_addr("10.0.2.1"),
+				       .ifindex = 2,
+				       .prefix = even ? 24 : 25}};
+
+	if (engine_model(scene->engine)->snapshot[SNAPSHOT_HOST].open)
+		engine_event(scene->engine, &news, scene->now_ms);
+}
+
+static bool has_local(const struct scene *scene, const char *text, uint32_t ifindex)
+{
+	struct mptcpd_addr addr = fake_addr(text);
+
+	return model_find_local(engine_model(scene->engine), &addr, ifindex) != NULL;
+}
+
+static void starts_in_unrest(struct scene *scene, bool goes)
+{
+	struct unrest unrest = {.scene = scene, .goes = goes};
+
+	scene->fake->between = tell_of_an_address;
+	scene->fake->between_data = &unrest;
+	scene_start(scene);
+	scene_run(scene);
+	g_assert_cmpuint(unrest.n, >, 5);
+	g_assert_true(engine_knows(scene->engine, SNAPSHOT_HOST));
+	g_assert_true(has_local(scene, "10.0.1.1", 1));
+	g_assert_true(has_local(scene, "10.0.3.1", 3));
+	/* in the first one its link was not told of before it */
+	scene_later(scene, 300);
+	g_assert_true(has_local(scene, "10.0.2.1", 2) || goes);
+}
+
+static void a_start_does_not_wait_for_quiet_addresses(struct scene *scene, gconstpointer data)
+{
+	starts_in_unrest(scene, false);
+}
+
+static void a_start_does_not_wait_for_addresses_that_come_and_go(struct scene *scene,
+								 gconstpointer data)
+{
+	starts_in_unrest(scene, true);
+}
+
+/* An address that lives for seconds is told of all the time; another one went, and nobody told. */
+static void is_made_up_for_in_unrest(struct scene *scene, gconstpointer data)
+{
+	struct unrest unrest = {.scene = scene};
+	struct event lost = {.type = EVENT_LOST, .snapshot = SNAPSHOT_HOST};
+	struct mptcpd_addr gone = fake_addr("10.0.1.1");
+
+	scene_later(scene, 1000);
+	scene->fake->between = tell_of_an_address;
+	scene->fake->between_data = &unrest;
+	fake_find_local(scene->fake, 1, &gone)->ifindex = 0;
+	engine_event(scene->engine, &lost, scene->now_ms);
+	scene_later(scene, 300);
+	g_assert_cmpuint(unrest.n, >, 5);
+	g_assert_false(has_local(scene, "10.0.1.1", 1));
+	g_assert_true(has_local(scene, "10.0.2.1", 2));
+	g_assert_cmpuint(n_made_up(scene), ==, 1);
+}
+
+/* Nothing else that the dump has to say is older than what was told of one address. */
+static void the_rest_of_a_dump_counts(struct scene *scene, gconstpointer data)
+{
+	struct unrest unrest = {.scene = scene};
+
+	scene_later(scene, 1000);
+	fake_find_link(scene->fake, 3)->carrier = false; /* nobody told */
+	scene->fake->between = tell_of_an_address;
+	scene->fake->between_data = &unrest;
+	scene->fake->snapshot_wanted[SNAPSHOT_HOST] = true;
+	fake_deliver(scene->fake, scene->engine, scene->now_ms);
+	g_assert_cmpuint(unrest.n, >, 5);
+	g_assert_false(model_find_interface(engine_model(scene->engine), 3)->is.carrier);
+}
+
+/* At the address of ours that a command was for, in each dump of endpoints. */
+static void flag_an_endpoint(void *data)
+{
+	struct scene *scene = data;
+	const struct model *model = engine_model(scene->engine);
+	struct event answer = {.type = EVENT_ENDPOINT};
+
+	if (!model->snapshot[SNAPSHOT_ENDPOINTS].open || !model->endpoints)
+		return;
+	answer.endpoint = model->endpoints->is;
+	answer.endpoint.flags ^= MPTCPD_FLAG_BACKUP;
+	engine_event(scene->engine, &answer, scene->now_ms);
+}
+
+/* An endpoint that a person deleted, while a program of his sets flags of another one in a loop. */
+static void what_went_is_seen_though_flags_change(struct scene *scene, gconstpointer data)
+{
+	const struct model *model = engine_model(scene->engine);
+	const struct endpoint *endpoint;
+	struct mptcpd_addr gone;
+
+	scene->fake->endpoints[0] = (struct event_endpoint){.addr = fake_addr("10.0.1.1"), .id = 1};
+	scene->fake->endpoints[1] = (struct event_endpoint){.addr = fake_addr("10.0.7.7"), .id = 2};
+	gone = scene->fake->endpoints[1].addr;
+	scene->fake->snapshot_wanted[SNAPSHOT_ENDPOINTS] = true;
+	scene_run(scene);
+	g_assert_nonnull(model_find_endpoint(model, 2, &gone));
+	scene->fake->endpoints[1].id = 0;
+	scene->fake->between = flag_an_endpoint;
+	scene->fake->between_data = scene;
+	scene->fake->snapshot_wanted[SNAPSHOT_ENDPOINTS] = true;
+	scene_run(scene);
+	endpoint = model_find_endpoint(model, 2, &gone);
+	g_assert_null(endpoint);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -98,5 +225,12 @@ int main(int argc, char **argv)
 	ADD("resync/a-brief-one-comes-after-the-sweep", a_brief_one_comes_after_the_sweep);
 	ADD("loss/is-not-made-up-for-by-a-brief-one", is_not_made_up_for_by_a_brief_one);
 	ADD("loss/is-not-made-up-for-by-an-older-one", is_not_made_up_for_by_an_older_one);
+	ADD("loss/is-made-up-for-in-unrest", is_made_up_for_in_unrest);
+	ADD("unrest/a-start-does-not-wait-for-quiet-addresses",
+	    a_start_does_not_wait_for_quiet_addresses);
+	ADD("unrest/a-start-does-not-wait-for-addresses-that-come-and-go",
+	    a_start_does_not_wait_for_addresses_that_come_and_go);
+	ADD("unrest/the-rest-of-a-dump-counts", the_rest_of_a_dump_counts);
+	ADD("unrest/what-went-is-seen-though-flags-change", what_went_is_seen_though_flags_change);
 	return g_test_run();
 }
