@@ -89,12 +89,15 @@ struct prepared {
 };
 
 struct kernel_ops {
-	/* 0 means a SYN was sent, no more. Errors: kernel-api of mptcp_pm, ENOTCONN before ESTABLISHED. */
+	/*
+	 * Commands on a connection fail with -ENOTCONN when there is none with that token (any more). This
+	 * one also before ESTABLISHED, and of one that is plain TCP. 0 means that a SYN was sent, no more.
+	 */
 	int (*subflow_create)(void *kernel, uint32_t token, const struct subflow_request *request);
 	/*
 	 * Close one subflow. `mapped` as the event had it. With local.port 0 the kernel room looks the
 	 * port up among the sockets in SYN_SENT, of those bound to a link only among that link's (0:
-	 * any). -ESRCH: no such subflow; -EINVAL: no such connection; -EAGAIN: the next look at those
+	 * any). -ESRCH: no such subflow; -EAGAIN: the next look at those
 	 * sockets is not due yet.
 	 */
 	int (*subflow_destroy)(void *kernel, uint32_t token, const struct mptcpd_addr *local,

@@ -189,11 +189,19 @@ int pm_limits_set(struct pm *pm, const struct event_limits *limits)
 	return request(pm, codec_set_limits(&command, pm->family.id, limits));
 }
 
+/* All commands on a connection. While one is under way it may end, which is no fault of the command. */
+static int ask_connection(struct pm *pm, struct nlmsghdr *command)
+{
+	int r = request(pm, command);
+
+	return r == -EINVAL && strcmp(pm->socket.text, "invalid token") == 0 ? -ENOTCONN : r;
+}
+
 int pm_subflow_create(struct pm *pm, uint32_t token, const struct subflow_request *subflow)
 {
 	union codec_command command;
 
-	return request(pm, codec_subflow_create(&command, pm->family.id, token, subflow));
+	return ask_connection(pm, codec_subflow_create(&command, pm->family.id, token, subflow));
 }
 
 int pm_subflow_destroy(struct pm *pm, uint32_t token, const struct mptcpd_addr *local,
@@ -201,8 +209,8 @@ int pm_subflow_destroy(struct pm *pm, uint32_t token, const struct mptcpd_addr *
 {
 	union codec_command command;
 
-	return request(pm, codec_subflow_destroy(&command, pm->family.id, token, local, remote,
-						 mapped));
+	return ask_connection(pm, codec_subflow_destroy(&command, pm->family.id, token, local,
+							remote, mapped));
 }
 
 int pm_subflow_backup(struct pm *pm, uint32_t token, const struct mptcpd_addr *local,
@@ -210,7 +218,8 @@ int pm_subflow_backup(struct pm *pm, uint32_t token, const struct mptcpd_addr *l
 {
 	union codec_command command;
 
-	return request(pm, codec_set_backup(&command, pm->family.id, token, local, remote, backup));
+	return ask_connection(pm, codec_set_backup(&command, pm->family.id, token, local, remote,
+						   backup));
 }
 
 int pm_announce(struct pm *pm, uint32_t token, const struct mptcpd_addr *addr, uint8_t id,
@@ -218,14 +227,15 @@ int pm_announce(struct pm *pm, uint32_t token, const struct mptcpd_addr *addr, u
 {
 	union codec_command command;
 
-	return request(pm, codec_announce(&command, pm->family.id, token, addr, id, ifindex));
+	return ask_connection(pm,
+			      codec_announce(&command, pm->family.id, token, addr, id, ifindex));
 }
 
 int pm_withdraw(struct pm *pm, uint32_t token, uint8_t id)
 {
 	union codec_command command;
 
-	return request(pm, codec_remove(&command, pm->family.id, token, id));
+	return ask_connection(pm, codec_remove(&command, pm->family.id, token, id));
 }
 
 int pm_is_userspace(struct pm *pm, uint32_t token)
@@ -237,7 +247,7 @@ int pm_is_userspace(struct pm *pm, uint32_t token)
 
 	if (r == -ESRCH)
 		return 1;
-	return r == -EINVAL ? 0 : r < 0 ? r : -EBADMSG;
+	return r == -EINVAL || r == -ENOTCONN ? 0 : r < 0 ? r : -EBADMSG;
 }
 
 bool pm_says_kernel(const struct pm *pm)

@@ -128,7 +128,7 @@ int command_withdraw(struct engine *engine, const struct connection *connection,
 {
 	int r = engine->ops->withdraw(engine->kernel, connection->token, id);
 
-	return engine_command(engine, connection, "REMOVE", r == -EINVAL ? 1 : r);
+	return engine_command(engine, connection, "REMOVE", r == -EINVAL || r == -ENOTCONN ? 1 : r);
 }
 
 bool command_probe(struct engine *engine, struct connection *connection)
@@ -150,7 +150,7 @@ bool command_probe(struct engine *engine, struct connection *connection)
 
 bool command_survives(struct engine *engine, struct connection *connection, int r)
 {
-	if (r != -EINVAL)
+	if (r != -EINVAL && r != -ENOTCONN)
 		return true;
 	connection->path_manager = PATH_MANAGER_UNKNOWN;
 	return command_probe(engine, connection) &&

@@ -109,7 +109,8 @@ int engine_command(struct engine *engine, const struct connection *connection, c
 		   int r)
 {
 	engine->counters.commands++;
-	if (r < 0) {
+	/* The connection has just ended, or takes no subflows. */
+	if (r < 0 && r != -ENOTCONN) {
 		struct notice notice = {
 			.type = NOTICE_COMMAND_FAILED,
 			.token = connection ? connection->token : 0,

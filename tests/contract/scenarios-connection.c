@@ -66,7 +66,7 @@ static void join_lives_and_dies(struct scene *scene, gconstpointer data)
 			"subflow 10.2.0.1:* > 10.2.0.2:4711 ids 7/1 on vb ours\n");
 	expect_brief_snapshot(scene, "connection 10.1.0.1:* > 10.1.0.2:4711\n");
 	g_assert_cmpint(destroy(scene, token, &event.subflow, true), ==, -ESRCH);
-	g_assert_cmpint(destroy(scene, token + 1, &event.subflow, false), ==, -EINVAL);
+	g_assert_cmpint(destroy(scene, token + 1, &event.subflow, false), ==, -ENOTCONN);
 	g_assert_cmpint(destroy(scene, token, &event.subflow, false), ==, 0);
 	expect(scene, token, "subflow-closed 10.2.0.1:* > 10.2.0.2:4711 ids 7/1 on vb");
 	g_assert_cmpint(destroy(scene, token, &event.subflow, false), ==, -ESRCH);
@@ -174,7 +174,7 @@ static void create_fails(struct scene *scene, gconstpointer data)
 	world_establish(scene->world, token);
 	expect(scene, token, "established client 10.1.0.1:* > 10.1.0.2:4711");
 	g_assert_cmpint(create(scene, token + 1, "10.2.0.1", "10.2.0.2:4711", 7, 0, "vb"), ==,
-			-EINVAL);
+			-ENOTCONN);
 	g_assert_cmpint(create(scene, token, "10.2.0.77", "10.2.0.2:4711", 8, 0, "vb"), ==,
 			-EADDRNOTAVAIL);
 	/* What failed is forgotten: the ids are free. */

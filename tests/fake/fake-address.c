@@ -85,7 +85,9 @@ int fake_own_addresses(void *kernel, uint32_t token, struct event_endpoint *ret_
 	struct fake_kernel *fake = kernel;
 	struct fake_record record = {.command = FAKE_IDS, .token = token};
 	struct fake_connection *connection = fake_find(fake, token);
-	int r = fake_answer_command(fake, &record, token ? fake_check(fake, token) : 0), n = 0;
+	int r = fake_answer_command(fake, &record,
+				    token && fake_check(fake, token) < 0 ? -EINVAL : 0),
+	    n = 0;
 
 	if (r == 0 && !token)
 		return fake_list_endpoints(fake, ret_endpoints, room);

@@ -73,7 +73,9 @@ int fake_check(struct fake_kernel *fake, uint32_t token)
 {
 	struct fake_connection *connection = fake_find(fake, token);
 
-	return connection && connection->path_manager == PATH_MANAGER_USERSPACE ? 0 : -EINVAL;
+	if (!connection)
+		return -ENOTCONN;
+	return connection->path_manager == PATH_MANAGER_USERSPACE ? 0 : -EINVAL;
 }
 
 /* ---- subflows ---- */
