@@ -32,7 +32,7 @@ from managers import Kernel, Loop, Mptcpd, Older, OneMonitor, TenMonitors
 RESULTS = BUILD / "bench"
 QUICK = "--quick" in sys.argv
 OLDER = (Older,) if Older.is_there() else ()
-ALL, TWO, OURS = (Kernel, Loop, Mptcpd), (Kernel, Mptcpd), (Mptcpd,)
+ALL, OURS = (Kernel, Loop, Mptcpd), (Mptcpd,)
 
 
 def case(function, number=None, **options):
@@ -54,9 +54,9 @@ CASES = {
     "join/monitors": ((Mptcpd, OneMonitor, TenMonitors), delay()),
     "rate/1-client": (ALL + OLDER, case(cases.rate, "total", total=4000, clients=1)),
     "rate/4-clients": (ALL, case(cases.rate, "total", total=4000, clients=4)),
-    "link/1": (TWO, case(cases.flap, total=1)),
-    "link/1000": (TWO, case(cases.flap, "total", total=1000)),
-    "link/10000": (TWO, case(cases.flap, "total", total=10000)),
+    "link/1": (ALL, case(cases.flap, total=1)),
+    "link/1000": (ALL, case(cases.flap, "total", total=1000)),
+    "link/10000": (ALL, case(cases.flap, "total", total=10000)),
     "memory/1000": (OURS, case(cases.memory, total=1000)),
     "memory/10000": (OURS, case(cases.memory, "total", total=10000)),
     "memory/50000": (OURS, case(cases.memory, "total", total=50000)),

@@ -2,11 +2,13 @@
 /*
  * The least that a path manager in userspace can be, as a yardstick: it sleeps in one recv(), and
  * for each connection of a client that is established it sends one SUBFLOW_CREATE an address given,
- * to the connection's own address and port. It remembers nothing and judges nothing.
+ * to the connection's own address and port. It judges nothing and looks for nothing.
  *
  *	loop ADDRESS%IFINDEX...		IPv4
  *
- * Says "ready" when it listens; ends at the end of its stdin, or when it is killed.
+ * Says "ready" when it listens; ends when it is killed. It notices no link, but is told: by SIGUSR1
+ * that they went, and it withdraws and closes all joins; by SIGUSR2 that they are back, and it makes
+ * again what it closed. For that it remembers its joins, in a row.
  */
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
@@ -21,6 +23,9 @@
 #include <sys/socket.h>
 
 #define LOCALS_MAX 8
+#define JOINS_MAX (1 << 17)
+#define QUEUE_MAX 16 /* as many as mptcpd gives in one system call */
+#define COMMAND_SIZE 128
 /* Bit 1 of MPTCP_ATTR_FLAGS since Linux 6.18, before it the attribute SERVER_SIDE. */
 #define FLAG_SERVER_SIDE 2
 
@@ -30,10 +35,29 @@ static struct {
 } locals[LOCALS_MAX];
 static size_t n_locals;
 
-struct family {
+struct join {
+	uint32_t token;
+	struct in_addr remote;
+	uint16_t local_port, port;
+	uint8_t id; /* its address is that one of the locals, from 1 */
+};
+
+/* Those that there are, and those that were closed. */
+static struct join rows[2][JOINS_MAX], *joins = rows[0], *closed = rows[1];
+static size_t n_joins, n_closed;
+
+static struct family {
 	uint16_t id;
 	uint32_t group;
-};
+} family;
+
+static struct mnl_socket *events, *commands;
+
+/* Commands that are to be sent. */
+static struct {
+	_Alignas(struct nlmsghdr) char bytes[QUEUE_MAX * COMMAND_SIZE];
+	size_t n, size;
+} queue;
 
 static void fail(const char *what)
 {
@@ -50,7 +74,7 @@ static struct mnl_socket *open_socket(void)
 	return socket;
 }
 
-static void find_group(struct nlattr *groups, struct family *family)
+static void find_group(struct nlattr *groups)
 {
 	struct nlattr *group, *attr;
 
@@ -65,16 +89,15 @@ static void find_group(struct nlattr *groups, struct family *family)
 				id = mnl_attr_get_u32(attr);
 		}
 		if (strcmp(name, MPTCP_PM_EV_GRP_NAME) == 0)
-			family->group = id;
+			family.group = id;
 	}
 }
 
-static struct family find_family(struct mnl_socket *socket)
+static void find_family(void)
 {
 	char buffer[8192];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
 	struct genlmsghdr *genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
-	struct family family = {0};
 	struct nlattr *attr;
 
 	nlh->nlmsg_type = GENL_ID_CTRL;
@@ -82,18 +105,17 @@ static struct family find_family(struct mnl_socket *socket)
 	genl->cmd = CTRL_CMD_GETFAMILY;
 	genl->version = 1;
 	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, MPTCP_PM_NAME);
-	if (mnl_socket_sendto(socket, nlh, nlh->nlmsg_len) < 0 ||
-	    mnl_socket_recvfrom(socket, buffer, sizeof(buffer)) < 0)
+	if (mnl_socket_sendto(commands, nlh, nlh->nlmsg_len) < 0 ||
+	    mnl_socket_recvfrom(commands, buffer, sizeof(buffer)) < 0)
 		fail("family");
 	mnl_attr_for_each (attr, nlh, sizeof(*genl)) {
 		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
 			family.id = mnl_attr_get_u16(attr);
 		if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GROUPS)
-			find_group(attr, &family);
+			find_group(attr);
 	}
 	if (!family.group)
 		fail(MPTCP_PM_EV_GRP_NAME);
-	return family;
 }
 
 static void put_address(struct nlmsghdr *nlh, uint16_t type, const void *address, uint16_t port,
@@ -112,45 +134,63 @@ static void put_address(struct nlmsghdr *nlh, uint16_t type, const void *address
 	mnl_attr_nest_end(nlh, nest);
 }
 
-static void join(struct mnl_socket *socket, uint16_t family, uint32_t token, size_t i,
-		 const void *remote, uint16_t port)
+static void give(void)
 {
-	char buffer[256] = {0};
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
-	struct genlmsghdr *genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
-
-	nlh->nlmsg_type = family;
-	nlh->nlmsg_flags = NLM_F_REQUEST;
-	genl->cmd = MPTCP_PM_CMD_SUBFLOW_CREATE;
-	genl->version = MPTCP_PM_VER;
-	put_address(nlh, MPTCP_PM_ATTR_ADDR, &locals[i].address, 0, (uint8_t)(i + 1),
-		    locals[i].ifindex);
-	mnl_attr_put_u32(nlh, MPTCP_PM_ATTR_TOKEN, token);
-	put_address(nlh, MPTCP_PM_ATTR_ADDR_REMOTE, remote, port, 0, 0);
-	if (mnl_socket_sendto(socket, nlh, nlh->nlmsg_len) < 0)
-		fail("SUBFLOW_CREATE");
+	if (queue.n && mnl_socket_sendto(commands, queue.bytes, queue.size) < 0)
+		fail("commands");
+	queue.n = queue.size = 0;
 }
 
-static void on_event(struct nlmsghdr *nlh, struct mnl_socket *commands, uint16_t family)
+/* Queue a command. Only what is refused is answered, and nobody reads it. */
+static void add(uint8_t cmd, const struct join *join)
 {
-	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
-	struct nlattr *attr, *remote = NULL;
-	uint32_t token = 0;
-	uint16_t port = 0;
+	bool is_new = cmd == MPTCP_PM_CMD_SUBFLOW_CREATE;
+	struct nlmsghdr *nlh;
+	struct genlmsghdr *genl;
+
+	if (queue.n == QUEUE_MAX)
+		give();
+	nlh = mnl_nlmsg_put_header(queue.bytes + queue.size);
+	genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
+	nlh->nlmsg_type = family.id;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	genl->cmd = cmd;
+	genl->version = MPTCP_PM_VER;
+	mnl_attr_put_u32(nlh, MPTCP_PM_ATTR_TOKEN, join->token);
+	if (cmd == MPTCP_PM_CMD_REMOVE) {
+		mnl_attr_put_u8(nlh, MPTCP_PM_ATTR_LOC_ID, join->id);
+	} else {
+		put_address(nlh, MPTCP_PM_ATTR_ADDR, &locals[join->id - 1].address,
+			    is_new ? 0 : join->local_port, is_new ? join->id : 0,
+			    is_new ? locals[join->id - 1].ifindex : 0);
+		put_address(nlh, MPTCP_PM_ATTR_ADDR_REMOTE, &join->remote, join->port, 0, 0);
+	}
+	queue.size += NLMSG_ALIGN(nlh->nlmsg_len);
+	queue.n++;
+}
+
+static struct join read_join(const struct nlmsghdr *nlh, bool *ret_is_ours)
+{
+	struct join join = {0};
+	struct nlattr *attr;
 	bool is_server = false;
 
-	if (nlh->nlmsg_type != family || genl->cmd != MPTCP_EVENT_ESTABLISHED)
-		return;
-	mnl_attr_for_each (attr, nlh, sizeof(*genl)) {
+	mnl_attr_for_each (attr, nlh, sizeof(struct genlmsghdr)) {
 		switch (mnl_attr_get_type(attr)) {
 		case MPTCP_ATTR_TOKEN:
-			token = mnl_attr_get_u32(attr);
+			join.token = mnl_attr_get_u32(attr);
+			break;
+		case MPTCP_ATTR_LOC_ID:
+			join.id = mnl_attr_get_u8(attr);
 			break;
 		case MPTCP_ATTR_DADDR4:
-			remote = attr;
+			memcpy(&join.remote, mnl_attr_get_payload(attr), sizeof(join.remote));
+			break;
+		case MPTCP_ATTR_SPORT:
+			join.local_port = ntohs(mnl_attr_get_u16(attr));
 			break;
 		case MPTCP_ATTR_DPORT:
-			port = ntohs(mnl_attr_get_u16(attr));
+			join.port = ntohs(mnl_attr_get_u16(attr));
 			break;
 		case MPTCP_ATTR_SERVER_SIDE:
 			is_server |= mnl_attr_get_u8(attr);
@@ -160,16 +200,70 @@ static void on_event(struct nlmsghdr *nlh, struct mnl_socket *commands, uint16_t
 			break;
 		}
 	}
-	for (size_t i = 0; remote && !is_server && i < n_locals; i++)
-		join(commands, family, token, i, mnl_attr_get_payload(remote), port);
+	*ret_is_ours = join.remote.s_addr && !is_server;
+	return join;
+}
+
+static void on_event(const struct nlmsghdr *nlh)
+{
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+	struct join join;
+	bool is_ours;
+
+	if (genl->cmd != MPTCP_EVENT_ESTABLISHED && genl->cmd != MPTCP_EVENT_SUB_ESTABLISHED)
+		return;
+	join = read_join(nlh, &is_ours);
+	if (genl->cmd == MPTCP_EVENT_ESTABLISHED) {
+		for (join.id = 1; is_ours && join.id <= n_locals; join.id++)
+			add(MPTCP_PM_CMD_SUBFLOW_CREATE, &join);
+		give();
+	} else if (is_ours && join.id > 0 && join.id <= n_locals && n_joins < JOINS_MAX) {
+		joins[n_joins++] = join;
+	}
+}
+
+/* No event is read meanwhile: what is made again is told later, and gets into the other row. */
+static void on_links(bool are_up)
+{
+	struct join *row = joins;
+
+	if (are_up) {
+		for (size_t i = 0; i < n_closed; i++)
+			add(MPTCP_PM_CMD_SUBFLOW_CREATE, &closed[i]);
+		n_closed = 0;
+	} else {
+		for (size_t i = 0; i < n_joins; i++) {
+			/* What is closed can no longer be withdrawn. */
+			add(MPTCP_PM_CMD_REMOVE, &joins[i]);
+			add(MPTCP_PM_CMD_SUBFLOW_DESTROY, &joins[i]);
+		}
+		joins = closed;
+		closed = row;
+		n_closed = n_joins;
+		n_joins = 0;
+	}
+	give();
+}
+
+/* What it is told comes among the events: it is read by the recv() that they are read by. */
+static void on_signal(int signal)
+{
+	struct sockaddr_nl to = {.nl_family = AF_NETLINK, .nl_pid = mnl_socket_get_portid(events)};
+	struct nlmsghdr told = {.nlmsg_len = sizeof(told),
+				.nlmsg_type = NLMSG_NOOP,
+				.nlmsg_seq = (uint32_t)signal};
+
+	sendto(mnl_socket_get_fd(events), &told, sizeof(told), MSG_DONTWAIT, (void *)&to,
+	       sizeof(to));
 }
 
 int main(int argc, char **argv)
 {
-	struct mnl_socket *events = open_socket(), *commands = open_socket();
-	struct family family = find_family(commands);
 	static char buffer[1 << 16];
 
+	events = open_socket();
+	commands = open_socket();
+	find_family();
 	for (int i = 1; i < argc && n_locals < LOCALS_MAX; i++, n_locals++) {
 		char *index = strchr(argv[i], '%');
 
@@ -181,7 +275,9 @@ int main(int argc, char **argv)
 			fail(argv[i]);
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setsockopt(mnl_socket_get_fd(events), SOL_SOCKET, SO_RCVBUFFORCE, &(int){4 << 20},
+	signal(SIGUSR1, on_signal);
+	signal(SIGUSR2, on_signal);
+	setsockopt(mnl_socket_get_fd(events), SOL_SOCKET, SO_RCVBUFFORCE, &(int){16 << 20},
 		   sizeof(int));
 	if (mnl_socket_setsockopt(events, NETLINK_ADD_MEMBERSHIP, &family.group,
 				  sizeof(family.group)) < 0)
@@ -196,6 +292,9 @@ int main(int argc, char **argv)
 			continue; /* some were lost: so is what they were about */
 		for (struct nlmsghdr *nlh = (void *)buffer; mnl_nlmsg_ok(nlh, size);
 		     nlh = mnl_nlmsg_next(nlh, &size))
-			on_event(nlh, commands, family.id);
+			if (nlh->nlmsg_type == NLMSG_NOOP)
+				on_links(nlh->nlmsg_seq == SIGUSR2);
+			else if (nlh->nlmsg_type == family.id)
+				on_event(nlh);
 	}
 }

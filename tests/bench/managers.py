@@ -2,13 +2,14 @@
 """Who makes the second subflow: the kernel's own path manager, a loop that does nothing else, mptcpd.
 
 Each is made with a network, and then manages the paths of its client. `pid` is of its process, if
-it has one; `up` and `down` bring the second link and take it.
+it has one; `up` and `down` bring the second link and take it, or say so to who sees no links.
 """
 
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 
 import tap
@@ -37,6 +38,8 @@ class Kernel:
 
 
 class Loop:
+    """It notices no link and is told, as the kernel's path manager is by its endpoint."""
+
     name = "loop"
 
     def __init__(self, net):
@@ -46,6 +49,12 @@ class Loop:
                                       stdout=subprocess.PIPE)
         self.pid = self.child.pid
         tap.equal(self.child.stdout.readline(), "ready\n", "what the loop says")
+
+    def up(self):
+        self.child.send_signal(signal.SIGUSR2)
+
+    def down(self):
+        self.child.send_signal(signal.SIGUSR1)
 
 
 class Mptcpd:

@@ -56,7 +56,7 @@ def rate():
 def link():
     found = look("link/1000")["link/1000"]
     for unit in ("ms lost", "ms lost, with data", "ms back", "ms back, with data"):
-        for name in ("kernel", "mptcpd"):
+        for name in ("kernel", "loop", "mptcpd"):
             tap.true(0 < found[unit][name]["median"] < 10_000, f"{name}, {unit}: {found[unit]}")
 
 
