@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -54,6 +55,37 @@ def serves(daemon):
     status = daemon.json("status")["status"]
     tap.equal(status["path-manager"], "userspace", "path manager in status")
     tap.equal(daemon.end(), 0, "exit after SIGTERM")
+
+
+@contextlib.contextmanager
+def unrest(host):
+    """The lifetime of an address changes all the while, as fast as two programs can do it."""
+    done = threading.Event()
+
+    def change():
+        while not done.is_set():
+            host.ip(*["addr change 10.99.0.1/24 dev many0 valid_lft 1000 preferred_lft 1000"] * 50)
+
+    threads = [threading.Thread(target=change) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+@tap.test("/start/links/it-does-not-wait-until-hundreds-are-quiet", 60)
+def many_links():
+    with network() as net:
+        net.client.ip(*(line for i in range(300) for line in (
+            f"link add many{i} type veth peer name far{i}", f"link set far{i} up",
+            f"link set many{i} up", f"addr add 10.{100 + i // 200}.{i % 200}.1/24 dev many{i}")))
+        with unrest(net.client):
+            for _ in range(3):
+                serves(Daemon(net.client))
 
 
 @tap.test("/start/descriptors/many-inherited-ones-do-no-harm")
