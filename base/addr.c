@@ -30,7 +30,7 @@ HOT struct mptcpd_addr addr_v6(const void *ip6, uint16_t port)
 	return addr;
 }
 
-struct mptcpd_addr addr_host(const struct mptcpd_addr *addr)
+HOT struct mptcpd_addr addr_host(const struct mptcpd_addr *addr)
 {
 	struct mptcpd_addr host = *addr;
 

@@ -27,10 +27,10 @@ HOT int asking_add(struct asking *asking, uint32_t token, const struct prepared 
 	struct socket *socket = &asking->socket;
 	struct nlmsghdr *command;
 
-	if (asking->size + size > sizeof(asking->queue))
+	if (asking->size + size > ASKING_SIZE)
 		asking_send(asking);
 	command = (void *)(asking->queue + asking->size);
-	memcpy(command, ready, size);
+	memcpy(command, ready, sizeof(prepared->bytes)); /* a size that is known needs no call */
 	socket->seq = socket->seq < INT32_MAX ? socket->seq + 1 : 1;
 	command->nlmsg_seq = socket->seq;
 	codec_set_token(command, token);

@@ -8,6 +8,8 @@
 
 #include "socket.h"
 
+#define ASKING_SIZE 1536
+
 struct asking {
 	struct socket socket;
 	void (*on_refused)(void *data, int number);
@@ -15,7 +17,7 @@ struct asking {
 	size_t size; /* of the queue */
 	uint32_t first; /* the number of the first in it */
 	/* 16 joins or 12 closings, of 50 us each: nobody is served until the kernel has done all. */
-	_Alignas(struct nlmsghdr) char queue[1536];
+	_Alignas(struct nlmsghdr) char queue[ASKING_SIZE + sizeof(struct prepared)];
 };
 
 /* As of socket_open(). on_refused is told of each command that was refused, or could not be sent. */

@@ -7,6 +7,7 @@
 #include "addr.h"
 #include "clock.h"
 #include "diag.h"
+#include "hot.h"
 
 /* Between two dumps. */
 #define INTERVAL_MS 250
@@ -17,7 +18,7 @@ void pending_done(struct pending *pending)
 	*pending = (struct pending){0};
 }
 
-void pending_outdate(struct pending *pending)
+HOT void pending_outdate(struct pending *pending)
 {
 	pending->outdated = true;
 }

@@ -80,7 +80,7 @@ int socket_filter(struct socket *socket)
 
 HOT int socket_write(struct socket *socket, const void *requests, size_t size)
 {
-	return mnl_socket_sendto(socket->mnl, requests, size) < 0 ? -errno : 0;
+	return send(socket->fd, requests, size, 0) < 0 ? -errno : 0;
 }
 
 int socket_send(struct socket *socket, struct nlmsghdr *request)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "hot.h"
 #include "measure.h"
 #include "more.h"
 
@@ -85,7 +86,7 @@ struct local *model_find_local(const struct model *model, const struct mptcpd_ad
 
 /* ---- connections ---- */
 
-struct connection *model_find_connection(const struct model *model, uint32_t token)
+HOT struct connection *model_find_connection(const struct model *model, uint32_t token)
 {
 	if (model->recent && model->recent->token == token)
 		return model->recent;

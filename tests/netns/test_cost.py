@@ -25,7 +25,7 @@ LIFE_CALLS_AT_SPEED = 10  # what comes within microseconds comes together
 LIFE_ALLOCATIONS = 3
 # From the wake-up that brings ESTABLISHED to the command for the join.
 WAY_INSTRUCTIONS = 1_500
-WAY_LINES = 200
+WAY_LINES = 165
 # Of a look at the health of links, beside connections that have just begun: two counters, and sixteen
 # subflows, however many there are.
 LOOKS_A_SECOND = 4
