@@ -317,9 +317,10 @@ def silent_names():
     dialer.go_on()
     dialer.free()  # while it looks the name up
     names.code = 3  # their next question is answered, and the threads end
-    wait_until(lambda: len(os.listdir("/proc/self/fd")) <= before, 40, "threads that end",
+    wait_until(lambda: len(os.listdir("/proc/self/fd")) <= before, 40, "what they have open is closed",
                lambda: len(os.listdir("/proc/self/fd")))
-    tap.equal(len(os.listdir("/proc/self/task")), threading.active_count(), "threads")
+    wait_until(lambda: len(os.listdir("/proc/self/task")) == threading.active_count(), 5,
+               "threads that end", lambda: os.listdir("/proc/self/task"))
 
 
 # --- the non-blocking form ---
