@@ -29,8 +29,9 @@ static int match_score(const struct subflow *subflow, const struct event_subflow
 		return subflow->is.state == SUBFLOW_ABSENT ? 3 : 6;
 	if (subflow->is.state == SUBFLOW_ABSENT)
 		return 0;
-	/* Asked for, and its port not known until now. */
+	/* Asked for, and its port not known until now: not one that says good-bye, which was there before. */
 	if (local_host && subflow->local.port == 0 && remote_host && may_be_link &&
+	    !event->closing &&
 	    (subflow->remote.port == event->remote.port || event->remote.port == 0) &&
 	    (subflow->want.port == 0 || subflow->want.port == event->local.port))
 		return subflow->is.local_id == event->local_id ? 5 : 4;

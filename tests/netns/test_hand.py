@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -344,6 +345,31 @@ def stays_backup():
             if by_hand == "backup" and tap.kernel_before(6, 12):
                 # Such a kernel tells it after the join.
                 wait_until(lambda: scene.server.nstat()["MPPrioRx"] > before["MPPrioRx"], 3, "MP_PRIO")
+
+
+@tap.test("/hand/subflow/changed-to-backup-is-one-again-though-its-join-is-answered-late")
+def stays_backup_late():
+    with Scene("daemon", "userspace", FULLMESH) as scene:
+        token, address = scene.connect(), "10.0.1.1"
+
+        def subflow():
+            subflows = scene.json("connection", token)["connections"][0]["subflows"]
+            return next((s for s in subflows if s["local"]["address"] == address
+                         and s["state"] == "established"), None)
+
+        wait_until(subflow, 3, "a subflow of that address")
+        scene.ctl("subflow", "change", token, address, "10.0.1.2:5000", "backup")
+        wait_until(lambda: subflow()["backup"], 3, "changed", subflow)
+        scene.net.down(1)
+        wait_until(lambda: not subflow(), 3, "closed with its link", subflow)
+        # Neither the good-bye of the first one nor the join is answered for a while.
+        scene.server.ip(f"route add blackhole {address}/32")
+        scene.net.up(1, scene.client)
+        wait_until(lambda: re.search(r"retrans:\d+/2", scene.client.run(
+            "ss", "-tinHO", "state", "syn-sent", "src", address).stdout), 9, "its SYN is sent again, twice")
+        scene.server.ip(f"route delete blackhole {address}/32")
+        wait_until(subflow, 9, "joined again", lambda: scene.json("connection", token))
+        tap.true(subflow()["backup"], "it is backup")
 
 
 @tap.test("/hand/frozen/words-within-five-seconds")

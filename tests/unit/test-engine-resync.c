@@ -91,6 +91,52 @@ static void is_not_made_up_for_by_an_older_one(struct scene *scene, gconstpointe
 	makes_up_by_the_next_one(scene, false);
 }
 
+/* The other end of eth2's first subflow was away when it was closed: it still says good-bye. */
+static void dump_what_says_good_bye(void *data)
+{
+	struct scene *scene = data;
+	struct event record = {.type = EVENT_SNAPSHOT_SUBFLOW,
+			       .token = SCENE_TOKEN,
+			       .subflow = {.remote = fake_addr(SCENE_SERVER),
+					   .local = fake_addr("10.0.2.1:777"),
+					   .joined_here = true,
+					   .closing = true}};
+
+	if (!engine_model(scene->engine)->snapshot[SNAPSHOT_CONNECTIONS].open)
+		return;
+	scene->fake->between = NULL;
+	engine_event(scene->engine, &record, scene->now_ms);
+}
+
+/* Of the two the one that is asked for keeps what was said of their path. */
+static void what_says_good_bye_is_not_what_is_asked_for(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *fake = scene_meshed(scene);
+	struct mptcpd_addr local = fake_addr("10.0.2.1"), remote = fake_addr("10.9.0.1");
+	size_t n = 0;
+
+	g_assert_cmpint(engine_subflow_change(scene->engine, SCENE_TOKEN, &local, &remote, true,
+					      scene->now_ms),
+			==, 0);
+	fake_link(scene->fake, 2, "eth2", false, false);
+	scene_later(scene, 3000);
+	fake_link(scene->fake, 2, "eth2", true, true);
+	scene_later(scene, 300);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 1);
+	scene->fake->between = dump_what_says_good_bye;
+	scene->fake->between_data = scene;
+	scene->fake->snapshot_wanted[SNAPSHOT_CONNECTIONS] = true;
+	scene_later(scene, 300);
+	g_assert_null(scene->fake->between);
+	fake_answer(scene->fake, 0);
+	scene_later(scene, 3000);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 3);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 1);
+	for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
+		n += fake->subflows[i].used && fake->subflows[i].backup;
+	g_assert_cmpuint(n, ==, 1);
+}
+
 /* What others do while a dump of links runs. */
 struct unrest {
 	struct scene *scene;
@@ -221,6 +267,8 @@ static void what_went_is_seen_though_flags_change(struct scene *scene, gconstpoi
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	ADD("resync/what-says-good-bye-is-not-what-is-asked-for",
+	    what_says_good_bye_is_not_what_is_asked_for);
 	ADD("resync/is-swept-before-a-brief-one", sweeps_before_a_brief_one);
 	ADD("resync/a-brief-one-comes-after-the-sweep", a_brief_one_comes_after_the_sweep);
 	ADD("loss/is-not-made-up-for-by-a-brief-one", is_not_made_up_for_by_a_brief_one);
