@@ -23,7 +23,9 @@ int command_create(struct engine *engine, struct connection *connection, struct 
 	if (r < 0) {
 		subflow->try.error = (uint8_t)-r;
 		subflow->try.reset = 0;
-		engine->counters.failures[reason_of_end(subflow->try.error, 0, true)]++;
+		/* The end of the connection is no failure of the path. */
+		if (r != -ENOTCONN)
+			engine->counters.failures[reason_of_end(subflow->try.error, 0, true)]++;
 		subflow->try.turned_away = false;
 		subflow->is.since_ms = now_ms;
 		backoff_path(engine, subflow, now_ms);

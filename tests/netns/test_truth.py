@@ -192,6 +192,10 @@ def short_lived():
         tap.at_most(seen[-1][1], 3 * seen[0][1], "us of CPU an event")
         # Many ended while they were asked for a subflow.
         tap.equal(stage.status()["command-errors"], 0, "failures that there were")
+        metrics = stage.daemon.ctl("metrics")
+        tap.equal([line for line in metrics.splitlines()
+                   if line.startswith("mptcpd_path_failures_total") and not line.endswith(" 0")], [],
+                  "failures of paths")
 
 
 # ---- a host that changes ----
