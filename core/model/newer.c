@@ -67,13 +67,14 @@ static void note(struct table *table, const struct newer_key *key, uint32_t mark
 
 bool newer_overtakes(struct model *model, enum snapshot_kind kind, const struct event *event)
 {
-	const struct newer_key key = make_key(event);
 	struct table *table = &model->newer[kind == SNAPSHOT_ENDPOINTS];
 	uint32_t mark = model->snapshot[kind].mark;
 	const struct newer *newer;
+	struct newer_key key;
 
 	if (!model->snapshot[kind].open)
 		return false;
+	key = make_key(event);
 	if (event->dumped) {
 		newer = table_owner(table_find(table, &key, sizeof(key)), struct newer);
 		return newer && newer->mark == mark;
