@@ -130,7 +130,7 @@ int command_withdraw(struct engine *engine, const struct connection *connection,
 {
 	int r = engine->ops->withdraw(engine->kernel, connection->token, id);
 
-	return engine_command(engine, connection, "REMOVE", r == -EINVAL || r == -ENOTCONN ? 1 : r);
+	return engine_command(engine, connection, "REMOVE", r == -EINVAL ? 1 : r);
 }
 
 bool command_probe(struct engine *engine, struct connection *connection)
