@@ -90,7 +90,8 @@ struct prepared {
 
 struct kernel_ops {
 	/*
-	 * Commands on a connection fail with -ENOTCONN when there is none with that token (any more). This
+	 * Commands on a connection fail with -ENOTCONN when there is none with that token (any more), but for
+	 * withdraw(), whose -EINVAL says that nobody has to be told. This
 	 * one also before ESTABLISHED, and of one that is plain TCP. 0 means that a SYN was sent, no more.
 	 */
 	int (*subflow_create)(void *kernel, uint32_t token, const struct subflow_request *request);

@@ -189,7 +189,7 @@ int pm_limits_set(struct pm *pm, const struct event_limits *limits)
 	return request(pm, codec_set_limits(&command, pm->family.id, limits));
 }
 
-/* All commands on a connection. While one is under way it may end, which is no fault of the command. */
+/* Commands on a connection. While one is under way it may end, which is no fault of the command. */
 static int ask_connection(struct pm *pm, struct nlmsghdr *command)
 {
 	int r = request(pm, command);
@@ -235,7 +235,7 @@ int pm_withdraw(struct pm *pm, uint32_t token, uint8_t id)
 {
 	union codec_command command;
 
-	return ask_connection(pm, codec_remove(&command, pm->family.id, token, id));
+	return request(pm, codec_remove(&command, pm->family.id, token, id));
 }
 
 int pm_is_userspace(struct pm *pm, uint32_t token)

@@ -131,7 +131,7 @@ int fake_withdraw(void *kernel, uint32_t token, uint8_t id)
 	struct fake_record record = {.command = FAKE_WITHDRAW, .token = token, .id = id};
 	struct fake_connection *connection = fake_find(fake, token);
 	struct fake_address *entry = NULL;
-	int r = fake_check(fake, token);
+	int r = fake_check(fake, token) < 0 ? -EINVAL : 0;
 
 	if (r == 0) {
 		entry = find_address_id(connection, id);
