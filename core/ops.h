@@ -90,9 +90,10 @@ struct prepared {
 
 struct kernel_ops {
 	/*
-	 * Commands on a connection fail with -ENOTCONN when there is none with that token (any more), but for
-	 * withdraw(), whose -EINVAL says that nobody has to be told. This
-	 * one also before ESTABLISHED, and of one that is plain TCP. 0 means that a SYN was sent, no more.
+	 * Commands on a connection fail with -ENOTCONN when there is none with that token (any more);
+	 * withdraw() with -EINVAL, as nobody has to be told.
+	 * subflow_create() does so also before ESTABLISHED, and of one that is plain TCP. 0 means that a
+	 * SYN was sent, no more.
 	 */
 	int (*subflow_create)(void *kernel, uint32_t token, const struct subflow_request *request);
 	/*
