@@ -4,6 +4,10 @@
 run.py [WORD…]: only suites whose name contains a word, and only the plain build. The last line is
 `N passed, N failed, N skipped`, counting single test cases; exits 1 if one failed, or none ran.
 With CI=true a kernel test that skips counts as failed: there the kernel must be testable.
+
+A case on the real kernel that fails is run once more, with nothing beside it, and counts by that:
+it may have failed by what ran beside it. The first failure is told where it happens, and its name
+once more above the sum: one that is seen there again and again is a fault.
 """
 
 import concurrent.futures
@@ -19,6 +23,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 KERNEL_SUITES = {"netns", "service", "vm", "cost"}
+RUN_AGAIN = {"netns", "service"}  # and no others: what counts or computes needs no quiet machine
+MOST_AGAIN = 3  # cases of one program; where more fail it is not the machine
 BUILT_ONCE = {"layers"}  # says nothing new about a build with sanitizers
 AT_ONCE = max(2, os.cpu_count())  # so many tests, of those that may run beside others
 CI = os.environ.get("CI", "") not in ("", "0", "false")
@@ -46,11 +52,13 @@ class Result:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    again: list = dataclasses.field(default_factory=list, compare=False)  # names: failed, then passed
 
     def add(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.again += other.again
 
     def __str__(self):
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
@@ -149,6 +157,23 @@ def test_name(test):
     return "/".join(sorted(suites_of(test)) + [test["name"]])
 
 
+def run_again(test, environment, failed):
+    """Run alone each of the failed cases of a test program: the names of those that then passed."""
+    good = []
+    for name in failed:
+        code, out, _ = run_test({**test, "cmd": [*test["cmd"], "--exactly", name]}, environment)
+        if count_tap(out, code)[0] == Result(passed=1):
+            good.append(name)
+    return good
+
+
+def failed_cases(test, out):
+    """The names of the cases that failed and may be run again, from what the program said."""
+    failed = re.findall(r"^not ok \d+ (/\S+)$", out, re.M)
+    may = suites_of(test) & RUN_AGAIN and test["protocol"] == "tap" and test["cmd"][-1].endswith(".py")
+    return failed if may and len(failed) <= MOST_AGAIN else []
+
+
 def run_suite_member(test, environment):
     """Run it and say how it went, in one piece: others may be running."""
     begin = time.monotonic()
@@ -157,12 +182,14 @@ def run_suite_member(test, environment):
     if CI and suites_of(test) & KERNEL_SUITES and result.skipped:
         remarks.append("a kernel test must not skip in CI")
         result = Result(result.passed, result.failed + result.skipped, 0)
+    good = run_again(test, environment, failed_cases(test, out))
     lines = [f"test   {test_name(test)}: {result} ({time.monotonic() - begin:.1f} s)"]
     lines += [f"       {remark}" for remark in remarks]
+    lines += [f"       passed when run again, alone: {name}" for name in good]
     if result.failed:
         lines += [f"       | {line}" for line in (out + err).splitlines()[-200:]]
     say("\n".join(lines))
-    return result
+    return Result(result.passed + len(good), result.failed - len(good), result.skipped, good)
 
 
 def run_tests(directory, words, environment=None, leave_out=frozenset()):
@@ -206,6 +233,8 @@ def main():
             total.add(run_tests("build-san", words, SANITIZER_ENVIRONMENT,
                                 KERNEL_SUITES | BUILT_ONCE))
     say()
+    for name in total.again:
+        say(f"failed, and passed when run again, alone: {name}")
     say(total)
     sys.exit(1 if total.failed else 0)
 

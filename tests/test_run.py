@@ -61,6 +61,48 @@ def skips_in_ci():
         run.CI, run.say = was
 
 
+AGAIN = """
+import pathlib
+import tap
+
+def fails(times, path):
+    with pathlib.Path(path).open("a+") as tries:
+        tries.seek(0)
+        done = len(tries.read())
+        tries.write("x")
+    tap.true(done >= times, "too early")
+
+tap.test("/good")(lambda: fails(0, "good"))
+tap.test("/once")(lambda: fails(1, "once"))
+tap.test("/twice")(lambda: fails(2, "twice"))
+tap.main()
+"""
+
+
+@tap.test("/run/again/what-fails-on-the-real-kernel-is-run-once-more-alone")
+def again():
+    was, said = run.say, []
+    run.say = said.append
+    try:
+        for suite, most, wanted, tries in (("netns", 3, Result(2, 1), {"good": 1, "once": 2, "twice": 2}),
+                                           ("netns", 1, Result(1, 2), {"good": 1, "once": 1, "twice": 1}),
+                                           ("unit", 3, Result(1, 2), {"good": 1, "once": 1, "twice": 1})):
+            with tempfile.TemporaryDirectory() as directory:
+                script = pathlib.Path(directory, "script.py")
+                script.write_text(AGAIN, encoding="ascii")
+                run.MOST_AGAIN = most
+                got = run.run_suite_member(
+                    {"suite": [f"mptcpd:{suite}"], "name": "x", "protocol": "tap", "timeout": 10,
+                     "workdir": directory, "env": {"PYTHONPATH": pathlib.Path(__file__).parent},
+                     "cmd": [sys.executable, str(script)]}, {})
+                tap.equal((got, got.again), (wanted, ["/once"] if tries["once"] == 2 else []), suite)
+                tap.equal({path.name: len(path.read_text()) for path in pathlib.Path(directory).iterdir()
+                           if path != script}, tries, "how often each was run")
+    finally:
+        run.say, run.MOST_AGAIN = was, 3
+    tap.true("1 passed, 2 failed" in said[0] and "again, alone: /once" in said[0], said[0])
+
+
 @tap.test("/run/missing-program-is-a-failure")
 def missing():
     test = {"workdir": None, "env": {}, "timeout": 10, "cmd": ["/nonexistent/program"]}

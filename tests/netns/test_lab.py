@@ -88,7 +88,8 @@ def each_bulk(kind, direction, family):
         gap, goodput, again, stale = outage(kind, direction, family=family)
         within(0.3, gap, 2.5, "seconds without data")
         within(0.4 * LINK, goodput, 1.5 * LINK, "bytes a second")
-        within(0.2, again, 2 * OUTAGE, "seconds after the return")
+        # The timer of the sender may fire at any time after the return, at once as well.
+        within(0, again, 2 * OUTAGE, "seconds after the return")
         sender = "client" if kind == "up" else "server"
         tap.equal({name for name, count in stale.items() if count}, {sender}, "who sees it is stale")
 
