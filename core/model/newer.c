@@ -45,7 +45,7 @@ static struct newer_key make_key(const struct event *event)
 	return key;
 }
 
-/* An address whose link is yet to be told of was told in vain. */
+/* An address whose link is yet to be told of was told in vain: what the dump says of it counts again. */
 static bool is_in_vain(const struct model *model, const struct event *event)
 {
 	return event->type == EVENT_LOCAL && !model_find_interface(model, event->local.ifindex);
@@ -65,6 +65,16 @@ static void note(struct table *table, const struct newer_key *key, uint32_t mark
 	newer->mark = mark;
 }
 
+static void drop(struct table *table, const struct newer_key *key)
+{
+	struct newer *newer = table_owner(table_find(table, key, sizeof(*key)), struct newer);
+
+	if (!newer)
+		return;
+	table_remove(table, &newer->entry);
+	free(newer);
+}
+
 bool newer_overtakes(struct model *model, enum snapshot_kind kind, const struct event *event)
 {
 	struct table *table = &model->newer[kind == SNAPSHOT_ENDPOINTS];
@@ -80,7 +90,9 @@ bool newer_overtakes(struct model *model, enum snapshot_kind kind, const struct 
 		return newer && newer->mark == mark;
 	}
 	model->snapshot[kind].again = true;
-	if (!is_in_vain(model, event))
+	if (is_in_vain(model, event))
+		drop(table, &key);
+	else
 		note(table, &key, mark);
 	return false;
 }

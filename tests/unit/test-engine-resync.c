@@ -194,6 +194,40 @@ static void a_start_does_not_wait_for_addresses_that_come_and_go(struct scene *s
 	starts_in_unrest(scene, true);
 }
 
+/* While the first dump has not told of a link yet, its address is taken away and set anew. */
+static void set_anew(void *data)
+{
+	struct scene *scene = data;
+	struct event news = {.type = EVENT_LOCAL_GONE,
+			     .local = {.addr = fake_addr("10.0.2.1"), .ifindex = 2, .prefix = 24}};
+
+	if (!engine_model(scene->engine)->snapshot[SNAPSHOT_HOST].open)
+		return;
+	scene->fake->between = NULL;
+	engine_event(scene->engine, &news, scene->now_ms);
+	news.type = EVENT_LOCAL;
+	engine_event(scene->engine, &news, scene->now_ms);
+}
+
+/* What the dump says of it is all that is known: what a connection has there stays. */
+static void an_address_that_is_set_anew_is_there_from_the_start(struct scene *scene,
+								gconstpointer data)
+{
+	struct fake_connection *fake = scene_meshed(scene);
+
+	scene->fake->between = set_anew;
+	scene->fake->between_data = scene;
+	scene_start(scene);
+	scene_run(scene);
+	g_assert_null(scene->fake->between);
+	g_assert_true(engine_knows(scene->engine, SNAPSHOT_HOST));
+	g_assert_true(has_local(scene, "10.0.2.1", 2));
+	scene_later(scene, 1000);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 3);
+	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, 0);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 0);
+}
+
 /* An address that lives for seconds is told of all the time; another one went, and nobody told. */
 static void is_made_up_for_in_unrest(struct scene *scene, gconstpointer data)
 {
@@ -278,6 +312,8 @@ int main(int argc, char **argv)
 	    a_start_does_not_wait_for_quiet_addresses);
 	ADD("unrest/a-start-does-not-wait-for-addresses-that-come-and-go",
 	    a_start_does_not_wait_for_addresses_that_come_and_go);
+	ADD("unrest/an-address-that-is-set-anew-is-there-from-the-start",
+	    an_address_that_is_set_anew_is_there_from_the_start);
 	ADD("unrest/the-rest-of-a-dump-counts", the_rest_of_a_dump_counts);
 	ADD("unrest/what-went-is-seen-though-flags-change", what_went_is_seen_though_flags_change);
 	return g_test_run();
