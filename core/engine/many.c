@@ -229,16 +229,25 @@ void engine_refused(struct engine *engine, int number, uint64_t now_ms)
 		resync_want(engine, SNAPSHOT_CONNECTIONS);
 }
 
-/* As nobody knows whether a withdrawal was refused, what is to be closed after it is not. */
+/*
+ * As nobody knows whether a withdrawal was refused, what is to be closed after it is not; and what was
+ * announced may be forgotten with a subflow that was refused.
+ */
 static void many_lost(struct engine *engine, uint64_t now_ms)
 {
-	for (size_t i = 0; i + 1 < engine->many.n; i++) {
+	for (size_t i = 0; i < engine->many.n; i++) {
 		struct many_asked *asked = &engine->many.asked[i];
 		struct connection *connection = model_find_connection(&engine->model, asked->token);
 
+		if (!connection)
+			continue;
 		/* Its first DESTROY comes right after it. */
-		if (connection && asked->kind == MANY_WITHDRAW && asked[1].held)
+		if (asked->kind == MANY_WITHDRAW && i + 1 < engine->many.n && asked[1].held)
 			refused_withdraw(engine, connection, asked, now_ms);
+		if (asked->kind != MANY_CREATE)
+			continue;
+		ids_forgotten(connection, &asked->request.local, now_ms);
+		engine_mark_dirty(engine, connection);
 	}
 }
 

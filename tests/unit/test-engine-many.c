@@ -182,6 +182,32 @@ static void a_connection_that_is_gone_is_found_out(struct scene *scene, gconstpo
 	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, MANY);
 }
 
+/* The kernel forgets what was announced with a subflow from there that it refuses. */
+static void what_may_be_forgotten_is_announced_again(struct scene *scene, gconstpointer data)
+{
+	struct fake_connection *victim = fake_find(scene->fake, VICTIM);
+	uint8_t id = victim->subflows[2].local_id;
+
+	fake_policy.announced = fake_addr("10.0.3.1");
+	engine_set_rules(scene->engine, &fake_rules, scene->now_ms);
+	scene_later(scene, 1000);
+	g_assert_cmpuint(victim->told[id].family, !=, 0);
+	fake_reset(scene->fake, victim, 2, ECONNRESET);
+	scene_run(scene);
+	fake_forget_log(scene->fake);
+	scene->fake->fail[FAKE_CREATE] = -ENOMEM;
+	scene->fake->loses_refusals = true;
+	scene->fake->n_asked = 0;
+	fake_route(scene->fake, 1, true);
+	scene_later(scene, 1000);
+	g_assert_cmpint(scene->fake->n_asked, ==, 1);
+	g_assert_false(scene->fake->loses_refusals);
+	fake_policy.announced.family = 0;
+	engine_set_rules(scene->engine, &fake_rules, scene->now_ms);
+	scene_later(scene, 1000);
+	g_assert_cmpuint(victim->told[id].family, ==, 0);
+}
+
 #define MANY_TEST(name, func)                                                                      \
 	g_test_add("/many/" name, struct scene, NULL, set_up, func, scene_tear_down)
 
@@ -199,5 +225,7 @@ int main(int argc, char **argv)
 	MANY_TEST("what-cannot-be-withdrawn-is-closed", what_cannot_be_withdrawn_is_closed);
 	MANY_TEST("the-initial-address-is-withdrawn", the_initial_address_is_withdrawn);
 	MANY_TEST("a-connection-that-is-gone-is-found-out", a_connection_that_is_gone_is_found_out);
+	MANY_TEST("what-may-be-forgotten-is-announced-again",
+		  what_may_be_forgotten_is_announced_again);
 	return g_test_run();
 }
