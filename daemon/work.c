@@ -114,8 +114,8 @@ void daemon_refresh(void *data)
 	struct daemon *daemon = data;
 
 	daemon->now_ms = loop_now_ms();
-	if (kernel_refresh_endpoints(daemon->kernel) == 0)
-		daemon_settle(daemon);
+	kernel_refresh_endpoints(daemon->kernel);
+	daemon_settle(daemon);
 }
 
 const char *daemon_error_text(void *data)

@@ -437,8 +437,10 @@ int kernel_refresh_endpoints(struct kernel *kernel)
 	r = pm_endpoints(pm_in_turn(kernel), 0, on_dumped, kernel);
 	if (r == 0)
 		r = pm_limits(pm_in_turn(kernel), on_dumped, kernel);
-	if (r < 0)
+	if (r < 0) {
+		snapshot_fail(&kernel->snapshots[SNAPSHOT_ENDPOINTS], r);
 		return told_pm(kernel, r);
+	}
 	sink_take(&kernel->sink, 0,
 		  &(struct event){.type = EVENT_PATH_MANAGER,
 				  .path_manager = sysctl_path_manager()});

@@ -120,7 +120,7 @@ static void go_idle(struct snapshot *snapshot)
 	snapshot->again = false;
 }
 
-static void fail(struct snapshot *snapshot, int error)
+void snapshot_fail(struct snapshot *snapshot, int error)
 {
 	struct event event = {
 		.type = EVENT_SNAPSHOT_FAILED,
@@ -162,7 +162,7 @@ static void send_stage(struct snapshot *snapshot)
 	}
 	r = socket_send(&snapshot->socket, request);
 	if (r < 0)
-		fail(snapshot, r);
+		snapshot_fail(snapshot, r);
 }
 
 /* Does the kernel say that it was built without that family, or without rules for it? */
@@ -184,7 +184,7 @@ static void end_stage(struct snapshot *snapshot, const struct nlmsghdr *nlh)
 	if (error == 0 && snapshot->interrupted && ++snapshot->restarts > RESTARTS_MAX)
 		error = -EINTR;
 	if (error < 0) {
-		fail(snapshot, error);
+		snapshot_fail(snapshot, error);
 		return;
 	}
 	if (!snapshot->interrupted)

@@ -55,6 +55,8 @@ void snapshot_close(struct snapshot *snapshot);
 void snapshot_ask(struct snapshot *snapshot, bool brief);
 /* Whatever is under way ends without END: a newer one has taken its place. */
 void snapshot_give_up(struct snapshot *snapshot);
+/* It ends with FAILED in place of END: say so. `error`: -errno. */
+void snapshot_fail(struct snapshot *snapshot, int error);
 /* Start it if it is ASKED. */
 void snapshot_start(struct snapshot *snapshot);
 /* Read about `slice` messages. 1: more may be waiting; 0: none now; -errno: the socket is broken. */

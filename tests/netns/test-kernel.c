@@ -390,6 +390,34 @@ static void endpoints_come_and_go(struct fixture *f, const void *data)
 				EVENT_ENDPOINT);
 }
 
+/* Nothing is left open: what began is said to have failed, and another one can be asked for. */
+static void a_refresh_that_fails_is_told(struct fixture *f, const void *data)
+{
+	int fds[KERNEL_FDS], null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	size_t n_fds = kernel_fds(f->kernel, fds);
+	struct event event;
+
+	g_assert_cmpint(kernel_ops.snapshot(f->kernel, SNAPSHOT_ENDPOINTS), ==, 0);
+	wait_for(f, EVENT_SNAPSHOT_BEGIN, 0);
+	/* The sockets of commands are those that nobody waits for. */
+	for (int fd = 0; fd < 64; fd++) {
+		int domain = 0;
+		bool is_waited_for = false;
+
+		for (size_t i = 0; i < n_fds; i++)
+			is_waited_for |= fds[i] == fd;
+		getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)});
+		if (domain == AF_NETLINK && !is_waited_for)
+			g_assert_cmpint(dup3(null, fd, O_CLOEXEC), ==, fd);
+	}
+	close(null);
+	g_assert_cmpint(kernel_refresh_endpoints(f->kernel), ==, -ENOTSOCK);
+	wait_for(f, EVENT_SNAPSHOT_BEGIN, 0);
+	event = wait_for(f, EVENT_SNAPSHOT_FAILED, 0);
+	g_assert_cmpint(event.snapshot, ==, SNAPSHOT_ENDPOINTS);
+	g_assert_cmpint(event.error, ==, ENOTSOCK);
+}
+
 static void path_manager_is_set_and_restored(void)
 {
 	char value[64];
@@ -427,6 +455,7 @@ int main(int argc, char **argv)
 	ADD("route/ipv4", route_v4);
 	ADD("route/ipv6", route_v6);
 	ADD("endpoint/come-and-go", endpoints_come_and_go);
+	ADD("endpoint/a-refresh-that-fails-is-told", a_refresh_that_fails_is_told);
 	g_test_add_func("/kernel/sysctl/path-manager-is-set-and-restored",
 			path_manager_is_set_and_restored);
 	return g_test_run();
