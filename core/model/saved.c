@@ -211,7 +211,7 @@ void saved_settle(struct model *model, struct connection *connection)
 		const struct subflow *wish = &waiting->subflows[i];
 		struct subflow *subflow = NULL;
 
-		if (wish->want.by != WANTED_BY_NONE || wish->want.banned)
+		if (wish->want.by != WANTED_BY_NONE || wish->want.banned || wish->want.pinned)
 			subflow = connection_add_subflow(connection);
 		if (!subflow)
 			continue;

@@ -2,6 +2,7 @@
 /* What a snapshot makes up for: only one of all subflows, that began after the loss, and is swept. */
 #include <glib.h>
 
+#include "addr.h"
 #include "engine-scene.h"
 
 static void feed(struct scene *scene, enum event_type type, bool brief)
@@ -135,6 +136,44 @@ static void what_says_good_bye_is_not_what_is_asked_for(struct scene *scene, gco
 	for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
 		n += fake->subflows[i].used && fake->subflows[i].backup;
 	g_assert_cmpuint(n, ==, 1);
+}
+
+/* What a person said of a path that is not there is known to the next life, too. */
+static void keeps_a_priority_over_a_restart(struct scene *scene, gconstpointer data)
+{
+	struct event connection = {.type = EVENT_SAVED_CONNECTION,
+				   .token = SCENE_TOKEN,
+				   .saved_connection = {.local = fake_addr("10.0.1.1:1000"),
+							.remote = fake_addr(SCENE_SERVER),
+							.side = MPTCPD_SIDE_CLIENT}};
+	struct event path = {.type = EVENT_SAVED_SUBFLOW,
+			     .token = SCENE_TOKEN,
+			     .saved_subflow = {.local = fake_addr("10.0.2.1"),
+					       .remote = fake_addr(SCENE_SERVER),
+					       .ifindex = 2,
+					       .origin = MPTCPD_ORIGIN_POLICY,
+					       .origin_known = true,
+					       .want_backup = true,
+					       .pinned = true}};
+	struct fake_connection *fake = scene_meshed(scene);
+
+	fake_link(scene->fake, 2, "eth2", false, false);
+	scene_later(scene, 3000);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 2);
+	scene_start(scene);
+	engine_event(scene->engine, &connection, scene->now_ms);
+	engine_event(scene->engine, &path, scene->now_ms);
+	scene_run(scene);
+	fake_link(scene->fake, 2, "eth2", true, true);
+	scene_later(scene, 3000);
+	fake_answer(scene->fake, 0);
+	scene_later(scene, 3000);
+	g_assert_cmpuint(fake_count_subflows(fake), ==, 3);
+	for (size_t i = 0; i < FAKE_SUBFLOWS; i++)
+		if (fake->subflows[i].used)
+			g_assert_true(fake->subflows[i].backup ==
+				      addr_equal_host(&fake->subflows[i].local,
+						      &path.saved_subflow.local));
 }
 
 /* What others do while a dump of links runs. */
@@ -303,6 +342,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	ADD("resync/what-says-good-bye-is-not-what-is-asked-for",
 	    what_says_good_bye_is_not_what_is_asked_for);
+	ADD("resync/a-priority-is-kept-over-a-restart", keeps_a_priority_over_a_restart);
 	ADD("resync/is-swept-before-a-brief-one", sweeps_before_a_brief_one);
 	ADD("resync/a-brief-one-comes-after-the-sweep", a_brief_one_comes_after_the_sweep);
 	ADD("loss/is-not-made-up-for-by-a-brief-one", is_not_made_up_for_by_a_brief_one);
