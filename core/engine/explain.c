@@ -115,8 +115,14 @@ static void explain_lost(struct explaining *it, const struct subflow *subflow,
 		explain_end(it, subflow->try.error, subflow->try.reset, true, path);
 	if (path->reason == REASON_UNANSWERED)
 		explain_filter(it, local, &subflow->remote, path);
-	if (!path->reason && !explain_whole(it, path))
+	if (path->reason)
+		return;
+	if (subflow->want.by == WANTED_BY_NONE && it->is_planned) {
+		explain_by_policy(it, local, &subflow->remote, path);
+		path->state = reason_passes(path->reason) ? EXPLAIN_WAITING : EXPLAIN_UNWANTED;
+	} else if (!explain_whole(it, path)) {
 		explain_say(path, REASON_PLANNED, "about to be made");
+	}
 }
 
 static void explain_there(struct explaining *it, const struct subflow *subflow,

@@ -230,6 +230,23 @@ static void wish_without_a_link(struct scene *scene, gconstpointer data)
 		    "eth3 10.0.3.1 none: \neth2 10.0.2.1 link-down: eth2 is down\n");
 }
 
+/* What a person said of a path is kept while no plan wants it, and is no promise to make it. */
+static void kept_and_not_wanted(struct scene *scene, gconstpointer data)
+{
+	struct mptcpd_addr local = fake_addr("10.0.2.1"), remote = fake_addr("10.9.0.1");
+
+	scene_meshed(scene);
+	g_assert_cmpint(engine_subflow_change(scene->engine, SCENE_TOKEN, &local, &remote, true,
+					      scene->now_ms),
+			==, 0);
+	fake_policy.plans_nothing = true;
+	scene_ask(scene);
+	scene_later(scene, 5000);
+	said(scene, "eth1 10.0.1.1 none: \n"
+		    "eth2 10.0.2.1 policy: not wanted by [policy:all], plugin = mesh\n"
+		    "eth3 10.0.3.1 policy: not wanted by [policy:all], plugin = mesh\n");
+}
+
 static int by_the_first(void *kernel, const struct mptcpd_addr *local,
 			const struct mptcpd_addr *remote, uint32_t mark)
 {
@@ -313,6 +330,7 @@ int main(int argc, char **argv)
 	ADD("explain/every-pair-and-links-without-an-address", every_pair);
 	ADD("explain/what-no-plan-wants-and-nothing-comes-of-it", nothing_comes_of_it);
 	ADD("explain/what-a-person-asked-for-while-its-link-is-down", wish_without_a_link);
+	ADD("explain/what-a-person-said-of-a-path-that-no-plan-wants", kept_and_not_wanted);
 	ADD("explain/a-slice-is-bounded", bounded);
 	ADD("explain/subflows-that-are-bound-to-no-link", unbound);
 	g_test_add_func("/engine/explain/each-reason-has-a-word-of-its-own", words);
