@@ -268,6 +268,8 @@ static int change_endpoint(sd_bus_message *m, struct bus *bus, sd_bus_error *err
 		return answer(m, bus, -ENOENT, "no such endpoint", error);
 	endpoint = found->is;
 	endpoint.flags = (endpoint.flags | set) & ~clear;
+	if ((endpoint.flags ^ found->is.flags) & ~(MPTCPD_FLAG_BACKUP | MPTCPD_FLAG_FULLMESH))
+		return bus_invalid(error, "flags but backup and fullmesh cannot be changed");
 	r = engine_endpoint_change(bus->setup.engine, &endpoint, loop_now_ms());
 	return answer(m, bus, r, "no such endpoint", error);
 }

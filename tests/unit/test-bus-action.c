@@ -132,6 +132,7 @@ static void client_changes_endpoint(struct scene *scene)
 {
 	struct mptcpctl *ctl = client_new(scene->socket);
 	const char *fullmesh[] = {"fullmesh", NULL}, *backup[] = {"backup", NULL};
+	const char *signal[] = {"signal", NULL}, *subflow[] = {"subflow", NULL};
 	const struct mptcpctl_addr right = {"10.0.0.1", 0}, wrong = {"10.0.0.2", 0};
 
 	/* It has the flags subflow and backup. What is not named stays. */
@@ -140,6 +141,12 @@ static void client_changes_endpoint(struct scene *scene)
 	g_assert_cmpuint(scene->endpoint.flags, ==,
 			 MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP | MPTCPD_FLAG_FULLMESH);
 	g_assert_cmpint(mptcpctl_endpoint_change(ctl, 0, &right, NULL, backup), ==, 0);
+	g_assert_cmpuint(scene->endpoint.flags, ==, MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_FULLMESH);
+	/* What the kernel would leave as it is, without a word. */
+	g_assert_cmpint(mptcpctl_endpoint_change(ctl, 4, NULL, signal, NULL), ==, -EINVAL);
+	expect_words(ctl, "flags but backup and fullmesh cannot be changed");
+	g_assert_cmpint(mptcpctl_endpoint_change(ctl, 4, NULL, NULL, subflow), ==, -EINVAL);
+	g_assert_cmpint(mptcpctl_endpoint_change(ctl, 4, NULL, subflow, signal), ==, 0);
 	g_assert_cmpuint(scene->endpoint.flags, ==, MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_FULLMESH);
 	g_assert_cmpint(mptcpctl_endpoint_change(ctl, 4, NULL, backup, backup), ==, -EINVAL);
 	g_assert_cmpint(mptcpctl_endpoint_change(ctl, 5, NULL, backup, NULL), ==, -ENOENT);
