@@ -10,6 +10,7 @@
 #include "auto.h"
 #include "image.h"
 #include "value.h"
+#include "word.h"
 
 /* The most bytes of the words that a setting allows, all together. */
 #define WORDS_MAX 1023
@@ -52,6 +53,22 @@ static char *list_words(const char *words)
 		comma = ", ";
 	}
 	return l_string_unwrap(list);
+}
+
+/* The one that was most likely meant, as the end of a sentence; "" if none is. */
+static char *suggest(const char *words, const char *text)
+{
+	char **names = l_strv_new();
+	const char *cursor = words, *word;
+	char *sentence;
+	size_t size;
+
+	while ((word = value_next_word(&cursor, &size)))
+		names = l_strv_append_printf(names, "%.*s", (int)size, word);
+	word = word_nearest(text, (const char *const *)names);
+	sentence = word ? l_strdup_printf("; did you mean '%s'?", word) : l_strdup("");
+	l_strv_free(names);
+	return sentence;
 }
 
 /* ---- numbers ---- */
@@ -109,8 +126,9 @@ static void read_choice(struct reading *reading)
 
 	if (place < 0) {
 		AUTO(l_free) char *words = list_words(reading->setting->words);
+		AUTO(l_free) char *end = suggest(reading->setting->words, reading->text);
 
-		reading->expected = l_strdup_printf("one of %s", words);
+		reading->expected = l_strdup_printf("one of %s%s", words, end);
 		return;
 	}
 	reading->value.number = (uint64_t)place;
@@ -172,8 +190,10 @@ static bool is_allowed(struct reading *reading, const char *text)
 		reading->expected = l_strdup_printf("words of at most %d bytes", SETTING_TEXT_MAX);
 	} else if (words && find_word(words, text) < 0) {
 		AUTO(l_free) char *list = list_words(words);
+		AUTO(l_free) char *end = suggest(words, text);
 
-		reading->expected = l_strdup_printf("words of %s in place of '%s'", list, text);
+		reading->expected =
+			l_strdup_printf("words of %s in place of '%s'%s", list, text, end);
 	}
 	return !reading->expected;
 }

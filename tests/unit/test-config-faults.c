@@ -95,6 +95,11 @@ static void test_lists(struct scene *scene, gconstpointer unused)
 	       "%s:7: bad value 'red blue' of 'colours', expected words of red, green in place of "
 	       "'blue'\n"
 	       "%s:8: bad value 'fool' of 'choice', expected one of full, one-to-one\n");
+	refuse(scene, "[policy:p]\nplugin = echo\ncolours = gren\nchoice = one-to-on\n",
+	       "%s:3: bad value 'gren' of 'colours', expected words of red, green in place of "
+	       "'gren'; did you mean 'green'?\n"
+	       "%s:4: bad value 'one-to-on' of 'choice', expected one of full, one-to-one; did "
+	       "you mean 'one-to-one'?\n");
 	refuse(scene, "[policy:p]\nplugin = echo\nwords = ,\nports = 0\n",
 	       "%s:3: bad value ',' of 'words', expected at least 1 of them\n"
 	       "%s:4: bad value '0' of 'ports', expected a port like 443 or a range like "
