@@ -133,6 +133,21 @@ int command_withdraw(struct engine *engine, const struct connection *connection,
 	return engine_command(engine, connection, "REMOVE", r == -EINVAL ? 1 : r);
 }
 
+/* The kernel decides for it: what was planned before that was known is nobody's wish. */
+static void drop_wishes(struct connection *connection)
+{
+	for (size_t i = connection->n_subflows; i-- > 0;) {
+		struct subflow *subflow = &connection->subflows[i];
+
+		if (subflow->want.by >= WANTED_BY_INITIAL)
+			continue;
+		subflow->want.by = WANTED_BY_NONE;
+		if (subflow->is.state == SUBFLOW_ABSENT && !subflow->want.banned &&
+		    !subflow->want.pinned)
+			connection_remove_subflow(connection, subflow);
+	}
+}
+
 bool command_probe(struct engine *engine, struct connection *connection)
 {
 	int r;
@@ -147,6 +162,8 @@ bool command_probe(struct engine *engine, struct connection *connection)
 	if (r == PROBE_USERSPACE || r == PROBE_KERNEL)
 		connection->path_manager =
 			r == PROBE_USERSPACE ? PATH_MANAGER_USERSPACE : PATH_MANAGER_KERNEL;
+	if (r == PROBE_KERNEL)
+		drop_wishes(connection);
 	return true;
 }
 

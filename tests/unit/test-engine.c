@@ -85,6 +85,9 @@ static void leaves_the_kernels_alone(struct scene *scene, gconstpointer data)
 	scene_run(scene);
 	g_assert_cmpint(scene_connection(scene)->path_manager, ==, PATH_MANAGER_KERNEL);
 	g_assert_cmpuint(fake_count_subflows(fake), ==, 1);
+	/* what was planned before that was known is nobody's wish */
+	g_assert_cmpuint(scene_connection(scene)->n_subflows, ==, 1);
+	g_assert_cmpuint(scene_connection(scene)->subflows[0].want.by, ==, WANTED_BY_NONE);
 	fake_forget_log(scene->fake);
 	fake_link(scene->fake, 2, "eth2", true, false);
 	scene_later(scene, 60000);
