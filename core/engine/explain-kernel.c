@@ -44,11 +44,12 @@ static void explain_absent(const struct explaining *it, const struct local *loca
 			    "no place for its endpoint: the kernel's table has %" PRIu32,
 			    endpoints->max);
 		explain_remedy(path, "use = no in [interface:…] for links that matter less");
-	} else if (!local->leads_out && !local->forced) {
-		explain_no_way_out(local, path);
 	} else if (!it->engine->rules->endpoints.plugin) {
 		explain_say(path, REASON_POLICY, "mptcpd makes no endpoints here");
-		explain_remedy(path, "plugin = endpoints in [endpoints]");
+		explain_remedy(path, "mptcpctl endpoint add %s dev %s subflow", text,
+			       shell_quote(local->interface->is.name, name));
+	} else if (!local->leads_out && !local->forced) {
+		explain_no_way_out(local, path);
 	} else {
 		explain_say(path, REASON_POLICY,
 			    "plugin %s of [endpoints] wants no endpoint for it",

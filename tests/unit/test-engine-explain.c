@@ -247,6 +247,29 @@ static void kept_and_not_wanted(struct scene *scene, gconstpointer data)
 		    "eth3 10.0.3.1 policy: not wanted by [policy:all], plugin = mesh\n");
 }
 
+/* Of the kernel's path manager, where mptcpd makes no endpoints: nobody has asked for ways out. */
+static void no_endpoints_here(struct scene *scene, gconstpointer data)
+{
+	struct policy_plugin endpoints = fake_rules.endpoints;
+	struct fake_connection *fake;
+	g_autoptr(GPtrArray) remedies = g_ptr_array_new_with_free_func(g_free);
+	char words[ENGINE_WORDS_SIZE];
+
+	fake_rules.endpoints.plugin = NULL;
+	fake = fake_connect(scene->fake, SCENE_TOKEN, MPTCPD_SIDE_CLIENT, "10.0.1.1:1000",
+			    SCENE_SERVER);
+	fake->path_manager = PATH_MANAGER_KERNEL;
+	fake_establish(scene->fake, SCENE_TOKEN);
+	scene_later(scene, 5000);
+	said(scene, "eth1 10.0.1.1 none: \n"
+		    "eth2 10.0.2.1 policy: mptcpd makes no endpoints here\n"
+		    "eth3 10.0.3.1 policy: mptcpd makes no endpoints here\n");
+	engine_explain(scene->engine, SCENE_TOKEN, scene->now_ms, on_remedy, remedies, words);
+	g_assert_cmpuint(remedies->len, ==, 2);
+	g_assert_cmpstr(remedies->pdata[0], ==, "mptcpctl endpoint add 10.0.2.1 dev eth2 subflow");
+	fake_rules.endpoints = endpoints;
+}
+
 static int by_the_first(void *kernel, const struct mptcpd_addr *local,
 			const struct mptcpd_addr *remote, uint32_t mark)
 {
@@ -331,6 +354,7 @@ int main(int argc, char **argv)
 	ADD("explain/what-no-plan-wants-and-nothing-comes-of-it", nothing_comes_of_it);
 	ADD("explain/what-a-person-asked-for-while-its-link-is-down", wish_without_a_link);
 	ADD("explain/what-a-person-said-of-a-path-that-no-plan-wants", kept_and_not_wanted);
+	ADD("explain/where-mptcpd-makes-no-endpoints", no_endpoints_here);
 	ADD("explain/a-slice-is-bounded", bounded);
 	ADD("explain/subflows-that-are-bound-to-no-link", unbound);
 	g_test_add_func("/engine/explain/each-reason-has-a-word-of-its-own", words);
