@@ -19,6 +19,7 @@
 enum tcp_state {
 	STATE_ESTABLISHED = 1,
 	STATE_SYN_SENT = 2,
+	STATE_FIN_WAIT2 = 5,
 	STATE_LISTEN = 10,
 };
 
@@ -106,7 +107,8 @@ int codec_diag_connection(const void *message, size_t size, struct event *ret_ev
 	info = codec_payload(attrs[INET_DIAG_INFO]);
 	memcpy(&flags, info + UAPI_MPTCP_INFO_FLAGS, sizeof(flags));
 	memcpy(&event.token, info + UAPI_MPTCP_INFO_TOKEN, sizeof(event.token));
-	if (event.token == 0)
+	/* Its program closed it and the peer has it all: CLOSED was told, and the socket lasts for a minute. */
+	if (event.token == 0 || (socket.idiag_inode == 0 && socket.idiag_state == STATE_FIN_WAIT2))
 		return CODEC_IGNORED;
 	event.connection.local =
 		decode_addr(socket.idiag_family, socket.id.idiag_src, socket.id.idiag_sport);

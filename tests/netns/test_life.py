@@ -409,6 +409,23 @@ def half_closed_server():
     half_closed("server")
 
 
+@tap.test("/life/closed/what-the-peer-keeps-open-is-not-found-again")
+def kept_open():
+    with Place({"role": "client", "links": 1, "flags": "subflow", "daemon": True}) as place:
+        client, server = half_close(place)
+        with server:
+            tap.equal(len(place.daemon.connections()), 1, "connections while it is open")
+            client.close()
+            wait_until(lambda: [c["state"] for c in place.host.connections()] == ["FIN-WAIT-2"], 5,
+                       "all is delivered", place.host.connections)
+            wait_until(lambda: place.daemon.connections() == [], 5, "it is closed",
+                       place.daemon.connections)
+            place.daemon.end(signal.SIGKILL)
+            place.daemon = Daemon(place.host, place.config(), runtime=place.daemon.runtime)
+            tap.equal(place.daemon.connections(), [], "connections of the next life")
+            tap.equal([c["state"] for c in place.host.connections()], ["FIN-WAIT-2"], "the socket")
+
+
 def register(role, links, flags, choose, seed):
     causes = list(CAUSES)
     if flags == "signal":

@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include <glib.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <netinet/tcp.h>
 
 #include "addr.h"
 #include "codec-captured.h"
@@ -62,6 +65,18 @@ static int decode_connection_hex(const char *hex, struct event *event)
 	size_t size;
 	g_autofree void *bytes = unhex(hex, &size);
 
+	return codec_diag_connection(bytes, size, event);
+}
+
+/* What is said of a connection whose socket is in this state, and whose program has it or closed it. */
+static int decode_connection_in(uint8_t state, bool orphan, struct event *event)
+{
+	size_t size;
+	g_autofree char *bytes = unhex(diag_connection, &size);
+	struct inet_diag_msg *socket = (struct inet_diag_msg *)(void *)(bytes + NLMSG_HDRLEN);
+
+	socket->idiag_state = state;
+	socket->idiag_inode = orphan ? 0 : 1;
 	return codec_diag_connection(bytes, size, event);
 }
 
@@ -162,6 +177,11 @@ static void captured_diag(void)
 	g_assert_false(event.connection.fallback);
 	g_assert_false(event.connection.closing);
 	g_assert_cmpint(event.connection.side, ==, MPTCPD_SIDE_UNKNOWN);
+	/* It may still send, or be read from; but all was delivered of one that was closed. */
+	g_assert_cmpint(decode_connection_in(TCP_FIN_WAIT1, true, &event), ==, 0);
+	g_assert_true(event.connection.closing);
+	g_assert_cmpint(decode_connection_in(TCP_FIN_WAIT2, false, &event), ==, 0);
+	g_assert_cmpint(decode_connection_in(TCP_FIN_WAIT2, true, &event), ==, CODEC_IGNORED);
 	g_assert_cmpint(decode_connection_hex(diag_mapped, &event), ==, 0);
 	g_assert_cmphex(event.token, ==, TOKEN_SERVER);
 	g_assert_true(event.connection.mapped);
