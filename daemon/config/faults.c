@@ -4,6 +4,7 @@
 #include <ell/ell.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "auto.h"
 #include "clean.h"
@@ -55,6 +56,13 @@ void faults_add(struct faults *report, struct where where, const char *format, .
 	l_string_append_c(report->text, '\n');
 	free(clean);
 	l_free(text);
+}
+
+char *faults_line(struct where where, struct where from)
+{
+	return strcmp(where.file, from.file) == 0
+		       ? l_strdup_printf("line %u", where.line)
+		       : l_strdup_printf("%s:%u", where.file, where.line);
 }
 
 void faults_add_unknown(struct faults *report, struct where where, const char *what,

@@ -30,6 +30,8 @@ char *faults_take(struct faults *report);
 
 void faults_add(struct faults *report, struct where where, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* "line 5", or "FILE:5" where that is not the file of `from`; for l_free(). */
+char *faults_line(struct where where, struct where from);
 /*
  * "unknown WHAT 'word', expected a, b or c; did you mean 'b'?", the question only where a name is
  * near. `names` ends with NULL.

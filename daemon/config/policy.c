@@ -51,12 +51,14 @@ static const struct ini_key *find_plugins(struct faults *faults, const struct in
 
 	if (!one != !several)
 		return one ? one : several;
-	if (one)
+	if (one) {
+		AUTO(l_free) char *line = faults_line(one->where, several->where);
+
 		faults_add(faults, several->where,
-			   "both 'plugin' (line %u) and 'plugins', expected one of them",
-			   one->where.line);
-	else
+			   "both 'plugin' (%s) and 'plugins', expected one of them", line);
+	} else {
 		faults_add(faults, group->where, "[policy:%s] has no 'plugin'", group->name);
+	}
 	return NULL;
 }
 

@@ -144,11 +144,14 @@ static void report_unknown_key(struct stack *stack, const struct ini_key *key)
 
 static void set(struct stack *stack, struct member *member, size_t i, const struct ini_key *key)
 {
+	const struct ini_key *before = member->set_by[i];
 	AUTO(l_free) char *expected = NULL;
 
-	if (member->set_by[i]) {
-		faults_add(stack->report, key->where, "'%s' is the same setting as '%s' in line %u",
-			   key->name, member->set_by[i]->name, member->set_by[i]->where.line);
+	if (before) {
+		AUTO(l_free) char *line = faults_line(before->where, key->where);
+
+		faults_add(stack->report, key->where, "'%s' is the same setting as '%s' in %s",
+			   key->name, before->name, line);
 		return;
 	}
 	member->set_by[i] = key;

@@ -337,6 +337,25 @@ static void test_drop_in_faults(struct scene *scene, gconstpointer unused)
 	g_assert_cmpuint(scene->config->ini.n_files, ==, 1);
 }
 
+/* A line of another file than the fault's own is no line without that file's name. */
+static void test_lines_of_others(struct scene *scene, gconstpointer unused)
+{
+	g_autofree char *main_file = g_strdup_printf("%s/etc/mptcpd/mptcpd.conf", scene->root);
+	g_autofree char *expected =
+		g_strdup_printf("%s.d/a.conf:2: both 'plugin' (%s:2) and 'plugins', expected one "
+				"of them\n"
+				"%s.d/a.conf:4: 'echo.number' is the same setting as 'number' in "
+				"%s:5\n",
+				main_file, main_file, main_file, main_file);
+
+	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf",
+		      "[policy:p]\nplugin = echo\n[policy:q]\nplugin = echo\nnumber = 3\n");
+	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf.d/a.conf",
+		      "[policy:p]\nplugins = echo\n[policy:q]\necho.number = 4\n");
+	g_assert_cmpint(load_file(scene, NULL), ==, -EINVAL);
+	g_assert_cmpstr(scene->faults, ==, expected);
+}
+
 static void test_start_fails(struct scene *scene, gconstpointer unused)
 {
 	refuse(scene,
@@ -370,6 +389,7 @@ int main(int argc, char **argv)
 	ADD("faults/files-of-another-mptcpd", test_foreign);
 	ADD("faults/files", test_files);
 	ADD("faults/drop-ins-are-named", test_drop_in_faults);
+	ADD("faults/lines-of-other-files-are-named-with-them", test_lines_of_others);
 	ADD("failed-start-stops-the-others", test_start_fails);
 	ADD("faults-start-nothing", test_faults_start_nothing);
 	return g_test_run();
