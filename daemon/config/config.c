@@ -145,11 +145,12 @@ static void read_foreign(struct faults *faults, const struct ini_key *line, void
 static void read_hold(struct faults *faults, const struct ini_key *line, void *into)
 {
 	struct rules *rules = into;
+	int err = value_duration(line->value, &rules->endpoint_hold_ms);
 
-	if (value_duration(line->value, &rules->endpoint_hold_ms) < 0)
-		faults_add(faults, line->where,
-			   "hold is '%s', expected a duration like 500ms, 30s, 5min or 1h",
-			   line->value);
+	if (err < 0)
+		faults_add(faults, line->where, "hold is '%s', expected %s", line->value,
+			   err == -ERANGE ? "at most " VALUE_DURATION_MAX
+					  : "a duration like 500ms, 30s, 5min or 1h");
 }
 
 static void read_rejoin(struct faults *faults, const struct ini_key *line, void *into)

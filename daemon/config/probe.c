@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The keys of an [interface:…] that say what is asked whether the link leads anywhere. */
 #include <ell/ell.h>
+#include <errno.h>
 #include <string.h>
 
 #include "addr.h"
@@ -93,12 +94,13 @@ static void read_duration(struct faults *faults, const struct ini_key *line, uin
 			  uint64_t *ret_ms)
 {
 	uint64_t ms;
+	int err = value_duration(line->value, &ms);
 
-	if (value_duration(line->value, &ms) < 0)
+	if (err == -EINVAL)
 		faults_add(faults, line->where,
 			   "%s is '%s', expected a duration like 500ms, 30s, 5min or 1h",
 			   line->name, line->value);
-	else if (ms < min_ms || ms > TIME_MAX_MS)
+	else if (err == -ERANGE || ms < min_ms || ms > TIME_MAX_MS)
 		faults_add(faults, line->where, "%s is '%s', expected %llums to 1h", line->name,
 			   line->value, (unsigned long long)min_ms);
 	else

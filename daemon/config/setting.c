@@ -73,24 +73,40 @@ static char *suggest(const char *words, const char *text)
 
 /* ---- numbers ---- */
 
-static void read_number(struct reading *reading, int (*read)(const char *text, uint64_t *ret),
-			const char *form, const char *unit)
-{
-	const struct mptcpd_setting *setting = reading->setting;
-	uint64_t number = 0;
-	int err = read(reading->text, &number);
+/* A type that is a number. */
+struct number_type {
+	int (*read)(const char *text, uint64_t *ret);
+	uint64_t max; /* that it can read */
+	const char *max_text, *form, *unit;
+};
 
-	if (err == 0 && (number < setting->min || (setting->max && number > setting->max)))
-		err = -ERANGE;
-	if (err == 0)
+#define NUMBER_MAX UINT64_MAX, "18446744073709551615"
+
+static const struct number_type numbers = {value_number, NUMBER_MAX, "a number", ""};
+static const struct number_type sizes = {value_size, NUMBER_MAX, "a size like 4096, 64K, 2M or 1G",
+					 ""};
+static const struct number_type durations = {value_duration, VALUE_DURATION_MAX_MS,
+					     VALUE_DURATION_MAX,
+					     "a duration like 500ms, 30s, 5min or 1h", "ms"};
+
+static void read_number(struct reading *reading, const struct number_type *type)
+{
+	uint64_t min = reading->setting->min, max = reading->setting->max, number = 0;
+	int err = type->read(reading->text, &number);
+
+	if (max >= type->max)
+		max = 0; /* bounds nothing */
+	if (err == 0 && number >= min && (!max || number <= max))
 		reading->value.number = number;
-	else if (err == -EINVAL || (!setting->min && !setting->max))
-		reading->expected = l_strdup(form);
-	else if (setting->max)
-		reading->expected = l_strdup_printf("%" PRIu64 "%s to %" PRIu64 "%s", setting->min,
-						    unit, setting->max, unit);
+	else if (err == -EINVAL)
+		reading->expected = l_strdup(type->form);
+	else if (max)
+		reading->expected = l_strdup_printf("%" PRIu64 "%s to %" PRIu64 "%s", min,
+						    type->unit, max, type->unit);
+	else if (err == -ERANGE)
+		reading->expected = l_strdup_printf("at most %s", type->max_text);
 	else
-		reading->expected = l_strdup_printf("at least %" PRIu64 "%s", setting->min, unit);
+		reading->expected = l_strdup_printf("at least %" PRIu64 "%s", min, type->unit);
 }
 
 static void read_bool(struct reading *reading)
@@ -229,14 +245,13 @@ static void read_value(struct reading *reading)
 		read_bool(reading);
 		return;
 	case MPTCPD_SETTING_NUMBER:
-		read_number(reading, value_number, "a number", "");
+		read_number(reading, &numbers);
 		return;
 	case MPTCPD_SETTING_DURATION:
-		read_number(reading, value_duration, "a duration like 500ms, 30s, 5min or 1h",
-			    "ms");
+		read_number(reading, &durations);
 		return;
 	case MPTCPD_SETTING_SIZE:
-		read_number(reading, value_size, "a size like 4096, 64K, 2M or 1G", "");
+		read_number(reading, &sizes);
 		return;
 	case MPTCPD_SETTING_STRING:
 		reading->value.string = reading->text;

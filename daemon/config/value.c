@@ -57,7 +57,15 @@ int value_duration(const char *text, uint64_t *ret_ms)
 	static const struct unit units[] = {{"", 1000},	    {"ms", 1},	    {"s", 1000},
 					    {"min", 60000}, {"h", 3600000}, {NULL}};
 
-	return number_with_unit(text, units, ret_ms);
+	uint64_t ms;
+	int err = number_with_unit(text, units, &ms);
+
+	if (err < 0)
+		return err;
+	if (ms > VALUE_DURATION_MAX_MS)
+		return -ERANGE;
+	*ret_ms = ms;
+	return 0;
 }
 
 int value_size(const char *text, uint64_t *ret_bytes)

@@ -12,9 +12,12 @@
 int value_bool(const char *text, bool *ret);
 /* Decimal digits and nothing else. -ERANGE: more than 64 bits. */
 int value_number(const char *text, uint64_t *ret);
-/* "1.5s" is not a duration, "1500ms", "90", "90s", "2 min", "1h" are. -ERANGE as above. */
+/* The longest duration: longer than any host lives, and in nanoseconds still a number of 63 bits. */
+#define VALUE_DURATION_MAX "1000000h"
+#define VALUE_DURATION_MAX_MS (1000000 * UINT64_C(3600000))
+/* "1.5s" is not a duration, "1500ms", "90", "90s", "2 min", "1h" are. -ERANGE: longer than that. */
 int value_duration(const char *text, uint64_t *ret_ms);
-/* "4096", "64K", "2 M", "1G"; units of 1024. -ERANGE as above. */
+/* "4096", "64K", "2 M", "1G"; units of 1024. -ERANGE: more than 64 bits. */
 int value_size(const char *text, uint64_t *ret_bytes);
 /* "N" or "N-M", from 1 to 65535. */
 int value_ports(const char *text, uint16_t *ret_min, uint16_t *ret_max);

@@ -65,7 +65,8 @@
 enum mptcpd_setting_type {
 	MPTCPD_SETTING_BOOL, /* yes, no, true, false, on, off, 1, 0 -> number 1 or 0 */
 	MPTCPD_SETTING_NUMBER, /* decimal, from min to max -> number */
-	MPTCPD_SETTING_DURATION, /* ms, s, min, h; bare is seconds -> number, in milliseconds */
+	/* ms, s, min, h; bare is seconds; 1000000h at most -> number, in milliseconds */
+	MPTCPD_SETTING_DURATION,
 	MPTCPD_SETTING_SIZE, /* K, M, G of 1024 -> number, in bytes */
 	MPTCPD_SETTING_STRING, /* anything -> string */
 	/*

@@ -73,8 +73,28 @@ static void test_setting_values(struct scene *scene, gconstpointer unused)
 	       "%s:3: bad value '5x' of 'number', expected a number\n"
 	       "%s:4: bad value 'soon' of 'duration', expected a duration like 500ms, 30s, 5min or "
 	       "1h\n"
-	       "%s:5: bad value '99999999999999999999' of 'size', expected a size like 4096, 64K, "
-	       "2M or 1G\n");
+	       "%s:5: bad value '99999999999999999999' of 'size', expected at most "
+	       "18446744073709551615\n");
+}
+
+/* Where a point in time or a number would have come round, and meant a short time or a small one. */
+static void test_too_much(struct scene *scene, gconstpointer unused)
+{
+	refuse(scene,
+	       "[endpoints]\nhold = 99999999999h\n"
+	       "[policy:p]\nplugin = echo\nduration = 18446744073709551615ms\n"
+	       "number = 99999999999999999999\nsize = 17179869184G\n",
+	       "%s:2: hold is '99999999999h', expected at most 1000000h\n"
+	       "%s:5: bad value '18446744073709551615ms' of 'duration', expected at most "
+	       "1000000h\n"
+	       "%s:6: bad value '99999999999999999999' of 'number', expected 2 to 9\n"
+	       "%s:7: bad value '17179869184G' of 'size', expected at most "
+	       "18446744073709551615\n");
+	refuse(scene, "[endpoints]\nhold = 99999999999999999999h\n",
+	       "%s:2: hold is '99999999999999999999h', expected at most 1000000h\n");
+	load(scene, "[endpoints]\nhold = 1000000h\n"
+		    "[policy:p]\nplugin = echo\nduration = 1000000h\nsize = 17179869183G\n");
+	g_assert_cmpuint(scene->config->rules.endpoint_hold_ms, ==, 3600000000000);
 }
 
 static void test_lists(struct scene *scene, gconstpointer unused)
@@ -381,6 +401,7 @@ int main(int argc, char **argv)
 	ADD("default-policy-where-connections-are-ours", test_default_policy);
 	ADD("faults/stack", test_stack_faults);
 	ADD("faults/setting-values", test_setting_values);
+	ADD("faults/too-much-is-refused-with-the-most", test_too_much);
 	ADD("faults/lists", test_lists);
 	ADD("faults/start-says-in-words-what-is-wrong", test_start_says_why);
 	ADD("faults/all-are-told", test_all_faults);

@@ -75,11 +75,12 @@ static void test_health(struct scene *scene, gconstpointer unused)
 	g_assert_cmpuint(rule->recover_ms, ==, 0);
 	refuse(scene,
 	       "[interface:a]\nhealth = on\nsilent-after = 1ms\nrecover = 2h\n"
-	       "[interface:b]\nsilent-after = soon\n",
+	       "[interface:b]\nsilent-after = soon\nrecover = 99999999999999999999h\n",
 	       "%s:2: unknown health 'on', expected auto or off\n"
 	       "%s:3: silent-after is '1ms', expected 500ms to 1h\n"
 	       "%s:4: recover is '2h', expected 0ms to 1h\n"
-	       "%s:6: silent-after is 'soon', expected a duration like 500ms, 30s, 5min or 1h\n");
+	       "%s:6: silent-after is 'soon', expected a duration like 500ms, 30s, 5min or 1h\n"
+	       "%s:7: recover is '99999999999999999999h', expected 0ms to 1h\n");
 }
 
 static void test_probe_faults(struct scene *scene, gconstpointer unused)
