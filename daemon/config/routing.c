@@ -83,16 +83,21 @@ static bool is_gateway(const struct mptcpd_addr *addr)
 	       !mptcpd_addr_is_multicast(addr);
 }
 
+#define ADDRESS "an address like 192.0.2.1 or fe80::1"
+
 static bool read_one(struct faults *faults, const struct ini_key *line, const char *text,
 		     struct mptcpd_addr gateways[static 2])
 {
 	struct mptcpd_addr addr, *gateway;
 
+	if (strcmp(text, "auto") == 0) {
+		faults_add(faults, line->where,
+			   "bad gateway '%s', expected auto alone, or " ADDRESS, line->value);
+		return false;
+	}
 	if (addr_parse(text, &addr) < 0 || !is_gateway(&addr)) {
-		faults_add(
-			faults, line->where,
-			"bad gateway '%s', expected auto, or an address like 192.0.2.1 or fe80::1",
-			text);
+		faults_add(faults, line->where, "bad gateway '%s', expected auto, or " ADDRESS,
+			   text);
 		return false;
 	}
 	gateway = &gateways[addr.family == AF_INET6];

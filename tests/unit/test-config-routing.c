@@ -75,7 +75,8 @@ static void test_faults(struct scene *scene, gconstpointer unused)
 	refuse(scene,
 	       "[interface:a]\ngateway = eth0\n[interface:b]\ngateway = 192.0.2.1 192.0.2.2\n"
 	       "[interface:10.8.0.0/16]\ngateway = 10.8.0.1\n[interface:c]\ngateway = ::\n"
-	       "[interface:d]\ngateway = 192.0.2.1:80\n[interface:e]\ngateway = auto 192.0.2.1\n",
+	       "[interface:d]\ngateway = 192.0.2.1:80\n[interface:e]\ngateway = auto 192.0.2.1\n"
+	       "[interface:f]\ngateway = 192.0.2.1, auto\n[interface:g]\ngateway = auto eth0\n",
 	       "%s:2: bad gateway 'eth0', expected auto, or an address like 192.0.2.1 or fe80::1\n"
 	       "%s:4: two gateways of IPv4, expected one\n"
 	       "%s:6: a gateway is an interface's, and this group is for a prefix: expected it in "
@@ -84,8 +85,12 @@ static void test_faults(struct scene *scene, gconstpointer unused)
 	       "%s:8: bad gateway '::', expected auto, or an address like 192.0.2.1 or fe80::1\n"
 	       "%s:10: bad gateway '192.0.2.1:80', expected auto, or an address like 192.0.2.1 or "
 	       "fe80::1\n"
-	       "%s:12: bad gateway 'auto', expected auto, or an address like 192.0.2.1 or "
-	       "fe80::1\n");
+	       "%s:12: bad gateway 'auto 192.0.2.1', expected auto alone, or an address like "
+	       "192.0.2.1 or fe80::1\n"
+	       "%s:14: bad gateway '192.0.2.1, auto', expected auto alone, or an address like "
+	       "192.0.2.1 or fe80::1\n"
+	       "%s:16: bad gateway 'auto eth0', expected auto alone, or an address like "
+	       "192.0.2.1 or fe80::1\n");
 }
 
 int main(int argc, char **argv)
