@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "auto.h"
+#include "setting.h"
 #include "value.h"
 
 static const struct key *find(const struct key *keys, const char *name)
@@ -27,11 +28,17 @@ void key_list(const struct key *keys, const char *ret_names[static KEY_MAX + 1])
 void key_read_own(const struct key *keys, const struct ini_group *group, void *into,
 		  struct faults *faults)
 {
+	const char *names[KEY_MAX + 1];
+
+	key_list(keys, names);
 	for (size_t i = 0; i < group->n_keys; i++) {
-		const struct key *key = find(keys, group->keys[i].name);
+		const struct ini_key *line = &group->keys[i];
+		const struct key *key = find(keys, line->name);
 
 		if (key && key->read)
-			key->read(faults, &group->keys[i], into);
+			key->read(faults, line, into);
+		else if (!key && setting_is_reserved(line->name))
+			faults_add_unknown(faults, line->where, "key", line->name, names);
 	}
 }
 

@@ -28,7 +28,7 @@ struct key_word {
 /* These lists end with a NULL name. Read each line of the group; report what is no key. */
 void key_read_group(const struct key *keys, const struct ini_group *group, void *into,
 		    struct faults *faults);
-/* Read the lines of a group whose other keys are settings. */
+/* Read the lines of a group whose other keys are settings; report what no setting can be either. */
 void key_read_own(const struct key *keys, const struct ini_group *group, void *into,
 		  struct faults *faults);
 /* Their names, ending with NULL. */

@@ -308,7 +308,7 @@ static bool is_name(const char *name)
 }
 
 /* What a group knows by itself would never reach the plugin. */
-static bool is_reserved(const char *name)
+bool setting_is_reserved(const char *name)
 {
 	return strcmp(name, "plugin") == 0 || strcmp(name, "plugins") == 0 ||
 	       strcmp(name, "flags") == 0 || strncmp(name, "match-", 6) == 0;
@@ -330,7 +330,7 @@ char *setting_distrust(const struct mptcpd_setting *setting)
 
 	if (!is_name(setting->name))
 		return l_strdup("has no proper name");
-	if (is_reserved(setting->name))
+	if (setting_is_reserved(setting->name))
 		return l_strdup("has a reserved name");
 	if ((unsigned int)setting->type > MPTCPD_SETTING_CHOICE)
 		return l_strdup("is of an unknown type");

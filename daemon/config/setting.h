@@ -18,6 +18,8 @@ int setting_parse(const struct mptcpd_setting *setting, const char *text,
 		  struct mptcpd_value *ret_value, char **ret_expected);
 void setting_value_done(struct mptcpd_value *value);
 
+/* May no setting be called so, because a group has such keys itself? */
+bool setting_is_reserved(const char *name);
 /* NULL: it makes sense; else what does not, as in "its setting 'x' …", for l_free(). */
 char *setting_distrust(const struct mptcpd_setting *setting);
 

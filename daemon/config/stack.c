@@ -197,9 +197,13 @@ static void read_settings(struct stack *stack)
 {
 	const struct ini_group *group = stack->setup->group;
 
-	for (size_t i = 0; group && i < group->n_keys; i++)
-		if (!contains(stack->setup->own_keys, group->keys[i].name))
+	for (size_t i = 0; group && i < group->n_keys; i++) {
+		const char *name = group->keys[i].name;
+
+		/* key_read_own() has reported what is reserved and not of the group */
+		if (!contains(stack->setup->own_keys, name) && !setting_is_reserved(name))
 			read_setting(stack, &group->keys[i]);
+	}
 	for (size_t i = 0; i < stack->n_members; i++) {
 		struct member *member = &stack->members[i];
 

@@ -24,7 +24,8 @@ struct stack_setup {
 	const struct ini_group *group; /* must outlive the stack: string settings point into it */
 	const char *plugins; /* their names, a list */
 	struct where where; /* of that list */
-	const char *const *own_keys; /* of the group that are no settings; ends with NULL */
+	/* of the group that are no settings, ends with NULL; what else is reserved is not looked at */
+	const char *const *own_keys;
 	struct calls *calls;
 };
 

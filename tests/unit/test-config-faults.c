@@ -59,6 +59,32 @@ static void test_stack_faults(struct scene *scene, gconstpointer unused)
 	       "%s:2: plugin 'points' plans no paths, expected one for [policy:…]\n");
 }
 
+#define OWN_KEYS                                                                                   \
+	"match-cgroup, match-interface, match-local-address, match-local-port, match-mark, "       \
+	"match-remote-address, match-remote-port, match-side, match-uid, plugin or plugins"
+
+/* A setting may be of a plugin that nobody knows; what no setting is called may not. */
+static void test_plugin_faults(struct scene *scene, gconstpointer unused)
+{
+	refuse(scene,
+	       "[policy:p]\nplugin = nne\nmatch-foo = 3\nflags = backup\nlater = 5\n"
+	       "[endpoints]\nplugin = nne\nplugins = nne\nlater = 5\n",
+	       "%s:8: unknown key 'plugins', expected flags, foreign, hold, plugin or rejoin; did "
+	       "you mean 'plugin'?\n"
+	       "%s:7: @/plugins/nne.so: no such plugin\n"
+	       "%s:3: unknown key 'match-foo', expected " OWN_KEYS "\n"
+	       "%s:4: unknown key 'flags', expected " OWN_KEYS "\n"
+	       "%s:2: @/plugins/nne.so: no such plugin\n");
+	refuse(scene,
+	       "[policy:p]\nplugin = echo\nmatch-foo = 3\n[policy:q]\nmatch-sid = client\n"
+	       "[policy:r]\nplugin = echo\nplugins = echo\nmatch-foo = 3\n",
+	       "%s:3: unknown key 'match-foo', expected " OWN_KEYS "\n"
+	       "%s:5: unknown key 'match-sid', expected " OWN_KEYS "; did you mean 'match-side'?\n"
+	       "%s:4: [policy:q] has no 'plugin'\n"
+	       "%s:9: unknown key 'match-foo', expected " OWN_KEYS "\n"
+	       "%s:8: both 'plugin' (line 7) and 'plugins', expected one of them\n");
+}
+
 static void test_setting_values(struct scene *scene, gconstpointer unused)
 {
 	refuse(scene,
@@ -400,6 +426,7 @@ int main(int argc, char **argv)
 	ADD("deny-join-initial-needs-an-announced-address", test_deny_join);
 	ADD("default-policy-where-connections-are-ours", test_default_policy);
 	ADD("faults/stack", test_stack_faults);
+	ADD("faults/keys-of-a-group-are-told-whatever-its-plugin", test_plugin_faults);
 	ADD("faults/setting-values", test_setting_values);
 	ADD("faults/too-much-is-refused-with-the-most", test_too_much);
 	ADD("faults/lists", test_lists);
