@@ -94,6 +94,7 @@ static void load_member(struct stack *stack, const char *name)
 static void load_members(struct stack *stack)
 {
 	const char *cursor = stack->setup->plugins, *word;
+	unsigned int n_before = stack->report->n_faults;
 	size_t size;
 
 	while ((word = value_next_word(&cursor, &size))) {
@@ -101,7 +102,7 @@ static void load_members(struct stack *stack)
 
 		load_member(stack, name);
 	}
-	if (stack->n_members == 0 && stack->report->n_faults == 0)
+	if (stack->n_members == 0 && stack->report->n_faults == n_before)
 		faults_add(stack->report, stack->setup->where, "no plugin is named");
 }
 

@@ -51,6 +51,9 @@ static void test_stack_faults(struct scene *scene, gconstpointer unused)
 	       "%s:4: 'echo.number' is the same setting as 'number' in line 3\n");
 	refuse(scene, "[policy:p]\nplugins = echo echo\n", "%s:2: plugin 'echo' is named twice\n");
 	refuse(scene, "[policy:p]\nplugins = ,\n", "%s:2: no plugin is named\n");
+	refuse(scene, "[core]\nsource-routing = x\n[policy:p]\nplugins = ,\n",
+	       "%s:2: unknown source-routing 'x', expected auto, no or yes\n"
+	       "%s:4: no plugin is named\n");
 	refuse(scene, "[policy:p]\nplugins = a b ../c\n",
 	       "%s:2: @/plugins/a.so: no such plugin\n"
 	       "%s:2: @/plugins/b.so: no such plugin\n"
