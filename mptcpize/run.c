@@ -114,6 +114,12 @@ static int could_not_execute(const struct program *program, int error)
 	return EXIT_NOT_EXECUTABLE;
 }
 
+static void say_choice(const struct program *program, const char *why,
+		       const struct backend *backend)
+{
+	cli_say("\"%s\" %s: %s", program->file, why, backend->name);
+}
+
 /* The one that was asked for, if the program is one for it. Returns an exit code. */
 static int start_chosen(const struct options *options, const struct program *program)
 {
@@ -125,7 +131,11 @@ static int start_chosen(const struct options *options, const struct program *pro
 			 why);
 		return EXIT_OURS;
 	}
-	return backend->start(program, &options->keepalive) == EXIT_DONE ? EXIT_DONE : EXIT_OURS;
+	if (backend->start(program, &options->keepalive) != EXIT_DONE)
+		return EXIT_OURS;
+	if (options->verbose)
+		say_choice(program, "is to have what --backend says", backend);
+	return EXIT_DONE;
 }
 
 static const struct backend *choose(const struct program *program, const char **ret_why_not)
@@ -140,15 +150,11 @@ static const struct backend *choose(const struct program *program, const char **
 	return NULL;
 }
 
-/* `why_not`: what kept the program from a less invasive one; NULL: nothing. */
-static void say_choice(const struct program *program, const struct backend *backend,
-		       const char *why_not)
+/* Why nothing keeps the program from the least invasive one. */
+static const char *why_preload(const struct program *program)
 {
-	if (!why_not)
-		why_not = program->kind == PROGRAM_KIND_GO
-				  ? "is built with a Go that speaks MPTCP when asked"
-				  : "is linked with glibc when it starts";
-	cli_say("\"%s\" %s: %s", program->file, why_not, backend->name);
+	return program->kind == PROGRAM_KIND_GO ? "is built with a Go that speaks MPTCP when asked"
+						: "is linked with glibc when it starts";
 }
 
 /*
@@ -177,7 +183,7 @@ static int start_auto(const struct options *options, const struct program *progr
 	if (code != EXIT_DONE)
 		cli_say("\"%s\" runs with TCP", program->path);
 	else if (options->verbose)
-		say_choice(program, backend, why_not);
+		say_choice(program, why_not ? why_not : why_preload(program), backend);
 	return EXIT_DONE;
 }
 

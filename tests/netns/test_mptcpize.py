@@ -199,6 +199,18 @@ def auto():
         tap.true("space" in done.stderr and "mptcp" in done.stdout, done.stderr + done.stdout)
 
 
+@tap.test("/mptcpize/verbose/names-the-backend-that-was-asked-for")
+def asked_for():
+    with Stage() as stage:
+        for program, backend in ((SOCKETS, "preload"), (SOCKETS_STATIC, "seccomp"), (SOCKETS, "seccomp")):
+            call = (program, "call", 2, 1, 0)
+            done = stage.host.run(MPTCPIZE, "run", "--verbose", f"--backend={backend}", *call)
+            tap.equal(done.stderr, f'mptcpize: "{program}" is to have what --backend says: {backend}\n',
+                      "with --verbose")
+            tap.true("mptcp" in done.stdout, done.stdout)
+            stage.say(*under(backend, *call))  # nothing without it
+
+
 HOLD = ("import socket, sys; s = socket.socket();"
         "s.connect(('10.0.1.2', 8080)) if len(sys.argv) > 1 else (s.bind(('', 8080)), s.listen());"
         "c = s if len(sys.argv) > 1 else s.accept()[0];"
