@@ -291,7 +291,10 @@ int ctl_top(struct ctl *ctl, int n_args, char **args)
 		return cli_usage("unexpected \"%s\": top takes no arguments", args[0]);
 	if (ctl->json)
 		return cli_usage("top is for people: mptcpctl --json connection is for programs");
-	code = terminal_check();
+	/* A private mptcpd is begun only for a screen that can be drawn. */
+	code = ctl_is_socket_named(ctl) ? ctl_connect(ctl) : EXIT_DONE;
+	if (code == EXIT_DONE)
+		code = terminal_check();
 	if (code == EXIT_DONE)
 		code = lone_connect(ctl, true);
 	if (code != EXIT_DONE)

@@ -240,9 +240,12 @@ def no_screen():
                       ("", "is not known here")):
         tap.equal(terminal.run(MPTCPCTL, "top", env=terminal.environment(TERM=name)),
                   (1, "", f'mptcpctl: the terminal "{name}" {why} (TERM): {other}'), f"TERM={name}")
-    code, shown, error = terminal.run(MPTCPCTL, "--socket", "/nonexistent", "top")
-    tap.equal((code, shown), (3, ""), "without mptcpd")
-    tap.true(error.startswith("mptcpctl: no mptcpd"), error)
+    absent = [MPTCPCTL, "--socket", "/nonexistent", "top"]
+    done = subprocess.run(absent, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    for how, (code, shown, error) in (("on a terminal", terminal.run(*absent)),
+                                      ("in a pipe", (done.returncode, done.stdout, done.stderr))):
+        tap.equal((code, shown), (3, ""), f"without mptcpd, {how}")
+        tap.true(error.startswith("mptcpctl: no mptcpd"), error)
 
 
 # ---- JSON ----
