@@ -132,7 +132,7 @@ int ctl_config_show(struct ctl *ctl, int n_args, char **args)
 	int code;
 
 	if (n_args)
-		return cli_usage("unexpected \"%s\", expected show, or check [FILE]", args[0]);
+		return cli_usage("unexpected \"%s\", expected show, check or import", args[0]);
 	code = ctl_connect(ctl);
 	if (code)
 		return code;

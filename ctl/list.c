@@ -345,8 +345,8 @@ static int on_path_manager(void *data, const struct mptcpctl_status *status)
 
 int ctl_policy(struct ctl *ctl, int n_args, char **args)
 {
-	int code = n_args ? cli_usage("unexpected \"%s\": policy takes no arguments", args[0])
-			  : ctl_connect(ctl);
+	int code =
+		n_args ? cli_usage("unexpected \"%s\", expected test", args[0]) : ctl_connect(ctl);
 
 	if (code)
 		return code;

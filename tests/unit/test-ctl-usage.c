@@ -225,6 +225,8 @@ static void test_usage_endpoint(void)
 	expect("status --peer x", 2, "doctor alone");
 	expect("config sho now", 2, "\"now\"");
 	expect("config check a b", 2, "\"b\"");
+	expect("config foo", 2, "unexpected \"foo\", expected show, check or import");
+	expect("policy foo", 2, "unexpected \"foo\", expected test");
 }
 
 /* Without a daemon, mptcpd's own code looks at the files. */
