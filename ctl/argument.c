@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int argument_token(const char *word, uint32_t *ret_token)
 {
@@ -63,8 +64,45 @@ int argument_port_number(const char *word, uint16_t *ret_port)
 	return code;
 }
 
+/* Is it a keyword with a value, of whichever command? */
+static bool is_valued(const char *word)
+{
+	static const char *const words[] = {
+		"add_addr_accepted",
+		"cgroup",
+		"dev",
+		"id",
+		"interface",
+		"mark",
+		"policy",
+		"port",
+		"side",
+		"state",
+		"subflows",
+		"to",
+		"uid",
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	return false;
+}
+
+bool argument_is_repeated(char **args, int i)
+{
+	for (int before = 0; before < i; before++) {
+		if (strcmp(args[before], args[i]) == 0)
+			return true;
+		before += is_valued(args[before]);
+	}
+	return false;
+}
+
 int argument_value(int n_args, char **args, int *i, const char **ret_value)
 {
+	if (argument_is_repeated(args, *i))
+		return cli_usage(ARGUMENT_REPEATED, args[*i]);
 	if (*i + 1 >= n_args || !*args[*i + 1])
 		return cli_usage("\"%s\" needs a value", args[*i]);
 	*ret_value = args[++*i];

@@ -13,6 +13,9 @@ struct argument_address {
 	uint8_t family;
 };
 
+/* What is said of a keyword that argument_is_repeated(). */
+#define ARGUMENT_REPEATED "\"%s\" stands twice, expected it once"
+
 enum argument_port {
 	ARGUMENT_PORT_NONE,
 	ARGUMENT_PORT_MAY,
@@ -28,7 +31,12 @@ int argument_number(const char *word, const char *what, uint32_t min, uint32_t m
 /* An address id, `min` (0: that of the initial address too) to 255. */
 int argument_id(const char *word, uint8_t min, uint8_t *ret_id);
 int argument_port_number(const char *word, uint16_t *ret_port);
-/* The word after args[*i], which is a keyword; `i` is then at that word. An empty one is none. */
+/* Does the keyword args[i] stand before, too? What is the value of another one does not count. */
+bool argument_is_repeated(char **args, int i);
+/*
+ * The word after args[*i], which is a keyword, and stands once; `i` is then at that word. An empty one is
+ * none.
+ */
 int argument_value(int n_args, char **args, int *i, const char **ret_value);
 
 #endif

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "argument.h"
+
 const char *const filter_states[] = {"created",	    "established", "closing",	"multi-path",
 				     "single-path", "fallen-back", "unhealthy", NULL};
 
@@ -98,10 +100,8 @@ int filter_parse(int n_args, char **args, struct filter *ret_filter, char **ret_
 
 	for (int i = 0; i < n_args && r == 0; i += 2) {
 		r = parse_pair(args[i], i + 1 < n_args ? args[i + 1] : NULL, &filter, ret_wrong);
-		for (int before = 0; before < i && r == 0; before += 2)
-			if (strcmp(args[before], args[i]) == 0)
-				r = fail(ret_wrong, "\"%s\" stands twice, expected it once",
-					 args[i]);
+		if (r == 0 && argument_is_repeated(args, i))
+			r = fail(ret_wrong, ARGUMENT_REPEATED, args[i]);
 	}
 	if (r == 0)
 		*ret_filter = filter;

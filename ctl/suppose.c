@@ -43,6 +43,8 @@ static int parse_option(const char *name, const char *value, struct mptcpctl_sup
 			return cli_usage("\"%s\" is no side, expected client or server", value);
 		supposed->side = value;
 	} else if (strcmp(name, "interface") == 0 || strcmp(name, "dev") == 0) {
+		if (supposed->interface)
+			return cli_usage("\"interface\" and \"dev\" are one, expected one of them");
 		supposed->interface = value;
 	} else if (strcmp(name, "cgroup") == 0) {
 		if (*value != '/')

@@ -151,6 +151,47 @@ static void test_empty_words(void)
 	}
 }
 
+/* What has a value stands once; a value may be such a word. */
+static void test_repeated_words(void)
+{
+	static const char *const lines[][2] = {
+		{"subflow add 1 ::1 [::2]:80 id 4 backup id 5", "id"},
+		{"subflow add 1 ::1 [::2]:80 dev a dev a", "dev"},
+		{"announce 1 ::1 id 4 port 80 id 5", "id"},
+		{"announce 1 ::1 id 4 port 80 port 81", "port"},
+		{"announce 1 ::1 dev a id 4 dev b", "dev"},
+		{"endpoint add ::1 id 4 subflow id 5", "id"},
+		{"endpoint add ::1 dev a dev b", "dev"},
+		{"endpoint add ::1 signal port 80 port 81", "port"},
+		{"limits set subflows 1 subflows 2", "subflows"},
+		{"limits set add_addr_accepted 1 subflows 1 add_addr_accepted 1",
+		 "add_addr_accepted"},
+		{"policy test ::1 ::2 side client side server", "side"},
+		{"policy test ::1 ::2 uid 1 mark 1 uid 2", "uid"},
+		{"policy test ::1 ::2 mark 1 mark 1", "mark"},
+		{"policy test ::1 ::2 cgroup /a cgroup /b", "cgroup"},
+		{"policy test ::1 ::2 interface a interface b", "interface"},
+		{"subflow policy dev dev a policy b", "policy"},
+	};
+	static const char *const good[] = {
+		"subflow add 1 ::1 [::2]:80 dev id id 4 backup",
+		"announce 1 ::1 dev port id 4 port 80",
+		"endpoint add ::1 dev dev id 4 subflow signal port 80",
+		"policy test ::1 ::2 interface mark mark 1 side client uid 0 cgroup /",
+		"connection dev policy to ::1 policy dev",
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+		g_autofree char *said =
+			g_strdup_printf("\"%s\" stands twice, expected it once", lines[i][1]);
+
+		expect(lines[i][0], 2, said);
+	}
+	expect("policy test ::1 ::2 dev a interface a", 2, "\"interface\" and \"dev\" are one");
+	for (size_t i = 0; i < G_N_ELEMENTS(good); i++)
+		expect(good[i], 3, "no mptcpd is running");
+}
+
 /* In brackets stands an address of IPv6, and nothing else does. */
 static void test_brackets(void)
 {
@@ -411,6 +452,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/ctl/usage/listings-and-options", test_usage_listings);
 	g_test_add_func("/ctl/usage/long-words-are-told-whole", test_long_words);
 	g_test_add_func("/ctl/usage/empty-words-are-none", test_empty_words);
+	g_test_add_func("/ctl/usage/what-has-a-value-stands-once", test_repeated_words);
 	g_test_add_func("/ctl/usage/brackets-hold-ipv6", test_brackets);
 	g_test_add_func("/ctl/usage/announcements", test_usage_announce);
 	g_test_add_func("/ctl/usage/endpoints-limits-and-configuration", test_usage_endpoint);
