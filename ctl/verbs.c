@@ -45,8 +45,9 @@ const struct verb verbs[] = {
 	 "It stays when mptcpd ends. A port goes with \"signal\" alone.\n", ctl_endpoint_add},
 	{"endpoint change", "[id N] [ADDRESS] [backup|nobackup] [fullmesh|nofullmesh]",
 	 "change flags of an endpoint",
-	 "Flags that are not named stay as they are. Changing \"fullmesh\" closes every subflow "
-	 "that\nbegan on the endpoint's address, the initial ones of connections too.\n",
+	 "It is named by its id or by its address, not by both. Flags that are not named stay as "
+	 "they\nare. Changing \"fullmesh\" closes every subflow that began on the endpoint's "
+	 "address, the initial\nones of connections too.\n",
 	 ctl_endpoint_change},
 	{"endpoint delete", "[id N] [ADDRESS]", "delete an endpoint",
 	 "The kernel closes every subflow that began on its address, the initial ones of "
@@ -246,7 +247,8 @@ void verb_print_overview(void)
 		"Usage: mptcpctl [OPTION…] [COMMAND]\n\n"
 		"See and steer mptcpd, the Multipath TCP path manager. Without a command: status.\n"
 		"Where no mptcpd runs and no socket is named, connection, subflow, announce,\n"
-		"withdraw, endpoint, limits and monitor work on the kernel all the same.\n\n"
+		"withdraw, endpoint, limits, monitor and top work on the kernel all the same;\n"
+		"doctor does in any case.\n\n"
 		"Commands, which may be cut as long as they are clear:");
 	for (size_t i = 0; i < n_verbs; i++) {
 		char head[256];
