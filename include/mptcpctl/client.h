@@ -22,6 +22,8 @@
  *	-ETIMEDOUT	mptcpd did not answer within 3 s; 30 s where it reads its configuration, two
  *			minutes where a person may be asked for a password
  *	-EBADMSG	what it answers cannot be understood, or has no end
+ *	-EOPNOTSUPP	mptcpd is older than this library and cannot do it; or the connection is TCP by now
+ *	-EPERM		the connection is under the kernel's path manager, which alone changes it
  *	-ENOMEM		out of memory
  *	others		what the kernel answered
  *
@@ -35,7 +37,8 @@
  * that does not apply is NULL; an address that does not apply has `address` NULL.
  *
  * Words. A `reason` says to programs why something is as it is, the `text` beside it the same to people,
- * and `remedy` what can be done.
+ * and `remedy` what can be done. Where there is no `text`, of interfaces and their addresses, `reason` is
+ * for people.
  *
  * Threads. One handle belongs to one thread at a time. The library keeps no global state, starts
  * no thread, installs no signal handler and prints nothing.
@@ -167,7 +170,7 @@ struct mptcpctl_limits {
 struct mptcpctl_interface_address {
 	const struct mptcpctl_interface_address *next;
 	const char *address;
-	const char *reason; /* why it is not used, or NULL */
+	const char *reason; /* for people: why it is not used; NULL: it is */
 	uint8_t prefix;
 	bool usable;
 	/*
@@ -184,7 +187,7 @@ struct mptcpctl_interface_address {
 struct mptcpctl_interface {
 	const char *name;
 	const char *type; /* "ethernet", "wifi", "wwan" …; NULL: not known */
-	const char *reason; /* why it is not used, or NULL */
+	const char *reason; /* for people: why it is not used; NULL: it is */
 	const char *const *flags;
 	const struct mptcpctl_interface_address *addresses;
 	uint32_t index;
@@ -225,7 +228,7 @@ struct mptcpctl_aside {
 /* Something that is not as it should be. */
 struct mptcpctl_warning {
 	const struct mptcpctl_warning *next;
-	/* "blackhole", "mptcp-disabled", "rp-filter", more by addition. */
+	/* "blackhole", "mptcp-disabled", "rp-filter" …, as of `mptcpctl status`; more by addition. */
 	const char *reason, *text, *remedy;
 };
 
