@@ -47,7 +47,7 @@
 /* Goes before its definition: visible, whatever -fvisibility says. */
 #define MPTCPD_PLUGIN_EXPORT __attribute__((visibility("default")))
 
-/* The most paths, announcements, forbidden pairs or drops (each) in one plan. */
+/* The most paths, announcements, forbidden pairs, drops, endpoints or pairs left out (each) in one plan. */
 #define MPTCPD_PLAN_MAX 64
 /* The most settings of one plugin. */
 #define MPTCPD_SETTINGS_MAX 64
@@ -78,20 +78,22 @@ enum mptcpd_setting_type {
 	MPTCPD_SETTING_PREFIX,
 	/* "" or several like 443, 8000-8099 -> mptcpd_get_ports() */
 	MPTCPD_SETTING_PORTS,
-	/* "" or words, separated by commas or blanks -> mptcpd_get_word() */
+	/* "" or words, separated by commas or blanks, 255 bytes each at most -> mptcpd_get_word() */
 	MPTCPD_SETTING_WORDS,
 	MPTCPD_SETTING_CHOICE, /* one of `words` -> number, its place among them; string */
 };
 
 /* One key that the plugin's group in the configuration may hold. */
 struct mptcpd_setting {
-	const char *name; /* a to z, 0 to 9 and '-', 63 bytes at most; not match-…, plugin, flags */
+	/* a to z, 0 to 9 and '-', 63 bytes at most; not match-…, plugin, plugins, flags */
+	const char *name;
 	enum mptcpd_setting_type type;
-	/* the value when the key is absent, written as in the configuration */
+	/* the value when the key is absent, written as in the configuration; 255 bytes at most */
 	const char *fallback;
-	const char *help; /* one line: what it does and its unit */
-	uint64_t min, max; /* of the number, or of the items of a list; max 0 means no bound */
-	/* CHOICE, and WORDS unless NULL: the words that are allowed, separated by blanks. */
+	const char *help; /* one line, 255 bytes at most: what it does and its unit */
+	/* of the number, or how many items a list has; max 0: no bound, of a list MPTCPD_SETTING_ITEMS_MAX */
+	uint64_t min, max;
+	/* CHOICE, and WORDS unless NULL: those that are allowed, separated by blanks; 1023 bytes at most */
 	const char *words;
 	uint64_t reserved[3]; /* 0 */
 };
@@ -225,9 +227,10 @@ struct mptcpd_endpoint {
  * have put there. All functions return 0 or a negative errno and may be called in any order. What
  * they are handed is copied.
  *
- * Of each: -EINVAL also for an address that is not laid out as types.h says, -EOPNOTSUPP where
- * reserved room is not zero, -ENOSPC when the plan has MPTCPD_PLAN_MAX of them. All errors but
- * -EEXIST are also reported to the operator under the plugin's name.
+ * Of each: -EINVAL also for an address that is not laid out as types.h says, for a path or an announcement
+ * in plan_endpoints, and for an endpoint or limits in plan_paths; -EOPNOTSUPP where reserved room is not
+ * zero; -ENOSPC when the plan has MPTCPD_PLAN_MAX of them. All errors but -EEXIST, and -ENOENT of an i-th that
+ * there is not, are also reported to the operator under the plugin's name.
  */
 struct mptcpd_plan {
 	size_t size; /* of this structure */
@@ -236,13 +239,15 @@ struct mptcpd_plan {
 	 * one of ours, not on that link, or not usable. -ENOTUNIQ: several links have it, and the
 	 * path does not say which. -EAFNOSUPPORT: the families differ, or the connection cannot have
 	 * that one. -EPERM: the peer's C flag, unless it is a subflow that is there, named with its
-	 * local port. -EINVAL: no remote port, or unknown flags.
+	 * local port. -EINVAL: no remote port, a remote address that nobody can have (0.0.0.0, a
+	 * multicast group), or unknown flags.
 	 */
 	int (*add_path)(struct mptcpd_plan *plan, const struct mptcpd_path *path);
 	/*
 	 * Want an address announced. -EEXIST: it is in the plan already. -EADDRNOTAVAIL: `listen` is
-	 * not one of ours, or not usable. -EAFNOSUPPORT: it is of another family than `addr`, or the
-	 * connection can have no subflow of that. -EINVAL: an address that nobody could connect to.
+	 * not one of ours, or not usable. -ENOTUNIQ: several links have it, and `ifindex` does not say
+	 * which. -EAFNOSUPPORT: it is of another family than `addr`, or the connection can have no subflow
+	 * of that. -EINVAL: an address that nobody could connect to. -EOPNOTSUPP: an unknown `listen_when`.
 	 */
 	int (*add_announcement)(struct mptcpd_plan *plan, const struct mptcpd_announcement *ann);
 	/*
@@ -277,7 +282,8 @@ struct mptcpd_plan {
 	 * table is small (8; since Linux 7.2 64). -EEXIST: the address and port are in the plan
 	 * already; of two links with the same address the one stays that is an endpoint now.
 	 * -EADDRNOTAVAIL: the address is not ours or not usable (one that is only announced, flag
-	 * signal alone, need not be ours). -EINVAL: flags that exclude each other.
+	 * signal alone, need not be ours). -EINVAL: flags that exclude each other (signal and fullmesh; a
+	 * port without signal, or with subflow), or an address that nobody can have.
 	 */
 	int (*add_endpoint)(struct mptcpd_plan *plan, const struct mptcpd_endpoint *endpoint);
 	/*
