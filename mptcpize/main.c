@@ -53,7 +53,8 @@ static void print_overview(void)
 		    "\nOptions:\n"
 		    "  --version        print the version\n"
 		    "  -h, --help       print this, or after a command more about it\n\n"
-		    "Exit status: 0 done, 1 failed, 2 wrong usage; of \"run\" that of PROGRAM.");
+		    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no systemd, 4 not permitted;\n"
+		    "of \"run\" that of PROGRAM, or 125 to 127.");
 }
 
 static bool is_help(const char *arg)
