@@ -138,8 +138,8 @@ struct mptcp_dial_options {
 	 * other subflows are made by the path manager as it sees fit. */
 	const char *interface;
 	/*
-	 * Above 0: TCP probes an idle peer after so many seconds, and again every quarter of that (of
-	 * at least one second); after four without an answer the subflow is closed. Nothing else finds
+	 * Above 0: TCP probes an idle peer after so many seconds, 32767 at most, and again every quarter
+	 * of that (of at least one second); after four without an answer the subflow is closed. Nothing else finds
 	 * out that the path of an idle connection is dead. Other subflows carry on; a connection without
 	 * any ends after `sysctl net.mptcp.close_timeout` (60 s): poll() says POLLHUP then, recv() fails
 	 * with ENOTCONN and send() with EPIPE, and not with ETIMEDOUT as TCP does. Where the kernel has
