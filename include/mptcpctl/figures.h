@@ -35,7 +35,7 @@ struct mptcpctl_top {
 
 /* What is to be on it. */
 struct mptcpctl_top_request {
-	uint32_t rows; /* connections, 64 at most */
+	uint32_t rows; /* connections, 64 at most; fewer where these have very many subflows */
 	const char
 		*sort; /* "rate" (NULL), "rate-sent", "rate-received", "bytes": the highest first */
 	/* Only connections that have a subflow on the link, this policy, this state, … */
