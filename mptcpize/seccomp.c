@@ -134,14 +134,15 @@ static int fail(int error)
 
 static int start(const struct program *program, const struct keepalive *keepalive)
 {
-	int supervisor = supervisor_start(keepalive), listener, r;
+	struct supervisor_link supervisor;
+	int listener, r = supervisor_start(keepalive, &supervisor);
 
-	if (supervisor < 0)
-		return fail(-supervisor);
+	if (r < 0)
+		return fail(-r);
 	if (!may_filter())
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	listener = install();
-	r = supervisor_serve(supervisor, listener);
+	r = supervisor_serve(&supervisor, listener);
 	if (listener == -EBUSY && is_done())
 		return EXIT_DONE;
 	if (listener < 0)

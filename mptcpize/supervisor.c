@@ -416,7 +416,14 @@ __attribute__((noreturn)) static void supervise(const struct keepalive *keepaliv
 	_exit(0);
 }
 
-int supervisor_start(const struct keepalive *keepalive)
+/* A child that ends without a signal stays a zombie of the program until it is asked for. */
+static void reap(pid_t pid)
+{
+	while (waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
+		;
+}
+
+int supervisor_start(const struct keepalive *keepalive, struct supervisor_link *ret_link)
 {
 	int channel[2], r = 0;
 	pid_t pid;
@@ -437,18 +444,22 @@ int supervisor_start(const struct keepalive *keepalive)
 		r = 0; /* it has ended: of that below */
 	if (r == 0 && recv(channel[0], &r, sizeof(r), 0) != sizeof(r))
 		r = -ECHILD; /* it was killed */
-	if (r == 0)
-		return channel[0];
+	if (r == 0) {
+		*ret_link = (struct supervisor_link){.pid = pid, .channel = channel[0]};
+		return 0;
+	}
 	close(channel[0]);
 	if (pid > 0)
-		waitpid(pid, NULL, __WCLONE);
+		reap(pid);
 	return r;
 }
 
-int supervisor_serve(int supervisor, int listener)
+int supervisor_serve(const struct supervisor_link *link, int listener)
 {
-	int r = listener < 0 ? 0 : send_fd(supervisor, listener);
+	int r = listener < 0 ? 0 : send_fd(link->channel, listener);
 
-	close(supervisor);
+	close(link->channel);
+	if (listener < 0)
+		reap(link->pid);
 	return r;
 }

@@ -7,11 +7,18 @@
 #ifndef MPTCPIZE_SUPERVISOR_H
 #define MPTCPIZE_SUPERVISOR_H
 
+#include <sys/types.h>
+
 #include "tcp.h"
 
-/* Start it, and wait until it is ready. Returns a descriptor for supervisor_serve(), or an error. */
-int supervisor_start(const struct keepalive *keepalive);
-/* Have it answer this listener; -1: there is none, so it ends. Closes `supervisor`. */
-int supervisor_serve(int supervisor, int listener);
+struct supervisor_link {
+	pid_t pid;
+	int channel;
+};
+
+/* Start it, and wait until it is ready. 0, or an error. */
+int supervisor_start(const struct keepalive *keepalive, struct supervisor_link *ret_link);
+/* Have it answer this listener; negative: there is none, and it has ended then. Closes the link. */
+int supervisor_serve(const struct supervisor_link *link, int listener);
 
 #endif

@@ -49,17 +49,19 @@ def need_nobody():
         raise tap.Skip("there is no other user here")
 
 
-def supervisors():
-    """Processes of the name of mptcpize, in this sandbox."""
-    found = []
+def processes():
+    """Name, state, parent and pid of each in this sandbox."""
     for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
         try:
             head, _, rest = path.read_text("utf-8").rpartition(") ")
         except OSError:
             continue
-        if head.endswith("(mptcpize") and rest[0] != "Z":
-            found.append(int(path.parent.name))
-    return found
+        yield head.partition("(")[2], rest[0], int(rest.split()[1]), int(path.parent.name)
+
+
+def supervisors():
+    """Processes of the name of mptcpize, in this sandbox."""
+    return [pid for name, state, _, pid in processes() if name == "mptcpize" and state != "Z"]
 
 
 def reap():
@@ -243,6 +245,18 @@ def nested():
             program = SOCKETS if inner == "preload" else SOCKETS_STATIC
             expect(under(outer, *under(inner, program, *CALL)), MPTCP)
     expect((MPTCPIZE, "run", MPTCPIZE, "run", SOCKETS_STATIC, *CALL), MPTCP)
+
+
+@tap.test("/mptcpize/life/a-supervisor-that-is-not-needed-leaves-nothing")
+def not_needed():
+    with subprocess.Popen(under("seccomp", *under("seccomp", "cat")), text=True, bufsize=1,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.stdin.write("here\n")
+        tap.equal(child.stdout.readline(), "here\n", "the program runs")
+        children = [pid for _, _, parent, pid in processes() if parent == child.pid]
+        tap.equal(children, supervisors(), "its children: what supervises it, and nothing that ended")
+        child.stdin.close()
+    wait_for_no_supervisor()
 
 
 @tap.test("/mptcpize/refused/where-others-supervise-or-filters-are-forbidden")
