@@ -22,6 +22,7 @@ struct lookup {
 	struct lookup_result result;
 	atomic_bool is_done;
 	atomic_int n_owners;
+	pid_t process; /* that has the thread */
 	int fd; /* eventfd */
 };
 
@@ -175,7 +176,12 @@ bool mptcp_lookup_take(struct lookup *lookup, struct lookup_result *ret)
 
 void mptcp_lookup_release(struct lookup *lookup)
 {
-	if (!lookup || atomic_fetch_sub(&lookup->n_owners, 1) > 1)
+	if (!lookup)
+		return;
+	/* A child of fork() has no thread beside it, and what that was about to write is not read. */
+	if (lookup->process != getpid())
+		lookup->result.list = atomic_load(&lookup->is_done) ? lookup->result.list : NULL;
+	else if (atomic_fetch_sub(&lookup->n_owners, 1) > 1)
 		return;
 	if (lookup->result.list)
 		freeaddrinfo(lookup->result.list);
@@ -230,6 +236,7 @@ struct lookup *mptcp_lookup_start(const struct lookup_request *request)
 	lookup->request.host = memcpy(text, request->host, host);
 	lookup->request.service = memcpy(text + host, request->service, service);
 	lookup->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	lookup->process = getpid();
 	atomic_init(&lookup->n_owners, 2);
 	if (lookup->fd < 0 || start_thread(lookup)) {
 		atomic_store(&lookup->n_owners, 1);

@@ -368,6 +368,23 @@ def forked():
         tap.equal(os.waitpid(pid, 0)[1], 0, "the child")
 
 
+@tap.test("/dial/steps/a-child-that-frees-it-keeps-nothing-of-a-lookup")
+def forked_lookup():
+    names.code = None
+    dialer = Dialer("nosuch.example", 80)
+    dialer.go_on()
+    pid = os.fork()
+    if pid == 0:
+        dialer.free()
+        # The socket of the resolver is its thread's, which is not here to close it.
+        kept = [fd for fd in os.listdir("/proc/self/fd") if "event" in os.path.realpath(f"/proc/self/fd/{fd}")]
+        os._exit(len(kept))
+    tap.equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, "descriptors that the child has of it")
+    names.code = 3
+    tap.equal(failure(dialer.finish)[0], "ENOENT", "the parent's answer")
+    dialer.free()
+
+
 # --- what is asked of the socket ---
 
 
