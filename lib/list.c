@@ -193,7 +193,8 @@ static int list_packed(struct mptcpctl *ctl, const struct each_connection *each)
 
 		if (r == 0)
 			r = handle_await(ctl, &answer, &m);
-		if (r == 0 && !sd_bus_message_has_signature(m, "ayt")) {
+		/* What has another type later is no older mptcpd. */
+		if (r == 0 && !pages.cursor && !sd_bus_message_has_signature(m, "ayt")) {
 			sd_bus_message_unref(m);
 			r = -EOPNOTSUPP;
 		}

@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -25,6 +26,7 @@ enum behaviour {
 	COUNTS_CURSOR, /* page after page, all empty */
 	PACKS_RUBBISH,
 	PACKS_CURSOR, /* the same one again */
+	PACKS_NO_MORE, /* the second page has another type */
 	IS_SILENT, /* reads and does not answer */
 	LETS_WAIT, /* takes the connection, and does not even say who it is */
 	TAKES_NOBODY, /* its queue is full */
@@ -102,15 +104,17 @@ static int append_page(sd_bus_message *m, const char *member, uint64_t cursor)
 	return r < 0 ? r : sd_bus_message_append(m, "t", cursor);
 }
 
-static int append_packed(sd_bus_message *m, enum behaviour behaviour)
+static int append_packed(sd_bus_message *m, struct world *world)
 {
 	static const uint8_t rubbish[] = {255, 255, 0, 0, 0, 0, 0, 0, 0, 0};
-	size_t size = behaviour == PACKS_RUBBISH ? sizeof(rubbish) : 8;
-	int r = sd_bus_message_append_array(m, 'y',
-					    behaviour == PACKS_RUBBISH ? rubbish : rubbish + 2,
-					    size);
+	bool is_rubbish = world->behaviour == PACKS_RUBBISH;
+	int r;
 
-	return r < 0 ? r : sd_bus_message_append(m, "t", UINT64_C(5) * (behaviour == PACKS_CURSOR));
+	if (world->behaviour == PACKS_NO_MORE && world->cursor++)
+		return sd_bus_message_append(m, "s", "no more");
+	r = sd_bus_message_append_array(m, 'y', is_rubbish ? rubbish : rubbish + 2,
+					is_rubbish ? sizeof(rubbish) : 8);
+	return r < 0 ? r : sd_bus_message_append(m, "t", UINT64_C(5) * !is_rubbish);
 }
 
 static int on_message(sd_bus_message *m, void *data, sd_bus_error *error)
@@ -132,7 +136,7 @@ static int on_message(sd_bus_message *m, void *data, sd_bus_error *error)
 	if (r >= 0 && world->behaviour == ANSWERS_EVIL)
 		r = append_evil(reply, member);
 	else if (r >= 0 && world->behaviour >= PACKS_RUBBISH)
-		r = append_packed(reply, world->behaviour);
+		r = append_packed(reply, world);
 	else if (r >= 0 && strcmp(member, "GetMetrics") == 0)
 		r = sd_bus_message_append(reply, "a" WIRE_METRIC "t", 0, UINT64_C(0));
 	else if (r >= 0 && strncmp(member, "List", 4) == 0)
@@ -354,6 +358,7 @@ static void test_packed(struct world *world, gconstpointer data)
 		world->behaviour == PACKS_CURSOR ? "answers without end" : "cannot be understood";
 
 	expect_words(world, "connection", words);
+	world->cursor = 0;
 	expect_words(world, "--json subflow", words);
 }
 
@@ -405,6 +410,7 @@ int main(int argc, char **argv)
 	ADD("/ctl/hostile/empty-pages-for-ever", COUNTS_CURSOR, test_endless);
 	ADD("/ctl/hostile/packed-rubbish", PACKS_RUBBISH, test_packed);
 	ADD("/ctl/hostile/packed-the-same-cursor-again", PACKS_CURSOR, test_packed);
+	ADD("/ctl/hostile/packed-at-first-alone", PACKS_NO_MORE, test_packed);
 	g_test_add_func("/ctl/frozen/words-in-time", test_frozen);
 	return g_test_run();
 }
