@@ -9,6 +9,7 @@
 
 #include "reader.h"
 #include "schema.h"
+#include "wait.h"
 #include "wire.h"
 #include "writer.h"
 
@@ -57,6 +58,7 @@ struct monitor {
 	bool lists; /* the present state is told, and told anew after a loss */
 	struct pages pages; /* of the listing of this stage */
 	sd_bus_slot *signals, *call;
+	uint64_t until_us; /* the answer to that call may take so long */
 	int result; /* what on_event returned, or why the listing failed */
 };
 
@@ -103,6 +105,11 @@ void handle_forget(struct answer *answer);
  * listing does not move on, or has no end.
  */
 int handle_turn_page(struct mptcpctl *ctl, struct pages *pages, size_t n_records, uint64_t cursor);
+/* For how many ms the monitor's page is waited for; UINT64_MAX: none is. */
+static inline uint64_t monitor_left_ms(const struct mptcpctl *ctl)
+{
+	return ctl->monitor.call ? wait_until_ms(ctl->monitor.until_us) : UINT64_MAX;
+}
 /* The next record. False: there is none, or `result` is set; then all is freed. */
 bool list_next(struct listing *listing, void *ret_record);
 /* The end of what reads a reply: frees it, and tells what to return: `r` if all could be read. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The handle: connecting, calling, errors, and the descriptor for other people's loops. */
 #include "client-private.h"
-#include "wait.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -465,10 +464,12 @@ MPTCPCTL_EXPORT int mptcpctl_poll_events(struct mptcpctl *ctl)
 
 MPTCPCTL_EXPORT int mptcpctl_timeout_ms(struct mptcpctl *ctl)
 {
-	uint64_t ms;
+	uint64_t ms, page_ms = monitor_left_ms(ctl);
 
 	if (!ctl->bus || wait_left_ms(ctl->bus, &ms) < 0)
 		return 0; /* dispatch tells what is wrong */
+	if (page_ms < ms)
+		ms = page_ms;
 	if (ms == UINT64_MAX)
 		return -1;
 	return ms > INT32_MAX ? INT32_MAX : (int)ms;
@@ -482,6 +483,8 @@ MPTCPCTL_EXPORT int mptcpctl_dispatch(struct mptcpctl *ctl)
 	if (!ctl->bus)
 		return handle_fail(ctl, -ENOTCONN, "not connected");
 	r = sd_bus_process(ctl->bus, NULL);
+	if (r == 0 && monitor_left_ms(ctl) == 0)
+		r = -ETIMEDOUT;
 	if (ctl->monitor.result) {
 		r = ctl->monitor.result;
 		ctl->monitor.result = 0;

@@ -116,9 +116,11 @@ static void next_page(struct mptcpctl *ctl)
 	writer = handle_new_call(ctl, members[monitor->stage]);
 	if (monitor->stage != STAGE_ENDPOINTS)
 		writer_append(&writer, "tu", monitor->pages.cursor, 0);
+	/* sd-bus would give up before it looks for what came while nobody read. */
 	if (writer.error >= 0)
 		writer.error = sd_bus_call_async(ctl->bus, &monitor->call, writer.m, on_page, ctl,
-						 ctl->patience_us);
+						 UINT64_MAX);
+	monitor->until_us = clock_work_ns() / 1000 + ctl->patience_us;
 	sd_bus_message_unref(writer.m);
 	if (writer.error < 0)
 		monitor->result = handle_fail_call(ctl, writer.error, NULL);

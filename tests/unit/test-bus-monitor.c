@@ -3,9 +3,11 @@
  * What a monitor tells: whoever adds up the events has the model, at every moment after
  * "synchronized", however much happens while it synchronizes, and however slow the reader is.
  */
+#include <dlfcn.h>
 #include <mptcpctl/client.h>
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bus-client.h"
@@ -13,6 +15,22 @@
 #include "bus-scene.h"
 
 #define N 700
+
+/* The clock of this thread is ahead: as after it was stopped for so long. */
+static _Thread_local time_t ahead_s;
+
+__attribute__((visibility("default"))) int clock_gettime(clockid_t id, struct timespec *ret_now)
+{
+	static int (*read_clock)(clockid_t, struct timespec *);
+	int r;
+
+	if (!read_clock)
+		*(void **)&read_clock = dlsym(RTLD_NEXT, "clock_gettime");
+	r = read_clock(id, ret_now);
+	if (id == CLOCK_MONOTONIC)
+		ret_now->tv_sec += ahead_s;
+	return r;
+}
 
 /* What the events add up to. */
 struct tally {
@@ -265,6 +283,28 @@ static void test_slow(struct scene **scene, gconstpointer data)
 	scene_run(*scene, client_sleeps);
 }
 
+/* What came meanwhile counts, however late it is read. */
+static void client_is_stopped(struct scene *scene)
+{
+	struct tally tally = {0};
+	struct pollfd fd;
+
+	start(&tally, scene);
+	fd = (struct pollfd){.fd = mptcpctl_fd(tally.ctl), .events = POLLIN};
+	g_assert_cmpint(poll(&fd, 1, -1), ==, 1);
+	ahead_s = 3600;
+	while (!tally.n_synchronized)
+		step(&tally);
+	stop(&tally);
+	ahead_s = 0;
+}
+
+static void test_stopped(struct scene **scene, gconstpointer data)
+{
+	scene_connect(*scene, 1);
+	scene_run(*scene, client_is_stopped);
+}
+
 static void nobody_remembers(struct scene *scene, uint32_t number)
 {
 	uint64_t before = scene->bus->n_changes;
@@ -365,6 +405,7 @@ int main(int argc, char **argv)
 	ADD("/bus/monitor/state-then-changes-without-gap-or-double", test_exact);
 	ADD("/bus/monitor/overflow-tells-lost-and-the-state-anew", test_overflow);
 	ADD("/bus/monitor/slow-reader-is-bounded-and-recovers", test_slow);
+	ADD("/bus/monitor/a-reader-that-was-stopped-goes-on", test_stopped);
 	ADD("/bus/monitor/nothing-is-remembered-for-nobody", test_nobody);
 	ADD("/bus/monitor/nothing-is-written-among-events", test_tick);
 	ADD("/bus/monitor/names-are-those-of-the-moment", test_names);
