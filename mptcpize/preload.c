@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend.h"
 #include "beside.h"
@@ -19,10 +20,14 @@ static const char *find_library(void)
 	return beside_find("libmptcpize-preload.so", MPTCPIZE_LIBRARY, beside);
 }
 
-/* LD_PRELOAD is a list, and its names cannot be quoted. */
-static bool is_splitting(const char *path)
+/* LD_PRELOAD is a list, and its names cannot be quoted; what cannot be loaded each program complains of. */
+static const char *why_no_library(const char *path)
 {
-	return strpbrk(path, " :") != NULL;
+	if (strpbrk(path, " :"))
+		return "would have to preload a library whose path has a space or a colon";
+	if (access(path, R_OK) < 0)
+		return "would have to preload a library that is not there";
+	return NULL;
 }
 
 static const char *unfit(const struct program *program)
@@ -41,9 +46,7 @@ static const char *unfit(const struct program *program)
 		return "is for another machine or word size than the library";
 	if (program->kind == PROGRAM_KIND_UNKNOWN)
 		return "cannot be read, so that nobody knows how it is linked";
-	if (is_splitting(find_library()))
-		return "would have to preload a library whose path has a space or a colon";
-	return NULL;
+	return why_no_library(find_library());
 }
 
 /*
@@ -86,7 +89,7 @@ static int start(const struct program *program, const struct keepalive *keepaliv
 	int r = 0;
 
 	/* A Go program may start others, for which the library is; not at the price of a fault. */
-	if (!is_splitting(library))
+	if (!why_no_library(library))
 		r = append("LD_PRELOAD", ':', library);
 	if (r == 0)
 		r = append("GODEBUG", ',', "multipathtcp=1");

@@ -5,6 +5,7 @@ and what becomes of those for which there is no way, or none here."""
 import os
 import pathlib
 import pty
+import re
 import shutil
 import signal
 import struct
@@ -284,6 +285,22 @@ def unfit():
         foreign.chmod(0o755)
         for backend in BACKENDS:
             expect(under(backend, foreign), "", 125, ["another machine or word size"])
+
+
+@tap.test("/mptcpize/refused/preload-where-the-library-is-not-there")
+def no_library():
+    installed = re.search(rb"/[^\0]*(?=/libmptcpize-preload\.so)", MPTCPIZE.read_bytes())[0].decode()
+    is_hidden = os.path.isdir(installed) and run("mount", "-t", "tmpfs", "none", installed).returncode == 0
+    try:
+        with tempfile.TemporaryDirectory(dir="/run") as directory:
+            alone = (shutil.copy(MPTCPIZE, directory), "run")
+            expect((*alone, "--backend=preload", SOCKETS, *CALL), "", 125, ["is not there"])
+            expect((*alone, SOCKETS, *CALL), MPTCP)
+            expect((*alone, "--backend=seccomp", SOCKETS, *CALL), MPTCP)
+    finally:
+        if is_hidden:
+            run("umount", installed)
+    wait_for_no_supervisor()
 
 
 def capability_bytes():
