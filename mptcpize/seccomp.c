@@ -108,6 +108,27 @@ static int install(void)
 	return fd < 0 ? -errno : (int)fd;
 }
 
+static int filter_this(void)
+{
+	if (!may_filter())
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return install();
+}
+
+/*
+ * Would there be a listener? Whoever tries gives up its privileges: so not the program, but the
+ * supervisor, which asks for no socket that the filter is for.
+ */
+static int try(void)
+{
+	int listener = filter_this();
+
+	if (listener < 0)
+		return listener;
+	close(listener);
+	return 0;
+}
+
 static int fail(int error)
 {
 	switch (error) {
@@ -135,16 +156,14 @@ static int fail(int error)
 static int start(const struct program *program, const struct keepalive *keepalive)
 {
 	struct supervisor_link supervisor;
-	int listener, r = supervisor_start(keepalive, &supervisor);
+	int listener, r = supervisor_start(keepalive, try, &supervisor);
 
+	if (r == -EBUSY && is_done())
+		return EXIT_DONE;
 	if (r < 0)
 		return fail(-r);
-	if (!may_filter())
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	listener = install();
+	listener = filter_this();
 	r = supervisor_serve(&supervisor, listener);
-	if (listener == -EBUSY && is_done())
-		return EXIT_DONE;
 	if (listener < 0)
 		return fail(-listener);
 	if (r < 0) { /* nobody answers: socket() fails from now on */

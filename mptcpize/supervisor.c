@@ -372,7 +372,7 @@ static bool is_our_proc(int proc)
 	return readlinkat(proc, "self", name, sizeof(name) - 1) > 0 && atoi(name) == getpid();
 }
 
-static int prepare(struct supervisor *self, int channel)
+static int prepare(struct supervisor *self, int channel, int (*try)(void))
 {
 	const uint32_t action = SECCOMP_RET_USER_NOTIF;
 	int r = leave(channel);
@@ -382,6 +382,9 @@ static int prepare(struct supervisor *self, int channel)
 	/* Where filters are forbidden on pain of death, this process dies, and not the program. */
 	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) < 0)
 		return -errno;
+	r = try();
+	if (r < 0)
+		return r;
 	self->uid = geteuid();
 	self->gid = getegid();
 	self->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -395,13 +398,14 @@ static int prepare(struct supervisor *self, int channel)
 	return r < 0 ? r : read_own_cgroup(self);
 }
 
-__attribute__((noreturn)) static void supervise(const struct keepalive *keepalive, int channel)
+__attribute__((noreturn)) static void supervise(const struct keepalive *keepalive, int (*try)(void),
+						int channel)
 {
 	static struct supervisor self;
 	int r, probe;
 
 	self.keepalive = keepalive;
-	r = prepare(&self, channel);
+	r = prepare(&self, channel, try);
 	/* The first descriptor tells whether there is room for the listener. */
 	probe = receive(CHANNEL_FD);
 	if (r >= 0 && probe < 0)
@@ -423,7 +427,8 @@ static void reap(pid_t pid)
 		;
 }
 
-int supervisor_start(const struct keepalive *keepalive, struct supervisor_link *ret_link)
+int supervisor_start(const struct keepalive *keepalive, int (*try)(void),
+		     struct supervisor_link *ret_link)
 {
 	int channel[2], r = 0;
 	pid_t pid;
@@ -433,7 +438,7 @@ int supervisor_start(const struct keepalive *keepalive, struct supervisor_link *
 	/* A fork() whose child ends without a signal: wait() does not see it. */
 	pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
 	if (pid == 0)
-		supervise(keepalive, channel[1]);
+		supervise(keepalive, try, channel[1]);
 	if (pid < 0)
 		r = -errno;
 	close(channel[1]);

@@ -16,8 +16,9 @@ struct supervisor_link {
 	int channel;
 };
 
-/* Start it, and wait until it is ready. 0, or an error. */
-int supervisor_start(const struct keepalive *keepalive, struct supervisor_link *ret_link);
+/* Start it, and wait until it is ready. 0, or an error, which may be that of `try`: it is called there. */
+int supervisor_start(const struct keepalive *keepalive, int (*try)(void),
+		     struct supervisor_link *ret_link);
 /* Have it answer this listener; negative: there is none, and it has ended then. Closes the link. */
 int supervisor_serve(const struct supervisor_link *link, int listener);
 

@@ -356,6 +356,18 @@ def unprivileged():
         expect((*first, program, *CALL), TCP)
 
 
+@tap.test("/mptcpize/unprivileged/privileges-are-not-given-up-for-nothing")
+def given_up():
+    need_nobody()
+    with tempfile.TemporaryDirectory(dir="/run") as directory:
+        os.chmod(directory, 0o755)
+        for path in (MPTCPIZE, SOCKETS_STATIC):
+            shutil.copy(path, directory)
+        program = (*NOBODY, f"{directory}/mptcpize", "run", f"{directory}/sockets-static", "gains")
+        expect(program, "never")
+        expect((SOCKETS, "supervised", *program), "may", words=("supervised", "TCP"))
+
+
 @tap.test("/mptcpize/cgroup/who-is-in-another-one-makes-its-own-sockets")
 def cgroups():
     with tempfile.TemporaryDirectory(dir="/run") as directory:
