@@ -87,6 +87,7 @@ static void closings_are_not_waited_for(struct scene *scene, gconstpointer data)
 {
 	void *kernel = world_kernel(scene->world);
 	uint32_t token = connect_client(scene);
+	struct mptcpd_addr announced = addr_of("10.3.0.1");
 	struct prepared known, unknown, closing, mapped;
 	int refused[64], numbers[6];
 	struct event event;
@@ -95,8 +96,10 @@ static void closings_are_not_waited_for(struct scene *scene, gconstpointer data)
 		return;
 	g_assert_cmpint(create(scene, token, "10.2.0.1", "10.2.0.2:4711", 7, 0, "vb"), ==, 0);
 	event = expect(scene, token, "subflow 10.2.0.1:* > 10.2.0.2:4711 ids 7/1 on vb");
+	/* Of the address of a subflow the peer would close that, in the middle of all this. */
+	g_assert_cmpint(world_ops->announce(kernel, token, &announced, 9, 0), ==, 0);
 	world_ops->prepare_withdraw(kernel, 8, &unknown);
-	world_ops->prepare_withdraw(kernel, 7, &known);
+	world_ops->prepare_withdraw(kernel, 9, &known);
 	world_ops->prepare_destroy(kernel, &event.subflow.local, &event.subflow.remote, true,
 				   &mapped);
 	world_ops->prepare_destroy(kernel, &event.subflow.local, &event.subflow.remote, false,
