@@ -2,6 +2,7 @@
 """A program under `mptcpize run` is the process that was started: its pid, end, signals, terminal;
 and what becomes of those for which there is no way, or none here."""
 
+import contextlib
 import os
 import pathlib
 import pty
@@ -340,13 +341,20 @@ def privileged():
         expect((*NOBODY, "--no-new-privs", local, "run", files["capable"], *CALL), MPTCP)
 
 
-@tap.test("/mptcpize/unprivileged/seccomp-works-and-guesses-nothing")
-def unprivileged():
+@contextlib.contextmanager
+def for_nobody():
+    """A directory from which nobody, too, can run mptcpize and sockets-static."""
     need_nobody()
     with tempfile.TemporaryDirectory(dir="/run") as directory:
         os.chmod(directory, 0o755)
         for path in (MPTCPIZE, SOCKETS_STATIC):
             shutil.copy(path, directory)
+        yield directory
+
+
+@tap.test("/mptcpize/unprivileged/seccomp-works-and-guesses-nothing")
+def unprivileged():
+    with for_nobody() as directory:
         program, first = f"{directory}/sockets-static", (*NOBODY, f"{directory}/mptcpize", "run")
         expect((*first, program, *CALL), MPTCP)
         expect((*first, program, "threads", 50, 20), "1000")
@@ -358,11 +366,7 @@ def unprivileged():
 
 @tap.test("/mptcpize/unprivileged/privileges-are-not-given-up-for-nothing")
 def given_up():
-    need_nobody()
-    with tempfile.TemporaryDirectory(dir="/run") as directory:
-        os.chmod(directory, 0o755)
-        for path in (MPTCPIZE, SOCKETS_STATIC):
-            shutil.copy(path, directory)
+    with for_nobody() as directory:
         program = (*NOBODY, f"{directory}/mptcpize", "run", f"{directory}/sockets-static", "gains")
         expect(program, "never")
         expect((SOCKETS, "supervised", *program), "may", words=("supervised", "TCP"))
