@@ -17,6 +17,7 @@
 #include "loop.h"
 #include "probing.h"
 #include "rpfilter.h"
+#include "rush.h"
 #include "state.h"
 
 #define EXIT_USAGE 2
@@ -42,10 +43,13 @@ struct daemon {
 	struct loop_source netlink[KERNEL_FDS]; /* the first one tells of connections */
 	struct loop_source signals; /* a signalfd, owned */
 	struct loop_timer timer, watchdog;
+	struct rush rush;
+	struct loop_timer rested; /* in a rush: events are read again */
+	int nice; /* when there is none */
 	struct loop_task again; /* work is left, after all else had its turn */
 	/* Called after each settle, with `all` if nothing is left to be done now. */
 	void (*after_settle)(struct daemon *daemon, bool all);
-	uint64_t now_ms; /* as of what is being read now */
+	uint64_t now_ms; /* as of what is being read now, or was settled last */
 	enum path_manager path_manager_before; /* UNKNOWN: not changed */
 	enum path_manager path_manager_set; /* by us; UNKNOWN: never */
 	enum deny_join deny_join_before; /* KEEP: not changed */

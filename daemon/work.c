@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include "clock.h"
 #include "notice.h"
@@ -30,6 +31,7 @@ void daemon_settle(struct daemon *daemon)
 	uint64_t now = loop_now_ms();
 	uint64_t next;
 
+	daemon->now_ms = now;
 	next = engine_settle(daemon->engine, now);
 	if (daemon->bus)
 		bus_flush(daemon->bus);
@@ -77,6 +79,46 @@ struct kernel_reader daemon_reader(struct daemon *daemon)
 	return (struct kernel_reader){daemon_on_event, on_early, on_refused, on_soon, daemon};
 }
 
+static void give_up(struct daemon *daemon, int error)
+{
+	l_error("netlink: %s; giving up, so that whoever started mptcpd can start it anew",
+		strerror(-error));
+	daemon->status = EXIT_FAILURE;
+	loop_quit(&daemon->loop);
+}
+
+/* In a rush of connections their events are left alone for a moment. */
+HOT static void rest_in_rush(struct daemon *daemon)
+{
+	uint64_t now_ms = daemon->now_ms;
+	bool was_on = daemon->rush.is_on;
+	bool is_on = rush_is_on(&daemon->rush, kernel_established(daemon->kernel), now_ms);
+
+	if (is_on != was_on && daemon->nice > RUSH_NICE)
+		(void)setpriority(PRIO_PROCESS, 0, is_on ? RUSH_NICE : daemon->nice);
+	(void)loop_rewatch(&daemon->netlink[0], is_on ? 0 : EPOLLIN);
+	if (is_on)
+		loop_set_timer(&daemon->loop, &daemon->rested, now_ms + RUSH_REST_MS);
+}
+
+static void on_rested(void *data)
+{
+	struct daemon *daemon = data;
+	int r;
+
+	daemon->now_ms = 0;
+	r = kernel_dispatch_crowd(daemon->kernel);
+	if (r < 0) {
+		give_up(daemon, r);
+		return;
+	}
+	daemon_settle(daemon);
+	if (r > 0)
+		loop_set_timer(&daemon->loop, &daemon->rested, daemon->now_ms);
+	else
+		rest_in_rush(daemon);
+}
+
 HOT static void on_netlink(void *data, int fd, uint32_t events)
 {
 	struct daemon *daemon = data;
@@ -84,16 +126,15 @@ HOT static void on_netlink(void *data, int fd, uint32_t events)
 
 	daemon->now_ms = 0; /* nobody needs it before the commands that cannot wait */
 	r = kernel_dispatch(daemon->kernel, fd);
-	if (r >= 0) {
-		/* Of what is not an event of a connection, work that goes on anyway takes care. */
-		if (fd == daemon->netlink[0].fd || !daemon->again.loop)
-			daemon_settle(daemon);
+	if (r < 0) {
+		give_up(daemon, r);
 		return;
 	}
-	l_error("netlink: %s; giving up, so that whoever started mptcpd can start it anew",
-		strerror(-r));
-	daemon->status = EXIT_FAILURE;
-	loop_quit(&daemon->loop);
+	/* Of what is not an event of a connection, work that goes on anyway takes care. */
+	if (fd == daemon->netlink[0].fd || !daemon->again.loop)
+		daemon_settle(daemon);
+	if (fd == daemon->netlink[0].fd)
+		rest_in_rush(daemon);
 }
 
 static void on_change(void *data, const struct change *change)
@@ -148,6 +189,8 @@ static uint64_t read_clock(void *data)
 int daemon_begin_work(struct daemon *daemon, struct engine_setup *setup)
 {
 	daemon->timer = (struct loop_timer){.on_due = on_due, .data = daemon};
+	daemon->nice = getpriority(PRIO_PROCESS, 0);
+	daemon->rested = (struct loop_timer){.on_due = on_rested, .data = daemon};
 	daemon->again = (struct loop_task){.run = on_due, .data = daemon};
 	l_getrandom(&setup->seed, sizeof(setup->seed));
 	setup->rules = &daemon->config->rules;

@@ -148,12 +148,21 @@ HOT static int decode_body(const struct nlattr *const *attrs, struct event *even
 	return decode_subflow(attrs, &event->subflow);
 }
 
-HOT bool codec_is_established(const void *message, int size)
+HOT static bool is_event(const void *message, int size, uint8_t command)
 {
 	const struct genlmsghdr *genl = (const void *)((const char *)message + MNL_NLMSG_HDRLEN);
 
-	return size >= (int)(MNL_NLMSG_HDRLEN + sizeof(*genl)) &&
-	       genl->cmd == MPTCP_EVENT_ESTABLISHED;
+	return size >= (int)(MNL_NLMSG_HDRLEN + sizeof(*genl)) && genl->cmd == command;
+}
+
+HOT bool codec_is_established(const void *message, int size)
+{
+	return is_event(message, size, MPTCP_EVENT_ESTABLISHED);
+}
+
+bool codec_is_closed(const void *message, int size)
+{
+	return is_event(message, size, MPTCP_EVENT_CLOSED);
 }
 
 HOT int codec_pm_event(const void *message, size_t size, struct event *ret_event)

@@ -98,8 +98,9 @@ struct codec_family {
 int codec_family(const void *message, size_t size, struct codec_family *ret_family);
 /* The ten events of the group mptcp_pm_events. */
 int codec_pm_event(const void *message, size_t size, struct event *ret_event);
-/* Is this an event of that group, which says that a connection is established? */
+/* Is this an event of that group, which says that a connection is established, or closed? */
 bool codec_is_established(const void *message, int size);
+bool codec_is_closed(const void *message, int size);
 /* Answers to GET_ADDR (an EVENT_ENDPOINT) and to GET_LIMITS (an EVENT_LIMITS). */
 int codec_pm_reply(const void *message, size_t size, struct event *ret_event);
 

@@ -31,6 +31,7 @@ struct kernel {
 	struct cgroups cgroups;
 	int wake; /* an eventfd: readable when a snapshot is to start or to end */
 	bool has_diag; /* connections can be dumped: asked once */
+	uint64_t n_established; /* connections, of which events told: ever */
 	uint32_t n_untried; /* joins, since a read right after one was in vain; 0: it was not */
 	char text[CODEC_TEXT_SIZE]; /* of the last command */
 	struct socket_batch batch;

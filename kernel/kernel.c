@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "crowd.h"
 #include "kernel-private.h"
 #include "link.h"
 #include "hot.h"
@@ -230,21 +231,28 @@ static void read_empty(struct kernel *kernel, bool lossy, enum snapshot_kind kin
 		kernel_wake_up(kernel);
 }
 
+/* Who is established may be asked for subflows at once, but for those that ended since. */
+HOT static void tell_early(struct kernel *kernel, const char *bytes, int size,
+			   const struct crowd *crowd)
+{
+	const struct kernel_reader *reader = &kernel->sink.reader;
+	struct event event;
+
+	if (!codec_is_established(bytes, size) || codec_pm_event(bytes, (size_t)size, &event) < 0)
+		return;
+	kernel->n_established++;
+	if (reader->on_early && !(crowd && crowd_has_ended(crowd, event.token)))
+		reader->on_early(reader->data, &event);
+}
+
 /* Tell of those that are established, and only then of all that happened. */
 HOT static void tell_batch(struct kernel *kernel, size_t n)
 {
-	const struct kernel_reader *reader = &kernel->sink.reader;
 	struct socket_batch *batch = &kernel->batch;
-	struct event event;
 	int news = -1;
 
-	for (size_t i = 0; reader->on_early && i < n; i++) {
-		int size = socket_batch_length(batch, i);
-
-		if (codec_is_established(batch->bytes[i], size) &&
-		    codec_pm_event(batch->bytes[i], (size_t)size, &event) == 0)
-			reader->on_early(reader->data, &event);
-	}
+	for (size_t i = 0; i < n; i++)
+		tell_early(kernel, batch->bytes[i], socket_batch_length(batch, i), NULL);
 	asking_send(&kernel->asking);
 	for (size_t i = 0; i < n; i++) {
 		int size = socket_batch_length(batch, i);
@@ -285,6 +293,44 @@ HOT static int dispatch_pm(struct kernel *kernel)
 		}
 	}
 	return 1;
+}
+
+static void tell_crowd(struct kernel *kernel, const struct crowd *crowd)
+{
+	const char *bytes;
+	size_t size;
+	int news = -1;
+
+	for (size_t i = 0; i < crowd->n; i++) {
+		bytes = crowd_get(crowd, i, &size);
+		tell_early(kernel, bytes, (int)size, crowd);
+	}
+	asking_send(&kernel->asking);
+	for (size_t i = 0; i < crowd->n; i++) {
+		bytes = crowd_get(crowd, i, &size);
+		tell_events(kernel, bytes, size, codec_pm_event, &news);
+	}
+}
+
+int kernel_dispatch_crowd(struct kernel *kernel)
+{
+	struct crowd crowd = {.bytes = kernel->buffer};
+	struct socket *socket = &kernel->pm_events;
+	int n = SOCKET_BATCH;
+
+	while (n != 0 && crowd_has_room(&crowd)) {
+		n = socket_receive_batch(socket, &kernel->batch);
+		if (n < 0 && n != -ENOBUFS)
+			return n;
+		if (n == -ENOBUFS || !crowd_add(&crowd, &kernel->batch, (size_t)n))
+			socket->lossy = true;
+	}
+	tell_crowd(kernel, &crowd);
+	if (n != 0)
+		return 1;
+	read_empty(kernel, socket->lossy, SNAPSHOT_CONNECTIONS);
+	socket->lossy = false;
+	return 0;
 }
 
 static int dispatch_links(struct kernel *kernel)
@@ -384,6 +430,11 @@ HOT int kernel_dispatch(struct kernel *kernel, int fd)
 			return dispatch_snapshot(kernel, &kernel->snapshots[kind]);
 	}
 	return -EBADF;
+}
+
+uint64_t kernel_established(const struct kernel *kernel)
+{
+	return kernel->n_established;
 }
 
 struct listeners *kernel_listeners(struct kernel *kernel)

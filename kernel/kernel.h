@@ -64,6 +64,14 @@ size_t kernel_fds(const struct kernel *kernel, int ret_fds[static KERNEL_FDS]);
  */
 int kernel_dispatch(struct kernel *kernel, int fd);
 
+/*
+ * Read what there is of the first descriptor, a hundred events at most, and tell of it together: who lived
+ * so shortly that the end is in it is not told to on_early. Returns as kernel_dispatch().
+ */
+int kernel_dispatch_crowd(struct kernel *kernel);
+/* How many connections events said to be established, ever. */
+uint64_t kernel_established(const struct kernel *kernel);
+
 /* For struct engine_setup, with the struct kernel as its `kernel`. */
 extern const struct kernel_ops kernel_ops;
 

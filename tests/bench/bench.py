@@ -27,12 +27,13 @@ import cases
 import plot
 import sandbox
 from hosts import BUILD
-from managers import Kernel, Loop, Mptcpd, Older, OneMonitor, TenMonitors
+from managers import Heard, Kernel, Loop, Mptcpd, Older, OneMonitor, TenMonitors
 
 RESULTS = BUILD / "bench"
 QUICK = "--quick" in sys.argv
 OLDER = (Older,) if Older.is_there() else ()
 ALL, OURS = (Kernel, Loop, Mptcpd), (Mptcpd,)
+RATED = (Kernel, Heard, Loop, Mptcpd)
 
 
 def case(function, number=None, **options):
@@ -52,8 +53,10 @@ CASES = {
     "join/replies-of-512-KiB": (ALL, delay(is_busy=True)),
     "join/10000-others": (ALL, delay(number="crowd", crowd=10000)),
     "join/monitors": ((Mptcpd, OneMonitor, TenMonitors), delay()),
-    "rate/1-client": (ALL + OLDER, case(cases.rate, "total", total=4000, clients=1)),
-    "rate/4-clients": (ALL, case(cases.rate, "total", total=4000, clients=4)),
+    "rate/1-client": (RATED + OLDER, case(cases.rate, "total", total=4000, clients=1)),
+    "rate/4-clients": (RATED, case(cases.rate, "total", total=4000, clients=4)),
+    "rate/1-client-short": (ALL, case(cases.rate, "total", total=4000, clients=1, short=True)),
+    "rate/4-clients-short": (ALL, case(cases.rate, "total", total=4000, clients=4, short=True)),
     "link/1": (ALL, case(cases.flap, total=1)),
     "link/1000": (ALL, case(cases.flap, "total", total=1000)),
     "link/10000": (ALL, case(cases.flap, "total", total=10000)),

@@ -129,8 +129,11 @@ def delay(manager, samples, rtt=0, crowd=0, is_busy=False):
 # ---- how many ----
 
 
-def rate(manager, total, clients):
-    """Connections a second, joins included, and µs of CPU for each, by who takes them."""
+def rate(manager, total, clients, short=False):
+    """Connections a second, joins included, and µs of CPU for each, by who takes them.
+
+    Or of those that end at once, which need no join.
+    """
     with stage(manager, servers=clients) as (net, one):
         storms = [client(net, PORTS[i]) for i in range(clients)]
         cpu = Cpu(clients=[storm.child.pid for storm in storms],
@@ -138,10 +141,10 @@ def rate(manager, total, clients):
                   manager=[one.pid] if one.pid else [])
         begin = time.monotonic()
         for storm in storms:
-            storm.order("open", total // clients)
+            storm.order("short" if short else "open", total // clients)
         for storm in storms:
             storm.read()
-        end = joined(net, total)
+        end = time.monotonic() if short else joined(net, total)
         spent = cpu.spent(total)
         return {"1/s": [total / (end - begin)],
                 **{f"µs CPU, {who}": [us] for who, us in spent.items()}}

@@ -6,11 +6,15 @@
  *
  *	loop ADDRESS%IFINDEX...		IPv4
  *
+ * Without an address it only hears of all, every two milliseconds: so much does it cost that somebody
+ * is told, whoever manages paths.
+ *
  * Says "ready" when it listens; ends when it is killed. It notices no link, but is told: by SIGUSR1
  * that they went, and it withdraws and closes all joins; by SIGUSR2 that they are back, and it makes
  * again what it closed. For that it remembers its joins, in a row.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
 #include <linux/mptcp.h>
@@ -21,11 +25,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define LOCALS_MAX 8
 #define JOINS_MAX (1 << 17)
 #define QUEUE_MAX 16 /* as many as mptcpd gives in one system call */
 #define COMMAND_SIZE 128
+#define REST_US 2000
 /* Bit 1 of MPTCP_ATTR_FLAGS since Linux 6.18, before it the attribute SERVER_SIDE. */
 #define FLAG_SERVER_SIDE 2
 
@@ -285,9 +291,12 @@ int main(int argc, char **argv)
 	puts("ready");
 	fflush(stdout);
 	for (;;) {
-		ssize_t n = mnl_socket_recvfrom(events, buffer, sizeof(buffer));
+		ssize_t n = recv(mnl_socket_get_fd(events), buffer, sizeof(buffer),
+				 n_locals ? 0 : MSG_DONTWAIT);
 		int size = (int)n;
 
+		if (n < 0 && errno == EAGAIN)
+			usleep(REST_US);
 		if (n < 0)
 			continue; /* some were lost: so is what they were about */
 		for (struct nlmsghdr *nlh = (void *)buffer; mnl_nlmsg_ok(nlh, size);

@@ -37,6 +37,18 @@ class Kernel:
         self.host.ip("mptcp endpoint delete id 2")
 
 
+class Heard(Kernel):
+    """The kernel's path manager, while somebody hears of all connections as cheaply as can be."""
+
+    name = "kernel, heard"
+
+    def __init__(self, net):
+        super().__init__(net)
+        self.child = net.client.start(BUILD / "tests/bench/loop", stdout=subprocess.PIPE)
+        self.pid = self.child.pid
+        tap.equal(self.child.stdout.readline(), "ready\n", "what the loop says")
+
+
 class Loop:
     """It notices no link and is told, as the kernel's path manager is by its endpoint."""
 
