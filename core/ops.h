@@ -161,11 +161,10 @@ struct kernel_ops {
 	 */
 	int (*source_table)(void *kernel, const struct mptcpd_addr *local, uint32_t *ret_before);
 	/*
-	 * A link has its carrier again: forget the neighbours that were sought there in vain. Sockets
-	 * that said good-bye meanwhile left such searches behind, which would hold the first SYNs back
-	 * for a second.
+	 * Seek those neighbours of a link anew that have not answered yet: the kernel asks again after a
+	 * second, and so long whatever is to go there waits. What waits goes on waiting.
 	 */
-	int (*link_returned)(void *kernel, uint32_t ifindex);
+	int (*neighbours_seek)(void *kernel, uint32_t ifindex);
 	/* Is the neighbour known to whom packets for `remote` go on that link? enum neighbour, or -errno. */
 	int (*neighbour_known)(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
 			       const struct mptcpd_addr *remote);

@@ -76,7 +76,7 @@ struct nlmsghdr *codec_seek_neighbour(void *buffer, const struct codec_neighbour
 	return put_neighbour(buffer, RTM_NEWNEIGH, NLM_F_CREATE, NTF_USE, neighbour);
 }
 
-struct nlmsghdr *codec_delete_neighbour(void *buffer, const struct codec_neighbour *neighbour)
+struct nlmsghdr *codec_reset_neighbour(void *buffer, const struct codec_neighbour *neighbour)
 {
-	return put_neighbour(buffer, RTM_DELNEIGH, 0, 0, neighbour);
+	return put_neighbour(buffer, RTM_NEWNEIGH, NLM_F_REPLACE, 0, neighbour);
 }

@@ -203,10 +203,10 @@ struct codec_neighbour {
 int codec_neighbour(const void *message, size_t size, struct codec_neighbour *ret_neighbour);
 /* A dump of those of a link. */
 struct nlmsghdr *codec_get_neighbours(void *buffer, uint32_t ifindex);
-/* How one is, to be sought as if a packet were to be sent to it, and the end of one. */
+/* How one is, to be sought as if a packet were to be sent to it, and as if nobody had sought it yet. */
 struct nlmsghdr *codec_get_neighbour(void *buffer, const struct codec_neighbour *neighbour);
 struct nlmsghdr *codec_seek_neighbour(void *buffer, const struct codec_neighbour *neighbour);
-struct nlmsghdr *codec_delete_neighbour(void *buffer, const struct codec_neighbour *neighbour);
+struct nlmsghdr *codec_reset_neighbour(void *buffer, const struct codec_neighbour *neighbour);
 
 /* --- sock_diag: codec-diag.c ---------------------------------------------------------------- */
 

@@ -190,11 +190,11 @@ static int source_table(void *data, const struct mptcpd_addr *local, uint32_t *r
 	return told(kernel, &kernel->links, link_source_table(&kernel->links, local, ret_before));
 }
 
-static int link_returned(void *data, uint32_t ifindex)
+static int seek_neighbours(void *data, uint32_t ifindex)
 {
 	struct kernel *kernel = data;
 
-	return told(kernel, &kernel->links, neighbours_forget(&kernel->links, ifindex));
+	return told(kernel, &kernel->links, neighbours_seek(&kernel->links, ifindex));
 }
 
 static int is_neighbour_known(void *data, const struct mptcpd_addr *local, uint32_t ifindex,
@@ -392,7 +392,7 @@ const struct kernel_ops kernel_ops = {
 	.marks_matter = marks_matter,
 	.owner = owner_of,
 	.cgroup = cgroup,
-	.link_returned = link_returned,
+	.neighbours_seek = seek_neighbours,
 	.neighbour_known = is_neighbour_known,
 	.rule_add = rule_add,
 	.rule_delete = rule_delete,

@@ -16,29 +16,42 @@ struct neighbours {
 	uint32_t ifindex;
 };
 
-static int on_unknown(void *data, const void *message, size_t size)
+static int on_sought(void *data, const void *message, size_t size)
 {
 	struct neighbours *neighbours = data;
 	struct codec_neighbour neighbour;
 	int r = codec_neighbour(message, size, &neighbour);
 
 	/* Kernels that do not filter tell of all links. */
-	if (r == 0 && neighbour.unknown && neighbour.ifindex == neighbours->ifindex &&
+	if (r == 0 && neighbour.sought && neighbour.ifindex == neighbours->ifindex &&
 	    neighbours->n < NEIGHBOURS_MAX)
 		neighbours->list[neighbours->n++] = neighbour;
 	return r < 0 ? r : 0;
 }
 
-int neighbours_forget(struct socket *socket, uint32_t ifindex)
+/*
+ * Who is in no state is asked at once, when it is made use of. To delete it instead would throw away what
+ * waits for it, and tell its senders that there is no way.
+ */
+static int seek_anew(struct socket *socket, const struct codec_neighbour *neighbour)
+{
+	union codec_command command;
+	int r = socket_request(socket, codec_reset_neighbour(&command, neighbour), NULL, NULL);
+
+	return r < 0 ? r
+		     : socket_request(socket, codec_seek_neighbour(&command, neighbour), NULL,
+				      NULL);
+}
+
+int neighbours_seek(struct socket *socket, uint32_t ifindex)
 {
 	union codec_command command;
 	struct neighbours neighbours = {.ifindex = ifindex};
-	int r = socket_request(socket, codec_get_neighbours(&command, ifindex), on_unknown,
+	int r = socket_request(socket, codec_get_neighbours(&command, ifindex), on_sought,
 			       &neighbours);
 
 	for (size_t i = 0; i < neighbours.n && r == 0; i++) {
-		r = socket_request(socket, codec_delete_neighbour(&command, &neighbours.list[i]),
-				   NULL, NULL);
+		r = seek_anew(socket, &neighbours.list[i]);
 		if (r == -ENOENT)
 			r = 0;
 	}

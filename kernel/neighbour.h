@@ -5,8 +5,8 @@
 
 #include "socket.h"
 
-/* As `link_returned` of struct kernel_ops. */
-int neighbours_forget(struct socket *socket, uint32_t ifindex);
+/* As of struct kernel_ops. */
+int neighbours_seek(struct socket *socket, uint32_t ifindex);
 
 /* As `neighbour_known` of struct kernel_ops. */
 int neighbour_known(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,

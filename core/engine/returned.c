@@ -3,13 +3,13 @@
 
 #include "engine-private.h"
 
-/* The other end of a cable has its carrier so much later, and what comes before that is lost. */
-#define BOTH_ENDS_MS 10
 /* So few fit into the room that the kernel has for what waits for a neighbour. */
 #define FEW 24
 /* So long is a neighbour waited for, and so often asked about. */
 #define LONGEST_MS 100
 #define LOOK_MS 2
+/* It is sought anew after so long, and then whenever as much time has gone by again. */
+#define AGAIN_MS 4
 
 static const struct mptcpd_addr *peer_of_family(const struct model *model, uint8_t family)
 {
@@ -35,60 +35,83 @@ static enum neighbour neighbour_of(struct engine *engine, const struct local *lo
 	return r < 0 ? NEIGHBOUR_KNOWN : (enum neighbour)r;
 }
 
-static bool seek(struct engine *engine, bool is_late)
+/* Is one of them still sought? A link that was looked at for long enough is fresh no more. */
+static bool look(struct engine *engine, uint64_t now_ms)
 {
+	struct returned *returned = &engine->returned;
 	struct table_entry *entry = table_first(&engine->model.locals);
-	bool is_sought = false;
+	bool is_late = now_ms - returned->since_ms >= LONGEST_MS;
+	bool is_again = now_ms >= returned->again_ms;
+	bool is_sought = false, is_left = false;
 
 	for (; entry; entry = table_next(entry)) {
 		struct local *local = (struct local *)entry;
-		enum neighbour neighbour = NEIGHBOUR_NONE;
+		enum neighbour neighbour;
 
-		if (local->fresh && local->usability == USABLE)
-			neighbour = neighbour_of(engine, local);
-		if (neighbour == NEIGHBOUR_KNOWN || (neighbour == NEIGHBOUR_SOUGHT && is_late))
-			local->fresh = false;
-		else
-			is_sought |= neighbour == NEIGHBOUR_SOUGHT;
+		if (!local->fresh || local->usability != USABLE)
+			continue;
+		neighbour = neighbour_of(engine, local);
+		local->fresh = neighbour != NEIGHBOUR_KNOWN && !is_late;
+		is_left |= local->fresh;
+		if (!local->fresh || neighbour != NEIGHBOUR_SOUGHT)
+			continue;
+		is_sought = true;
+		if (is_again)
+			engine->ops->neighbours_seek(engine->kernel, local->interface->is.ifindex);
 	}
+	if (is_again)
+		returned->again_ms = now_ms + (now_ms - returned->since_ms);
+	returned->due_ms = is_left ? now_ms + LOOK_MS : 0;
 	return is_sought;
 }
 
-/* What was lost has no time to wait. */
+static void start(struct returned *returned, uint64_t now_ms)
+{
+	returned->since_ms = returned->due_ms = now_ms;
+	returned->again_ms = now_ms + AGAIN_MS;
+}
+
 void returned_see(struct engine *engine, const struct change *change, uint64_t now_ms)
 {
 	struct returned *returned = &engine->returned;
 
 	if (change->returned) {
-		engine->ops->link_returned(engine->kernel, change->ifindex);
+		engine->ops->neighbours_seek(engine->kernel, change->ifindex);
 		walk_seek(engine, now_ms); /* meanwhile */
-		returned->both_ms = now_ms + BOTH_ENDS_MS;
+		start(returned, now_ms);
 	} else if (change->type == CHANGE_INTERFACE_CHANGED ||
 		   change->type == CHANGE_INTERFACE_REMOVED ||
 		   change->type == CHANGE_INTERFACE_ADDRESS_REMOVED) {
-		if (returned->until_ms || now_ms < returned->both_ms)
+		if (returned->due_ms)
 			engine->host_due_ms = now_ms;
-		returned->both_ms = 0;
-		returned->until_ms = now_ms;
+		returned->lost = true;
 	}
+}
+
+void returned_settle(struct engine *engine, uint64_t now_ms)
+{
+	if (engine->returned.due_ms && now_ms >= engine->returned.due_ms)
+		look(engine, now_ms);
+}
+
+uint64_t returned_next(const struct engine *engine)
+{
+	return engine->returned.due_ms ? engine->returned.due_ms : ENGINE_NEVER;
 }
 
 bool returned_wait(struct engine *engine, uint64_t now_ms)
 {
 	struct returned *returned = &engine->returned;
+	bool may_wait = !engine->passive && !returned->lost &&
+			table_count(&engine->model.connections) > FEW;
 
-	if (engine->passive || table_count(&engine->model.connections) <= FEW)
+	returned->lost = false;
+	if (!may_wait)
 		return false;
-	if (now_ms < returned->both_ms) {
-		engine->host_due_ms = returned->both_ms;
-		return true;
-	}
-	if (!seek(engine, returned->until_ms && now_ms >= returned->until_ms)) {
-		returned->until_ms = 0;
+	if (!returned->due_ms)
+		start(returned, now_ms);
+	if (!look(engine, now_ms))
 		return false;
-	}
-	if (!returned->until_ms)
-		returned->until_ms = now_ms + LONGEST_MS;
-	engine->host_due_ms = now_ms + LOOK_MS;
+	engine->host_due_ms = returned->due_ms;
 	return true;
 }

@@ -379,6 +379,8 @@ static uint64_t next_deadline(const struct engine *engine, uint64_t now_ms)
 		next = health_next(engine);
 	if (!walk_is_over(&engine->walk) && walk_next(&engine->walk) < next)
 		next = walk_next(&engine->walk);
+	if (returned_next(engine) < next)
+		next = returned_next(engine);
 	if (engine->cgroups_due_ms < next)
 		next = engine->cgroups_due_ms;
 	if (engine->routing.due_ms < next)
@@ -420,6 +422,7 @@ uint64_t engine_settle(struct engine *engine, uint64_t now_ms)
 			       ? next_to_begin(engine, now_ms)
 			       : now_ms;
 	health_settle(engine, now_ms);
+	returned_settle(engine, now_ms);
 	settle_host(engine, now_ms);
 	settle_endpoints(engine, now_ms);
 	owner_settle(engine, now_ms);

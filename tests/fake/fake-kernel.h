@@ -229,7 +229,7 @@ size_t fake_count_rules(const struct fake_kernel *fake);
 size_t fake_count_ways(const struct fake_kernel *fake);
 
 /* What the files of the fake share. */
-int fake_link_returned(void *kernel, uint32_t ifindex);
+int fake_neighbours_seek(void *kernel, uint32_t ifindex);
 int fake_neighbour_known(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
 			 const struct mptcpd_addr *remote);
 void fake_dump_routing(struct fake_kernel *fake, bool brief);

@@ -318,7 +318,7 @@ int fake_listens(void *kernel, const struct mptcpd_addr *addr, uint32_t ifindex,
 
 /* ---- neighbours ---- */
 
-int fake_link_returned(void *kernel, uint32_t ifindex)
+int fake_neighbours_seek(void *kernel, uint32_t ifindex)
 {
 	struct fake_kernel *fake = kernel;
 

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Which links count, and which are left alone: by what they are, and by the files or without any."""
 
+import errno
 import pathlib
 import re
+import select
+import socket
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import sandbox
 import tap
+from capture import in_namespace
 from daemon import Daemon, Monitor
 from hosts import NEEDS_ROUTES_BY_SOURCE, Network, Traffic, wait_until
 from judge import table
@@ -489,6 +494,70 @@ def wg_quick():
             scene.start(USERSPACE)
             token = connect_marked(scene, 51820, address)
             await_links(scene, token, [1, 2, 3])
+
+
+# ---- a link that is back ----
+
+
+def connect_while_it_returns(net):
+    """What comes of a program that connects by a link which has its carrier back a moment later.
+
+    The name of the error (None: none) and seconds, from then.
+    """
+    net.down(2, net.server)
+    wait_until(lambda: "NO-CARRIER" in net.client.run("ip", "link", "show", "link2").stdout, 2,
+               "no carrier")
+    with in_namespace(net.client.name, socket.socket) as program:
+        program.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"link2")
+        program.setblocking(False)
+        tap.equal(program.connect_ex(("10.0.2.2", 6000)), errno.EINPROGRESS, "it connects")
+        wait_until(lambda: "10.0.2.2 dev link2 INCOMPLETE" in
+                   re.sub(" +", " ", net.client.run("ip", "neigh").stdout), 2, "its SYN waits")
+        begin = time.monotonic()
+        net.up(2, net.server)
+        tap.equal(select.select([], [program], [], 10)[1], [program], "something comes of it")
+        error = program.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        return errno.errorcode.get(error), time.monotonic() - begin
+
+
+@tap.test("/links/back/who-connects-meanwhile-is-not-turned-away")
+def meanwhile():
+    with Scene(links=2) as scene:
+        Traffic(scene.net.server, "server", "0.0.0.0", 6000)
+        without = connect_while_it_returns(scene.net)
+        tap.note(f"without mptcpd: {without}")
+        scene.start(USERSPACE)
+        scene.connect("10.0.1.2")
+        scene.await_sources(["10.0.1.1", "10.0.2.1"])
+        for _ in range(3):
+            error, seconds = connect_while_it_returns(scene.net)
+            tap.note(f"with it: {error}, {seconds:.3f} s")
+            tap.equal(error, None, "the error of who connects")
+            tap.at_most(seconds, without[1] + 0.1, "seconds until it is connected")
+            scene.await_sources(["10.0.1.1", "10.0.2.1"], 3)
+
+
+@tap.test("/links/back/the-first-word-to-a-neighbour-may-be-lost")
+def first_word():
+    """The other end has its carrier later than ours: it does not hear who asks for it before."""
+    with Scene(links=2) as scene:
+        scene.start(USERSPACE)
+        scene.connect("10.0.1.2")
+        scene.await_sources(["10.0.1.1", "10.0.2.1"])
+        for _ in range(5):
+            scene.net.down(2)
+            scene.await_sources(["10.0.1.1"])
+            # Nobody hears a question before this table lets them through.
+            scene.net.server.run("nft", "add table arp late; add chain arp late in "
+                                 "{ type filter hook input priority 0; policy drop; }")
+            scene.net.up(2, scene.client)
+            wait_until(lambda: "10.0.2.2 dev link2 INCOMPLETE" in
+                       re.sub(" +", " ", scene.client.run("ip", "neigh").stdout), 2, "it is sought")
+            scene.net.server.run("nft", "delete table arp late")
+            begin = time.monotonic()
+            scene.await_sources(["10.0.1.1", "10.0.2.1"], 3)
+            tap.at_most(time.monotonic() - begin, 0.5 * tap.SLOW,
+                        "seconds, where the kernel asks again after one")
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ static int on_egress(void *kernel, const struct mptcpd_addr *local,
 	return 0;
 }
 
-static int on_link_returned(void *kernel, uint32_t ifindex)
+static int on_neighbours_seek(void *kernel, uint32_t ifindex)
 {
 	return 0;
 }
@@ -181,7 +181,7 @@ static const struct kernel_ops ops = {
 	.route = on_route,
 	.egress = on_egress,
 	.marks_matter = on_marks_matter,
-	.link_returned = on_link_returned,
+	.neighbours_seek = on_neighbours_seek,
 	.neighbour_known = on_neighbour_known,
 	.endpoint_add = on_endpoint_add,
 	.endpoint_delete = on_endpoint_delete,

@@ -232,7 +232,7 @@ static void dumps_of_both_families(void)
 	}
 }
 
-/* What names a neighbour to be forgotten names the same one when the kernel tells of it. */
+/* What names a neighbour to be sought anew names the same one when the kernel tells of it. */
 static void neighbour_round_trip(void)
 {
 	static const char *const texts[] = {"10.0.0.7", "2001:db8::7"};
@@ -240,7 +240,7 @@ static void neighbour_round_trip(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
 		union codec_command buffer;
 		struct codec_neighbour told = {.addr = parse(texts[i]), .ifindex = 9}, heard = {0};
-		struct nlmsghdr *nlh = codec_delete_neighbour(&buffer, &told);
+		struct nlmsghdr *nlh = codec_reset_neighbour(&buffer, &told);
 		struct ndmsg *info = mnl_nlmsg_get_payload(nlh);
 
 		nlh->nlmsg_type = RTM_NEWNEIGH;

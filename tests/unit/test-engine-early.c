@@ -396,64 +396,6 @@ static void many_are_asked_for_without_waiting(struct scene *scene, gconstpointe
 	g_assert_cmpint(scene->fake->n_asked, >=, MANY);
 }
 
-/* `n` connections lose eth3, and its carrier comes back. */
-static void eth3_returns_for(struct scene *scene, uint32_t n)
-{
-	for (uint32_t token = 1; token <= n; token++) {
-		fake_connect(scene->fake, token, MPTCPD_SIDE_CLIENT, LOCAL, SCENE_SERVER);
-		fake_establish(scene->fake, token);
-	}
-	scene_run(scene);
-	fake_answer(scene->fake, 0);
-	fake_link(scene->fake, 3, "eth3", true, false);
-	scene_later(scene, 100);
-	fake_forget_log(scene->fake);
-	fake_link(scene->fake, 3, "eth3", true, true);
-}
-
-static void a_link_that_is_back_finds_its_neighbour_first(struct scene *scene, gconstpointer data)
-{
-	scene->fake->neighbours_unknown = true;
-	eth3_returns_for(scene, MANY);
-	scene_later(scene, 50);
-	scene_later(scene, 10);
-	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 0);
-	g_assert_cmpuint(scene->fake->n_sought, >, 0);
-	scene->fake->neighbours_unknown = false;
-	scene_later(scene, 2);
-	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, MANY);
-}
-
-static void a_loss_does_not_wait_for_a_link_that_is_back(struct scene *scene, gconstpointer data)
-{
-	scene->fake->neighbours_unknown = true;
-	eth3_returns_for(scene, MANY);
-	scene_later(scene, 50);
-	scene_later(scene, 10);
-	fake_link(scene->fake, 2, "eth2", true, false);
-	scene_later(scene, 1);
-	g_assert_cmpuint(scene->fake->counts[FAKE_DESTROY], ==, MANY);
-}
-
-static void a_neighbour_that_is_not_found_is_not_waited_for(struct scene *scene, gconstpointer data)
-{
-	scene->fake->neighbours_unknown = true;
-	eth3_returns_for(scene, MANY);
-	scene_later(scene, 50);
-	scene_later(scene, 10);
-	scene_later(scene, 100);
-	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, MANY);
-}
-
-static void a_few_wait_for_no_neighbour(struct scene *scene, gconstpointer data)
-{
-	scene->fake->neighbours_unknown = true;
-	eth3_returns_for(scene, 2);
-	scene_later(scene, 20);
-	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 2);
-	g_assert_cmpuint(scene->fake->n_sought, ==, 0);
-}
-
 #define ADD_ALIKE(name, func)                                                                      \
 	g_test_add("/early/" name, struct scene, NULL, set_up_alike, func, scene_tear_down)
 
@@ -484,12 +426,5 @@ int main(int argc, char **argv)
 		  what_a_person_says_is_of_one_connection);
 	ADD_ALIKE("those-with-data-come-first", those_with_data_come_first);
 	ADD_ALIKE("many-are-asked-for-without-waiting", many_are_asked_for_without_waiting);
-	ADD_ALIKE("a-link-that-is-back-finds-its-neighbour-first",
-		  a_link_that_is_back_finds_its_neighbour_first);
-	ADD_ALIKE("a-loss-does-not-wait-for-a-link-that-is-back",
-		  a_loss_does_not_wait_for_a_link_that_is_back);
-	ADD_ALIKE("a-neighbour-that-is-not-found-is-not-waited-for",
-		  a_neighbour_that_is_not_found_is_not_waited_for);
-	ADD_ALIKE("a-few-wait-for-no-neighbour", a_few_wait_for_no_neighbour);
 	return g_test_run();
 }
