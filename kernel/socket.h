@@ -65,7 +65,7 @@ int socket_receive(struct socket *socket, char buffer[static SOCKET_BUFFER_SIZE]
 
 /* Datagrams that are read in one system call, none longer than this: events of mptcp_pm. */
 #define SOCKET_BATCH 16
-#define SOCKET_BATCH_SIZE 1024
+#define SOCKET_BATCH_SIZE 512
 
 struct socket_batch {
 	struct mmsghdr heads[SOCKET_BATCH];
