@@ -45,7 +45,6 @@ struct daemon {
 	struct loop_timer timer, watchdog;
 	struct rush rush;
 	struct loop_timer rested; /* in a rush: events are read again */
-	int nice; /* when there is none */
 	struct loop_task again; /* work is left, after all else had its turn */
 	/* Called after each settle, with `all` if nothing is left to be done now. */
 	void (*after_settle)(struct daemon *daemon, bool all);
@@ -59,6 +58,7 @@ struct daemon {
 	bool mptcp_off; /* when we looked last */
 	bool host_changed; /* since the last look at rp_filter and probes */
 	bool swept; /* a snapshot of connections ended since the last look at MPTCP */
+	bool makes_paths; /* and so it is favoured */
 	bool journal; /* stderr is the journal's */
 	uint64_t informed_ms; /* since when host and connections are known; 0: they are not */
 	bool verbose, claimed, ready, all_settled;

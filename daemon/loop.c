@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -21,6 +22,38 @@ uint64_t loop_real_ms(uint64_t at_ms)
 	return clock_real_us() / 1000 - clock_boot_ms() + at_ms;
 }
 
+/* ---- who is favoured ---- */
+
+/* Whoever gives it another nice value meanwhile means that one. */
+static void be_favoured(struct loop *loop)
+{
+	if (!loop->nice || loop->is_favoured)
+		return;
+	loop->plain_nice = getpriority(PRIO_PROCESS, 0);
+	loop->is_favoured =
+		loop->nice < loop->plain_nice && setpriority(PRIO_PROCESS, 0, loop->nice) == 0;
+	if (!loop->is_favoured)
+		loop->nice = 0;
+}
+
+void loop_be_plain(struct loop *loop)
+{
+	if (!loop->is_favoured)
+		return;
+	if (getpriority(PRIO_PROCESS, 0) == loop->nice)
+		(void)setpriority(PRIO_PROCESS, 0, loop->plain_nice);
+	else
+		loop->nice = 0;
+	loop->is_favoured = false;
+}
+
+void loop_favour(struct loop *loop, int nice)
+{
+	if (nice != loop->nice)
+		loop_be_plain(loop);
+	loop->nice = nice;
+}
+
 /* ---- descriptors ---- */
 
 HOT static void serve(const struct epoll_event *event)
@@ -35,6 +68,7 @@ static void serve_rest(struct loop *loop)
 {
 	struct epoll_event ready;
 
+	loop_be_plain(loop);
 	if (epoll_wait(loop->rest_fd, &ready, 1, 0) == 1)
 		serve(&ready);
 }
@@ -219,9 +253,11 @@ void loop_done(struct loop *loop)
 HOT int loop_turn(struct loop *loop)
 {
 	struct epoll_event ready[READY_MAX];
-	int n = epoll_wait(loop->fd, ready, READY_MAX, time_left(loop));
 	bool has_rest = false;
+	int n;
 
+	be_favoured(loop);
+	n = epoll_wait(loop->fd, ready, READY_MAX, time_left(loop));
 	if (n < 0 && errno != EINTR)
 		return -errno;
 	for (int i = 0; i < n; i++)

@@ -47,6 +47,8 @@ struct loop_task {
 };
 
 struct loop {
+	int nice, plain_nice; /* of the process: when it is favoured (0: never), and else */
+	bool is_favoured;
 	int fd, rest_fd; /* epoll instances: the second is a member of the first */
 	struct loop_source rest; /* … as this */
 	struct loop_source *first;
@@ -69,6 +71,15 @@ int loop_run(struct loop *loop);
 /* Wait until something is to be done, and serve it. 0 or -errno. */
 int loop_turn(struct loop *loop);
 void loop_quit(struct loop *loop);
+
+/*
+ * Let the process have this nice value, a lower one, from each turn's beginning on: whoever waits with it
+ * is woken at once where all processors are busy. 0: no longer. Where it may not have it, or somebody
+ * gives it another one, it is no longer favoured.
+ */
+void loop_favour(struct loop *loop, int nice);
+/* Let it have its own one again until the next turn, as it has for the rest: whoever is served may ask for much. */
+void loop_be_plain(struct loop *loop);
 
 /* Watch source->fd. 0 or -errno: it is not watched then. */
 int loop_watch(struct loop *loop, struct loop_source *source, enum loop_rank rank, uint32_t events);

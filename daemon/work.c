@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 
 #include "clock.h"
 #include "notice.h"
@@ -91,11 +90,8 @@ static void give_up(struct daemon *daemon, int error)
 HOT static void rest_in_rush(struct daemon *daemon)
 {
 	uint64_t now_ms = daemon->now_ms;
-	bool was_on = daemon->rush.is_on;
 	bool is_on = rush_is_on(&daemon->rush, kernel_established(daemon->kernel), now_ms);
 
-	if (is_on != was_on && daemon->nice > RUSH_NICE)
-		(void)setpriority(PRIO_PROCESS, 0, is_on ? RUSH_NICE : daemon->nice);
 	(void)loop_rewatch(&daemon->netlink[0], is_on ? 0 : EPOLLIN);
 	if (is_on)
 		loop_set_timer(&daemon->loop, &daemon->rested, now_ms + RUSH_REST_MS);
@@ -189,7 +185,6 @@ static uint64_t read_clock(void *data)
 int daemon_begin_work(struct daemon *daemon, struct engine_setup *setup)
 {
 	daemon->timer = (struct loop_timer){.on_due = on_due, .data = daemon};
-	daemon->nice = getpriority(PRIO_PROCESS, 0);
 	daemon->rested = (struct loop_timer){.on_due = on_rested, .data = daemon};
 	daemon->again = (struct loop_task){.run = on_due, .data = daemon};
 	l_getrandom(&setup->seed, sizeof(setup->seed));

@@ -52,6 +52,7 @@ static void run_task(void *data)
 {
 	struct bus *bus = data;
 
+	loop_be_plain(bus->setup.loop);
 	bury(bus);
 	if (turn_take(bus))
 		bus_kick(bus);

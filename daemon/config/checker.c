@@ -159,6 +159,7 @@ static int start(struct checker *checker)
 	checker->output = open_output();
 	if (checker->output < 0)
 		return checker->output;
+	loop_be_plain(checker->loop); /* the process would be favoured, too */
 	r = spawn(checker->setup, checker->output, &checker->pid);
 	if (r < 0) {
 		checker->pid = 0;

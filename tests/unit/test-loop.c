@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -281,6 +283,123 @@ static void test_quit(void)
 	tear_down();
 }
 
+/* ---- who is favoured ---- */
+
+static int nice_values[3];
+
+static void note_nice(void *data)
+{
+	*(int *)data = getpriority(PRIO_PROCESS, 0);
+}
+
+static void note_nice_of_source(void *data, int fd, uint32_t events)
+{
+	note_nice(data);
+}
+
+static void be_plain(void *data)
+{
+	loop_be_plain(&loop);
+	note_nice(data);
+}
+
+static void add_source(struct loop_source *source, enum loop_rank rank, int *into)
+{
+	*source = (struct loop_source){.on_ready = note_nice_of_source,
+				       .data = into,
+				       .fd = eventfd(1, EFD_CLOEXEC)};
+	g_assert_cmpint(loop_watch(&loop, source, rank, EPOLLIN), ==, 0);
+}
+
+#define NICE (-11)
+
+static bool may_be_favoured(int plain)
+{
+	return setpriority(PRIO_PROCESS, 0, NICE) == 0 && setpriority(PRIO_PROCESS, 0, plain) == 0;
+}
+
+static void set_up_favour(struct loop_source *first, struct loop_source *rest)
+{
+	g_assert_cmpint(loop_init(&loop), ==, 0);
+	add_source(first, LOOP_FIRST, &nice_values[0]);
+	add_source(rest, LOOP_REST, &nice_values[1]);
+	loop_favour(&loop, NICE);
+}
+
+static void tear_down_favour(struct loop_source *first, struct loop_source *rest)
+{
+	loop_unwatch(first);
+	loop_unwatch(rest);
+	close(first->fd);
+	close(rest->fd);
+	loop_done(&loop);
+}
+
+/* Where it may be. In each turn anew, and neither clients nor what is done for them. */
+static void test_favour(void)
+{
+	int plain = getpriority(PRIO_PROCESS, 0);
+	int favoured = may_be_favoured(plain) ? NICE : plain;
+	struct loop_source first, rest;
+	struct loop_task task = {.run = be_plain, .data = &nice_values[2]};
+
+	set_up_favour(&first, &rest);
+	g_assert_cmpint(getpriority(PRIO_PROCESS, 0), ==, plain);
+	for (int i = 0; i < 3; i++) {
+		memset(nice_values, 0x7f, sizeof(nice_values));
+		loop_put_off(&loop, &task);
+		g_assert_cmpint(loop_turn(&loop), ==, 0);
+		g_assert_cmpint(nice_values[0], ==, favoured);
+		g_assert_cmpint(nice_values[1], ==, plain);
+		g_assert_cmpint(nice_values[2], ==, plain);
+	}
+	loop_rewatch(&rest, 0);
+	g_assert_cmpint(loop_turn(&loop), ==, 0);
+	g_assert_cmpint(getpriority(PRIO_PROCESS, 0), ==, favoured);
+	loop_favour(&loop, 0);
+	g_assert_cmpint(getpriority(PRIO_PROCESS, 0), ==, plain);
+	g_assert_cmpint(loop_turn(&loop), ==, 0);
+	g_assert_cmpint(getpriority(PRIO_PROCESS, 0), ==, plain);
+	tear_down_favour(&first, &rest);
+}
+
+static void test_favour_given(void)
+{
+	int plain = getpriority(PRIO_PROCESS, 0);
+	struct loop_source first, rest;
+
+	if (!may_be_favoured(plain)) {
+		g_test_skip("without CAP_SYS_NICE it cannot be favoured");
+		return;
+	}
+	set_up_favour(&first, &rest);
+	loop_rewatch(&rest, 0);
+	g_assert_cmpint(loop_turn(&loop), ==, 0);
+	g_assert_cmpint(setpriority(PRIO_PROCESS, 0, 5), ==, 0);
+	loop_rewatch(&rest, EPOLLIN);
+	for (int i = 0; i < 3; i++) {
+		g_assert_cmpint(loop_turn(&loop), ==, 0);
+		g_assert_cmpint(nice_values[0], ==, 5);
+		g_assert_cmpint(nice_values[1], ==, 5);
+	}
+	tear_down_favour(&first, &rest);
+	g_assert_cmpint(setpriority(PRIO_PROCESS, 0, plain), ==, 0);
+}
+
+/* Whoever has a lower value keeps it. */
+static void test_favour_never_worse(void)
+{
+	int plain = getpriority(PRIO_PROCESS, 0);
+	struct loop_source first, rest;
+
+	set_up_favour(&first, &rest);
+	loop_favour(&loop, 19);
+	g_assert_cmpint(loop_turn(&loop), ==, 0);
+	g_assert_cmpint(nice_values[0], ==, plain);
+	g_assert_cmpint(nice_values[1], ==, plain);
+	tear_down_favour(&first, &rest);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -293,5 +412,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/loop/task/each-once-in-order", test_tasks);
 	g_test_add_func("/loop/task/endless-one-starves-nobody", test_endless_task);
 	g_test_add_func("/loop/quit/ends-it", test_quit);
+	g_test_add_func("/loop/favour/not-for-the-rest", test_favour);
+	g_test_add_func("/loop/favour/what-somebody-gives-holds", test_favour_given);
+	g_test_add_func("/loop/favour/is-never-worse", test_favour_never_worse);
 	return g_test_run();
 }
