@@ -316,12 +316,14 @@ int kernel_dispatch_crowd(struct kernel *kernel)
 {
 	struct crowd crowd = {.bytes = kernel->buffer};
 	struct socket *socket = &kernel->pm_events;
+	size_t n_read = 0; /* what is left out of the crowd takes time, too */
 	int n = SOCKET_BATCH;
 
-	while (n != 0 && crowd_has_room(&crowd)) {
+	while (n != 0 && n_read < CROWD_MAX && crowd_has_room(&crowd)) {
 		n = socket_receive_batch(socket, &kernel->batch);
 		if (n < 0 && n != -ENOBUFS)
 			return n;
+		n_read += n > 0 ? (size_t)n : 1;
 		if (n == -ENOBUFS || !crowd_add(&crowd, &kernel->batch, (size_t)n))
 			socket->lossy = true;
 	}

@@ -65,7 +65,7 @@ size_t kernel_fds(const struct kernel *kernel, int ret_fds[static KERNEL_FDS]);
 int kernel_dispatch(struct kernel *kernel, int fd);
 
 /*
- * Read what there is of the first descriptor, a hundred events at most, and tell of it together: who lived
+ * Read what there is of the first descriptor, 256 events at most, and tell of it together: who lived
  * so shortly that the end is in it is not told to on_early. Returns as kernel_dispatch().
  */
 int kernel_dispatch_crowd(struct kernel *kernel);
