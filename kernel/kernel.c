@@ -312,13 +312,38 @@ static void tell_crowd(struct kernel *kernel, const struct crowd *crowd)
 	}
 }
 
+/* Of what was refused and not told, a snapshot will show nothing. */
+static int heard(struct kernel *kernel, int n)
+{
+	if (n == -ENOBUFS)
+		sink_mark(&kernel->sink, EVENT_LOST, SNAPSHOT_CONNECTIONS);
+	return n == -ENOBUFS ? 1 : n < 0 ? n : 0;
+}
+
+/*
+ * All that was refused of one crowd is told before more is asked for: no more is remembered. Where one
+ * crowd comes after the other, the loop alone would not be quick enough.
+ */
+static int hear_refusals(struct kernel *kernel)
+{
+	int n = SOCKET_BATCH;
+
+	if (!kernel->asking.socket.mnl)
+		return 0;
+	for (size_t i = 0; i < CROWD_MAX && n == SOCKET_BATCH; i += SOCKET_BATCH)
+		n = asking_dispatch(&kernel->asking, &kernel->batch);
+	return heard(kernel, n);
+}
+
 int kernel_dispatch_crowd(struct kernel *kernel)
 {
 	struct crowd crowd = {.bytes = kernel->buffer};
 	struct socket *socket = &kernel->pm_events;
 	size_t n_read = 0; /* what is left out of the crowd takes time, too */
-	int n = SOCKET_BATCH;
+	int r = hear_refusals(kernel), n = SOCKET_BATCH;
 
+	if (r < 0)
+		return r;
 	while (n != 0 && n_read < CROWD_MAX && crowd_has_room(&crowd)) {
 		n = socket_receive_batch(socket, &kernel->batch);
 		if (n < 0 && n != -ENOBUFS)
@@ -401,14 +426,9 @@ static int dispatch_snapshot(struct kernel *kernel, struct snapshot *snapshot)
 	return r;
 }
 
-/* Of what was refused and not told, a snapshot will show nothing. */
 static int dispatch_asking(struct kernel *kernel)
 {
-	int r = asking_dispatch(&kernel->asking, &kernel->batch);
-
-	if (r == -ENOBUFS)
-		sink_mark(&kernel->sink, EVENT_LOST, SNAPSHOT_CONNECTIONS);
-	return r == -ENOBUFS ? 1 : r < 0 ? r : 0;
+	return heard(kernel, asking_dispatch(&kernel->asking, &kernel->batch));
 }
 
 HOT int kernel_dispatch(struct kernel *kernel, int fd)
