@@ -191,6 +191,7 @@ int daemon_open_door(struct daemon *daemon)
 		.version = MPTCPD_VERSION,
 		.start_ms = loop_now_ms(),
 		.data = daemon,
+		.catch_up = daemon_catch_up,
 		.settle = daemon_settle_soon,
 		.reload = reload,
 		.check_config = check_config,

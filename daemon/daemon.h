@@ -96,6 +96,8 @@ struct kernel_reader daemon_reader(struct daemon *daemon);
 void daemon_settle(struct daemon *daemon);
 /* The same, after all else that is ready had its turn. `data` is the struct daemon. */
 void daemon_settle_soon(void *data);
+/* For struct bus_setup: read the events that wait. `data` is the struct daemon. */
+void daemon_catch_up(void *data);
 /* For struct bus_setup: ask for endpoints and limits, which others change without an event. */
 void daemon_refresh(void *data);
 /* For struct bus_setup. */

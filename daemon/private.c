@@ -73,6 +73,13 @@ static void refresh(void *data)
 	daemon_refresh(private->daemon);
 }
 
+static void catch_up(void *data)
+{
+	struct private_daemon *private = data;
+
+	daemon_catch_up(private->daemon);
+}
+
 static void settle_soon(void *data)
 {
 	struct private_daemon *private = data;
@@ -97,6 +104,7 @@ static void open_door(struct private_daemon *private)
 		.version = MPTCPD_VERSION,
 		.private = &private->door,
 		.data = private,
+		.catch_up = catch_up,
 		.settle = settle_soon,
 		.refresh = refresh,
 		.listeners = daemon_tell_listeners,

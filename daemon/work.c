@@ -11,6 +11,9 @@
 #include "notice.h"
 #include "hot.h"
 
+/* Crowds that are read for who asks for what is in them: of more than ten milliseconds. */
+#define CATCH_UP_MAX 4
+
 /* ---- settling ---- */
 
 static void on_due(void *data)
@@ -113,6 +116,19 @@ static void on_rested(void *data)
 		loop_set_timer(&daemon->loop, &daemon->rested, daemon->now_ms);
 	else
 		rest_in_rush(daemon);
+}
+
+void daemon_catch_up(void *data)
+{
+	struct daemon *daemon = data;
+	int r = 1;
+
+	daemon->now_ms = 0;
+	for (int i = 0; i < CATCH_UP_MAX && r > 0; i++)
+		r = kernel_dispatch_crowd(daemon->kernel);
+	if (r < 0)
+		give_up(daemon, r);
+	daemon_settle_soon(daemon);
 }
 
 HOT static void on_netlink(void *data, int fd, uint32_t events)

@@ -97,7 +97,7 @@ static int add_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 {
 	struct subflow_request request = {0};
 	uint32_t token;
-	int backup, r = sd_bus_message_read(m, "u", &token);
+	int backup, r = bus_read_token(m, bus, &token);
 
 	if (r >= 0)
 		r = bus_read_addr(m, "the local address", false, &request.local, error);
@@ -129,7 +129,7 @@ static int delete_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *erro
 {
 	struct mptcpd_addr local, remote;
 	uint32_t token;
-	int r = sd_bus_message_read(m, "u", &token);
+	int r = bus_read_token(m, bus, &token);
 
 	if (r >= 0)
 		r = bus_read_addr(m, "the local address", true, &local, error);
@@ -147,7 +147,7 @@ static int change_subflow(sd_bus_message *m, struct bus *bus, sd_bus_error *erro
 {
 	struct mptcpd_addr local, remote;
 	uint32_t token;
-	int backup, r = sd_bus_message_read(m, "u", &token);
+	int backup, r = bus_read_token(m, bus, &token);
 
 	if (r >= 0)
 		r = bus_read_addr(m, "the local address", false, &local, error);
@@ -170,7 +170,7 @@ static int announce(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 	struct mptcpd_addr addr;
 	uint32_t token, ifindex;
 	uint8_t id;
-	int r = sd_bus_message_read(m, "u", &token);
+	int r = bus_read_token(m, bus, &token);
 
 	if (r >= 0)
 		r = bus_read_addr(m, "the address", false, &addr, error);
@@ -195,8 +195,10 @@ static int withdraw(sd_bus_message *m, struct bus *bus, sd_bus_error *error)
 	char missing[64];
 	uint32_t token;
 	uint8_t id;
-	int r = sd_bus_message_read(m, "uy", &token, &id);
+	int r = bus_read_token(m, bus, &token);
 
+	if (r >= 0)
+		r = sd_bus_message_read(m, "y", &id);
 	if (r >= 0)
 		r = bus_read_no_options(m, error);
 	if (r < 0)

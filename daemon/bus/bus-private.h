@@ -351,6 +351,8 @@ int bus_read_maybe_addr(sd_bus_message *m, const char *what, struct mptcpd_addr 
 int bus_read_interface(sd_bus_message *m, const struct bus *bus, uint32_t *ret_ifindex,
 		       sd_bus_error *error);
 int bus_read_flags(sd_bus_message *m, uint32_t *ret_flags, sd_bus_error *error);
+/* The token of a connection: one that began before the call is known then. */
+int bus_read_token(sd_bus_message *m, const struct bus *bus, uint32_t *ret_token);
 /*
  * The one option, a boolean, that the method has, or none: others may be of later versions, and
  * whoever sends one means it, so it must not be overlooked.

@@ -81,6 +81,8 @@ struct bus_setup {
 	bool system_bus; /* take the name org.mptcpd1 as soon as there is a system bus */
 
 	void *data; /* handed to the callbacks */
+	/* Tell the engine what happened until now. NULL: it is told before the bus is served. */
+	void (*catch_up)(void *data);
 	/* The engine was given something to do: call engine_settle() soon. */
 	void (*settle)(void *data);
 	/* Read the configuration again. Done: 0, or -errno with all faults. */

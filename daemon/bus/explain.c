@@ -202,7 +202,7 @@ int bus_method_explain(sd_bus_message *m, void *data, sd_bus_error *error)
 	const struct connection *connection;
 	struct writer writer;
 	uint32_t token;
-	int r = sd_bus_message_read(m, "u", &token);
+	int r = bus_read_token(m, peer->bus, &token);
 
 	if (r < 0)
 		return r;

@@ -23,6 +23,16 @@ int bus_invalid(sd_bus_error *error, const char *format, ...)
 	return r;
 }
 
+int bus_read_token(sd_bus_message *m, const struct bus *bus, uint32_t *ret_token)
+{
+	int r = sd_bus_message_read(m, "u", ret_token);
+
+	if (r >= 0 && bus->setup.catch_up &&
+	    !model_find_connection(engine_model(bus->setup.engine), *ret_token))
+		bus->setup.catch_up(bus->setup.data);
+	return r;
+}
+
 int bus_read_maybe_addr(sd_bus_message *m, const char *what, struct mptcpd_addr *ret_addr,
 			sd_bus_error *error)
 {

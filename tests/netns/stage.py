@@ -13,7 +13,7 @@ import sys
 import time
 
 import tap
-from daemon import Daemon
+from daemon import FULLMESH, Daemon
 from hosts import Network, Storm, wait_until
 
 LONG = os.environ.get("MPTCPD_LONG") == "1"
@@ -24,10 +24,11 @@ WATCHER = "[core]\npath-manager = unmanaged\n[policy:default]\nplugin = fullmesh
 class Stage:
     """Two links, mptcpd on the client, servers, and clients that open very many connections."""
 
-    def __init__(self, links=2, clients=4, servers=2, mode="server"):
+    def __init__(self, links=2, clients=4, servers=2, mode="server", config=FULLMESH):
         self.net = Network(links=links, note=tap.note)
         self.n_clients, self.n_servers = clients, servers
         self.mode = mode  # of the servers, a word of storm.c
+        self.config = config
 
     def __enter__(self):
         net = self.net.__enter__()
@@ -35,7 +36,7 @@ class Stage:
             for host in (net.client, net.server):
                 host.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
                 host.sysctl("net.ipv4.tcp_max_tw_buckets", 0)  # a port is free again at once
-            self.daemon = Daemon(net.client, verbose=False)
+            self.daemon = Daemon(net.client, self.config, verbose=False)
             net.on_failure.append(lambda: "mptcpd's log:\n" + self.daemon.text()[-4000:])
             self.servers = [Storm(net.server, self.mode, "0.0.0.0", port)
                             for port in PORTS[: self.n_servers]]
@@ -59,9 +60,9 @@ class Stage:
         tap.equal(sum(r["connected"] for r in results), total, f"connected: {results}")
         return results
 
-    def is_answered(self):
-        """Has a client said something that done() has not read?"""
-        return bool(select.select([c.child.stdout for c in self.clients], [], [], 0)[0])
+    def is_answered(self, n=1):
+        """Have so many clients said something that done() has not read?"""
+        return len(select.select([c.child.stdout for c in self.clients], [], [], 0)[0]) >= n
 
     def open(self, total):
         self.order("open", total)

@@ -3,6 +3,8 @@
 
 import os
 import pathlib
+import shutil
+import signal
 import statistics
 import sys
 import time
@@ -11,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import sandbox
 import tap
-from daemon import Monitor
+from daemon import BUILD, MPTCPCTL, Monitor, stage_plugins
 from hosts import Storm, wait_until
 from latency import JOIN_P50_MS, Latency, delays, figures
 from stage import PORTS, Stage
@@ -21,6 +23,18 @@ RUSH = 5000  # a second: more than what mptcpd takes for a rush
 JOIN_MS = 5
 SAMPLES = 20
 LATE = 4  # so many times of that on a machine with other things to do
+LONG = 16000  # connections, which take more than a second
+ASKED = 100
+FAVOURED = -10
+HANGING = """\
+[core]
+path-manager = userspace
+[policy:default]
+plugin = crash
+in = start
+how = hang
+"""
+KERNEL = "[core]\npath-manager = kernel\n[policy:default]\nplugin = fullmesh\n"
 
 
 def rate_of_short(clients, total):
@@ -115,6 +129,91 @@ def among():
 
         wait_until(all_joined, 10, "all that stay have a join")
         judge([1000 * seconds for seconds in delays(seen)], "among others")
+
+
+@tap.test("/rush/who-asks-for-its-own-connection-finds-it")
+def asks():
+    with Stage() as stage:
+        stage.order("short", 2 * LONG)
+        unknown = int(stage.net.client.run(
+            sys.executable, pathlib.Path(__file__).with_name("newcomer.py"),
+            BUILD / "lib/libmptcpctl.so.0", stage.daemon.runtime / "control", "10.0.1.2", PORTS[0],
+            ASKED).stdout)
+        tap.note(f"the rush is over: {stage.is_answered(stage.n_clients)}")
+        tap.equal(unknown, 0, f"connections of {ASKED} that mptcpd did not know when asked")
+        stage.done(2 * LONG)
+
+
+# ---- who is favoured ----
+
+
+def nice(pid):
+    return os.getpriority(os.PRIO_PROCESS, int(pid))
+
+
+def started_by(pid):
+    """The processes that it started, and those that they did."""
+    path = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+    try:
+        found = path.read_text(encoding="ascii").split()
+    except OSError:
+        return []
+    return found + [below for child in found for below in started_by(child)]
+
+
+@tap.test("/rush/favoured/who-makes-the-paths-and-not-who-only-listens")
+def listens():
+    usual = nice(0)
+    with Stage() as stage:
+        said = stage.net.directory / "said"
+        with open(said, "w", encoding="utf-8") as output:
+            child = stage.net.client.start(MPTCPCTL, "--json", "monitor", stdout=output)
+        wait_until(lambda: "synchronized" in said.read_text(), 5, "a private daemon listens")
+        (private,) = started_by(child.pid)
+        stage.open(40)
+        wanted = FAVOURED if may_hurry() else usual
+        wait_until(lambda: nice(stage.daemon.child.pid) == wanted, 2, "it is favoured, where it may be")
+        tap.equal(nice(private), usual, "nice value of the private daemon")
+
+
+@tap.test("/rush/favoured/not-where-the-kernel-makes-the-paths")
+def kernel():
+    usual = nice(0)
+    with Stage(config=KERNEL) as stage:
+        stage.open(40)
+        wait_until(lambda: stage.status()["connections"] == 40, 5, "all are known")
+        tap.equal(nice(stage.daemon.child.pid), usual, "nice value of mptcpd")
+        if may_hurry():
+            stage.daemon.config.write_text(KERNEL.replace("kernel", "userspace"))
+            stage.daemon.ctl("reload")
+            wait_until(lambda: nice(stage.daemon.child.pid) == FAVOURED, 5, "it makes them now")
+            stage.daemon.config.write_text(KERNEL)
+            stage.daemon.ctl("reload")
+            wait_until(lambda: nice(stage.daemon.child.pid) == usual, 5, "and no longer")
+
+
+@tap.test("/rush/favoured/what-somebody-gives-holds")
+def reniced():
+    with Stage() as stage:
+        pid = stage.daemon.child.pid
+        os.setpriority(os.PRIO_PROCESS, pid, 11)
+        for _ in range(3):
+            stage.open(40)
+            stage.status()
+            tap.equal(nice(pid), 11, "nice value")
+
+
+@tap.test("/rush/favoured/not-what-it-starts")
+def starts():
+    usual = nice(0)
+    with Stage() as stage:
+        shutil.copy(BUILD / "tests/plugins/crash.so", stage_plugins(stage.net.client.directory))
+        stage.open(40)
+        stage.daemon.config.write_text(HANGING)
+        stage.daemon.child.send_signal(signal.SIGHUP)
+        tried = wait_until(lambda: len(found := started_by(stage.daemon.child.pid)) == 2 and found,
+                           5, "a trial")
+        tap.equal([nice(child) for child in tried], [usual] * 2, "nice values of a trial")
 
 
 if __name__ == "__main__":

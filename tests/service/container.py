@@ -136,9 +136,8 @@ def make_root():
     return root
 
 
-def add_helpers(root):
-    """What the tests need of what was built: storm, and a plugin that crashes beside those that do not."""
-    shutil.copy(BUILD / "tests/netns/storm", root / "usr/local/bin")
+def add_crash(root):
+    """A plugin that crashes, beside those that do not."""
     for below in ("lib/*", "local/lib/*", "local/lib"):
         for plugin in root.glob(f"usr/{below}/mptcpd/fullmesh.so"):
             shutil.copy(BUILD / "tests/plugins/crash.so", plugin.parent)
@@ -149,7 +148,7 @@ def install_packages(root):
     minimal.add_repository(root)
     for words in (("update",), ("-y", "install", "mptcpd", "mptcpize")):
         run("chroot", root, "apt-get", "-qq", *words)
-    add_helpers(root)
+    add_crash(root)
 
 
 def install_build(root):
@@ -162,7 +161,7 @@ def install_build(root):
     run("ldconfig", "-r", root)
     run("systemd-sysusers", f"--root={root}")
     run("systemctl", f"--root={root}", "enable", "mptcpd.service")
-    add_helpers(root)
+    add_crash(root)
 
 
 def add_units(root, program, arguments):
