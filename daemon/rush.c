@@ -4,7 +4,7 @@
 /* It is judged by what came in so long, in milliseconds; */
 #define WINDOW_MS 8
 /* begins with so many connections a millisecond, */
-#define BEGINS_AT 4
+#define BEGINS_AT 3
 /* and ends with fewer than so many. */
 #define ENDS_BELOW 2
 

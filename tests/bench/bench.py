@@ -27,13 +27,14 @@ import cases
 import plot
 import sandbox
 from hosts import BUILD
-from managers import Heard, Kernel, Loop, Mptcpd, Older, OneMonitor, TenMonitors
+from managers import Cut, Heard, Kernel, Loop, Mptcpd, Older, OneMonitor, TenMonitors
 
 RESULTS = BUILD / "bench"
 QUICK = "--quick" in sys.argv
 OLDER = (Older,) if Older.is_there() else ()
 ALL, OURS = (Kernel, Loop, Mptcpd), (Mptcpd,)
 RATED = (Kernel, Heard, Loop, Mptcpd)
+CUT = (Kernel, Cut, Loop, Mptcpd)
 
 
 def case(function, number=None, **options):
@@ -57,9 +58,9 @@ CASES = {
     "rate/4-clients": (RATED, case(cases.rate, "total", total=4000, clients=4)),
     "rate/1-client-short": (ALL, case(cases.rate, "total", total=4000, clients=1, short=True)),
     "rate/4-clients-short": (ALL, case(cases.rate, "total", total=4000, clients=4, short=True)),
-    "link/1": (ALL, case(cases.flap, total=1)),
-    "link/1000": (ALL, case(cases.flap, "total", total=1000)),
-    "link/10000": (ALL, case(cases.flap, "total", total=10000)),
+    "link/1": (CUT, case(cases.flap, total=1)),
+    "link/1000": (CUT, case(cases.flap, "total", total=1000)),
+    "link/10000": (CUT, case(cases.flap, "total", total=10000)),
     "memory/1000": (OURS, case(cases.memory, total=1000)),
     "memory/10000": (OURS, case(cases.memory, "total", total=10000)),
     "memory/50000": (OURS, case(cases.memory, "total", total=50000)),

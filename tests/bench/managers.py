@@ -37,6 +37,26 @@ class Kernel:
         self.host.ip("mptcp endpoint delete id 2")
 
 
+class Cut(Kernel):
+    """The kernel's path manager on a link that really goes, and whoever deletes and adds the endpoint."""
+
+    name = "kernel, link cut"
+
+    def __init__(self, net):
+        self.net = None
+        super().__init__(net)
+        self.net = net
+
+    def up(self):
+        if self.net:
+            self.net.up(2, self.net.client)
+        super().up()
+
+    def down(self):
+        self.net.down(2)
+        super().down()
+
+
 class Heard(Kernel):
     """The kernel's path manager, while somebody hears of all connections as cheaply as can be."""
 

@@ -32,7 +32,7 @@ static void test_few(void)
 {
 	begin();
 	g_assert_false(after(100, 1000));
-	g_assert_false(after(3000, 1000));
+	g_assert_false(after(2500, 1000));
 	g_assert_false(after(0, 1000));
 }
 
