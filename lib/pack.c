@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define ROOM_FIRST 4096
+/* Up to the next multiple of 8, and one more, that the compiler knows. */
+#define PADDING_MAX 8
 
 size_t pack_alignment(char type)
 {
@@ -59,11 +61,10 @@ static inline uint8_t *grow(struct pack *pack, size_t size, size_t alignment)
 {
 	size_t start = (pack->size + alignment - 1) & ~(alignment - 1);
 
-	if ((start + size > pack->room || !pack->bytes) && !make_room(pack, start + size))
+	if (start + size + PADDING_MAX > pack->room && !make_room(pack, start + size + PADDING_MAX))
 		return NULL;
-	while (pack->size < start)
-		pack->bytes[pack->size++] = 0;
-	pack->size += size;
+	memset(pack->bytes + pack->size, 0, PADDING_MAX); /* a size that is known needs no loop */
+	pack->size = start + size;
 	return pack->bytes + start;
 }
 
@@ -172,6 +173,15 @@ int pack_append(struct pack *pack, const char *types, va_list args)
 		}
 	}
 	return r;
+}
+
+int pack_extra(struct pack *pack, const char *key, const char *types, va_list args)
+{
+	int r = grow(pack, 0, 8) ? put_text(pack, key, sizeof(uint32_t)) : -ENOMEM;
+
+	if (r == 0)
+		r = put_text(pack, types, 1);
+	return r < 0 ? r : pack_append(pack, types, args);
 }
 
 int pack_open(struct pack *pack, char type, const char *contents)

@@ -26,6 +26,8 @@ struct pack {
 
 /* As sd_bus_message_appendv() and its kin, for the types that mptcpd has. 0 or -errno. */
 int pack_append(struct pack *pack, const char *types, va_list args);
+/* An entry of a{sv}, whole. */
+int pack_extra(struct pack *pack, const char *key, const char *types, va_list args);
 int pack_open(struct pack *pack, char type, const char *contents);
 int pack_close(struct pack *pack);
 void pack_done(struct pack *pack);

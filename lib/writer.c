@@ -53,11 +53,15 @@ void writer_extra(struct writer *writer, const char *key, const char *types, ...
 {
 	va_list args;
 
-	writer_open_extra(writer, key, types);
 	va_start(args, types);
-	append(writer, types, args);
+	if (!writer->pack) {
+		writer_open_extra(writer, key, types);
+		append(writer, types, args);
+		writer_close_extra(writer);
+	} else if (writer->error >= 0) {
+		writer->error = pack_extra(writer->pack, key, types, args);
+	}
 	va_end(args);
-	writer_close_extra(writer);
 }
 
 void writer_no_extras(struct writer *writer)
