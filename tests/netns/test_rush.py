@@ -61,7 +61,7 @@ def judge(found, when):
     """Else it has its share of the processors, and where there is more to do it takes longer."""
     tap.note(f"{when}: {figures(found)}")
     if may_hurry():
-        tap.at_most(statistics.median(found), LATE * JOIN_MS, f"{when}: ms to a join, p50")
+        tap.at_most(statistics.median(found), LATE * JOIN_MS * tap.SLOW, f"{when}: ms to a join, p50")
 
 
 def spaced(stage, latency):
