@@ -24,14 +24,14 @@ uint64_t loop_real_ms(uint64_t at_ms)
 
 /* ---- who is favoured ---- */
 
-/* Whoever gives it another nice value meanwhile means that one. */
+/* Whoever gives it another nice value meanwhile means that one, whichever it has then. */
 static void be_favoured(struct loop *loop)
 {
 	if (!loop->nice || loop->is_favoured)
 		return;
-	loop->plain_nice = getpriority(PRIO_PROCESS, 0);
-	loop->is_favoured =
-		loop->nice < loop->plain_nice && setpriority(PRIO_PROCESS, 0, loop->nice) == 0;
+	loop->is_favoured = loop->nice < loop->plain_nice &&
+			    getpriority(PRIO_PROCESS, 0) == loop->plain_nice &&
+			    setpriority(PRIO_PROCESS, 0, loop->nice) == 0;
 	if (!loop->is_favoured)
 		loop->nice = 0;
 }
@@ -51,6 +51,8 @@ void loop_favour(struct loop *loop, int nice)
 {
 	if (nice != loop->nice)
 		loop_be_plain(loop);
+	if (!loop->is_favoured)
+		loop->plain_nice = getpriority(PRIO_PROCESS, 0);
 	loop->nice = nice;
 }
 

@@ -386,6 +386,38 @@ static void test_favour_given(void)
 	g_assert_cmpint(setpriority(PRIO_PROCESS, 0, plain), ==, 0);
 }
 
+static void give_another(void *data, int fd, uint32_t events)
+{
+	g_assert_cmpint(setpriority(PRIO_PROCESS, 0, *(int *)data), ==, 0);
+}
+
+/* Also when it is given while a client is served. */
+static void test_favour_given_to_the_plain(void)
+{
+	int plain = getpriority(PRIO_PROCESS, 0);
+	int given = plain == 5 ? 6 : 5;
+	struct loop_source first, rest;
+
+	if (!may_be_favoured(plain)) {
+		g_test_skip("without CAP_SYS_NICE it cannot be favoured");
+		return;
+	}
+	set_up_favour(&first, &rest);
+	g_assert_cmpint(loop_turn(&loop), ==, 0);
+	rest.on_ready = give_another;
+	rest.data = &given;
+	g_assert_cmpint(loop_turn(&loop), ==, 0);
+	rest.on_ready = note_nice_of_source;
+	rest.data = &nice_values[1];
+	for (int i = 0; i < 3; i++) {
+		g_assert_cmpint(loop_turn(&loop), ==, 0);
+		g_assert_cmpint(nice_values[0], ==, given);
+		g_assert_cmpint(nice_values[1], ==, given);
+	}
+	tear_down_favour(&first, &rest);
+	g_assert_cmpint(setpriority(PRIO_PROCESS, 0, plain), ==, 0);
+}
+
 /* Whoever has a lower value keeps it. */
 static void test_favour_never_worse(void)
 {
@@ -414,6 +446,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/loop/quit/ends-it", test_quit);
 	g_test_add_func("/loop/favour/not-for-the-rest", test_favour);
 	g_test_add_func("/loop/favour/what-somebody-gives-holds", test_favour_given);
+	g_test_add_func("/loop/favour/what-somebody-gives-meanwhile-holds",
+			test_favour_given_to_the_plain);
 	g_test_add_func("/loop/favour/is-never-worse", test_favour_never_worse);
 	return g_test_run();
 }
