@@ -35,34 +35,51 @@ static enum neighbour neighbour_of(struct engine *engine, const struct local *lo
 	return r < 0 ? NEIGHBOUR_KNOWN : (enum neighbour)r;
 }
 
-/* Is one of them still sought? A link that was looked at for long enough is fresh no more. */
-static bool look(struct engine *engine, uint64_t now_ms)
-{
-	struct returned *returned = &engine->returned;
-	struct table_entry *entry = table_first(&engine->model.locals);
-	bool is_late = now_ms - returned->since_ms >= LONGEST_MS;
-	bool is_again = now_ms >= returned->again_ms;
-	bool is_sought = false, is_left = false;
+/* What is still fresh of a link, and of all: the most that is found counts. */
+enum left { LEFT_NOTHING, LEFT_NO_NEIGHBOUR, LEFT_SOUGHT };
 
-	for (; entry; entry = table_next(entry)) {
-		struct local *local = (struct local *)entry;
+/* An address that was looked at for long enough is fresh no more. */
+static enum left look_at(struct engine *engine, const struct interface *interface, bool is_late)
+{
+	enum left left = LEFT_NOTHING;
+
+	for (struct local *local = interface->locals; local; local = local->next) {
 		enum neighbour neighbour;
 
 		if (!local->fresh || local->usability != USABLE)
 			continue;
 		neighbour = neighbour_of(engine, local);
 		local->fresh = neighbour != NEIGHBOUR_KNOWN && !is_late;
-		is_left |= local->fresh;
-		if (!local->fresh || neighbour != NEIGHBOUR_SOUGHT)
-			continue;
-		is_sought = true;
-		if (is_again)
-			engine->ops->neighbours_seek(engine->kernel, local->interface->is.ifindex);
+		if (local->fresh && neighbour == NEIGHBOUR_SOUGHT)
+			left = LEFT_SOUGHT;
+		else if (local->fresh && left == LEFT_NOTHING)
+			left = LEFT_NO_NEIGHBOUR;
+	}
+	return left;
+}
+
+/* Is one of them still sought? */
+static bool look(struct engine *engine, uint64_t now_ms)
+{
+	struct returned *returned = &engine->returned;
+	struct table_entry *entry = table_first(&engine->model.interfaces);
+	bool is_late = now_ms - returned->since_ms >= LONGEST_MS;
+	bool is_again = now_ms >= returned->again_ms;
+	enum left most = LEFT_NOTHING;
+
+	for (; entry; entry = table_next(entry)) {
+		const struct interface *interface = (struct interface *)entry;
+		enum left left = look_at(engine, interface, is_late);
+
+		if (left > most)
+			most = left;
+		if (is_again && left == LEFT_SOUGHT)
+			engine->ops->neighbours_seek(engine->kernel, interface->is.ifindex);
 	}
 	if (is_again)
 		returned->again_ms = now_ms + (now_ms - returned->since_ms);
-	returned->due_ms = is_left ? now_ms + LOOK_MS : 0;
-	return is_sought;
+	returned->due_ms = most != LEFT_NOTHING ? now_ms + LOOK_MS : 0;
+	return most == LEFT_SOUGHT;
 }
 
 static void start(struct returned *returned, uint64_t now_ms)

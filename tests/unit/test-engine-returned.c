@@ -116,6 +116,16 @@ static void a_neighbour_that_answers_is_not_sought_again(struct scene *scene, gc
 	g_assert_cmpuint(scene->fake->n_sought, ==, n);
 }
 
+static void a_link_is_sought_once_for_all_its_addresses(struct scene *scene, gconstpointer data)
+{
+	fake_address(scene->fake, 3, "10.0.3.2");
+	fake_address(scene->fake, 3, "10.0.3.3");
+	eth3_alone_returns_for(scene, GPOINTER_TO_UINT(data));
+	g_assert_cmpuint(sought_in(scene, 3), ==, 1);
+	g_assert_cmpuint(sought_in(scene, 4), ==, 1);
+	g_assert_cmpuint(sought_in(scene, 90), ==, 4);
+}
+
 #define ADD_FOR(name, n, func)                                                                     \
 	g_test_add("/returned/" name, struct scene, GUINT_TO_POINTER(n), set_up_alike, func,       \
 		   scene_tear_down)
@@ -138,5 +148,9 @@ int main(int argc, char **argv)
 		a_neighbour_that_answers_is_not_sought_again);
 	ADD_FOR("a-neighbour-that-answers-is-not-sought-again/many", MANY,
 		a_neighbour_that_answers_is_not_sought_again);
+	ADD_FOR("a-link-is-sought-once-for-all-its-addresses/few", FEW,
+		a_link_is_sought_once_for_all_its_addresses);
+	ADD_FOR("a-link-is-sought-once-for-all-its-addresses/many", MANY,
+		a_link_is_sought_once_for_all_its_addresses);
 	return g_test_run();
 }
