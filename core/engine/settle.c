@@ -422,8 +422,8 @@ uint64_t engine_settle(struct engine *engine, uint64_t now_ms)
 			       ? next_to_begin(engine, now_ms)
 			       : now_ms;
 	health_settle(engine, now_ms);
-	returned_settle(engine, now_ms);
 	settle_host(engine, now_ms);
+	returned_settle(engine, now_ms); /* where that did not */
 	settle_endpoints(engine, now_ms);
 	owner_settle(engine, now_ms);
 	listen_settle(engine);

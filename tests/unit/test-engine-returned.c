@@ -126,6 +126,20 @@ static void a_link_is_sought_once_for_all_its_addresses(struct scene *scene, gco
 	g_assert_cmpuint(sought_in(scene, 90), ==, 4);
 }
 
+/* Every two milliseconds, also while the host waits for it. */
+static void a_neighbour_is_asked_about_once_each_time(struct scene *scene, gconstpointer data)
+{
+	size_t n;
+
+	eth3_alone_returns_for(scene, GPOINTER_TO_UINT(data));
+	for (int i = 0; i < 30; i++)
+		scene_later(scene, 1);
+	n = scene->fake->n_sought;
+	for (int i = 0; i < 20; i++)
+		scene_later(scene, 1);
+	g_assert_cmpuint(scene->fake->n_sought - n, ==, 10);
+}
+
 #define ADD_FOR(name, n, func)                                                                     \
 	g_test_add("/returned/" name, struct scene, GUINT_TO_POINTER(n), set_up_alike, func,       \
 		   scene_tear_down)
@@ -152,5 +166,9 @@ int main(int argc, char **argv)
 		a_link_is_sought_once_for_all_its_addresses);
 	ADD_FOR("a-link-is-sought-once-for-all-its-addresses/many", MANY,
 		a_link_is_sought_once_for_all_its_addresses);
+	ADD_FOR("a-neighbour-is-asked-about-once-each-time/few", FEW,
+		a_neighbour_is_asked_about_once_each_time);
+	ADD_FOR("a-neighbour-is-asked-about-once-each-time/many", MANY,
+		a_neighbour_is_asked_about_once_each_time);
 	return g_test_run();
 }
