@@ -119,16 +119,20 @@ uint64_t returned_next(const struct engine *engine)
 bool returned_wait(struct engine *engine, uint64_t now_ms)
 {
 	struct returned *returned = &engine->returned;
+	uint64_t held_ms = returned->held_ms ? returned->held_ms : now_ms;
 	bool may_wait = !engine->passive && !returned->lost &&
 			table_count(&engine->model.connections) > FEW;
 
 	returned->lost = false;
+	returned->held_ms = 0;
 	if (!may_wait)
 		return false;
 	if (!returned->due_ms)
 		start(returned, now_ms);
-	if (!look(engine, now_ms))
+	/* Links may return in turn, so that one of them is always sought. */
+	if (!look(engine, now_ms) || now_ms - held_ms >= LONGEST_MS)
 		return false;
+	returned->held_ms = held_ms;
 	engine->host_due_ms = returned->due_ms;
 	return true;
 }

@@ -23,6 +23,7 @@ struct returned {
 	uint64_t since_ms; /* neighbours are looked for */
 	uint64_t due_ms; /* … again; 0: they are not */
 	uint64_t again_ms; /* and those that have not answered are sought anew */
+	uint64_t held_ms; /* since when what changed of the host waits for them; 0: it does not */
 	bool lost; /* something else was lost, which does not wait for them */
 };
 

@@ -116,6 +116,25 @@ static void a_neighbour_that_answers_is_not_sought_again(struct scene *scene, gc
 	g_assert_cmpuint(scene->fake->n_sought, ==, n);
 }
 
+/* One link after the other, each before the last one's neighbour would have been waited for long enough. */
+static void links_that_return_in_turn_are_waited_for_once(struct scene *scene, gconstpointer data)
+{
+	size_t n;
+
+	fake_link(scene->fake, 2, "eth2", true, false);
+	eth3_alone_returns_for(scene, MANY);
+	fake_forget_log(scene->fake);
+	sought_in(scene, 60);
+	fake_link(scene->fake, 2, "eth2", true, true);
+	sought_in(scene, 35);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 0);
+	sought_in(scene, 30);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, 2 * MANY);
+	n = scene->fake->n_sought;
+	sought_in(scene, 10);
+	g_assert_cmpuint(scene->fake->n_sought, >, n); /* who came last is looked after as long */
+}
+
 static void a_link_is_sought_once_for_all_its_addresses(struct scene *scene, gconstpointer data)
 {
 	fake_address(scene->fake, 3, "10.0.3.2");
@@ -162,6 +181,8 @@ int main(int argc, char **argv)
 		a_neighbour_that_answers_is_not_sought_again);
 	ADD_FOR("a-neighbour-that-answers-is-not-sought-again/many", MANY,
 		a_neighbour_that_answers_is_not_sought_again);
+	ADD_FOR("links-that-return-in-turn-are-waited-for-once", MANY,
+		links_that_return_in_turn_are_waited_for_once);
 	ADD_FOR("a-link-is-sought-once-for-all-its-addresses/few", FEW,
 		a_link_is_sought_once_for_all_its_addresses);
 	ADD_FOR("a-link-is-sought-once-for-all-its-addresses/many", MANY,
