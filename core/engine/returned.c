@@ -29,6 +29,8 @@ static enum neighbour neighbour_of(struct engine *engine, const struct local *lo
 	const struct mptcpd_addr *peer = peer_of_family(&engine->model, local->is.addr.family);
 	int r = NEIGHBOUR_NONE;
 
+	if (local->interface->is.point_to_point)
+		return NEIGHBOUR_KNOWN; /* the kernel has one for all, by no address */
 	if (peer)
 		r = engine->ops->neighbour_known(engine->kernel, &local->is.addr,
 						 local->interface->is.ifindex, peer);

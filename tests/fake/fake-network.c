@@ -37,6 +37,7 @@ void fake_typed_link(struct fake_kernel *fake, uint32_t ifindex, const char *nam
 	*link = (struct event_link){.ifindex = ifindex,
 				    .type = type,
 				    .prefers_temporary = link->prefers_temporary,
+				    .point_to_point = link->point_to_point,
 				    .up = up,
 				    .carrier = carrier};
 	g_strlcpy(link->name, name, sizeof(link->name));

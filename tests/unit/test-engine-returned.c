@@ -159,6 +159,20 @@ static void a_neighbour_is_asked_about_once_each_time(struct scene *scene, gcons
 	g_assert_cmpuint(scene->fake->n_sought - n, ==, 10);
 }
 
+/* The kernel knows one for all of such a link, by no address. */
+static void a_tunnel_has_no_neighbour(struct scene *scene, gconstpointer data)
+{
+	size_t n;
+
+	fake_find_link(scene->fake, 3)->point_to_point = true;
+	eth3_alone_returns_for(scene, MANY);
+	fake_forget_log(scene->fake);
+	n = scene->fake->n_sought;
+	sought_in(scene, 25);
+	g_assert_cmpuint(scene->fake->counts[FAKE_CREATE], ==, MANY);
+	g_assert_cmpuint(scene->fake->n_sought, ==, n);
+}
+
 #define ADD_FOR(name, n, func)                                                                     \
 	g_test_add("/returned/" name, struct scene, GUINT_TO_POINTER(n), set_up_alike, func,       \
 		   scene_tear_down)
@@ -191,5 +205,6 @@ int main(int argc, char **argv)
 		a_neighbour_is_asked_about_once_each_time);
 	ADD_FOR("a-neighbour-is-asked-about-once-each-time/many", MANY,
 		a_neighbour_is_asked_about_once_each_time);
+	ADD_FOR("a-tunnel-has-no-neighbour", MANY, a_tunnel_has_no_neighbour);
 	return g_test_run();
 }
