@@ -49,9 +49,10 @@ def rate_of_short(clients, total):
 
 def may_hurry():
     """May a process here be favoured?"""
+    usual = nice(0)
     try:
-        os.setpriority(os.PRIO_PROCESS, 0, -10)
-        os.setpriority(os.PRIO_PROCESS, 0, 0)
+        os.setpriority(os.PRIO_PROCESS, 0, FAVOURED)
+        os.setpriority(os.PRIO_PROCESS, 0, usual)
     except PermissionError:
         return False
     return True
