@@ -42,6 +42,11 @@ enum neighbour {
 	NEIGHBOUR_NONE = 3, /* no route leads there yet: nobody is to be sought */
 };
 
+/* What came of neighbours_seek(). */
+enum seek {
+	SEEK_SOME = 1, /* there are too many: not all of them are sought */
+};
+
 /* What listens() found. */
 enum listens {
 	LISTENS_NOBODY = 1, /* on that port */
@@ -162,12 +167,16 @@ struct kernel_ops {
 	int (*source_table)(void *kernel, const struct mptcpd_addr *local, uint32_t *ret_before);
 	/*
 	 * Seek those neighbours of a link anew that have not answered yet: the kernel asks again after a
-	 * second, and so long whatever is to go there waits. What waits goes on waiting.
+	 * second, and so long whatever is to go there waits. What waits goes on waiting. 0, enum seek or
+	 * -errno.
 	 */
 	int (*neighbours_seek)(void *kernel, uint32_t ifindex);
-	/* Is the neighbour known to whom packets for `remote` go on that link? enum neighbour, or -errno. */
+	/*
+	 * Is the neighbour known to whom packets for `remote` go on that link? enum neighbour, or -errno.
+	 * `anew`: where it has not answered yet, it is sought anew.
+	 */
 	int (*neighbour_known)(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
-			       const struct mptcpd_addr *remote);
+			       const struct mptcpd_addr *remote, bool anew);
 
 	/* Commands made ready, for any connection: as subflow_create(), subflow_destroy(), withdraw(). */
 	void (*prepare_create)(void *kernel, const struct subflow_request *request,

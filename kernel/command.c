@@ -198,12 +198,12 @@ static int seek_neighbours(void *data, uint32_t ifindex)
 }
 
 static int is_neighbour_known(void *data, const struct mptcpd_addr *local, uint32_t ifindex,
-			      const struct mptcpd_addr *remote)
+			      const struct mptcpd_addr *remote, bool anew)
 {
 	struct kernel *kernel = data;
 
 	return told(kernel, &kernel->links,
-		    neighbour_known(&kernel->links, local, ifindex, remote));
+		    neighbour_known(&kernel->links, local, ifindex, remote, anew));
 }
 
 static int ask_links(struct kernel *kernel, struct nlmsghdr *command)

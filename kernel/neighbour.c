@@ -14,6 +14,7 @@ struct neighbours {
 	struct codec_neighbour list[NEIGHBOURS_MAX];
 	size_t n;
 	uint32_t ifindex;
+	bool is_full; /* there are more */
 };
 
 static int on_sought(void *data, const void *message, size_t size)
@@ -23,10 +24,13 @@ static int on_sought(void *data, const void *message, size_t size)
 	int r = codec_neighbour(message, size, &neighbour);
 
 	/* Kernels that do not filter tell of all links. */
-	if (r == 0 && neighbour.sought && neighbour.ifindex == neighbours->ifindex &&
-	    neighbours->n < NEIGHBOURS_MAX)
+	if (r != 0 || !neighbour.sought || neighbour.ifindex != neighbours->ifindex)
+		return r < 0 ? r : 0;
+	if (neighbours->n < NEIGHBOURS_MAX)
 		neighbours->list[neighbours->n++] = neighbour;
-	return r < 0 ? r : 0;
+	else
+		neighbours->is_full = true;
+	return 0;
 }
 
 /*
@@ -55,7 +59,7 @@ int neighbours_seek(struct socket *socket, uint32_t ifindex)
 		if (r == -ENOENT)
 			r = 0;
 	}
-	return r;
+	return r == 0 && neighbours.is_full ? SEEK_SOME : r;
 }
 
 static int on_neighbour(void *data, const void *message, size_t size)
@@ -66,7 +70,7 @@ static int on_neighbour(void *data, const void *message, size_t size)
 }
 
 int neighbour_known(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,
-		    const struct mptcpd_addr *remote)
+		    const struct mptcpd_addr *remote, bool anew)
 {
 	union codec_command command;
 	struct codec_neighbour asked = {.ifindex = ifindex};
@@ -80,6 +84,8 @@ int neighbour_known(struct socket *socket, const struct mptcpd_addr *local, uint
 		return r;
 	if (found.unknown && !found.sought)
 		r = socket_request(socket, codec_seek_neighbour(&command, &asked), NULL, NULL);
+	else if (found.unknown && anew)
+		r = seek_anew(socket, &asked);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	return found.unknown ? NEIGHBOUR_SOUGHT : NEIGHBOUR_KNOWN;

@@ -10,6 +10,6 @@ int neighbours_seek(struct socket *socket, uint32_t ifindex);
 
 /* As `neighbour_known` of struct kernel_ops. */
 int neighbour_known(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,
-		    const struct mptcpd_addr *remote);
+		    const struct mptcpd_addr *remote, bool anew);
 
 #endif

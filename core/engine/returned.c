@@ -24,7 +24,7 @@ static const struct mptcpd_addr *peer_of_family(const struct model *model, uint8
 }
 
 /* What cannot be found out is not waited for. */
-static enum neighbour neighbour_of(struct engine *engine, const struct local *local)
+static enum neighbour neighbour_of(struct engine *engine, const struct local *local, bool anew)
 {
 	const struct mptcpd_addr *peer = peer_of_family(&engine->model, local->is.addr.family);
 	int r = NEIGHBOUR_NONE;
@@ -33,7 +33,7 @@ static enum neighbour neighbour_of(struct engine *engine, const struct local *lo
 		return NEIGHBOUR_KNOWN; /* the kernel has one for all, by no address */
 	if (peer)
 		r = engine->ops->neighbour_known(engine->kernel, &local->is.addr,
-						 local->interface->is.ifindex, peer);
+						 local->interface->is.ifindex, peer, anew);
 	return r < 0 ? NEIGHBOUR_KNOWN : (enum neighbour)r;
 }
 
@@ -50,7 +50,7 @@ static enum left look_at(struct engine *engine, const struct interface *interfac
 
 		if (!local->fresh || local->usability != USABLE)
 			continue;
-		neighbour = neighbour_of(engine, local);
+		neighbour = neighbour_of(engine, local, false);
 		local->fresh = neighbour != NEIGHBOUR_KNOWN && !is_late;
 		if (local->fresh && neighbour == NEIGHBOUR_SOUGHT)
 			left = LEFT_SOUGHT;
@@ -58,6 +58,16 @@ static enum left look_at(struct engine *engine, const struct interface *interfac
 			left = LEFT_NO_NEIGHBOUR;
 	}
 	return left;
+}
+
+/* All that have not answered; and where they are too many, those that are waited for. */
+static void seek_again(struct engine *engine, const struct interface *interface)
+{
+	int r = engine->ops->neighbours_seek(engine->kernel, interface->is.ifindex);
+
+	for (struct local *local = interface->locals; local && r == SEEK_SOME; local = local->next)
+		if (local->fresh && local->usability == USABLE)
+			neighbour_of(engine, local, true);
 }
 
 /* Is one of them still sought? */
@@ -76,7 +86,7 @@ static bool look(struct engine *engine, uint64_t now_ms)
 		if (left > most)
 			most = left;
 		if (is_again && left == LEFT_SOUGHT)
-			engine->ops->neighbours_seek(engine->kernel, interface->is.ifindex);
+			seek_again(engine, interface);
 	}
 	if (is_again)
 		returned->again_ms = now_ms + (now_ms - returned->since_ms);

@@ -148,7 +148,9 @@ struct fake_kernel {
 	bool tells; /* print each command */
 	size_t n_returned; /* links */
 	bool neighbours_unknown; /* on all links */
-	size_t n_sought; /* how often one was asked about */
+	bool neighbours_many; /* so that not all are sought when they are to be */
+	size_t n_sought; /* how often one was asked about, */
+	size_t n_anew; /* and sought anew then */
 	/* Called after each event that was handed over, NULL: nothing is done between them. */
 	void (*between)(void *data);
 	void *between_data;
@@ -231,7 +233,7 @@ size_t fake_count_ways(const struct fake_kernel *fake);
 /* What the files of the fake share. */
 int fake_neighbours_seek(void *kernel, uint32_t ifindex);
 int fake_neighbour_known(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
-			 const struct mptcpd_addr *remote);
+			 const struct mptcpd_addr *remote, bool anew);
 void fake_dump_routing(struct fake_kernel *fake, bool brief);
 int fake_rule_add(void *kernel, const struct event_rule *rule);
 int fake_rule_delete(void *kernel, const struct event_rule *rule);

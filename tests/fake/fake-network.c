@@ -324,14 +324,15 @@ int fake_neighbours_seek(void *kernel, uint32_t ifindex)
 	struct fake_kernel *fake = kernel;
 
 	fake->n_returned += fake_find_link(fake, ifindex) != NULL;
-	return 0;
+	return fake->neighbours_many ? SEEK_SOME : 0;
 }
 
 int fake_neighbour_known(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
-			 const struct mptcpd_addr *remote)
+			 const struct mptcpd_addr *remote, bool anew)
 {
 	struct fake_kernel *fake = kernel;
 
 	fake->n_sought++;
+	fake->n_anew += fake->neighbours_unknown && anew;
 	return fake->neighbours_unknown ? NEIGHBOUR_SOUGHT : NEIGHBOUR_KNOWN;
 }

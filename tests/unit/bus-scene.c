@@ -155,7 +155,7 @@ static int on_neighbours_seek(void *kernel, uint32_t ifindex)
 }
 
 static int on_neighbour_known(void *kernel, const struct mptcpd_addr *local, uint32_t ifindex,
-			      const struct mptcpd_addr *remote)
+			      const struct mptcpd_addr *remote, bool anew)
 {
 	return NEIGHBOUR_KNOWN;
 }

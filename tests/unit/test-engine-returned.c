@@ -173,6 +173,17 @@ static void a_tunnel_has_no_neighbour(struct scene *scene, gconstpointer data)
 	g_assert_cmpuint(scene->fake->n_sought, ==, n);
 }
 
+/* Also where so many others on its link do not that not all can be sought. */
+static void among_many_the_one_that_is_waited_for_is_sought(struct scene *scene, gconstpointer data)
+{
+	eth3_alone_returns_for(scene, GPOINTER_TO_UINT(data));
+	sought_in(scene, 7);
+	g_assert_cmpuint(scene->fake->n_anew, ==, 0);
+	scene->fake->neighbours_many = true;
+	g_assert_cmpuint(sought_in(scene, 90), ==, 4);
+	g_assert_cmpuint(scene->fake->n_anew, ==, 4);
+}
+
 #define ADD_FOR(name, n, func)                                                                     \
 	g_test_add("/returned/" name, struct scene, GUINT_TO_POINTER(n), set_up_alike, func,       \
 		   scene_tear_down)
@@ -205,6 +216,8 @@ int main(int argc, char **argv)
 		a_neighbour_is_asked_about_once_each_time);
 	ADD_FOR("a-neighbour-is-asked-about-once-each-time/many", MANY,
 		a_neighbour_is_asked_about_once_each_time);
+	ADD_FOR("among-many-the-one-that-is-waited-for-is-sought", FEW,
+		among_many_the_one_that_is_waited_for_is_sought);
 	ADD_FOR("a-tunnel-has-no-neighbour", MANY, a_tunnel_has_no_neighbour);
 	return g_test_run();
 }
