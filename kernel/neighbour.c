@@ -33,6 +33,13 @@ static int on_sought(void *data, const void *message, size_t size)
 	return 0;
 }
 
+static int on_neighbour(void *data, const void *message, size_t size)
+{
+	int r = codec_neighbour(message, size, data);
+
+	return r < 0 ? r : 0;
+}
+
 /*
  * Who is in no state is asked at once, when it is made use of. To delete it instead would throw away what
  * waits for it, and tell its senders that there is no way.
@@ -47,6 +54,17 @@ static int seek_anew(struct socket *socket, const struct codec_neighbour *neighb
 				      NULL);
 }
 
+/* What has answered, or was told for good, since the dump would be forgotten: so look just before. */
+static int seek_if_sought(struct socket *socket, const struct codec_neighbour *neighbour)
+{
+	union codec_command command;
+	struct codec_neighbour found = {0};
+	int r = socket_request(socket, codec_get_neighbour(&command, neighbour), on_neighbour,
+			       &found);
+
+	return r < 0 || !found.sought ? r : seek_anew(socket, neighbour);
+}
+
 int neighbours_seek(struct socket *socket, uint32_t ifindex)
 {
 	union codec_command command;
@@ -55,18 +73,11 @@ int neighbours_seek(struct socket *socket, uint32_t ifindex)
 			       &neighbours);
 
 	for (size_t i = 0; i < neighbours.n && r == 0; i++) {
-		r = seek_anew(socket, &neighbours.list[i]);
+		r = seek_if_sought(socket, &neighbours.list[i]);
 		if (r == -ENOENT)
 			r = 0;
 	}
 	return r == 0 && neighbours.is_full ? SEEK_SOME : r;
-}
-
-static int on_neighbour(void *data, const void *message, size_t size)
-{
-	int r = codec_neighbour(message, size, data);
-
-	return r < 0 ? r : 0;
 }
 
 int neighbour_known(struct socket *socket, const struct mptcpd_addr *local, uint32_t ifindex,
