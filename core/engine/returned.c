@@ -40,8 +40,7 @@ static enum neighbour neighbour_of(struct engine *engine, const struct local *lo
 /* What is still fresh of a link, and of all: the most that is found counts. */
 enum left { LEFT_NOTHING, LEFT_NO_NEIGHBOUR, LEFT_SOUGHT };
 
-/* An address that was looked at for long enough is fresh no more. */
-static enum left look_at(struct engine *engine, const struct interface *interface, bool is_late)
+static enum left look_at(struct engine *engine, const struct interface *interface)
 {
 	enum left left = LEFT_NOTHING;
 
@@ -51,7 +50,7 @@ static enum left look_at(struct engine *engine, const struct interface *interfac
 		if (!local->fresh || local->usability != USABLE)
 			continue;
 		neighbour = neighbour_of(engine, local, false);
-		local->fresh = neighbour != NEIGHBOUR_KNOWN && !is_late;
+		local->fresh = neighbour != NEIGHBOUR_KNOWN;
 		if (local->fresh && neighbour == NEIGHBOUR_SOUGHT)
 			left = LEFT_SOUGHT;
 		else if (local->fresh && left == LEFT_NOTHING)
@@ -70,7 +69,13 @@ static void seek_again(struct engine *engine, const struct interface *interface)
 			neighbour_of(engine, local, true);
 }
 
-/* Is one of them still sought? */
+static void look_no_more(const struct interface *interface)
+{
+	for (struct local *local = interface->locals; local; local = local->next)
+		local->fresh &= local->usability != USABLE;
+}
+
+/* Is one of them still sought? Those that were looked at for long enough are so no longer. */
 static bool look(struct engine *engine, uint64_t now_ms)
 {
 	struct returned *returned = &engine->returned;
@@ -81,12 +86,14 @@ static bool look(struct engine *engine, uint64_t now_ms)
 
 	for (; entry; entry = table_next(entry)) {
 		const struct interface *interface = (struct interface *)entry;
-		enum left left = look_at(engine, interface, is_late);
+		enum left left = look_at(engine, interface);
 
-		if (left > most)
-			most = left;
 		if (is_again && left == LEFT_SOUGHT)
-			seek_again(engine, interface);
+			seek_again(engine, interface); /* also where there was no time before */
+		if (is_late)
+			look_no_more(interface);
+		else if (left > most)
+			most = left;
 	}
 	if (is_again)
 		returned->again_ms = now_ms + (now_ms - returned->since_ms);

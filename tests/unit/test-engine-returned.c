@@ -184,6 +184,18 @@ static void among_many_the_one_that_is_waited_for_is_sought(struct scene *scene,
 	g_assert_cmpuint(scene->fake->n_anew, ==, 4);
 }
 
+static void who_had_no_time_seeks_it_again_once(struct scene *scene, gconstpointer data)
+{
+	size_t n;
+
+	eth3_alone_returns_for(scene, GPOINTER_TO_UINT(data));
+	g_assert_cmpuint(sought_in(scene, 1), ==, 1);
+	n = scene->fake->n_returned;
+	scene_later(scene, 150);
+	g_assert_cmpuint(scene->fake->n_returned - n, ==, 1);
+	g_assert_cmpuint(sought_in(scene, 2000), ==, 0);
+}
+
 #define ADD_FOR(name, n, func)                                                                     \
 	g_test_add("/returned/" name, struct scene, GUINT_TO_POINTER(n), set_up_alike, func,       \
 		   scene_tear_down)
@@ -218,6 +230,10 @@ int main(int argc, char **argv)
 		a_neighbour_is_asked_about_once_each_time);
 	ADD_FOR("among-many-the-one-that-is-waited-for-is-sought", FEW,
 		among_many_the_one_that_is_waited_for_is_sought);
+	ADD_FOR("who-had-no-time-seeks-it-again-once/few", FEW,
+		who_had_no_time_seeks_it_again_once);
+	ADD_FOR("who-had-no-time-seeks-it-again-once/many", MANY,
+		who_had_no_time_seeks_it_again_once);
 	ADD_FOR("a-tunnel-has-no-neighbour", MANY, a_tunnel_has_no_neighbour);
 	return g_test_run();
 }
