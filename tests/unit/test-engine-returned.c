@@ -4,7 +4,6 @@
 
 #include "engine-scene.h"
 
-#define LOCAL "10.0.1.1:1000"
 #define FEW 2
 #define MANY 200
 
@@ -17,10 +16,7 @@ static void set_up_alike(struct scene *scene, gconstpointer data)
 /* `n` connections lose eth3, and its carrier comes back. */
 static void eth3_returns_for(struct scene *scene, uint32_t n)
 {
-	for (uint32_t token = 1; token <= n; token++) {
-		fake_connect(scene->fake, token, MPTCPD_SIDE_CLIENT, LOCAL, SCENE_SERVER);
-		fake_establish(scene->fake, token);
-	}
+	scene_clients(scene, n);
 	scene_run(scene);
 	fake_answer(scene->fake, 0);
 	fake_link(scene->fake, 3, "eth3", true, false);
