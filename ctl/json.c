@@ -367,14 +367,14 @@ static bool is_known(const struct field *field, const void *data)
 }
 
 /* Has the object this field? Some do not always go with it: those of `members` do. */
-static bool is_told(const struct field *field, const void *data, unsigned int members)
+static bool is_told(const struct field *field, bool known, unsigned int members)
 {
 	if (field->flags & FIELD_WIRE || (field->only && !(field->only & members)))
 		return false;
-	return !(field->flags & FIELD_ABSENT) || is_known(field, data);
+	return known || !(field->flags & FIELD_ABSENT);
 }
 
-static void put_field(const struct field *field, const void *data)
+static void put_field(const struct field *field, const void *data, bool known)
 {
 	const void *at = (const char *)data + field->at.offset;
 
@@ -383,7 +383,7 @@ static void put_field(const struct field *field, const void *data)
 		return;
 	}
 	put_name(field->json ? field->json : field->name);
-	if (is_known(field, data))
+	if (known)
 		put_value(field, at);
 	else
 		put("null");
@@ -402,7 +402,9 @@ static void put_record(const struct record *kind, const void *data, unsigned int
 
 	open_list("{");
 	for (const struct field *field = kind->fields; field->name; field++) {
-		if (!is_told(field, data, members))
+		bool known = is_known(field, data);
+
+		if (!is_told(field, known, members))
 			continue;
 		if (!is_same_object(field->inside, inside)) {
 			if (inside)
@@ -413,7 +415,7 @@ static void put_record(const struct record *kind, const void *data, unsigned int
 			}
 			inside = field->inside;
 		}
-		put_field(field, data);
+		put_field(field, data, known);
 	}
 	put(inside ? "}}" : "}");
 }

@@ -124,8 +124,6 @@ static const struct field *find_extra(const struct record *record, const struct 
 {
 	const struct field *field;
 
-	if (!name)
-		return NULL;
 	for (field = from; field->name; field++)
 		if (is_extra(field, name, type))
 			return field;
@@ -135,39 +133,35 @@ static const struct field *find_extra(const struct record *record, const struct 
 	return NULL;
 }
 
-/* An entry of the a{sv}. One that is not known, or has another type, is skipped. */
-static void parse_extra(struct reader *reader, const struct record *record,
-			const struct field **from, void *ret_record)
+/* The entries of the a{sv}. One that is not known, or has another type, is skipped. */
+static void parse_extras(struct reader *reader, const struct record *record, void *ret_record)
 {
-	const char *name = reader_text(reader), *type = reader_peek(reader);
-	const struct field *field = find_extra(record, *from, name, type);
+	const struct field *from = record->fields;
+	const char *name, *type;
 
-	if (!field) {
-		reader_skip_variant(reader);
-		return;
+	while (reader_enter_entry(reader, &name, &type)) {
+		const struct field *field = find_extra(record, from, name, type);
+
+		if (field) {
+			parse_value(reader, field, (char *)ret_record + field->at.offset);
+			if (field->known.size == sizeof(bool))
+				*(bool *)((char *)ret_record + field->known.offset) = true;
+			from = field + 1;
+		} else {
+			reader_skip(reader, type);
+		}
+		reader_exit_entry(reader);
 	}
-	*from = field + 1;
-	if (!reader_enter(reader, 'v', type))
-		return;
-	parse_value(reader, field, (char *)ret_record + field->at.offset);
-	if (field->known.size == sizeof(bool))
-		*(bool *)((char *)ret_record + field->known.offset) = true;
-	reader_exit(reader);
 }
 
 void parse_members(struct reader *reader, const struct record *record, void *ret_record)
 {
-	const struct field *from = record->fields;
-
 	for (const struct field *field = record->fields; field->name; field++)
 		if (!(field->flags & (FIELD_EXTRA | FIELD_JSON)))
 			parse_value(reader, field, (char *)ret_record + field->at.offset);
 	if (record->is_closed || !reader_enter(reader, 'a', "{sv}"))
 		return;
-	while (reader_enter(reader, 'e', "sv")) {
-		parse_extra(reader, record, &from, ret_record);
-		reader_exit(reader);
-	}
+	parse_extras(reader, record, ret_record);
 	reader_exit(reader);
 }
 

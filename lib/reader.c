@@ -162,21 +162,38 @@ const char *const *reader_strings(struct reader *reader)
 	return strings;
 }
 
-const char *reader_peek(struct reader *reader)
+static int enter_entry(sd_bus_message *m, const char **ret_key, const char **ret_type)
 {
-	const char *type = NULL;
+	int r = sd_bus_message_enter_container(m, 'e', "sv");
 
-	if (reader->error < 0)
-		return "";
-	check(reader, reader->unpack ? unpack_peek(reader->unpack, &type)
-				     : sd_bus_message_peek_type(reader->m, NULL, &type));
-	return type ? type : "";
+	if (r <= 0)
+		return r;
+	r = sd_bus_message_read_basic(m, 's', ret_key);
+	if (r > 0)
+		r = sd_bus_message_peek_type(m, NULL, ret_type);
+	return r > 0 ? sd_bus_message_enter_container(m, 'v', *ret_type) : r;
 }
 
-void reader_skip_variant(struct reader *reader)
+bool reader_enter_entry(struct reader *reader, const char **ret_key, const char **ret_type)
+{
+	if (reader->error < 0)
+		return false;
+	return check(reader, reader->unpack ? unpack_entry(reader->unpack, ret_key, ret_type)
+					    : enter_entry(reader->m, ret_key, ret_type));
+}
+
+void reader_skip(struct reader *reader, const char *type)
 {
 	if (reader->error < 0)
 		return;
-	check(reader, reader->unpack ? unpack_skip(reader->unpack, "v")
-				     : sd_bus_message_skip(reader->m, "v"));
+	check(reader, reader->unpack ? unpack_skip(reader->unpack, type)
+				     : sd_bus_message_skip(reader->m, type));
+}
+
+void reader_exit_entry(struct reader *reader)
+{
+	if (reader->unpack)
+		return; /* what is left behind has no end of its own */
+	reader_exit(reader);
+	reader_exit(reader);
 }

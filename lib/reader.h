@@ -44,9 +44,10 @@ bool reader_bool(struct reader *reader);
 /* An "as", NULL-terminated. */
 const char *const *reader_strings(struct reader *reader);
 
-/* The type of the variant that comes next; "" once there is an error. */
-const char *reader_peek(struct reader *reader);
-/* Leave out the variant that comes next. */
-void reader_skip_variant(struct reader *reader);
+/* Go into the next entry of an a{sv}, as far as its value, of this type. False: as reader_enter(). */
+bool reader_enter_entry(struct reader *reader, const char **ret_key, const char **ret_type);
+/* Leave out the value that comes next, which has this type. */
+void reader_skip(struct reader *reader, const char *type);
+void reader_exit_entry(struct reader *reader);
 
 #endif

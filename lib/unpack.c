@@ -87,9 +87,7 @@ int unpack_enter(struct unpack *unpack, char type, const char *contents)
 		return 0;
 	if (type == 'a' && take_number(unpack, sizeof(size), &size) < 0)
 		return -EBADMSG;
-	/* Mostly it is what unpack_peek() told. */
-	if (type == 'v' ? take_signature(unpack, &text) < 0 ||
-				  (text != contents && strcmp(text, contents) != 0)
+	if (type == 'v' ? take_signature(unpack, &text) < 0 || strcmp(text, contents) != 0
 			: !take(unpack, 0, alignment))
 		return -EBADMSG;
 	if (type == 'a' && size > end - unpack->at)
@@ -112,13 +110,14 @@ int unpack_exit(struct unpack *unpack)
 	return 0;
 }
 
-int unpack_peek(struct unpack *unpack, const char **ret_type)
+int unpack_entry(struct unpack *unpack, const char **ret_key, const char **ret_type)
 {
-	size_t at = unpack->at;
-	int r = take_signature(unpack, ret_type);
-
-	unpack->at = at;
-	return r;
+	if (unpack->at == unpack->end)
+		return 0;
+	if (!take(unpack, 0, 8) || unpack_basic(unpack, 's', ret_key) < 0 ||
+	    take_signature(unpack, ret_type) < 0)
+		return -EBADMSG;
+	return 1;
 }
 
 /* ---- what is not known here ---- */

@@ -26,8 +26,11 @@ int unpack_basic(struct unpack *unpack, char type, void *into);
 /* 1; 0: an array has no more of them. */
 int unpack_enter(struct unpack *unpack, char type, const char *contents);
 int unpack_exit(struct unpack *unpack);
-/* The type of the variant that comes next. */
-int unpack_peek(struct unpack *unpack, const char **ret_type);
+/*
+ * The key of the next entry of an a{sv}, and the type of its value, which comes next and is all that is
+ * left of it. 1; 0: there are no more.
+ */
+int unpack_entry(struct unpack *unpack, const char **ret_key, const char **ret_type);
 /* Leave out a value of the first of these types. */
 int unpack_skip(struct unpack *unpack, const char *types);
 
