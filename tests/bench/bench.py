@@ -27,14 +27,15 @@ import cases
 import plot
 import sandbox
 from hosts import BUILD
-from managers import Cut, Heard, Kernel, Loop, Mptcpd, Older, OneMonitor, TenMonitors
+from managers import (Heard, Kernel, KernelCut, Loop, LoopCut, Mptcpd, Older, OneMonitor,
+                      TenMonitors)
 
 RESULTS = BUILD / "bench"
 QUICK = "--quick" in sys.argv
 OLDER = (Older,) if Older.is_there() else ()
 ALL, OURS = (Kernel, Loop, Mptcpd), (Mptcpd,)
 RATED = (Kernel, Heard, Loop, Mptcpd)
-CUT = (Kernel, Cut, Loop, Mptcpd)
+CUT = (Kernel, KernelCut, Loop, LoopCut, Mptcpd)
 
 
 def case(function, number=None, **options):

@@ -37,26 +37,6 @@ class Kernel:
         self.host.ip("mptcp endpoint delete id 2")
 
 
-class Cut(Kernel):
-    """The kernel's path manager on a link that really goes, and whoever deletes and adds the endpoint."""
-
-    name = "kernel, link cut"
-
-    def __init__(self, net):
-        self.net = None
-        super().__init__(net)
-        self.net = net
-
-    def up(self):
-        if self.net:
-            self.net.up(2, self.net.client)
-        super().up()
-
-    def down(self):
-        self.net.down(2)
-        super().down()
-
-
 class Heard(Kernel):
     """The kernel's path manager, while somebody hears of all connections as cheaply as can be."""
 
@@ -87,6 +67,32 @@ class Loop:
 
     def down(self):
         self.child.send_signal(signal.SIGUSR1)
+
+
+class _Cut:
+    """On a link that really goes. Whoever sees no links is told then."""
+
+    def __init__(self, net):
+        self.net = None
+        super().__init__(net)
+        self.net = net
+
+    def up(self):
+        if self.net:
+            self.net.up(2, self.net.client)
+        super().up()
+
+    def down(self):
+        self.net.down(2)
+        super().down()
+
+
+class KernelCut(_Cut, Kernel):
+    name = "kernel, link cut"
+
+
+class LoopCut(_Cut, Loop):
+    name = "loop, link cut"
 
 
 class Mptcpd:
