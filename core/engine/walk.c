@@ -17,15 +17,21 @@ static bool is_long(const struct engine *engine)
 	return table_count(&engine->model.connections) >= LONG;
 }
 
+/* From here on, those that carry data have their turn before the others. */
+static void begin_with_busy(struct engine *engine)
+{
+	engine->walk.first = is_long(engine) ? model_next_connection(&engine->model, 0) : NULL;
+}
+
 void walk_start(struct engine *engine, uint64_t now_ms)
 {
 	struct walk *walk = &engine->walk;
 
+	begin_with_busy(engine);
 	walk->again = walk->next;
 	if (walk->again)
 		return;
 	walk->next = model_next_connection(&engine->model, 0);
-	walk->first = is_long(engine) ? walk->next : NULL;
 	walk->since_ms = now_ms;
 }
 
@@ -47,8 +53,8 @@ void walk_informed(struct engine *engine, uint64_t now_ms)
 	if (walk->sought_ms)
 		walk->seek_ms = now_ms + SEEK_PART * (now_ms - walk->sought_ms);
 	walk->sought_ms = walk->until_ms = 0;
-	if (walk->next && is_long(engine))
-		walk->first = model_next_connection(&engine->model, 0);
+	if (walk->next)
+		begin_with_busy(engine);
 }
 
 bool walk_is_busy(const struct walk *walk, uint64_t now_ms)

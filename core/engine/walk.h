@@ -26,7 +26,10 @@ struct walk {
 	uint64_t seek_ms; /* not before this again */
 };
 
-/* Look at all connections. A walk under way ends first, or the last would never have their turn. */
+/*
+ * Look at all connections. A walk under way ends first, or the last would never have their turn; but
+ * those that carry data have theirs at once, again.
+ */
 void walk_start(struct engine *engine, uint64_t now_ms);
 /* Find out who carries data, where that matters. */
 void walk_seek(struct engine *engine, uint64_t now_ms);
