@@ -38,6 +38,7 @@ int intake_init(struct intake *intake, int fd, bool to_broker, uint64_t now_ms, 
 
 void intake_done(struct intake *intake)
 {
+	backlog_clear(&intake->backlog);
 	if (intake->fd >= 0)
 		close(intake->fd);
 	if (intake->feed >= 0)
@@ -114,14 +115,31 @@ static int read_more(struct intake *intake)
 
 /* ---- feeding ---- */
 
-static int feed(struct intake *intake, size_t size)
+static int feed_bytes(struct intake *intake, const uint8_t *bytes, size_t size)
 {
 	/* The pair holds far more than one message. */
-	if (send(intake->feed, intake->buffer + intake->start, size, MSG_NOSIGNAL) != (ssize_t)size)
+	if (send(intake->feed, bytes, size, MSG_NOSIGNAL) != (ssize_t)size)
 		return -EIO;
 	intake->fed = size;
-	drop(intake, size);
 	return 1;
+}
+
+static int feed(struct intake *intake, size_t size)
+{
+	int r = feed_bytes(intake, intake->buffer + intake->start, size);
+
+	if (r > 0)
+		drop(intake, size);
+	return r;
+}
+
+/* The next call of those that wait. */
+static int feed_waiting(struct intake *intake)
+{
+	uint8_t bytes[INTAKE_MAX];
+	size_t size = backlog_take(&intake->backlog, bytes, &intake->is_cut);
+
+	return size ? feed_bytes(intake, bytes, size) : 0;
 }
 
 static bool ends_handshake(const struct intake *intake, const char *line, size_t size)
@@ -147,24 +165,6 @@ static int feed_line(struct intake *intake)
 	if (ends_handshake(intake, line, size))
 		intake->state = INTAKE_MESSAGES;
 	return feed(intake, size + 2);
-}
-
-/* The caller may still be told by the broker that it was too much, if its name fits. */
-static int feed_cut(struct intake *intake, uint64_t size, uint64_t bare)
-{
-	if (!intake->to_broker)
-		return -EMSGSIZE;
-	intake->skip = size;
-	if (bare > INTAKE_MAX)
-		return 0;
-	if (intake->end - intake->start < bare) {
-		intake->skip = 0;
-		return 0;
-	}
-	memset(intake->buffer + intake->start + BODY_SIZE_AT, 0, 4);
-	intake->is_cut = true;
-	intake->skip = size - bare;
-	return feed(intake, (size_t)bare);
 }
 
 static size_t align(size_t at, size_t to)
@@ -194,6 +194,40 @@ static const char *find_field(const uint8_t *bytes, size_t bare, uint8_t code)
 		at = align(at + 4 + (size_t)size, 8);
 	}
 	return NULL;
+}
+
+/* A call over the system bus waits for its caller's turn, as do those of which he is told that they are too much. */
+static bool keep_call(struct intake *intake, size_t size, size_t bare, bool is_cut)
+{
+	const uint8_t *bytes = intake->buffer + intake->start;
+	const char *sender = find_field(bytes, bare, FIELD_SENDER);
+
+	return backlog_put(&intake->backlog, sender ? sender : "", bytes, size, is_cut);
+}
+
+static bool is_call(const struct intake *intake)
+{
+	return intake->to_broker && intake->buffer[intake->start + TYPE_AT] == TYPE_CALL;
+}
+
+/* All of it is left out; but the caller may still be told by the broker that it was too much, if his name fits. */
+static int feed_cut(struct intake *intake, uint64_t size, uint64_t bare)
+{
+	if (!intake->to_broker)
+		return -EMSGSIZE;
+	if (bare <= INTAKE_MAX && intake->end - intake->start < bare)
+		return 0;
+	intake->skip = size;
+	if (bare > INTAKE_MAX)
+		return 0;
+	memset(intake->buffer + intake->start + BODY_SIZE_AT, 0, 4);
+	if (is_call(intake)) {
+		keep_call(intake, (size_t)bare, (size_t)bare, true);
+		return 0;
+	}
+	intake->is_cut = true;
+	intake->skip = size - bare;
+	return feed(intake, (size_t)bare);
 }
 
 /*
@@ -228,6 +262,12 @@ static int feed_message(struct intake *intake)
 	if (have < size)
 		return 0;
 	if (is_unheard(intake, bare)) {
+		intake->skip = size;
+		return 0;
+	}
+	if (is_call(intake)) {
+		if (!keep_call(intake, (size_t)size, (size_t)bare, false))
+			return feed_cut(intake, size, bare);
 		intake->skip = size;
 		return 0;
 	}
@@ -274,8 +314,11 @@ int intake_feed(struct intake *intake, uint64_t now_ms)
 	}
 	if (r == -EPIPE) {
 		intake->state = INTAKE_ENDED;
+		backlog_clear(&intake->backlog);
 		r = shutdown(intake->feed, SHUT_WR) < 0 ? -errno : 1;
 	}
+	if (r == 0 && intake->state != INTAKE_ENDED)
+		r = feed_waiting(intake);
 	if (r > 0 && intake->state != INTAKE_HANDSHAKE)
 		intake->deadline_ms = UINT64_MAX;
 	return r == 0 ? check_time(intake, now_ms) : r;

@@ -3,7 +3,8 @@
  * The bytes that come in on a D-Bus connection, before sd-bus sees them. sd-bus takes what a header
  * claims: up to 128 MiB a message, descriptors too, and waits for the last byte as long as one
  * likes. So we read in front of it: whole messages of bounded size reach it, through a socket pair,
- * and no descriptor is ever received.
+ * and no descriptor is ever received. What the broker hands on is read ahead of that, so that each
+ * program that calls has its turn, whatever others have sent before it.
  */
 #ifndef DAEMON_BUS_INTAKE_H
 #define DAEMON_BUS_INTAKE_H
@@ -12,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "backlog.h"
 
 /* The largest message, and the longest handshake, in bytes. */
 #define INTAKE_MAX 8192
@@ -28,12 +31,13 @@ struct intake {
 	int fd; /* the connection, owned; nobody else reads from it */
 	int feed; /* our end of the pair, owned */
 	bool to_broker; /* we are the client: what is too long is cut or left out, not the end */
-	bool is_cut; /* the message fed last was too long and has lost its body */
+	bool is_cut; /* the message fed last was too much and has lost its body */
 	enum intake_state state;
 	uint64_t deadline_ms; /* of what has begun; UINT64_MAX: nothing has */
 	size_t handshake; /* bytes of it so far */
 	uint64_t skip; /* bytes to leave out */
 	size_t fed; /* bytes of the message fed last */
+	struct backlog backlog; /* calls over the system bus */
 	size_t start, end; /* of what is in the buffer */
 	uint8_t buffer[INTAKE_MAX];
 };

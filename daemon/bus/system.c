@@ -123,7 +123,7 @@ static int ask_for_name(struct peer *peer)
 	return sd_bus_request_name_async(peer->sd, NULL, WIRE_NAME, 0, on_name, peer);
 }
 
-/* The sender of a message that the intake has cut is told so, before it is looked at. */
+/* The sender of a message that the intake has cut is told why, before it is looked at. */
 static int on_message(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	const struct peer *peer = data;
@@ -131,7 +131,9 @@ static int on_message(sd_bus_message *m, void *data, sd_bus_error *error)
 	if (!peer->intake.is_cut)
 		return 0;
 	return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
-				 "a message may have %d bytes at most", INTAKE_MAX);
+				 "a message may have %d bytes at most, and what waits of one "
+				 "program %u",
+				 INTAKE_MAX, BACKLOG_MAX / BACKLOG_PART);
 }
 
 static int connect_system(struct bus *bus)
