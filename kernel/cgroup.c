@@ -193,11 +193,25 @@ static void begin(struct cgroups *cgroups)
 		list_add(&cgroups->found, root.st_ino, path_below("/", ""));
 }
 
+/* What it was for and did not find is nothing. */
+static void note_absent(struct cgroup_list *known, const struct cgroup_ids *sought)
+{
+	const size_t n_known = known->n;
+
+	for (size_t i = 0; i < sought->n; i++) {
+		const struct cgroup_list sorted = {known->first, n_known, 0};
+
+		if (sought->ids[i] && !list_find(&sorted, sought->ids[i]))
+			list_add(known, sought->ids[i], NULL);
+	}
+	if (known->n > n_known)
+		list_sort(known);
+}
+
 /* What was known before, and is not there any more, stays known while there is room. */
-static void end(struct cgroups *cgroups, uint64_t now_ms)
+static void end(struct cgroups *cgroups)
 {
 	struct cgroup_list *found = &cgroups->found, *known = &cgroups->known;
-	uint64_t pause_ms = WALK_PART * cgroups->work_ns / 1000000;
 	size_t n_found;
 
 	list_sort(found);
@@ -210,18 +224,21 @@ static void end(struct cgroups *cgroups, uint64_t now_ms)
 		list_add(found, known->first[i].id, known->first[i].path);
 		known->first[i].path = NULL;
 	}
-	list_sort(found);
+	if (found->n > n_found)
+		list_sort(found);
 	list_free(known);
 	*known = *found;
 	*found = (struct cgroup_list){0};
-	for (size_t i = 0; i < cgroups->sought.n; i++)
-		if (cgroups->sought.ids[i] && !list_find(known, cgroups->sought.ids[i])) {
-			list_add(known, cgroups->sought.ids[i], NULL);
-			list_sort(known);
-		}
+	note_absent(known, &cgroups->sought);
 	if (cgroups->fd >= 0)
 		close(cgroups->fd);
 	cgroups->walking = false;
+}
+
+static void pause_walks(struct cgroups *cgroups, uint64_t now_ms)
+{
+	uint64_t pause_ms = WALK_PART * cgroups->work_ns / 1000000;
+
 	cgroups->due_ms = now_ms + (pause_ms > WALK_INTERVAL_MS ? pause_ms : WALK_INTERVAL_MS);
 }
 
@@ -235,9 +252,11 @@ static void walk_on(struct cgroups *cgroups, uint64_t now_ms)
 
 		read_children(cgroups, parent);
 	}
-	cgroups->work_ns += clock_work_ns() - begin_ns;
 	if (cgroups->n_read == cgroups->found.n)
-		end(cgroups, now_ms);
+		end(cgroups);
+	cgroups->work_ns += clock_work_ns() - begin_ns;
+	if (!cgroups->walking)
+		pause_walks(cgroups, now_ms);
 }
 
 /* Is a walk for it under way, or going to be? */

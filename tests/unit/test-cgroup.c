@@ -112,6 +112,46 @@ static void a_large_tree_is_cut(struct scene *scene, gconstpointer unused)
 	g_assert_cmpuint(scene->cgroups.known.n, ==, CGROUPS_MAX + 1);
 }
 
+/* The longest of its calls, the quickest of some times: others use the processor, too. */
+static gint64 longest_call_us(struct scene *scene, uint64_t first_id)
+{
+	gint64 least = G_MAXINT64;
+	char path[256];
+
+	for (int i = 0; i < 3; i++) {
+		gint64 longest = 0;
+		bool more = true;
+
+		for (size_t j = 0; j < CGROUPS_SOUGHT; j++)
+			cgroups_find(&scene->cgroups, first_id + j, path, sizeof(path));
+		scene->cgroups.due_ms = 0;
+		while (more) {
+			gint64 begin = g_get_monotonic_time();
+			int r = cgroups_find(&scene->cgroups, first_id, path, sizeof(path));
+
+			longest = MAX(longest, g_get_monotonic_time() - begin);
+			scene->cgroups.due_ms = 0;
+			more = r == -EAGAIN || r == -EBUSY;
+		}
+		least = MIN(least, longest);
+		first_id += CGROUPS_SOUGHT;
+	}
+	return least;
+}
+
+/* Whoever may make cgroups may make as many as there is room for, and ask for as many that are none. */
+static void a_large_tree_keeps_nobody(struct scene *scene, gconstpointer unused)
+{
+	char path[64];
+
+	for (int i = 0; i < CGROUPS_MAX; i++) {
+		g_snprintf(path, sizeof(path), "a/%d", i);
+		make(scene, path);
+	}
+	longest_call_us(scene, UINT64_C(1) << 60); /* all that there is known of */
+	g_assert_cmpint(longest_call_us(scene, UINT64_C(1) << 61), <=, 10000);
+}
+
 static void no_tree_has_no_cgroups(struct scene *scene, gconstpointer unused)
 {
 	scene->cgroups.root = scratch_path(scene->root, "missing");
@@ -129,6 +169,7 @@ int main(int argc, char **argv)
 	ADD("new-ones-are-looked-for-and-old-ones-stay-known", new_ones_are_looked_for);
 	ADD("one-call-takes-little", one_call_takes_little);
 	ADD("a-large-tree-is-cut", a_large_tree_is_cut);
+	ADD("a-large-tree-keeps-nobody-waiting", a_large_tree_keeps_nobody);
 	ADD("no-tree-has-no-cgroups", no_tree_has_no_cgroups);
 	return g_test_run();
 }
