@@ -138,12 +138,37 @@ static char *path_below(const char *parent, const char *name)
 	return path;
 }
 
+/* Whose directory it is; NULL: root's. */
+static struct cgroups_user *find_user(struct cgroups *cgroups, int fd)
+{
+	struct stat info;
+	size_t i = 0;
+
+	if (fstat(fd, &info) < 0 || info.st_uid == 0)
+		return NULL;
+	while (i < cgroups->n_users && cgroups->users[i].uid != info.st_uid)
+		i++;
+	if (i == CGROUPS_USERS)
+		return &cgroups->users[CGROUPS_USERS - 1];
+	if (i == cgroups->n_users)
+		cgroups->users[cgroups->n_users++] = (struct cgroups_user){.uid = info.st_uid};
+	return &cgroups->users[i];
+}
+
+static bool has_room(const struct cgroups *cgroups, const struct cgroups_user *user)
+{
+	size_t left = CGROUPS_MAX - cgroups->found.n;
+
+	return left > 0 && (!user || user->n < left / CGROUPS_USER_PART);
+}
+
 /* Find what is below it; one that ended meanwhile has nothing there. */
 static void read_children(struct cgroups *cgroups, const char *parent)
 {
 	int fd = openat(cgroups->fd, parent[1] ? parent + 1 : ".",
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct cgroups_user *user;
 	const struct dirent *entry;
 
 	if (!dir) {
@@ -151,15 +176,19 @@ static void read_children(struct cgroups *cgroups, const char *parent)
 			close(fd);
 		return;
 	}
-	while (cgroups->found.n < CGROUPS_MAX && (entry = readdir(dir))) {
+	user = find_user(cgroups, fd);
+	while (has_room(cgroups, user) && (entry = readdir(dir))) {
 		char *path;
 
 		if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0)
 			continue;
 		path = path_below(parent, entry->d_name);
-		if (path)
-			list_add(&cgroups->found, entry->d_ino, path);
+		if (!path)
+			continue;
+		list_add(&cgroups->found, entry->d_ino, path);
+		if (user)
+			user->n++;
 	}
 	closedir(dir);
 }
@@ -187,6 +216,7 @@ static void begin(struct cgroups *cgroups)
 		forget_absent(&cgroups->known);
 	cgroups->walking = true;
 	cgroups->n_read = 0;
+	cgroups->n_users = 0;
 	cgroups->work_ns = 0;
 	cgroups->fd = open_root(cgroups);
 	if (cgroups->fd >= 0 && fstat(cgroups->fd, &root) == 0)

@@ -13,6 +13,13 @@
 
 /* Of a tree with more of them the others are not found. */
 #define CGROUPS_MAX 16384
+/*
+ * Whoever is given a part of the tree may make as many in it as he likes: those below the directories of
+ * one user, who is not root, are at most so large a part of what is left.
+ */
+#define CGROUPS_USER_PART 4
+/* Users that are told apart; the others are one. */
+#define CGROUPS_USERS 64
 /* So many ids can be looked for at once; others wait for the next walk. */
 #define CGROUPS_SOUGHT 64
 
@@ -31,6 +38,11 @@ struct cgroup_ids {
 	size_t n;
 };
 
+struct cgroups_user {
+	uint32_t uid;
+	size_t n; /* of the walk under way */
+};
+
 struct cgroups {
 	const char *root; /* where the tree is; NULL: where it usually is */
 	struct cgroup_list known; /* by id */
@@ -39,6 +51,8 @@ struct cgroups {
 	int fd; /* of the root; -1: there is no tree */
 	struct cgroup_list found; /* in the order in which they are looked into, */
 	size_t n_read; /* and how many were */
+	struct cgroups_user users[CGROUPS_USERS]; /* whose they are, but for root's */
+	size_t n_users;
 	struct cgroup_ids sought; /* it is for these, */
 	struct cgroup_ids waiting; /* and the next one for these, */
 	uint64_t work_ns, due_ms; /* not before that */

@@ -2,6 +2,7 @@
 /* Paths of cgroups, in a tree of directories that need not be one of cgroups. */
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <unistd.h>
 
 #include "cgroup.h"
 #include "scratch.h"
@@ -152,6 +153,38 @@ static void a_large_tree_keeps_nobody(struct scene *scene, gconstpointer unused)
 	g_assert_cmpint(longest_call_us(scene, UINT64_C(1) << 61), <=, 10000);
 }
 
+static void give(struct scene *scene, const char *path, uid_t uid)
+{
+	g_autofree char *full = g_build_filename(scene->root, path, NULL);
+
+	g_assert_cmpint(chown(full, uid, (gid_t)-1), ==, 0);
+}
+
+/* Whoever was given a part of the tree hides nothing of others, neither root's nor another user's. */
+static void who_makes_many_hides_nothing(struct scene *scene, gconstpointer unused)
+{
+	uint64_t roots, others;
+	char path[64];
+
+	if (geteuid() != 0) {
+		g_test_skip("not root: nothing can be given to another user");
+		return;
+	}
+	for (int i = 0; i < CGROUPS_MAX; i++) {
+		g_snprintf(path, sizeof(path), "user/1000/%d", i);
+		make(scene, path);
+	}
+	give(scene, "user/1000", 1000);
+	roots = make(scene, "pods/burst/pod-7/scope-1");
+	others = make(scene, "user/1001/app/x/y");
+	give(scene, "user/1001", 1001);
+	give(scene, "user/1001/app", 1001);
+	give(scene, "user/1001/app/x", 1001);
+	g_assert_cmpstr(find(scene, roots), ==, "/pods/burst/pod-7/scope-1");
+	g_assert_cmpstr(find(scene, others), ==, "/user/1001/app/x/y");
+	g_assert_cmpuint(scene->cgroups.known.n, >, CGROUPS_MAX / 8);
+}
+
 static void no_tree_has_no_cgroups(struct scene *scene, gconstpointer unused)
 {
 	scene->cgroups.root = scratch_path(scene->root, "missing");
@@ -170,6 +203,7 @@ int main(int argc, char **argv)
 	ADD("one-call-takes-little", one_call_takes_little);
 	ADD("a-large-tree-is-cut", a_large_tree_is_cut);
 	ADD("a-large-tree-keeps-nobody-waiting", a_large_tree_keeps_nobody);
+	ADD("who-makes-many-hides-nothing", who_makes_many_hides_nothing);
 	ADD("no-tree-has-no-cgroups", no_tree_has_no_cgroups);
 	return g_test_run();
 }
