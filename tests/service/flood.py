@@ -20,11 +20,13 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import readers as reading
-from rawbus import CONTROL, EXTERNAL, INTERACTIVE, NO_REPLY, SYSTEM, RawBus, connect, text
+from rawbus import (CONTROL, EXTERNAL, INTERACTIVE, NO_REPLY, RETURN, SYSTEM, RawBus, connect,
+                    text)
 
 MIB = 1 << 20
 CLIENTS = 20  # more than there are places for one user
 UNHEARD = 50000  # calls that nobody waits for, before it is "ready"
+UNANSWERED = 100  # calls of one connection; the broker lets 128 wait
 kept = []
 
 
@@ -275,6 +277,41 @@ def bus_unheard():
     result = in_processes(call)
     for _ in range(UNHEARD // 500):
         os.read(done, 1)
+    return result
+
+
+def bus_calls():
+    """Calls over the system bus, as many as the broker lets wait on each of many connections. Ends when
+    all are answered. How many answers came.
+    """
+    buses = [system() for _ in range(CLIENTS)]
+    is_over = threading.Event()
+    asked, answered = 0, 0
+
+    def call(bus, n):
+        nonlocal asked
+        asked += n
+        bus.socket.sendall(b"".join(bus.make("GetStatus") for _ in range(n)))
+
+    def go_on():
+        nonlocal answered
+        while answered < asked:
+            ready, _, _ = select.select(buses, [], [], 10)
+            for bus in ready:
+                n = sum(answer.kind == RETURN for answer in bus.receive_all())
+                answered += n
+                call(bus, 0 if is_over.is_set() else n)
+
+    for bus in buses:
+        call(bus, UNANSWERED)
+    thread = threading.Thread(target=go_on)
+    thread.start()
+
+    def result():
+        is_over.set()
+        thread.join()
+        return answered
+
     return result
 
 

@@ -201,6 +201,12 @@ def bus_unheard():
         pass
 
 
+@tap.test("/flood/bus/many-calls-of-many-programs-delay-no-other-program", 60)
+def bus_calls():
+    with flood("bus-calls") as results:
+        tap.true(results[0]["bus-calls"] > 0, "they were answered, too")
+
+
 @tap.test("/flood/bus/root-is-served-while-others-wait-for-polkit", 60)
 def polkit():
     with Service():
