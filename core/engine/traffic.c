@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define ROOM_LEAST 64
+/* A look that had to begin anew so often goes on to its end at once. */
+#define BEGUN_MAX 4
 
 void traffic_done(struct traffic *traffic)
 {
@@ -42,6 +44,7 @@ static void rebuild(struct traffic *traffic)
 			*find(rows, room, old[i].token) = old[i];
 	free(old);
 	traffic->rows = rows;
+	traffic->n_rebuilt++;
 	traffic->room = room;
 	traffic->n = n;
 }
@@ -160,44 +163,56 @@ static void sift_up(const struct traffic_row **heap, size_t i, enum traffic_key 
 	}
 }
 
-static void offer(const struct traffic_row **heap, size_t *n, size_t room,
-		  const struct traffic_row *row, enum traffic_key key)
+static void offer(struct traffic_look *look, size_t room, const struct traffic_row *row,
+		  enum traffic_key key)
 {
-	if (*n < room) {
-		heap[*n] = row;
-		sift_up(heap, (*n)++, key);
-	} else if (is_higher(row, heap[0], key)) {
-		heap[0] = row;
-		sift_down(heap, *n, 0, key);
+	if (look->n < room) {
+		look->rows[look->n] = *row;
+		look->order[look->n] = &look->rows[look->n];
+		sift_up(look->order, look->n++, key);
+	} else if (is_higher(row, look->order[0], key)) {
+		look->rows[look->order[0] - look->rows] = *row;
+		sift_down(look->order, look->n, 0, key);
 	}
 }
 
-size_t traffic_top(const struct traffic *traffic, enum traffic_key key,
-		   bool (*is_wanted)(void *data, uint32_t token), void *data,
-		   const struct traffic_row **ret_rows, size_t room, size_t *ret_n_wanted)
+/* The lowest goes to the end, again and again. */
+static void sort(struct traffic_look *look, enum traffic_key key)
+{
+	for (size_t left = look->n; left > 1; left--) {
+		const struct traffic_row *lowest = look->order[0];
+
+		look->order[0] = look->order[left - 1];
+		look->order[left - 1] = lowest;
+		sift_down(look->order, left - 1, 0, key);
+	}
+}
+
+bool traffic_look_on(const struct traffic *traffic, struct traffic_look *look, enum traffic_key key,
+		     bool (*is_wanted)(void *data, uint32_t token), void *data, size_t room,
+		     size_t max)
 {
 	/* Of a sample that is under way the one before is whole. */
 	uint32_t whole = traffic->sample - (traffic->begun_ms != 0);
-	size_t n = 0, left;
 
-	*ret_n_wanted = 0;
-	for (size_t i = 0; i < traffic->room; i++) {
-		const struct traffic_row *row = &traffic->rows[i];
+	if (look->i && look->n_rebuilt != traffic->n_rebuilt) {
+		look->i = look->n = look->n_wanted = 0;
+		look->n_begun++;
+	}
+	look->n_rebuilt = traffic->n_rebuilt;
+	for (size_t left = max; look->i < traffic->room; look->i++) {
+		const struct traffic_row *row = &traffic->rows[look->i];
 
+		if (left == 0 && look->n_begun < BEGUN_MAX)
+			return false;
+		left -= left > 0;
 		if (!row->sample || row->sample < whole ||
 		    (is_wanted && !is_wanted(data, row->token)))
 			continue;
-		++*ret_n_wanted;
+		look->n_wanted++;
 		if (room)
-			offer(ret_rows, &n, room, row, key);
+			offer(look, room, row, key);
 	}
-	/* The lowest goes to the end, again and again. */
-	for (left = n; left > 1; left--) {
-		const struct traffic_row *lowest = ret_rows[0];
-
-		ret_rows[0] = ret_rows[left - 1];
-		ret_rows[left - 1] = lowest;
-		sift_down(ret_rows, left - 1, 0, key);
-	}
-	return n;
+	sort(look, key);
+	return true;
 }

@@ -23,6 +23,7 @@ struct traffic {
 	struct traffic_row *rows; /* owned */
 	size_t room; /* a power of two, or 0 */
 	size_t n; /* rows in use, those of connections that are gone included */
+	uint32_t n_rebuilt; /* how often it was made anew */
 	uint32_t sample; /* the number of the one under way, or the last */
 	uint64_t read_ms; /* when somebody asked last; 0: nobody looks */
 	uint64_t taken_ms; /* when the last sample was whole; 0: none is */
@@ -42,12 +43,25 @@ void traffic_begin(struct traffic *traffic, uint64_t now_ms);
 void traffic_note(struct traffic *traffic, uint32_t token, uint64_t sent, uint64_t received,
 		  uint64_t now_ms);
 void traffic_end(struct traffic *traffic, bool whole, uint64_t now_ms);
+/* A look for the rows with the highest values, which may take some calls. Zero it to begin. */
+#define TRAFFIC_LOOK_MAX 64
+
+struct traffic_look {
+	size_t i; /* how far it has come */
+	uint32_t n_rebuilt; /* the table that it is in */
+	unsigned int n_begun; /* how often it had to begin anew */
+	size_t n_wanted; /* how many were */
+	size_t n; /* rows that it has found, the highest first when it is done: copies, in `rows` */
+	const struct traffic_row *order[TRAFFIC_LOOK_MAX];
+	struct traffic_row rows[TRAFFIC_LOOK_MAX];
+};
+
 /*
- * The rows with the highest values, the highest first, of those that `is_wanted` says yes to (NULL:
- * all): at most `room`. Returns how many, and how many were wanted.
+ * Go on with it through so much of the table. Of those that `is_wanted` says yes to (NULL: all) the
+ * highest `room` are found. False: there is more to look through. The arguments stay the same.
  */
-size_t traffic_top(const struct traffic *traffic, enum traffic_key key,
-		   bool (*is_wanted)(void *data, uint32_t token), void *data,
-		   const struct traffic_row **ret_rows, size_t room, size_t *ret_n_wanted);
+bool traffic_look_on(const struct traffic *traffic, struct traffic_look *look, enum traffic_key key,
+		     bool (*is_wanted)(void *data, uint32_t token), void *data, size_t room,
+		     size_t max);
 
 #endif

@@ -80,6 +80,7 @@ struct held {
 	sd_bus_message *m;
 	sd_bus_message_handler_t method;
 	const struct awaited *awaited;
+	void *state; /* how far its answer has come, owned; NULL: it has not begun */
 };
 
 /* A connection that speaks D-Bus: to a client, or to the system bus. */
@@ -95,6 +96,8 @@ struct peer {
 	struct waiting *waiting; /* calls over the system bus; owned */
 	struct held *held; /* owned; the oldest first */
 	size_t n_held;
+	void *state; /* of the held call that is being answered, owned */
+	bool has_answered; /* such a call, at its last turn */
 	uint64_t served; /* counts the turns of all: when it had its last one */
 	uint64_t told; /* changes that it was told, or that are not for it */
 	bool system; /* the system bus */
@@ -219,6 +222,15 @@ void peer_update(struct peer *peer);
 bool peer_hold(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method);
 /* The same with a sample of what connections carry. */
 bool peer_hold_sample(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method);
+
+/*
+ * Have a call that takes long answered in parts: `method` is called for it again, and then finds `state`,
+ * which is taken over. False: it is to be answered now.
+ */
+bool peer_hold_on(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method,
+		  void *state);
+/* What was kept of the call that is being answered, the caller's to be freed by l_free(); or NULL. */
+void *peer_take_state(struct peer *peer);
 
 /* What held calls wait for, awaited.c: the engine was asked for it; it has come, or comes no more. */
 void awaited_ask(struct bus *bus, struct awaited *awaited);

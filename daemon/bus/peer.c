@@ -107,6 +107,7 @@ static struct held *take_held(struct peer *peer)
 static void free_held(struct held *held)
 {
 	sd_bus_message_unref(held->m);
+	l_free(held->state);
 	l_free(held);
 }
 
@@ -117,8 +118,11 @@ static void answer(struct peer *peer)
 	int r = sd_bus_message_rewind(held->m, true);
 
 	peer->bus->answering = true;
+	peer->state = held->state;
+	held->state = NULL;
 	if (r >= 0)
 		r = held->method(held->m, peer, &error);
+	l_free(peer_take_state(peer));
 	peer->bus->answering = false;
 	if (r < 0 && sd_bus_reply_method_errno(held->m, r, &error) < 0)
 		bury_later(peer);
@@ -149,17 +153,33 @@ static void process(struct peer *peer)
 void peer_work(struct peer *peer)
 {
 	bool is_free = !is_sending(peer);
+	/* On the system bus others wait behind an answer that is made in parts. */
+	bool is_reading = peer->has_answered && may_read(peer);
 
-	if (is_free && monitor_has_news(peer))
+	peer->has_answered = false;
+	if (is_free && monitor_has_news(peer)) {
 		monitor_tell(peer);
-	else if (is_free && has_answer(peer))
+	} else if (is_free && has_answer(peer) && !is_reading) {
 		answer(peer);
-	else
+		peer->has_answered = true;
+	} else {
 		process(peer);
+	}
 	peer_update(peer);
 }
 
 /* ---- calls that wait for what is asked of the kernel ---- */
+
+static void add_held(struct peer *peer, const struct held *held)
+{
+	struct held **end = &peer->held;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = l_memdup(held, sizeof(*held));
+	sd_bus_message_ref(held->m);
+	peer->n_held++;
+}
 
 /* `ask_engine` says whether there is nothing to wait for. */
 static bool hold(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method,
@@ -167,16 +187,11 @@ static bool hold(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t 
 		 bool (*ask_engine)(struct engine *engine, uint64_t now_ms))
 {
 	struct bus *bus = peer->bus;
-	struct held **end = &peer->held;
 
 	if (bus->answering || peer->n_held >= BUS_HELD_MAX ||
 	    ask_engine(bus->setup.engine, loop_now_ms()))
 		return false;
-	while (*end)
-		end = &(*end)->next;
-	*end = l_new(struct held, 1);
-	**end = (struct held){.m = sd_bus_message_ref(m), .method = method, .awaited = awaited};
-	peer->n_held++;
+	add_held(peer, &(struct held){.m = m, .method = method, .awaited = awaited});
 	if (!awaited->is_asked)
 		awaited_ask(bus, awaited);
 	return true;
@@ -190,6 +205,26 @@ bool peer_hold(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t me
 bool peer_hold_sample(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method)
 {
 	return hold(peer, m, method, &peer->bus->sample, engine_watch);
+}
+
+bool peer_hold_on(struct peer *peer, sd_bus_message *m, sd_bus_message_handler_t method,
+		  void *state)
+{
+	static const struct awaited nothing;
+
+	if (peer->n_held >= BUS_HELD_MAX)
+		return false;
+	add_held(peer,
+		 &(struct held){.m = m, .method = method, .awaited = &nothing, .state = state});
+	return true;
+}
+
+void *peer_take_state(struct peer *peer)
+{
+	void *state = peer->state;
+
+	peer->state = NULL;
+	return state;
 }
 
 /* ---- what the loop tells ---- */

@@ -6,12 +6,15 @@
  */
 #include "bus-private.h"
 
+#include <ell/ell.h>
 #include <mptcpd/addr.h>
 #include <string.h>
 
 #include "words.h"
 
-#define ROWS_MAX 64
+#define ROWS_MAX TRAFFIC_LOOK_MAX
+/* Places of the table that are looked at in one turn, half of them empty. */
+#define LOOK_PAGE 1024
 /* Subflows and addresses are counted, too: each subflow is asked about. */
 #define RECORDS_MAX 192
 #define LINKS_MAX 64
@@ -205,26 +208,25 @@ static bool is_wanted(void *data, uint32_t token)
 
 /* ---- what of them ---- */
 
-/* Returns how many connections were wanted. */
-static size_t append_rows(struct writer *writer, struct wanted *wanted, size_t room)
+/* One may have gone since it was found. */
+static void append_rows(struct writer *writer, const struct bus *bus,
+			const struct traffic_look *look)
 {
-	struct engine *engine = wanted->bus->setup.engine;
-	const struct traffic_row *rows[ROWS_MAX];
-	size_t n_wanted, n_records = 0, n;
+	const struct model *model = engine_model(bus->setup.engine);
+	size_t n_records = 0;
 
-	n = traffic_top(engine_traffic(engine), wanted->key, is_wanted, wanted, rows, room,
-			&n_wanted);
 	writer_open(writer, 'a', WIRE_CONNECTION);
-	for (size_t i = 0; i < n && n_records < RECORDS_MAX; i++) {
+	for (size_t i = 0; i < look->n && n_records < RECORDS_MAX; i++) {
 		const struct connection *connection =
-			model_find_connection(engine_model(engine), rows[i]->token);
+			model_find_connection(model, look->order[i]->token);
 
-		bus_append_detailed(writer, wanted->bus, connection, rows[i]);
+		if (!connection)
+			continue;
+		bus_append_detailed(writer, bus, connection, look->order[i]);
 		n_records += 1u + connection->n_subflows + connection->more->n_peers +
 			     connection->more->n_announced;
 	}
 	writer_close(writer);
-	return n_wanted;
 }
 
 /* ---- links ---- */
@@ -299,13 +301,19 @@ static void append_whole(struct writer *writer, const struct bus *bus, size_t n_
 	writer_close(writer);
 }
 
+static bool look_on(struct wanted *wanted, struct traffic_look *look, size_t room, size_t max)
+{
+	return traffic_look_on(engine_traffic(wanted->bus->setup.engine), look, wanted->key,
+			       is_wanted, wanted, room, max);
+}
+
 int bus_method_top(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct peer *peer = data;
 	struct wanted wanted = {.bus = peer->bus};
 	const char *why = bus_untold(peer->bus);
+	struct traffic_look *look;
 	struct writer writer;
-	size_t n_wanted;
 	uint32_t room;
 	int r = sd_bus_message_read(m, "u", &room);
 
@@ -317,9 +325,20 @@ int bus_method_top(sd_bus_message *m, void *data, sd_bus_error *error)
 		return r;
 	if (peer_hold_sample(peer, m, bus_method_top))
 		return 1;
+	if (room > ROWS_MAX)
+		room = ROWS_MAX;
+	look = peer_take_state(peer);
+	if (!look)
+		look = l_new(struct traffic_look, 1);
+	if (!look_on(&wanted, look, room, LOOK_PAGE)) {
+		if (peer_hold_on(peer, m, bus_method_top, look))
+			return 1;
+		look_on(&wanted, look, room, SIZE_MAX);
+	}
 	writer = bus_reply(m);
-	n_wanted = append_rows(&writer, &wanted, room < ROWS_MAX ? room : ROWS_MAX);
+	append_rows(&writer, peer->bus, look);
 	append_links(&writer, peer->bus);
-	append_whole(&writer, peer->bus, n_wanted);
+	append_whole(&writer, peer->bus, look->n_wanted);
+	l_free(look);
 	return bus_send(&writer);
 }

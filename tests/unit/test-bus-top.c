@@ -13,8 +13,12 @@
 #define FALLEN 20 /* of them the one with this token fell back */
 #define ROWS 64
 #define RECORDS 192
+#define MANY 50000
+#define ROUNDS 15
 
 /* ---- the scene ---- */
+
+static uint32_t n_all = N; /* connections */
 
 static void feed(struct scene *scene, const struct event *event)
 {
@@ -41,7 +45,7 @@ static void sample(struct scene *scene)
 	scene->now_ms = loop_now_ms();
 	engine_settle(scene->engine, scene->now_ms);
 	feed(scene, &(struct event){.type = EVENT_SNAPSHOT_BEGIN, .brief = true});
-	for (uint32_t token = 1; token <= N; token++)
+	for (uint32_t token = 1; token <= n_all; token++)
 		feed_record(scene, token);
 	feed(scene, &(struct event){.type = EVENT_SNAPSHOT_END});
 	scene_settle(scene);
@@ -55,7 +59,7 @@ static void set_up(struct scene **scene, gconstpointer data)
 	/* The first look at all there is finds nothing. */
 	feed(*scene, &(struct event){.type = EVENT_SNAPSHOT_BEGIN});
 	feed(*scene, &(struct event){.type = EVENT_SNAPSHOT_END});
-	for (uint32_t token = 1; token <= N; token++)
+	for (uint32_t token = 1; token <= n_all; token++)
 		scene_connect(*scene, token);
 	for (uint32_t token = 1; token <= N_JOINED; token++)
 		scene_join(*scene, token);
@@ -100,7 +104,7 @@ static struct screen ask(struct mptcpctl *ctl, const struct mptcpctl_top_request
 	struct screen screen = {0};
 
 	g_assert_cmpint(mptcpctl_get_top(ctl, request, on_connection, on_top, &screen), ==, 0);
-	g_assert_cmpuint(screen.top.connections, ==, N);
+	g_assert_cmpuint(screen.top.connections, ==, n_all);
 	return screen;
 }
 
@@ -306,6 +310,83 @@ static void test_order(struct scene **scene, gconstpointer data)
 	scene_run(*scene, client_shuffles);
 }
 
+/* ---- very many ---- */
+
+static void set_up_many(struct scene **scene, gconstpointer data)
+{
+	n_all = MANY;
+	set_up(scene, data);
+	n_all = N;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static int on_answer(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	g_assert_false(sd_bus_message_is_method_error(m, NULL));
+	*(bool *)data = true;
+	return 1;
+}
+
+/* How long another one waits while a look goes on, and how long that takes, in microseconds. */
+static int ping_meanwhile(sd_bus *watching, sd_bus *other, int *ret_whole)
+{
+	bool is_done = false;
+	gint64 begin;
+	int took;
+
+	g_assert_cmpint(sd_bus_call_method_async(watching, NULL, WIRE_NAME, WIRE_PATH, WIRE_MANAGER,
+						 "GetTop", on_answer, &is_done, "ua{sv}", 8, 1,
+						 "state", "s", "unhealthy"),
+			>=, 0);
+	g_assert_cmpint(sd_bus_flush(watching), >=, 0);
+	begin = g_get_monotonic_time();
+	g_assert_cmpint(sd_bus_call_method(other, WIRE_NAME, WIRE_PATH, "org.freedesktop.DBus.Peer",
+					   "Ping", NULL, NULL, ""),
+			>=, 0);
+	took = (int)(g_get_monotonic_time() - begin);
+	while (!is_done) {
+		sd_bus_wait(watching, UINT64_MAX);
+		g_assert_cmpint(sd_bus_process(watching, NULL), >=, 0);
+	}
+	*ret_whole = (int)(g_get_monotonic_time() - begin);
+	return took;
+}
+
+static void client_meanwhile(struct scene *scene)
+{
+	sd_bus *watching = open_bus(scene->socket), *other = open_bus(scene->socket);
+	struct mptcpctl *ctl = client_new(scene->socket);
+	struct screen screen;
+	int took[ROUNDS], whole[ROUNDS];
+
+	n_all = MANY;
+	screen = ask(ctl, &(struct mptcpctl_top_request){.rows = 3, .sort = "bytes"});
+	g_assert_cmpuint(screen.n, ==, 3);
+	g_assert_cmpuint(screen.top.matching, ==, MANY);
+	for (uint32_t row = 0; row < screen.n; row++)
+		g_assert_cmpuint(screen.tokens[row], ==, MANY - row);
+	for (size_t i = 0; i < ROUNDS; i++)
+		took[i] = ping_meanwhile(watching, other, &whole[i]);
+	qsort(took, ROUNDS, sizeof(*took), compare);
+	qsort(whole, ROUNDS, sizeof(*whole), compare);
+	g_test_message("%d of %d us", took[ROUNDS / 2], whole[ROUNDS / 2]);
+	g_assert_cmpint(3 * took[ROUNDS / 2], <=, whole[ROUNDS / 2]);
+	mptcpctl_free(ctl);
+	sd_bus_flush_close_unref(watching);
+	sd_bus_flush_close_unref(other);
+}
+
+static void test_many(struct scene **scene, gconstpointer data)
+{
+	n_all = MANY;
+	scene_run(*scene, client_meanwhile);
+	n_all = N;
+}
+
 #define ADD(path, test) g_test_add(path, struct scene *, NULL, set_up, test, tear_down)
 
 int main(int argc, char **argv)
@@ -316,5 +397,7 @@ int main(int argc, char **argv)
 	ADD("/bus/top/shows-what-it-is-asked-for-alone", test_filters);
 	ADD("/bus/top/says-what-is-wrong-with-an-option", test_errors);
 	ADD("/bus/top/options-have-no-order", test_order);
+	g_test_add("/bus/top/of-very-many-keeps-nobody-waiting", struct scene *, NULL, set_up_many,
+		   test_many, tear_down);
 	return g_test_run();
 }
