@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The one hash table of the core: entries are embedded in what they find, keep their order of
- * arrival, and are keyed by up to 24 bytes that live in the entry's owner. uthash underneath,
+ * arrival, and are keyed by bytes that live in the entry's owner. uthash underneath,
  * wrapped here once: growing never stalls the loop for long, and running out of memory aborts.
  */
 #ifndef CORE_TABLE_H

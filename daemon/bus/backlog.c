@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "backlog.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct call {
@@ -12,31 +11,12 @@ struct call {
 };
 
 /* A program that has a call here. */
-struct backlog_sender {
-	struct backlog_sender *next; /* in the row */
-	struct backlog_sender *next_alike; /* in the bucket */
+struct sender {
+	struct table_entry entry;
 	struct call *first, *last; /* owned; never empty */
 	size_t size; /* what they take */
 	char name[];
 };
-
-static size_t bucket_of(const char *name)
-{
-	size_t hash = 5381;
-
-	for (; *name; name++)
-		hash = 33 * hash + (unsigned char)*name;
-	return hash % BACKLOG_BUCKETS;
-}
-
-static struct backlog_sender *find(const struct backlog *backlog, const char *name)
-{
-	struct backlog_sender *sender = backlog->buckets[bucket_of(name)];
-
-	while (sender && strcmp(sender->name, name) != 0)
-		sender = sender->next_alike;
-	return sender;
-}
 
 static void *take_memory(size_t size)
 {
@@ -47,44 +27,27 @@ static void *take_memory(size_t size)
 	return memory;
 }
 
-static void append_sender(struct backlog *backlog, struct backlog_sender *sender)
+static struct sender *first_sender(const struct backlog *backlog)
 {
-	sender->next = NULL;
-	if (backlog->last)
-		backlog->last->next = sender;
-	else
-		backlog->first = sender;
-	backlog->last = sender;
+	return table_owner(table_first(&backlog->senders), struct sender);
 }
 
-static struct backlog_sender *add_sender(struct backlog *backlog, const char *name)
+static void append_sender(struct backlog *backlog, struct sender *sender)
 {
-	struct backlog_sender **bucket = &backlog->buckets[bucket_of(name)];
-	struct backlog_sender *sender = take_memory(sizeof(*sender) + strlen(name) + 1);
+	table_add(&backlog->senders, &sender->entry, sender->name, strlen(sender->name));
+}
+
+static struct sender *add_sender(struct backlog *backlog, const char *name)
+{
+	struct sender *sender = take_memory(sizeof(*sender) + strlen(name) + 1);
 
 	strcpy(sender->name, name);
-	sender->next_alike = *bucket;
-	*bucket = sender;
 	append_sender(backlog, sender);
 	return sender;
 }
 
-static void remove_first_sender(struct backlog *backlog)
-{
-	struct backlog_sender *sender = backlog->first;
-	struct backlog_sender **link = &backlog->buckets[bucket_of(sender->name)];
-
-	while (*link != sender)
-		link = &(*link)->next_alike;
-	*link = sender->next_alike;
-	backlog->first = sender->next;
-	if (!backlog->first)
-		backlog->last = NULL;
-	free(sender);
-}
-
-static bool has_room(const struct backlog *backlog, const struct backlog_sender *sender,
-		     size_t cost, bool is_cut)
+static bool has_room(const struct backlog *backlog, const struct sender *sender, size_t cost,
+		     bool is_cut)
 {
 	size_t own = sender ? sender->size : 0, left = BACKLOG_MAX - (backlog->size - own);
 
@@ -94,7 +57,8 @@ static bool has_room(const struct backlog *backlog, const struct backlog_sender 
 bool backlog_put(struct backlog *backlog, const char *name, const uint8_t *bytes, size_t size,
 		 bool is_cut)
 {
-	struct backlog_sender *sender = find(backlog, name);
+	struct table_entry *entry = table_find(&backlog->senders, name, strlen(name));
+	struct sender *sender = table_owner(entry, struct sender);
 	struct call *call;
 
 	if (!has_room(backlog, sender, size + BACKLOG_COST, is_cut))
@@ -115,42 +79,43 @@ bool backlog_put(struct backlog *backlog, const char *name, const uint8_t *bytes
 	return true;
 }
 
+static void drop_first_call(struct backlog *backlog, struct sender *sender)
+{
+	struct call *call = sender->first;
+
+	sender->first = call->next;
+	sender->size -= call->size + BACKLOG_COST;
+	backlog->size -= call->size + BACKLOG_COST;
+	free(call);
+}
+
 size_t backlog_take(struct backlog *backlog, uint8_t *ret_bytes, bool *ret_is_cut)
 {
-	struct backlog_sender *sender = backlog->first;
-	struct call *call;
+	struct sender *sender = first_sender(backlog);
 	size_t size;
 
 	if (!sender)
 		return 0;
-	call = sender->first;
-	size = call->size;
-	memcpy(ret_bytes, call->bytes, size);
-	*ret_is_cut = call->is_cut;
-	sender->first = call->next;
-	sender->size -= size + BACKLOG_COST;
-	backlog->size -= size + BACKLOG_COST;
-	free(call);
-	if (!sender->first) {
-		remove_first_sender(backlog);
-	} else if (sender->next) {
-		backlog->first = sender->next;
+	size = sender->first->size;
+	memcpy(ret_bytes, sender->first->bytes, size);
+	*ret_is_cut = sender->first->is_cut;
+	drop_first_call(backlog, sender);
+	table_remove(&backlog->senders, &sender->entry);
+	if (sender->first)
 		append_sender(backlog, sender);
-	}
+	else
+		free(sender);
 	return size;
 }
 
 void backlog_clear(struct backlog *backlog)
 {
-	while (backlog->first) {
-		struct backlog_sender *sender = backlog->first;
-		struct call *call;
+	struct sender *sender;
 
-		while ((call = sender->first)) {
-			sender->first = call->next;
-			free(call);
-		}
-		remove_first_sender(backlog);
+	while ((sender = first_sender(backlog))) {
+		while (sender->first)
+			drop_first_call(backlog, sender);
+		table_remove(&backlog->senders, &sender->entry);
+		free(sender);
 	}
-	backlog->size = 0;
 }

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "table.h"
+
 /*
  * Bytes of all. Of what is left of them a program may have a part: 256 programs, as many as the broker
  * gives a user, leave room for another one, with the longest call there may be.
@@ -23,14 +25,10 @@
 #define BACKLOG_REFUSED_PART (BACKLOG_PART * 4 / 5)
 /* A call takes so much more than it has. */
 #define BACKLOG_COST 64
-#define BACKLOG_BUCKETS 64
-
-struct backlog_sender;
 
 /* All zero: it is empty. */
 struct backlog {
-	struct backlog_sender *first, *last; /* owned; whose turn it is, in a row */
-	struct backlog_sender *buckets[BACKLOG_BUCKETS]; /* the same, to be found by their names */
+	struct table senders; /* owned; in the order of their turns, by their names */
 	size_t size; /* what all take */
 };
 
