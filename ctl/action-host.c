@@ -174,6 +174,8 @@ static int count_endpoint(void *data, const struct mptcpctl_endpoint *endpoint)
 	struct census *census = data;
 	size_t size = (census->n_endpoints + 1) * sizeof(*census->addresses);
 
+	if (!endpoint->id)
+		return 0; /* wanted, and not there */
 	census->addresses = realloc(census->addresses, size);
 	if (!census->addresses)
 		abort();

@@ -114,6 +114,8 @@ def flush_stays():
         scene.ctl("endpoint", "flush")
         tap.equal({(e["id"], e["state"]) for e in scene.json("endpoint")["endpoints"]},
                   {(None, "held-off")}, "flushed, and held off")
+        tap.equal(scene.json("endpoint", "flush"),
+                  {"flush": {"endpoints": 0, "connections-without-subflows": 0}}, "none was left")
         scene.client.ip("address add 10.0.3.77/24 dev link3", "route del default dev link3")
         wait_until(lambda: any(a["address"] == "10.0.3.77" for i in scene.json("interface")
                                ["interfaces"] for a in i["addresses"]), 3, "mptcpd looked again")
