@@ -156,7 +156,8 @@ static void on_change(void *data, const struct change *change)
 	daemon->swept |=
 		change->type == CHANGE_RESYNCED && change->snapshot == SNAPSHOT_CONNECTIONS;
 	daemon->host_changed |= change->host;
-	if (daemon->verbose || (change->type == CHANGE_INTERFACE_HEALTH && change->host))
+	if ((daemon->verbose && !change->as_judged) ||
+	    (change->type == CHANGE_INTERFACE_HEALTH && change->host))
 		notice_log_change(engine_model(daemon->engine), change);
 	if (daemon->bus)
 		bus_on_change(daemon->bus, change);

@@ -102,12 +102,9 @@ static bool has_other_default(const struct engine *engine, const struct interfac
 static void judge_tap(struct engine *engine, struct interface *tap)
 {
 	bool as_tunnel = is_default(tap) && has_other_default(engine, tap);
-	struct change change;
 
-	if (as_tunnel == tap->as_tunnel)
-		return;
-	model_take_for_tunnel(&engine->model, tap, as_tunnel, &change);
-	engine_tell(engine, &change);
+	if (as_tunnel != tap->as_tunnel)
+		model_take_for_tunnel(&engine->model, tap, as_tunnel);
 }
 
 static void look_at_routes(struct engine *engine)
@@ -151,6 +148,41 @@ void engine_view_addresses(struct engine *engine, const struct connection *conne
 		show_addresses(engine, connection);
 }
 
+/* ---- telling what is made of interfaces ---- */
+
+static uint32_t mix(uint32_t hash, uint32_t value)
+{
+	return (hash ^ value) * 0x9e3779b1U;
+}
+
+/* A hash of what is listed of it though the kernel told nothing of it itself. Never 0. */
+static uint32_t hash_judgement(const struct engine *engine, const struct interface *interface)
+{
+	const struct interface_rule *rule = interface->rule;
+	uint32_t hash = mix(0, interface->usability);
+
+	hash = mix(hash, rule && rule->has_flags ? rule->flags : engine->rules->endpoint_flags);
+	hash = mix(hash, interface->route_v4 + 2 * interface->route_v6);
+	for (const struct local *local = interface->locals; local; local = local->next)
+		hash = mix(hash, local->usability + 1 + 64 * local->leads_out);
+	return hash | 1;
+}
+
+static void tell_judgement(struct engine *engine, struct interface *interface)
+{
+	struct change change = {.type = CHANGE_INTERFACE_CHANGED,
+				.ifindex = interface->is.ifindex,
+				.host = true,
+				.as_judged = true};
+	uint32_t hash = hash_judgement(engine, interface);
+
+	if (hash == interface->judged)
+		return;
+	interface->judged = hash;
+	memcpy(change.interface, interface->is.name, sizeof(change.interface));
+	engine_tell(engine, &change);
+}
+
 void engine_update_view(struct engine *engine, uint64_t now_ms)
 {
 	static const struct mptcpd_addr world;
@@ -168,6 +200,7 @@ void engine_update_view(struct engine *engine, uint64_t now_ms)
 			local->leads_out = local->usability == USABLE &&
 					   engine->rules->endpoints.plugin &&
 					   leads_to(engine, local, &world);
+		tell_judgement(engine, interface);
 	}
 	show_addresses(engine, NULL);
 }

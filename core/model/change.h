@@ -79,6 +79,7 @@ struct change {
 	bool established; /* the connection got established along with it */
 	bool host; /* usable addresses, their flags or routes may differ now */
 	bool resync; /* the model met something it cannot know: a snapshot of `snapshot` is due */
+	bool as_judged; /* INTERFACE_CHANGED: it is the same, but used otherwise, or has other routes */
 	bool returned; /* an interface that was down or without carrier works again */
 	uint8_t news; /* ROUTES: enum routing_news */
 	bool whose; /* the socket of the connection has another user, mark or cgroup */

@@ -139,13 +139,10 @@ static void describe_interface(const struct interface *interface, struct change 
 	snprintf(change->interface, sizeof(change->interface), "%s", interface->is.name);
 }
 
-void model_take_for_tunnel(struct model *model, struct interface *interface, bool as_tunnel,
-			   struct change *ret_change)
+void model_take_for_tunnel(struct model *model, struct interface *interface, bool as_tunnel)
 {
-	*ret_change = (struct change){.type = CHANGE_INTERFACE_CHANGED, .host = true};
 	interface->as_tunnel = as_tunnel;
 	judge(model, interface);
-	describe_interface(interface, ret_change);
 }
 
 static bool is_same_link(const struct event_link *a, const struct event_link *b)

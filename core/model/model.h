@@ -85,6 +85,7 @@ struct interface {
 	bool route_v4, route_v6; /* a default route leads out of it, as far as asked */
 	bool as_tunnel; /* a tap that has one beside another link: what rules say of tunnels holds */
 	enum usability usability; /* as a whole: groups for a prefix decide for their addresses */
+	uint32_t judged; /* a hash of what was made of it when that was told; 0: never */
 	struct health health[2]; /* by health_index() */
 };
 
@@ -348,8 +349,7 @@ bool model_is_sweeping(const struct model *model);
 void model_sweep(struct model *model, uint64_t now_ms, struct change *ret_change);
 
 /* Is this interface taken for a tunnel from now on? Looks at its rules again. */
-void model_take_for_tunnel(struct model *model, struct interface *interface, bool as_tunnel,
-			   struct change *ret_change);
+void model_take_for_tunnel(struct model *model, struct interface *interface, bool as_tunnel);
 
 /*
  * New rules: look again which interfaces and addresses count. Policies are the engine's to renew.

@@ -25,6 +25,8 @@
 #define SLICE 8
 /* The longest that a change waits until it is told, where nobody else has to wait. */
 #define TICK_MS 10
+/* Changes among which one is looked for that shows the same interface. */
+#define LOOK_BACK 64
 
 /* Changes that are not in this table are not told. */
 static const struct event_kind kinds[] = {
@@ -92,10 +94,31 @@ void bus_keep_names(struct bus *bus)
 			bus->ring[i].policy = keep_name(bus, bus->ring[i].policy);
 }
 
+/* Does what was told to nobody yet show the interface, too? It is shown as it is when that is told. */
+static bool is_shown_anyway(const struct bus *bus, const struct change *change)
+{
+	uint64_t told = 0;
+
+	for (const struct peer *peer = bus->peers; peer; peer = peer->next)
+		if (peer->subscribed && peer->told > told)
+			told = peer->told;
+	for (uint64_t i = bus->n_changes; i > told && bus->n_changes - i < LOOK_BACK; i--) {
+		const struct change *other = &bus->ring[(i - 1) % BUS_RING].change;
+		unsigned int members = kind_of(other).members;
+
+		if (other->ifindex == change->ifindex && (members & EVENT_HAS_INTERFACE) &&
+		    !(members & EVENT_HAS_LOCAL))
+			return true;
+	}
+	return false;
+}
+
 void bus_on_change(struct bus *bus, const struct change *change)
 {
 	end_waits(bus, change);
 	if (!bus->ring || !kind_of(change).name)
+		return;
+	if (change->as_judged && is_shown_anyway(bus, change))
 		return;
 	if (change->type == CHANGE_RESYNCED && !change->after_loss)
 		return; /* routine */

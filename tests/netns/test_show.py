@@ -202,6 +202,86 @@ def restart():
                   "one that never had any ends")
 
 
+KERNEL = "[core]\npath-manager = kernel\n"
+
+
+class Mirror:
+    """The interfaces as one knows them who has read a monitor alone."""
+
+    def __init__(self, net, daemon):
+        self.net, self.daemon, self.monitor = net, daemon, Monitor(daemon)
+
+    def told(self):
+        found = {}
+        for event in list(self.monitor.events):
+            if not event["event"].startswith("interface-"):
+                continue
+            new = event["interface"]
+            if "index" not in new:
+                found = {i: old for i, old in found.items() if old["name"] != new["name"]}
+                continue
+            if "-address-" in event["event"]:
+                rest = [a for a in found[new["index"]]["addresses"]
+                        if a["address"] != event["local"]["address"]]
+                gone = event["event"].endswith("removed")
+                new = {**new, "addresses": rest + ([] if gone else new["addresses"])}
+            found[new["index"]] = new
+        return found
+
+    @staticmethod
+    def plain(interfaces):
+        return {i["name"]: {**{key: i[key] for key in ("up", "carrier", "use", "reason", "flags",
+                                                       "default-route")},
+                            "addresses": {a["address"]: (a["usable"], a["reason"])
+                                          for a in i["addresses"]}} for i in interfaces}
+
+    def await_same(self, what, is_so):
+        """All are as they are listed, and `is_so` holds of them."""
+        def compare():
+            listed = self.plain(self.daemon.json("interface")["interfaces"])
+            return listed if listed == self.plain(self.told().values()) and is_so(listed) else None
+
+        wait_until(compare, 5, what, lambda: (self.plain(self.daemon.json("interface")["interfaces"]),
+                                              self.plain(self.told().values())))
+
+
+@tap.test("/show/monitor/an-interface-that-is-used-otherwise")
+def used_otherwise():
+    with Network(note=tap.note) as net:
+        daemon = Daemon(net.client, KERNEL)
+        net.on_failure.append(lambda: "mptcpd's log:\n" + daemon.text()[-4000:])
+        mirror = Mirror(net, daemon)
+
+        def is_usable(there, i, address):
+            return there[f"link{i}"]["addresses"].get(address, (None,))[0]
+
+        mirror.await_same("at first", lambda there: there["link3"]["use"])
+        daemon.config.write_text(KERNEL + "[interface:link3]\nuse = no\n"
+                                 "[interface:link2]\nflags = subflow,backup\n")
+        daemon.ctl("reload")
+        mirror.await_same("after a reload", lambda there: not there["link3"]["use"] and
+                          there["link2"]["flags"] == ["subflow", "backup"])
+        daemon.config.write_text(KERNEL)
+        daemon.ctl("reload")
+        mirror.await_same("as it was", lambda there: there["link3"]["use"])
+        net.client.ip("route delete default dev link3")
+        mirror.await_same("without a route", lambda there: not
+                          there["link3"]["default-route"]["ipv4"] and
+                          is_usable(there, 3, "10.0.3.1") is False)
+        net.up(3, net.client)
+        mirror.await_same("with one again", lambda there: there["link3"]["default-route"]["ipv4"]
+                          and is_usable(there, 3, "10.0.3.1"))
+        net.client.ip("link add br0 type bridge", "link set br0 up", "link set link2 master br0")
+        mirror.await_same("in a bridge", lambda there: not there["link2"]["use"])
+        net.client.ip("link delete br0")
+        mirror.await_same("in none", lambda there: there["link2"]["use"] and "br0" not in there)
+        net.down(2)
+        mirror.await_same("down", lambda there: not there["link2"]["use"])
+        net.up(2, net.client)
+        mirror.await_same("up", lambda there: is_usable(there, 2, "2001:db8:2::1") and
+                          there["link2"]["default-route"] == {"ipv4": True, "ipv6": True})
+
+
 @tap.test("/show/monitor/says-why-a-subflow-was-closed")
 def why():
     with Scene() as scene:

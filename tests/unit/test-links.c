@@ -238,6 +238,31 @@ static void what_no_route_leads_to_is_explained(struct scene *scene, gconstpoint
 			"eth3: no route to the peer from eth3 with mark 0x7\n");
 }
 
+static void what_is_made_of_a_link_is_told_once(struct scene *scene, gconstpointer data)
+{
+	struct rules rules;
+	size_t *n = &scene->n_changes[CHANGE_INTERFACE_CHANGED];
+
+	set_rules(scene, &rules, USE_AUTO);
+	*n = 0;
+	fake_route(scene->fake, 2, false);
+	scene_later(scene, 50);
+	g_assert_cmpuint(*n, ==, 1);
+	set_rules(scene, &rules, USE_AUTO); /* nothing is otherwise */
+	scene_later(scene, 1000);
+	g_assert_cmpuint(*n, ==, 1);
+	fake_route(scene->fake, 2, true);
+	scene_later(scene, 50);
+	g_assert_cmpuint(*n, ==, 2);
+	list[0].has_flags = true;
+	list[0].flags = MPTCPD_FLAG_BACKUP;
+	set_rules(scene, &rules, USE_AUTO);
+	g_assert_cmpuint(*n, ==, 3);
+	list[0].has_flags = false;
+	set_rules(scene, &rules, USE_AUTO);
+	g_assert_cmpuint(*n, ==, 4);
+}
+
 #undef ADD
 #define ADD(name, func)                                                                            \
 	g_test_add("/links/" name, struct scene, NULL, scene_set_up, func, scene_tear_down)
@@ -289,6 +314,7 @@ int main(int argc, char **argv)
 	ADD("tap/alone-is-a-link", a_tap_alone_is_a_link);
 	ADD("tap/beside-another-is-a-tunnel", a_tap_beside_another_is_a_tunnel);
 	ADD("tap/what-begins-there-gets-no-policy", what_begins_on_such_a_tap_gets_no_policy);
+	ADD("told/what-is-made-of-one-and-only-then", what_is_made_of_a_link_is_told_once);
 	ADD("mark/is-asked-for-where-rules-do", marks_are_asked_for_where_rules_do);
 	ADD("mark/set-later-is-seen-by-a-sweep", a_mark_set_later_is_seen_by_a_sweep);
 	ADD("mark/and-missing-routes-are-explained", what_no_route_leads_to_is_explained);
