@@ -65,11 +65,9 @@ char *faults_line(struct where where, struct where from)
 		       : l_strdup_printf("%s:%u", where.file, where.line);
 }
 
-void faults_add_unknown(struct faults *report, struct where where, const char *what,
-			const char *word, const char *const *names)
+char *faults_expected(const char *word, const char *const *names)
 {
-	AUTO(l_string_free) struct l_string *expected = l_string_new(128);
-	AUTO(l_free) char *text = NULL;
+	struct l_string *expected = l_string_new(128);
 	const char *nearest = word_nearest(word, names);
 
 	for (size_t i = 0; names[i]; i++)
@@ -78,8 +76,15 @@ void faults_add_unknown(struct faults *report, struct where where, const char *w
 				       : names[i + 1] ? ", "
 						      : " or ",
 				       names[i]);
-	text = l_string_unwrap(expected);
-	expected = NULL;
-	faults_add(report, where, "unknown %s '%s'%s%s%s%s", what, word, text,
-		   nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+	if (nearest)
+		l_string_append_printf(expected, "; did you mean '%s'?", nearest);
+	return l_string_unwrap(expected);
+}
+
+void faults_add_unknown(struct faults *report, struct where where, const char *what,
+			const char *word, const char *const *names)
+{
+	AUTO(l_free) char *expected = faults_expected(word, names);
+
+	faults_add(report, where, "unknown %s '%s'%s", what, word, expected);
 }

@@ -32,6 +32,8 @@ void faults_add(struct faults *report, struct where where, const char *format, .
 	__attribute__((format(printf, 3, 4)));
 /* "line 5", or "FILE:5" where that is not the file of `from`; for l_free(). */
 char *faults_line(struct where where, struct where from);
+/* ", expected a, b or c; did you mean 'b'?", as below; "" where there are no names; for l_free(). */
+char *faults_expected(const char *word, const char *const *names);
 /*
  * "unknown WHAT 'word', expected a, b or c; did you mean 'b'?", the question only where a name is
  * near. `names` ends with NULL.

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,7 +15,7 @@
 
 #include "auto.h"
 #include "checksum.h"
-#include "word.h"
+#include "faults.h"
 
 /* Linux 6.3; the C library may be older than the kernel. */
 #ifndef MFD_NOEXEC_SEAL
@@ -203,12 +204,16 @@ static int copy_file(int directory_fd, const char *file, struct image *image, ch
 
 /* ---- all together ---- */
 
-/* The plugin there whose name is most like this one, as the end of a sentence; "" if none is. */
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The plugins that are there, and the one whose name is most like this one, as the end of a sentence. */
 static char *suggest(const char *directory, const char *name)
 {
 	DIR *dir = opendir(directory);
 	char **names = l_strv_new();
-	const char *nearest;
 	const struct dirent *entry;
 	char *text;
 
@@ -222,8 +227,8 @@ static char *suggest(const char *directory, const char *name)
 	}
 	if (dir)
 		closedir(dir);
-	nearest = word_nearest(name, (const char *const *)names);
-	text = nearest ? l_strdup_printf("; did you mean '%s'?", nearest) : l_strdup("");
+	qsort(names, l_strv_length(names), sizeof(*names), compare_names);
+	text = faults_expected(name, (const char *const *)names);
 	l_strv_free(names);
 	return text;
 }

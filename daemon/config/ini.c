@@ -146,9 +146,10 @@ static void read_title(struct reader *reader, char *line)
 	}
 	group = find_group(&reader->own, kind, name);
 	if (group) {
-		faults_add(report, reader->where,
-			   "group [%s%s%s] is in this file twice, first in line %u", kind,
-			   name ? ":" : "", name ? name : "", group->where.line);
+		faults_add(
+			report, reader->where,
+			"group [%s%s%s] is in this file twice, first in line %u, expected it once",
+			kind, name ? ":" : "", name ? name : "", group->where.line);
 		return;
 	}
 	if (reader->own.n_groups == INI_GROUPS_MAX) {
@@ -179,11 +180,12 @@ static void read_key(struct reader *reader, char *line)
 		return;
 	}
 	if (!*value) {
-		faults_add(report, reader->where, "'%s' has no value", name);
+		faults_add(report, reader->where, "'%s' has no value, expected KEY = VALUE", name);
 		return;
 	}
 	if (!reader->in_group) {
-		faults_add(report, reader->where, "'%s' stands before the first group", name);
+		faults_add(report, reader->where,
+			   "'%s' stands before the first group, expected [GROUP] before it", name);
 		return;
 	}
 	if (reader->skip_group)
@@ -191,8 +193,9 @@ static void read_key(struct reader *reader, char *line)
 	group = &reader->own.groups[reader->own.n_groups - 1];
 	there = find_key(group, name);
 	if (there) {
-		faults_add(report, reader->where, "'%s' is in this group twice, first in line %u",
-			   name, there->where.line);
+		faults_add(report, reader->where,
+			   "'%s' is in this group twice, first in line %u, expected it once", name,
+			   there->where.line);
 		return;
 	}
 	if (group->n_keys == INI_KEYS_MAX) {

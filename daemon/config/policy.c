@@ -57,7 +57,8 @@ static const struct ini_key *find_plugins(struct faults *faults, const struct in
 		faults_add(faults, several->where,
 			   "both 'plugin' (%s) and 'plugins', expected one of them", line);
 	} else {
-		faults_add(faults, group->where, "[policy:%s] has no 'plugin'", group->name);
+		faults_add(faults, group->where,
+			   "[policy:%s] has no 'plugin', expected 'plugin = NAME'", group->name);
 	}
 	return NULL;
 }

@@ -78,7 +78,8 @@ static void load_member(struct stack *stack, const char *name)
 
 	for (size_t i = 0; i < stack->n_members; i++)
 		if (strcmp(stack->members[i].plugin->name, name) == 0) {
-			faults_add(stack->report, setup->where, "plugin '%s' is named twice", name);
+			faults_add(stack->report, setup->where,
+				   "plugin '%s' is named twice, expected it once", name);
 			return;
 		}
 	if (stack->n_members == STACK_MAX) {
@@ -103,7 +104,8 @@ static void load_members(struct stack *stack)
 		load_member(stack, name);
 	}
 	if (stack->n_members == 0 && stack->report->n_faults == n_before)
-		faults_add(stack->report, stack->setup->where, "no plugin is named");
+		faults_add(stack->report, stack->setup->where,
+			   "no plugin is named, expected a list of names");
 }
 
 static size_t find_setting(const struct mptcpd_plugin *plugin, const char *name)
@@ -151,7 +153,8 @@ static void set(struct stack *stack, struct member *member, size_t i, const stru
 	if (before) {
 		AUTO(l_free) char *line = faults_line(before->where, key->where);
 
-		faults_add(stack->report, key->where, "'%s' is the same setting as '%s' in %s",
+		faults_add(stack->report, key->where,
+			   "'%s' is the same setting as '%s' in %s, expected one of them",
 			   key->name, before->name, line);
 		return;
 	}

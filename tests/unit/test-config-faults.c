@@ -3,19 +3,23 @@
 
 #include "config-scene.h"
 
+#define NO_PLUGIN "no such plugin, expected echo, endpoints, failing, points or twin\n"
+
 static void test_default_policy(struct scene *scene, gconstpointer unused)
 {
 	/* it wants the shipped plugin, which this directory does not have */
 	refuse(scene, "[core]\npath-manager = userspace\n",
-	       "default: @/plugins/fullmesh.so: no such plugin\n");
+	       "default: @/plugins/fullmesh.so: " NO_PLUGIN);
 	refuse(scene, "[core]\npath-manager = unmanaged\n",
-	       "default: @/plugins/fullmesh.so: no such plugin\n");
+	       "default: @/plugins/fullmesh.so: " NO_PLUGIN);
 	/* and for the kernel's path manager there must be one for the endpoints */
 	g_assert_cmpint(unlink(scratch_path(scene->root, "plugins/endpoints.so")), ==, 0);
 	refuse(scene, "[core]\npath-manager = kernel\n",
-	       "default: @/plugins/endpoints.so: no such plugin\n");
+	       "default: @/plugins/endpoints.so: no such plugin, expected echo, failing, points or "
+	       "twin\n");
 	refuse(scene, "[endpoints]\nflags = subflow\n",
-	       "default: @/plugins/endpoints.so: no such plugin\n");
+	       "default: @/plugins/endpoints.so: no such plugin, expected echo, failing, points or "
+	       "twin\n");
 	load(scene, "[core]\npath-manager = userspace\n[policy:p]\nplugin = echo\n");
 	g_assert_cmpuint(scene->config->rules.n_policies, ==, 1);
 }
@@ -48,15 +52,17 @@ static void test_stack_faults(struct scene *scene, gconstpointer unused)
 	       "match-side, match-uid, plugin, plugins, number, bool, duration, size, string, "
 	       "address, prefix, ports, words, colours or choice\n");
 	refuse(scene, "[policy:p]\nplugin = echo\nnumber = 3\necho.number = 4\n",
-	       "%s:4: 'echo.number' is the same setting as 'number' in line 3\n");
-	refuse(scene, "[policy:p]\nplugins = echo echo\n", "%s:2: plugin 'echo' is named twice\n");
-	refuse(scene, "[policy:p]\nplugins = ,\n", "%s:2: no plugin is named\n");
+	       "%s:4: 'echo.number' is the same setting as 'number' in line 3, expected one of "
+	       "them\n");
+	refuse(scene, "[policy:p]\nplugins = echo echo\n",
+	       "%s:2: plugin 'echo' is named twice, expected it once\n");
+	refuse(scene, "[policy:p]\nplugins = ,\n",
+	       "%s:2: no plugin is named, expected a list of names\n");
 	refuse(scene, "[core]\nsource-routing = x\n[policy:p]\nplugins = ,\n",
 	       "%s:2: unknown source-routing 'x', expected auto, no or yes\n"
-	       "%s:4: no plugin is named\n");
+	       "%s:4: no plugin is named, expected a list of names\n");
 	refuse(scene, "[policy:p]\nplugins = a b ../c\n",
-	       "%s:2: @/plugins/a.so: no such plugin\n"
-	       "%s:2: @/plugins/b.so: no such plugin\n"
+	       "%s:2: @/plugins/a.so: " NO_PLUGIN "%s:2: @/plugins/b.so: " NO_PLUGIN
 	       "%s:2: '../c' is not a plugin name, expected letters a-z, digits, - and _\n");
 	refuse(scene, "[policy:p]\nplugin = points\n",
 	       "%s:2: plugin 'points' plans no paths, expected one for [policy:…]\n");
@@ -74,16 +80,16 @@ static void test_plugin_faults(struct scene *scene, gconstpointer unused)
 	       "[endpoints]\nplugin = nne\nplugins = nne\nlater = 5\n",
 	       "%s:8: unknown key 'plugins', expected flags, foreign, hold, plugin or rejoin; did "
 	       "you mean 'plugin'?\n"
-	       "%s:7: @/plugins/nne.so: no such plugin\n"
+	       "%s:7: @/plugins/nne.so: " NO_PLUGIN
 	       "%s:3: unknown key 'match-foo', expected " OWN_KEYS "\n"
 	       "%s:4: unknown key 'flags', expected " OWN_KEYS "\n"
-	       "%s:2: @/plugins/nne.so: no such plugin\n");
+	       "%s:2: @/plugins/nne.so: " NO_PLUGIN);
 	refuse(scene,
 	       "[policy:p]\nplugin = echo\nmatch-foo = 3\n[policy:q]\nmatch-sid = client\n"
 	       "[policy:r]\nplugin = echo\nplugins = echo\nmatch-foo = 3\n",
 	       "%s:3: unknown key 'match-foo', expected " OWN_KEYS "\n"
 	       "%s:5: unknown key 'match-sid', expected " OWN_KEYS "; did you mean 'match-side'?\n"
-	       "%s:4: [policy:q] has no 'plugin'\n"
+	       "%s:4: [policy:q] has no 'plugin', expected 'plugin = NAME'\n"
 	       "%s:9: unknown key 'match-foo', expected " OWN_KEYS "\n"
 	       "%s:8: both 'plugin' (line 7) and 'plugins', expected one of them\n");
 }
@@ -204,7 +210,7 @@ static void test_all_faults(struct scene *scene, gconstpointer unused)
 	       "or unique-local\n"
 	       "%s:11: bad address 'here' of 'announce', expected one like 203.0.113.7 or "
 	       "2001:db8::7\n"
-	       "%s:13: [policy:p] has no 'plugin'\n");
+	       "%s:13: [policy:p] has no 'plugin', expected 'plugin = NAME'\n");
 }
 
 /* Who may not join the address he knows needs another one. */
@@ -394,7 +400,7 @@ static void test_lines_of_others(struct scene *scene, gconstpointer unused)
 		g_strdup_printf("%s.d/a.conf:2: both 'plugin' (%s:2) and 'plugins', expected one "
 				"of them\n"
 				"%s.d/a.conf:4: 'echo.number' is the same setting as 'number' in "
-				"%s:5\n",
+				"%s:5, expected one of them\n",
 				main_file, main_file, main_file, main_file);
 
 	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf",

@@ -425,7 +425,9 @@ static void test_warnings(struct scene *scene, gconstpointer unused)
 	l_free(told);
 	setup.file = scratch_write(scene->root, "f", "[policy:a]\n");
 	told = try(&setup, TRIAL_BAD);
-	g_assert_true(g_str_has_suffix(told, "/f:1: [policy:a] has no 'plugin'\n"));
+	g_assert_true(
+		g_str_has_suffix(told,
+				 "/f:1: [policy:a] has no 'plugin', expected 'plugin = NAME'\n"));
 	l_free(told);
 	/* a drop-in may mean it */
 	scratch_write(scene->root, "etc/mptcpd/mptcpd.conf",

@@ -95,15 +95,18 @@ static void test_crlf(struct scene *scene, gconstpointer unused)
 static void test_key_twice(struct scene *scene, gconstpointer unused)
 {
 	add(scene, "f", "[a]\nk = 1\nl = 2\nk = 3\n[b]\nk = 4\n");
-	assert_report(scene, "f:4: 'k' is in this group twice, first in line 2\n");
+	assert_report(scene,
+		      "f:4: 'k' is in this group twice, first in line 2, expected it once\n");
 	assert_ini(scene, "[a]k=1@f:2;l=2@f:3;[b]k=4@f:6;");
 }
 
 static void test_group_twice(struct scene *scene, gconstpointer unused)
 {
 	add(scene, "f", "[a]\nk = 1\n[a:b]\n[a]\nk = 2\n[a:b]\n");
-	assert_report(scene, "f:4: group [a] is in this file twice, first in line 1\n"
-			     "f:6: group [a:b] is in this file twice, first in line 3\n");
+	assert_report(
+		scene,
+		"f:4: group [a] is in this file twice, first in line 1, expected it once\n"
+		"f:6: group [a:b] is in this file twice, first in line 3, expected it once\n");
 	assert_ini(scene, "[a]k=1@f:2;[a:b]");
 }
 
@@ -112,17 +115,18 @@ static void test_malformed(struct scene *scene, gconstpointer unused)
 	add(scene, "f",
 	    "early = 1\n[a\nunder = a\n[]\n[a:]\n[a b]\n[a]\nword\n= v\nk =\nk k = v\nk = # "
 	    "none\n[");
-	assert_report(scene, "f:1: 'early' stands before the first group\n"
-			     "f:2: ']' is missing, expected [GROUP] or [GROUP:NAME]\n"
-			     "f:4: not a group, expected [GROUP] or [GROUP:NAME]\n"
-			     "f:5: not a group, expected [GROUP] or [GROUP:NAME]\n"
-			     "f:6: not a group, expected [GROUP] or [GROUP:NAME]\n"
-			     "f:8: expected [GROUP] or KEY = VALUE\n"
-			     "f:9: '' is not a key, expected KEY = VALUE\n"
-			     "f:10: 'k' has no value\n"
-			     "f:11: 'k k' is not a key, expected KEY = VALUE\n"
-			     "f:12: 'k' has no value\n"
-			     "f:13: ']' is missing, expected [GROUP] or [GROUP:NAME]\n");
+	assert_report(scene,
+		      "f:1: 'early' stands before the first group, expected [GROUP] before it\n"
+		      "f:2: ']' is missing, expected [GROUP] or [GROUP:NAME]\n"
+		      "f:4: not a group, expected [GROUP] or [GROUP:NAME]\n"
+		      "f:5: not a group, expected [GROUP] or [GROUP:NAME]\n"
+		      "f:6: not a group, expected [GROUP] or [GROUP:NAME]\n"
+		      "f:8: expected [GROUP] or KEY = VALUE\n"
+		      "f:9: '' is not a key, expected KEY = VALUE\n"
+		      "f:10: 'k' has no value, expected KEY = VALUE\n"
+		      "f:11: 'k k' is not a key, expected KEY = VALUE\n"
+		      "f:12: 'k' has no value, expected KEY = VALUE\n"
+		      "f:13: ']' is missing, expected [GROUP] or [GROUP:NAME]\n");
 	assert_ini(scene, "[a]");
 }
 
