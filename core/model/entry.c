@@ -348,8 +348,10 @@ void model_set_subflow_state(struct model *model, struct subflow *subflow, enum 
 	bool was = subflow->is.state == SUBFLOW_ESTABLISHED;
 
 	subflow->touched = model->mark;
-	if (subflow->is.state != state)
+	if (subflow->is.state != state) {
 		subflow->is.since_ms = now_ms;
+		subflow->is.found = false;
+	}
 	subflow->is.state = state;
 	subflow->want.dropped &= state == SUBFLOW_PENDING || state == SUBFLOW_ESTABLISHED;
 	model->n_subflows += (state == SUBFLOW_ESTABLISHED) - was;

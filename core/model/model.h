@@ -137,6 +137,7 @@ struct subflow_seen {
 	bool backup_unsure : 1; /* it may have been taken for another one that was asked for */
 	bool stale : 1; /* its address or link was gone meanwhile: to be replaced */
 	bool silent : 1; /* the far side does not answer on it */
+	bool found : 1; /* it was there before it was seen: it is older than since_ms says */
 	bool waits : 1; /* its link is silent, or was and nobody has woken it since */
 	bool scout : 1; /* made to find out whether its link is silent, beside one that a plan wants */
 	uint8_t local_id,

@@ -73,6 +73,7 @@ static int apply_subflow(struct connection *connection, const struct event_saved
 		       .origin = event->origin & 3,
 		       .origin_known = event->origin_known,
 		       .initial = event->initial,
+		       .found = event->seen,
 		       .mapped = event->mapped,
 		       .backup = event->backup,
 		       .stale = event->stale},

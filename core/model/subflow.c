@@ -377,6 +377,7 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 	uint32_t mark = model->snapshot[SNAPSHOT_CONNECTIONS].mark;
 	struct subflow *subflow = match_subflow(model, connection, event);
 	enum subflow_state state = state_in_snapshot(event);
+	bool is_found = !subflow || !subflow_is_seen(subflow) || subflow->is.found;
 
 	if (!event->local.family || !event->remote.family)
 		return -EINVAL;
@@ -411,6 +412,7 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 	subflow->is.backup = event->backup;
 	subflow->is.backup_unsure = false;
 	model_set_subflow_state(model, subflow, state, now_ms);
+	subflow->is.found = is_found;
 out:
 	if (change->established && change->type != CHANGE_SUBFLOW_ESTABLISHED)
 		change->type = CHANGE_CONNECTION_ESTABLISHED;

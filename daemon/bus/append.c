@@ -114,11 +114,9 @@ static void append_share(struct writer *writer, const struct mptcpd_measure *mea
 		writer_extra(writer, "share", "u", (uint32_t)(bytes * 1000000 / total));
 }
 
-/* Of a connection that was there before it was seen, nobody knows how old its first subflow is. */
-static void append_age(struct writer *writer, const struct connection *connection,
-		       const struct subflow *subflow)
+static void append_age(struct writer *writer, const struct subflow *subflow)
 {
-	if (connection->begin_ms || (subflow->is.origin_known && !subflow->is.initial))
+	if (!subflow->is.found)
 		writer_extra(writer, "age-ms", "t", loop_now_ms() - subflow->is.since_ms);
 }
 
@@ -160,7 +158,7 @@ static void append_subflow(struct writer *writer, const struct bus *bus,
 	writer_open(writer, 'a', "{sv}");
 	append_measure(writer, asks && detail.measure.taken_ms ? &detail.measure : measure);
 	append_share(writer, measure, total);
-	append_age(writer, connection, subflow);
+	append_age(writer, subflow);
 	if (asks)
 		append_subflow_detail(writer, &detail);
 	if (health != MPTCPD_HEALTH_UNKNOWN)

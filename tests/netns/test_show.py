@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What mptcpctl shows of real connections, and how it follows mptcpd through a restart."""
 
+import json
 import os
 import pathlib
 import re
@@ -94,6 +95,27 @@ def once():
     with Scene() as scene:
         lines = scene.seen("connection").splitlines()
         tap.true(all("B/s" in line for line in lines[3:6]), f"{lines}")
+
+
+@tap.test("/show/connection/nobody-knows-how-old-is-what-was-there-before")
+def ages():
+    with Scene() as scene:
+        def shown():
+            connection, = scene.daemon.connections()
+            return {s["interface"]: s.get("age-ms") for s in connection["subflows"]}
+
+        tap.true(None not in shown().values(), "known before")
+        scene.restart()
+        tap.equal(shown(), {"link1": None, "link2": None, "link3": None}, "after a restart")
+        scene.net.down(2)
+        scene.net.up(2, scene.net.client)
+        wait_until(lambda: shown().get("link2"), 5, "a new one", shown)
+        tap.equal({k: v for k, v in shown().items() if k != "link2"},
+                  {"link1": None, "link3": None}, "the others")
+        # Without mptcpd, also on the side where the peer made them.
+        for host in (scene.net.client, scene.net.server):
+            connection, = json.loads(host.run(MPTCPCTL, "--json", "connection").stdout)["connections"]
+            tap.equal({s.get("age-ms") for s in connection["subflows"]}, {None}, host.name)
 
 
 def told_by_kernel(sock):
