@@ -74,6 +74,8 @@ int ctl_config_check(struct ctl *ctl, int n_args, char **args)
 
 	if (n_args > 1)
 		return cli_usage("unexpected \"%s\" after the file", args[1]);
+	if (n_args && !*args[0])
+		return cli_usage("config check needs the name of FILE, or none");
 	if (n_args)
 		return run_mptcpd(args[0], NULL);
 	r = ctl_try_connect(ctl);

@@ -145,7 +145,7 @@ int ctl_config_import(struct ctl *ctl, int n_args, char **args)
 	int r;
 
 	(void)ctl;
-	if (n_args != 1)
+	if (n_args != 1 || !*args[0])
 		return cli_usage("config import needs one FILE");
 	import.file = args[0];
 	stream = fopen(import.file, "re");

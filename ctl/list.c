@@ -273,9 +273,13 @@ static int on_interface(void *data, const struct mptcpctl_interface *interface)
 
 int ctl_interface(struct ctl *ctl, int n_args, char **args)
 {
-	int r, code = n_args > 1 ? cli_usage("unexpected \"%s\" after the name", args[1])
-				 : ctl_connect(ctl);
+	int r, code;
 
+	if (n_args > 1)
+		return cli_usage("unexpected \"%s\" after the name", args[1]);
+	if (n_args && !*args[0])
+		return cli_usage("\"\" is no interface, expected NAME, or none");
+	code = ctl_connect(ctl);
 	if (code)
 		return code;
 	ctl->wanted_name = n_args ? args[0] : NULL;

@@ -143,11 +143,19 @@ static bool read_options(int argc, char **argv, struct daemon *daemon, struct op
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
-	int option;
+	int option, i;
 
-	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "", names, &i)) != -1) {
+		/* "" is no more the name of an instance than others are that it cannot have. */
+		if (option != '?' && option != 'i' && names[i].has_arg && !*optarg) {
+			fprintf(stderr, "mptcpd: --%s needs a value\nTry 'mptcpd --help'.\n",
+				names[i].name);
+			*ret_status = EXIT_USAGE;
+			return false;
+		}
 		if (!read_option(option, daemon, options, ret_status))
 			return false;
+	}
 	if (optind == argc)
 		return true;
 	fprintf(stderr, "mptcpd: unexpected argument '%s'\nTry 'mptcpd --help'.\n", argv[optind]);

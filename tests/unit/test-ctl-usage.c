@@ -6,9 +6,9 @@
 #include <sys/wait.h>
 
 /* Runs it with no daemon to be found. Returns its exit status. */
-static int run(const char *words, char **ret_out, char **ret_err)
+static int run_program(const char *program, const char *words, char **ret_out, char **ret_err)
 {
-	g_autofree char *line = g_strdup_printf(MPTCPCTL "%s%s", *words ? " " : "", words);
+	g_autofree char *line = g_strdup_printf("%s%s%s", program, *words ? " " : "", words);
 	g_auto(GStrv) argv = g_strsplit(line, " ", -1);
 	g_auto(GStrv) env =
 		g_environ_setenv(g_get_environ(), "MPTCPCTL_SOCKET", "/nonexistent/control", TRUE);
@@ -19,6 +19,11 @@ static int run(const char *words, char **ret_out, char **ret_err)
 	g_assert_no_error(error);
 	g_assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status);
+}
+
+static int run(const char *words, char **ret_out, char **ret_err)
+{
+	return run_program(MPTCPCTL, words, ret_out, ret_err);
 }
 
 static void expect(const char *words, int status, const char *in_err)
@@ -144,6 +149,10 @@ static void test_empty_words(void)
 		{"subflow to ", "to"},
 	};
 
+	expect("config check ", 2, "config check needs the name of FILE, or none");
+	expect("config import ", 2, "config import needs one FILE");
+	expect("interface ", 2, "\"\" is no interface");
+	expect("explain ", 2, "\"\" is no token");
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autofree char *said = g_strdup_printf("\"%s\" needs a value", cases[i].word);
 
@@ -296,6 +305,31 @@ static void test_config_check(void)
 	g_unlink(script);
 	g_unlink(file);
 	g_rmdir(directory);
+}
+
+/* Of mptcpd itself: the word is named, and nothing begins. */
+static void test_daemon_usage(void)
+{
+	static const char *const cases[][2] = {
+		{"--nosuch", "'--nosuch'"},
+		{"-x", "'x'"},
+		{"--check-config now", "unexpected argument 'now'"},
+		{"--check-config=1", "'--check-config'"},
+		{"--instance a/b", "'a/b'"},
+		{"--config", "'--config'"},
+		{"--check-config --config=", "--config needs a value"},
+		{"--check-config --config ", "--config needs a value"},
+		{"--check-config --runtime-directory=", "--runtime-directory needs a value"},
+		{"--check-config --plugin-directory ", "--plugin-directory needs a value"},
+		{"--instance=", "no instance is called ''"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *err = NULL;
+
+		g_assert_cmpint(run_program(MPTCPD, cases[i][0], NULL, &err), ==, 2);
+		g_assert_nonnull(strstr(err, cases[i][1]));
+	}
 }
 
 /* What it prints is a configuration, and what it cannot translate is told by its line. */
@@ -457,6 +491,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/ctl/usage/announcements", test_usage_announce);
 	g_test_add_func("/ctl/usage/endpoints-limits-and-configuration", test_usage_endpoint);
 	g_test_add_func("/ctl/config/check-runs-mptcpd-where-none-answers", test_config_check);
+	g_test_add_func("/mptcpd/usage/names-the-word-and-what-was-expected", test_daemon_usage);
 	g_test_add_func("/ctl/config/import-makes-a-good-file", test_config_import);
 	g_test_add_func("/ctl/usage/no-daemon-is-3", test_no_daemon);
 	g_test_add_func("/ctl/help/complete", test_help);
