@@ -93,15 +93,23 @@ int engine_endpoint_flush(struct engine *engine, uint64_t now_ms)
 int engine_limits_set(struct engine *engine, const struct event_limits *limits, uint64_t now_ms)
 {
 	struct event_limits want = engine->model.limits;
+	unsigned int named = 0;
 	int r;
 
-	if (limits->subflows != UINT32_MAX)
+	if (limits->subflows != UINT32_MAX) {
 		want.subflows = limits->subflows;
-	if (limits->add_addr_accepted != UINT32_MAX)
+		named |= ENGINE_LIMIT_SUBFLOWS;
+	}
+	if (limits->add_addr_accepted != UINT32_MAX) {
 		want.add_addr_accepted = limits->add_addr_accepted;
+		named |= ENGINE_LIMIT_ADD_ADDR_ACCEPTED;
+	}
 	r = engine_command(engine, NULL, "SET_LIMITS",
 			   engine->ops->limits_set(engine->kernel, &want));
-	if (r == 0)
-		engine_event(engine, &(struct event){.type = EVENT_LIMITS, .limits = want}, now_ms);
-	return r;
+	if (r < 0)
+		return r;
+	engine->endpoints.held |= (uint8_t)named;
+	engine_tell_host(engine);
+	engine_event(engine, &(struct event){.type = EVENT_LIMITS, .limits = want}, now_ms);
+	return 0;
 }

@@ -47,6 +47,12 @@ struct notice {
 	struct mptcpd_addr local, remote;
 };
 
+enum engine_limit {
+	ENGINE_LIMIT_SUBFLOWS = 1,
+	ENGINE_LIMIT_ADD_ADDR_ACCEPTED = 2,
+#define ENGINE_LIMIT_ALL 3
+};
+
 /* Our changes of the host, to be put back, or known again after a crash. */
 struct engine_host {
 	/* Ours, made or about to be made; with these flags beside the kernel's: */
@@ -56,6 +62,7 @@ struct engine_host {
 	size_t n_endpoints;
 	bool has_limits; /* we set them: */
 	struct event_limits limits_before, limits_set;
+	uint8_t limits_held; /* enum engine_limit bits: a person set them, and they stay so */
 };
 
 /*

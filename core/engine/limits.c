@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The two limits of the kernel's path manager: raised when needed, put back at the end. */
+/*
+ * The two limits of the kernel's path manager: raised when needed, unless a person set them; put back
+ * at the end.
+ */
 #include <errno.h>
 
 #include "engine-private.h"
@@ -7,6 +10,13 @@
 static uint32_t at_least(uint32_t before, uint32_t planned)
 {
 	return planned != PLAN_NO_LIMIT && planned > before ? planned : before;
+}
+
+/* Also for what a person set, until the configuration wants other limits than before. */
+static uint32_t raise_one(const struct endpoints *endpoints, enum engine_limit limit, uint32_t seen,
+			  uint32_t planned)
+{
+	return endpoints->held & limit ? seen : at_least(seen, planned);
 }
 
 static bool same_limits(const struct event_limits *a, const struct event_limits *b)
@@ -68,14 +78,19 @@ void engine_reconcile_limits(struct engine *engine, uint64_t now_ms)
 		endpoints->before = engine->model.limits;
 		endpoints->ours = engine->model.limits;
 	}
+	if (endpoints->has_new_rules && !same_limits(plan, &endpoints->plan))
+		endpoints->held = 0;
+	endpoints->has_new_rules = false;
 	if (take_over_others(engine))
 		endpoints->plan = *plan; /* not undone before more is wanted */
 	if (same_limits(plan, &endpoints->plan))
 		return;
 	/* Limits are lowered only at the end: what was needed is needed again with the link. */
-	want.subflows = at_least(engine->model.limits.subflows, plan->subflows);
+	want.subflows = raise_one(endpoints, ENGINE_LIMIT_SUBFLOWS, engine->model.limits.subflows,
+				  plan->subflows);
 	want.add_addr_accepted =
-		at_least(engine->model.limits.add_addr_accepted, plan->add_addr_accepted);
+		raise_one(endpoints, ENGINE_LIMIT_ADD_ADDR_ACCEPTED,
+			  engine->model.limits.add_addr_accepted, plan->add_addr_accepted);
 	endpoints->plan = *plan;
 	if (same_limits(&want, &engine->model.limits))
 		return;

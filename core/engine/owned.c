@@ -147,6 +147,7 @@ void engine_tell_host(struct engine *engine)
 		.has_limits = engine->endpoints.has_limits,
 		.limits_before = engine->endpoints.before,
 		.limits_set = engine->endpoints.ours,
+		.limits_held = engine->endpoints.held,
 	};
 
 	for (size_t i = 0; i < engine->endpoints.n_owned; i++)
@@ -174,4 +175,5 @@ void engine_set_host(struct engine *engine, const struct engine_host *host)
 	endpoints->has_limits = host->has_limits;
 	endpoints->before = host->limits_before;
 	endpoints->ours = host->limits_set;
+	endpoints->held = host->limits_held;
 }

@@ -234,6 +234,7 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 	}
 	engine->host_dirty = true;
 	engine->host_due_ms = now_ms;
+	engine->endpoints.has_new_rules = true;
 	routing_renew(engine, now_ms);
 	resync_want(engine, SNAPSHOT_HOST); /* sysctls of links change without an event */
 	resync_want(engine, SNAPSHOT_ENDPOINTS); /* the path manager may be another one too */

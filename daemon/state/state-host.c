@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "bytes.h"
+#include "engine.h"
 #include "state-record.h"
 
 static void put_limits(struct writer *writer, const struct event_limits *limits)
@@ -71,6 +72,7 @@ size_t record_encode_host_more(const struct state_host *host,
 	struct writer writer = {bytes, bytes + RECORD_HOST_MORE_MAX};
 
 	put_u8(&writer, host->deny_join);
+	put_u8(&writer, host->limits_held);
 	return (size_t)(writer.at - bytes);
 }
 
@@ -79,4 +81,5 @@ void record_decode_host_more(const uint8_t *bytes, size_t size, struct state_hos
 	struct reader reader = {bytes, bytes + size, false};
 
 	host->deny_join = take_u8(&reader, DENY_JOIN_YES);
+	host->limits_held = take_u8(&reader, ENGINE_LIMIT_ALL);
 }

@@ -20,6 +20,7 @@ struct state_host {
 		deny_join; /* what net.mptcp.allow_join_initial_addr_port said; KEEP: as it is */
 	bool has_limits; /* we set them: */
 	struct event_limits limits_before, limits_set;
+	uint8_t limits_held; /* enum engine_limit bits */
 	size_t n_endpoints;
 	struct event_endpoint endpoints[RECORD_ENDPOINTS_MAX]; /* that we made */
 };

@@ -211,6 +211,7 @@ struct engine_host state_host(const struct state *state)
 		.has_limits = host->has_limits,
 		.limits_before = host->limits_before,
 		.limits_set = host->limits_set,
+		.limits_held = host->limits_held,
 	};
 }
 
@@ -221,6 +222,7 @@ void state_set_host(struct state *state, const struct engine_host *host)
 	kept->has_limits = host->has_limits;
 	kept->limits_before = host->limits_before;
 	kept->limits_set = host->limits_set;
+	kept->limits_held = host->limits_held;
 	kept->n_endpoints = host->n_endpoints;
 	if (kept->n_endpoints > RECORD_ENDPOINTS_MAX)
 		kept->n_endpoints = RECORD_ENDPOINTS_MAX; /* ids are bytes: there are no more */

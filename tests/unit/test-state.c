@@ -128,6 +128,7 @@ static void host_comes_back(struct world *world, gconstpointer data)
 		.has_limits = true,
 		.limits_before = {2, 0},
 		.limits_set = {8, 8},
+		.limits_held = ENGINE_LIMIT_ADD_ADDR_ACCEPTED,
 	};
 
 	(void)data;
@@ -151,6 +152,7 @@ static void host_comes_back(struct world *world, gconstpointer data)
 	g_assert_true(host.has_limits);
 	g_assert_cmpuint(host.limits_before.subflows, ==, 2);
 	g_assert_cmpuint(host.limits_set.add_addr_accepted, ==, 8);
+	g_assert_cmpuint(host.limits_held, ==, ENGINE_LIMIT_ADD_ADDR_ACCEPTED);
 	for (size_t i = 0; i < 5; i++) {
 		host.endpoints = endpoints;
 		host.n_endpoints = i;
