@@ -47,6 +47,12 @@ bool addr_is_reserved(const struct mptcpd_addr *addr)
 	return addr->family == AF_INET6 && memcmp(addr->ip, zero, sizeof(zero)) == 0;
 }
 
+bool addr_is_one_host(const struct mptcpd_addr *addr)
+{
+	return !mptcpd_addr_is_any(addr) && !mptcpd_addr_is_loopback(addr) &&
+	       !mptcpd_addr_is_multicast(addr) && !addr_is_reserved(addr);
+}
+
 /* The first `length` bytes of the text. */
 static int parse_host(const char *text, size_t length, struct mptcpd_addr *ret_addr)
 {

@@ -30,6 +30,8 @@ static inline bool addr_equal_host(const struct mptcpd_addr *a, const struct mpt
 
 /* 0.0.0.0/8, 240.0.0.0/4 with the broadcast address; ::/96, which once held IPv4 addresses */
 bool addr_is_reserved(const struct mptcpd_addr *addr);
+/* Can it be the address of one host, by which others reach that? */
+bool addr_is_one_host(const struct mptcpd_addr *addr);
 
 /*
  * Read "10.0.0.1", "10.0.0.1:80", "::1" or "[::1]:80". Returns 0, or -EINVAL. Without a port the

@@ -265,7 +265,7 @@ static void read_announce(struct faults *faults, const struct ini_key *line, voi
 {
 	struct interface_rule *rule = into;
 
-	if (addr_parse(line->value, &rule->announce) < 0)
+	if (addr_parse(line->value, &rule->announce) < 0 || !addr_is_one_host(&rule->announce))
 		faults_add(faults, line->where,
 			   "bad address '%s' of 'announce', expected one like 203.0.113.7 or "
 			   "2001:db8::7",

@@ -23,13 +23,6 @@ void config_init_probe(struct probe_rule *probe)
 	*probe = (struct probe_rule){.interval_ms = 5000, .timeout_ms = 1000, .failures = 3};
 }
 
-/* Can it be far away, and one? */
-static bool is_target(const struct mptcpd_addr *addr)
-{
-	return !mptcpd_addr_is_any(addr) && !mptcpd_addr_is_loopback(addr) &&
-	       !mptcpd_addr_is_multicast(addr) && !addr_is_reserved(addr);
-}
-
 /* "icmp:ADDRESS" or "tcp:ADDRESS:PORT". Returns what is wrong with it, NULL for nothing. */
 static const char *parse(const char *text, struct mptcpd_addr *ret_target)
 {
@@ -45,7 +38,7 @@ static const char *parse(const char *text, struct mptcpd_addr *ret_target)
 		return "it has no port, expected tcp:192.0.2.1:443 or tcp:[2001:db8::1]:443";
 	if (!tcp && target.port)
 		return "icmp has no port, expected icmp:ADDRESS or tcp:ADDRESS:PORT";
-	if (!is_target(&target))
+	if (!addr_is_one_host(&target))
 		return "nobody far away has this address, expected that of another host";
 	*ret_target = target;
 	return NULL;

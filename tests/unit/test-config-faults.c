@@ -185,6 +185,26 @@ static void test_start_says_why(struct scene *scene, gconstpointer unused)
 	g_assert_cmpstr(getenv(FIXTURE_STARTS), ==, getenv(FIXTURE_STOPS));
 }
 
+/* Nobody could join there. */
+static void test_announce_faults(struct scene *scene, gconstpointer unused)
+{
+	static const char *const nowhere[] = {"0.0.0.0",   "::",	"127.0.0.1", "::1",
+					      "[::1]:443", "224.0.0.1", "ff02::1",   "0.0.0.0:80"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(nowhere); i++) {
+		g_autofree char *text =
+			g_strdup_printf("[interface:eth0]\nflags = signal\nannounce = %s\n",
+					nowhere[i]);
+		g_autofree char *expected =
+			g_strdup_printf("%%s:3: bad address '%s' of 'announce', expected one like "
+					"203.0.113.7 or 2001:db8::7\n",
+					nowhere[i]);
+
+		refuse(scene, text, expected);
+	}
+	load(scene, "[interface:eth0]\nflags = signal\nannounce = 10.0.0.1\n");
+}
+
 static void test_all_faults(struct scene *scene, gconstpointer unused)
 {
 	refuse(scene,
@@ -441,6 +461,7 @@ int main(int argc, char **argv)
 	ADD("faults/lists", test_lists);
 	ADD("faults/start-says-in-words-what-is-wrong", test_start_says_why);
 	ADD("faults/all-are-told", test_all_faults);
+	ADD("faults/nobody-joins-what-is-no-host", test_announce_faults);
 	ADD("faults/values", test_value_faults);
 	ADD("faults/matches-say-what-was-found-and-expected", test_match_faults);
 	ADD("faults/files-of-another-mptcpd", test_foreign);
