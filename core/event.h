@@ -200,7 +200,7 @@ struct event_saved_subflow {
 	bool origin_known;
 	bool seen; /* it was in the kernel; else it was only a wish */
 	bool wanted_by_admin;
-	bool initial, mapped, backup, want_backup, banned, pinned, fixed_id, stale;
+	bool initial, mapped, backup, want_backup, banned, pinned, fixed_id, stale, foreign;
 };
 
 struct event_saved_announced {

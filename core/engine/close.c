@@ -18,12 +18,16 @@ static const struct local *find_local(const struct engine *engine, const struct 
 	return model_find_local(&engine->model, &subflow->local, subflow->ifindex);
 }
 
-/* Can no packet leave by it any more? */
+/*
+ * Can no packet leave by it any more? What no link ever had, as the address of a transparent proxy or
+ * one that is local by a route alone, went with none.
+ */
 static bool is_lost(const struct engine *engine, const struct subflow *subflow)
 {
 	const struct local *local = find_local(engine, subflow);
 
-	return !local || !local->interface->is.up || !local->interface->is.carrier;
+	return local ? !local->interface->is.up || !local->interface->is.carrier
+		     : !subflow->is.foreign;
 }
 
 static bool is_covered(const struct plan *plan, const struct subflow *subflow)

@@ -178,12 +178,14 @@ static void explain_subflow(struct explaining *it, const struct subflow *subflow
 			path->state = EXPLAIN_UNWANTED;
 	} else if (path->forbidden_by) {
 		explain_veto(it, subflow, path);
-	} else if (!local) {
+	} else if (!local && !subflow->is.foreign) {
 		const struct interface *interface =
 			model_find_interface(&it->engine->model, subflow->ifindex);
 
 		if (!interface || !explain_link(interface, path))
 			explain_say(path, REASON_NO_ADDRESS, "the local address is gone");
+	} else if (!local) {
+		return; /* what there is to say of it is that it is there */
 	} else if (subflow->is.state == SUBFLOW_PENDING) {
 		explain_pending(it, subflow, local, path);
 	} else if (subflow->is.state == SUBFLOW_ESTABLISHED) {

@@ -38,6 +38,8 @@ static void place(struct engine *engine, struct subflow *subflow)
 	uint32_t before = subflow->ifindex;
 	const struct local *here;
 
+	if (subflow->is.foreign && model_next_local(&engine->model, &subflow->local, NULL))
+		subflow->is.foreign = false;
 	if (!subflow_is_seen(subflow) || subflow->is.bound)
 		return;
 	here = engine_find_link(engine, &subflow->local, &subflow->remote, before);

@@ -139,6 +139,7 @@ struct subflow_seen {
 	bool silent : 1; /* the far side does not answer on it */
 	bool found : 1; /* it was there before it was seen: it is older than since_ms says */
 	bool waits : 1; /* its link is silent, or was and nobody has woken it since */
+	bool foreign : 1; /* its local address was never seen on a link: no link can lose it */
 	bool scout : 1; /* made to find out whether its link is silent, beside one that a plan wants */
 	uint8_t local_id,
 		remote_id; /* local_id: the kernel may know the address by it even later */

@@ -155,6 +155,16 @@ static void guess_origin(const struct model *model, const struct connection *con
 	}
 }
 
+/* What is made here, and not by an application, begins on an address of a link. */
+static void guess_foreign(const struct model *model, struct subflow *subflow,
+			  const struct event_subflow *event)
+{
+	subflow->is.foreign = subflow->is.origin_known &&
+			      (subflow->is.origin == MPTCPD_ORIGIN_APPLICATION ||
+			       subflow->is.origin == MPTCPD_ORIGIN_PEER) &&
+			      !model_next_local(model, &event->local, NULL);
+}
+
 static void see_subflow(const struct model *model, struct subflow *subflow,
 			const struct event_subflow *event)
 {
@@ -194,6 +204,7 @@ int subflow_apply_established(struct model *model, struct connection *connection
 		if (!subflow)
 			return 0;
 		guess_origin(model, connection, event, subflow);
+		guess_foreign(model, subflow, event);
 	}
 	doubt_backup(connection, subflow, event);
 	if (!subflow_is_seen(subflow) || subflow->is.state == SUBFLOW_PENDING)
@@ -401,6 +412,7 @@ int subflow_apply_snapshot(struct model *model, struct connection *connection,
 							   : MPTCPD_ORIGIN_PEER) &
 				     3;
 		subflow->is.origin_known = event->initial || !event->joined_here;
+		guess_foreign(model, subflow, event);
 	}
 	if (state == SUBFLOW_ESTABLISHED &&
 	    (!subflow_is_seen(subflow) || subflow->is.state == SUBFLOW_PENDING) && !event->initial)

@@ -141,6 +141,7 @@ enum {
 	FIXED_ID = 1 << 8,
 	STALE = 1 << 9,
 	ORIGIN_KNOWN = 1 << 10,
+	FOREIGN = 1 << 11,
 };
 
 /* A plan's wish will be planned again; an administrator's is known to nobody else. */
@@ -158,7 +159,7 @@ static unsigned int subflow_flags(const struct subflow *subflow)
 	       (subflow->is.backup ? BACKUP : 0) | (subflow->want.backup ? WANT_BACKUP : 0) |
 	       (subflow->want.banned ? BANNED : 0) | (subflow->want.pinned ? PINNED : 0) |
 	       (subflow->want.fixed_id ? FIXED_ID : 0) | (subflow->is.stale ? STALE : 0) |
-	       (subflow->is.origin_known ? ORIGIN_KNOWN : 0);
+	       (subflow->is.origin_known ? ORIGIN_KNOWN : 0) | (subflow->is.foreign ? FOREIGN : 0);
 }
 
 static void put_subflows(struct writer *writer, const struct connection *connection)
@@ -210,6 +211,7 @@ static void take_subflow(struct reader *reader, const struct teller *teller)
 	subflow->fixed_id = flags & FIXED_ID;
 	subflow->stale = flags & STALE;
 	subflow->origin_known = flags & ORIGIN_KNOWN;
+	subflow->foreign = flags & FOREIGN;
 	tell(teller, reader, &event);
 }
 
