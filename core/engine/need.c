@@ -94,13 +94,30 @@ static bool can_be_joined(const struct connection *connection)
 	       connection->state != MPTCPD_CONNECTION_CLOSING;
 }
 
-/* Does Linux make a subflow from there again? Not that of the initial address, with fullmesh. */
+/* Was the initial subflow replaced by another one of its address already? */
+static bool was_made_again(const struct connection *connection, const struct mptcpd_addr *addr)
+{
+	if (!addr_equal_host(&connection->local, addr))
+		return false;
+	for (size_t i = 0; i < connection->n_subflows; i++)
+		if (!connection->subflows[i].is.initial &&
+		    begins_there(&connection->subflows[i], addr))
+			return true;
+	return false;
+}
+
+/*
+ * Does Linux make a subflow from there again? Not that of the initial address, with fullmesh; and if
+ * its endpoint is announced as well, only once: it counts that one as another address each time.
+ */
 static bool can_be_made_again(const struct connection *connection, const struct owned *owned)
 {
 	uint32_t flags = owned->is.flags | (owned->planned ? owned->want.flags : 0);
 
 	return can_be_joined(connection) && (owned->is.flags & MPTCPD_FLAG_SUBFLOW) &&
-	       !(flags & MPTCPD_FLAG_FULLMESH);
+	       !(flags & MPTCPD_FLAG_FULLMESH) &&
+	       !((owned->is.flags & MPTCPD_FLAG_SIGNAL) &&
+		 was_made_again(connection, &owned->is.addr));
 }
 
 bool need_may_be_held(enum leaving leaving)

@@ -426,6 +426,28 @@ def kept_open():
             tap.equal([c["state"] for c in place.host.connections()], ["FIN-WAIT-2"], "the socket")
 
 
+@tap.test("/life/flaps/an-endpoint-of-both-kinds-keeps-its-link-in-use", 120)
+def flaps():
+    with Place({"role": "client", "links": 2, "flags": "subflow,signal", "daemon": True}) as place:
+        def by_link():
+            return place.net.by_link(s for s in place.host.subflows() if "." in s["local"][0])
+
+        def flows(what):
+            place.order()
+            tap.true(place.wait()[0] < GIVE_UP, f"data flows {what}")
+
+        place.connect()
+        for i in range(3):
+            wait_until(lambda: by_link() == {1: N, 2: N}, 8, f"both links, time {i}", by_link)
+            _, right = link_down(place)
+            flows(f"without link1, time {i}")
+            right()
+            place.await_endpoints()
+        wait_until(lambda: by_link() == {1: N, 2: N}, 8, "both links are used", by_link)
+        place.net.down(2, place.host)
+        flows("by link1 alone")
+
+
 def register(role, links, flags, choose, seed):
     causes = list(CAUSES)
     if flags == "signal":
