@@ -56,9 +56,11 @@ static void judge_route(struct engine *engine, const struct connection *connecti
 	const struct local *local = find_local(engine, subflow);
 
 	if (subflow->is.state == SUBFLOW_ABSENT && subflow->want.by != WANTED_BY_NONE)
-		subflow->try.no_route = !local || choose_for(connection, local) != USABLE ||
-					!route_exists(&engine->routes, local, &subflow->remote) ||
-					!engine_can_bind(engine, local, &subflow->remote);
+		subflow->try.no_route =
+			!local || choose_for(connection, local) != USABLE ||
+			engine_is_elsewhere(engine, connection, local, &subflow->remote) ||
+			!route_exists(&engine->routes, local, &subflow->remote) ||
+			!engine_can_bind(engine, local, &subflow->remote);
 }
 
 /* Who made it makes it again: what a peer joined with has a port where nobody listens. */

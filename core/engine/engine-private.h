@@ -366,6 +366,10 @@ void engine_place_change(struct engine *engine, struct connection *connection,
 bool engine_can_bind(struct engine *engine, const struct local *local,
 		     const struct mptcpd_addr *remote);
 
+/* A link-local address means its owner on the link alone by which the connection began. */
+bool engine_is_elsewhere(const struct engine *engine, const struct connection *connection,
+			 const struct local *local, const struct mptcpd_addr *remote);
+
 /* ---- view.c ---- */
 
 /* Bring the view of the host up to date, its time included. */

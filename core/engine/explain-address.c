@@ -238,6 +238,12 @@ bool explain_route(struct explaining *it, const struct local *local,
 	struct engine *engine = it->engine;
 	char mark[32] = "";
 
+	if (engine_is_elsewhere(engine, it->connection, local, remote)) {
+		explain_say(path, REASON_NO_ROUTE,
+			    "the peer has a link-local address, and the connection began on %s",
+			    model_interface_name(&engine->model, it->connection->ifindex));
+		return true;
+	}
 	if (it->n_routes == 0)
 		return false;
 	it->n_routes--;

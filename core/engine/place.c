@@ -82,3 +82,11 @@ bool engine_can_bind(struct engine *engine, const struct local *local,
 	return !engine->creates_unbound ||
 	       engine_find_link(engine, &local->is.addr, remote, 0) == local;
 }
+
+bool engine_is_elsewhere(const struct engine *engine, const struct connection *connection,
+			 const struct local *local, const struct mptcpd_addr *remote)
+{
+	return connection && mptcpd_addr_is_link_local(remote) &&
+	       local->interface->is.ifindex != connection->ifindex &&
+	       model_find_interface(&engine->model, connection->ifindex);
+}

@@ -13,7 +13,8 @@ static bool leads_to(struct engine *engine, const struct local *local,
 {
 	if (!remote->family && local->forced)
 		return true;
-	return route_exists(&engine->routes, local, remote);
+	return !engine_is_elsewhere(engine, engine->view.connection, local, remote) &&
+	       route_exists(&engine->routes, local, remote);
 }
 
 static bool is_routable(const struct mptcpd_view *base, const struct mptcpd_local *seen,

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """mptcpd with the fullmesh policy on the real kernel: paths come, fail, and come back."""
 
+import json
 import pathlib
 import re
 import signal
+import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import sandbox
 import tap
-from capture import Capture
+from capture import Capture, in_namespace
 from daemon import FULLMESH, Daemon, Monitor
 from hosts import NEEDS_ROUTES_BY_SOURCE, Network, Traffic, wait_until
 
@@ -459,6 +461,32 @@ def switched_off():
         # nobody asks: it looks by itself, now and then
         wait_until(lambda: said("MPTCP is switched on again"), 40, "a line about that", daemon.text)
         tap.equal(len(said("MPTCP is switched off")), 1, "lines about the former")
+
+
+@tap.test("/main/fullmesh/a-link-local-peer-is-sought-on-its-link-alone")
+def link_local():
+    with Scene() as scene:
+        client, server = scene.net.client, scene.net.server
+        shown = json.loads(server.run("ip", "-6", "-json", "address", "show", "dev", "link1").stdout)
+        far = next(a["local"] for a in shown[0]["addr_info"] if a["scope"] == "link")
+
+        def connect():
+            sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_MPTCP)
+            sock.connect((far, 5000, 0, socket.if_nametoindex("link1")))
+            return sock
+
+        with in_namespace("client", connect) as first:
+            tap.true(first.recv(1), "it is established")
+            token = scene.token()
+            scene.connect("2001:db8:1::2")
+            # These are asked for after those of the first one, if any of that are.
+            wait_until(lambda: len(client.subflows()) >= 5, 2, "the second one has its three paths",
+                       client.subflows)
+            tried = client.run("ss", "-tnHO", "state", "syn-sent").stdout
+            tap.true(far not in tried, f"asked for on other links: {tried}")
+            told = scene.daemon.json("explain", token)["paths"]
+            others = [p for p in told if p["interface"] in ("link2", "link3") and ":" in p["local"]["address"]]
+            tap.true(others and all("link-local" in str(p) for p in others), f"told: {told}")
 
 
 @tap.test("/main/host/missing-capability-is-one-clear-line")
