@@ -86,7 +86,6 @@ struct endpoints {
 	struct event_limits before, ours; /* as they were before us, and as we set them */
 	struct event_limits plan; /* what was wanted when somebody else set them */
 	uint8_t held; /* enum engine_limit bits: a person set them */
-	bool has_new_rules; /* since the plan */
 };
 
 #endif

@@ -484,6 +484,8 @@ uint64_t need_next_look(const struct engine *engine);
 
 /* Raise the limits to what the plan just made asks for. */
 void engine_reconcile_limits(struct engine *engine, uint64_t now_ms);
+/* New rules, before they are in use: those that a person set stay, unless these want other ones. */
+void engine_reconsider_limits(struct engine *engine, const struct rules *rules);
 /* As they were before us, unless somebody set them since. */
 void engine_restore_limits(struct engine *engine);
 

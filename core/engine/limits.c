@@ -78,9 +78,6 @@ void engine_reconcile_limits(struct engine *engine, uint64_t now_ms)
 		endpoints->before = engine->model.limits;
 		endpoints->ours = engine->model.limits;
 	}
-	if (endpoints->has_new_rules && !same_limits(plan, &endpoints->plan))
-		endpoints->held = 0;
-	endpoints->has_new_rules = false;
 	if (take_over_others(engine))
 		endpoints->plan = *plan; /* not undone before more is wanted */
 	if (same_limits(plan, &endpoints->plan))
@@ -101,6 +98,23 @@ void engine_reconcile_limits(struct engine *engine, uint64_t now_ms)
 		return;
 	endpoints->ours = want;
 	engine_learn(engine, &(struct event){.type = EVENT_LIMITS, .limits = want}, now_ms);
+}
+
+/* Of the host as it is: else it would be the host that wants others. */
+void engine_reconsider_limits(struct engine *engine, const struct rules *rules)
+{
+	struct event_limits before;
+
+	if (!engine->endpoints.held)
+		return;
+	ask_endpoints(engine);
+	before = engine->plan.limits;
+	engine->rules = rules;
+	ask_endpoints(engine);
+	if (same_limits(&engine->plan.limits, &before))
+		return;
+	engine->endpoints.held = 0;
+	engine_tell_host(engine);
 }
 
 void engine_restore_limits(struct engine *engine)

@@ -223,6 +223,7 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 {
 	struct connection *connection;
 
+	engine_reconsider_limits(engine, rules);
 	engine->rules = rules;
 	engine_count_anew(engine);
 	owner_rules_changed(engine);
@@ -234,7 +235,6 @@ void engine_set_rules(struct engine *engine, const struct rules *rules, uint64_t
 	}
 	engine->host_dirty = true;
 	engine->host_due_ms = now_ms;
-	engine->endpoints.has_new_rules = true;
 	routing_renew(engine, now_ms);
 	resync_want(engine, SNAPSHOT_HOST); /* sysctls of links change without an event */
 	resync_want(engine, SNAPSHOT_ENDPOINTS); /* the path manager may be another one too */

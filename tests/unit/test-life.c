@@ -337,6 +337,20 @@ static void flags_set_by_hand_outlive_a_blink(struct world *world, gconstpointer
 	expect_flags(world, "10.0.1.1", MPTCPD_FLAG_SUBFLOW | MPTCPD_FLAG_BACKUP);
 }
 
+/* Also where the host changes just then, so that the plan wants more for that. */
+static void a_limit_set_by_hand_outlives_a_reload(struct world *world, gconstpointer data)
+{
+	const struct event_limits limits = {.subflows = 1, .add_addr_accepted = 0};
+
+	g_assert_cmpint(engine_limits_set(world->engine, &limits, world->now), ==, 0);
+	life_plug(world, 3);
+	life_reload(world);
+	life_later(world, 50);
+	g_assert_true(life_is_there(world, "10.0.3.1"));
+	g_assert_cmpuint(world->fake->limits.subflows, ==, 1);
+	g_assert_cmpuint(world->fake->limits.add_addr_accepted, ==, 0);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -363,5 +377,7 @@ int main(int argc, char **argv)
 	ADD("/life/others/one-made-anew-is-theirs", one_made_anew_is_others);
 	ADD("/life/others/looks-when-addresses-come", looks_at_others_when_addresses_come);
 	ADD("/life/others/flags-set-by-hand-outlive-a-blink", flags_set_by_hand_outlive_a_blink);
+	ADD("/life/limits/one-set-by-hand-outlives-a-reload",
+	    a_limit_set_by_hand_outlives_a_reload);
 	return g_test_run();
 }
