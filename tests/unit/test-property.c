@@ -94,7 +94,8 @@ static void step_link(void)
 
 static void step_connect(void)
 {
-	g_autofree char *local = g_strdup_printf("10.0.%u.1:%u", dice(LINKS), 1000 + dice(50000));
+	/* Ports from 40000 on are those of joins. */
+	g_autofree char *local = g_strdup_printf("10.0.%u.1:%u", dice(LINKS), 1000 + dice(39000));
 	g_autofree char *remote = g_strdup_printf("10.9.0.%u:5000", dice(3));
 	enum mptcpd_side side = dice(4) ? MPTCPD_SIDE_CLIENT : MPTCPD_SIDE_SERVER;
 	uint32_t token = world->next_token++;
