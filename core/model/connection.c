@@ -42,7 +42,7 @@ static void add_initial(struct model *model, struct connection *connection, uint
 	subflow->is.origin = MPTCPD_ORIGIN_APPLICATION;
 	local = model_sole_local(model, &connection->local);
 	subflow->ifindex = local ? local->interface->is.ifindex : 0;
-	subflow->is.foreign = !model_next_local(model, &connection->local, NULL);
+	subflow->is.foreign = !local && !model_next_local(model, &connection->local, NULL);
 	model_set_subflow_state(model, subflow, SUBFLOW_ESTABLISHED, now_ms);
 }
 
