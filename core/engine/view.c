@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checksum.h"
 #include "choose.h"
 #include "engine-private.h"
 #include "peer.h"
@@ -151,22 +152,24 @@ void engine_view_addresses(struct engine *engine, const struct connection *conne
 
 /* ---- telling what is made of interfaces ---- */
 
-static uint32_t mix(uint32_t hash, uint32_t value)
-{
-	return (hash ^ value) * 0x9e3779b1U;
-}
-
-/* A hash of what is listed of it though the kernel told nothing of it itself. Never 0. */
-static uint32_t hash_judgement(const struct engine *engine, const struct interface *interface)
+/* Of what is listed of it though the kernel told nothing of it itself. Never 0. */
+static uint64_t sum_judgement(const struct engine *engine, const struct interface *interface)
 {
 	const struct interface_rule *rule = interface->rule;
-	uint32_t hash = mix(0, interface->usability);
+	const uint32_t whole[] = {
+		interface->usability,
+		rule && rule->has_flags ? rule->flags : engine->rules->endpoint_flags,
+		interface->route_v4,
+		interface->route_v6,
+	};
+	uint64_t sum = checksum_add(CHECKSUM_START, whole, sizeof(whole));
 
-	hash = mix(hash, rule && rule->has_flags ? rule->flags : engine->rules->endpoint_flags);
-	hash = mix(hash, interface->route_v4 + 2 * interface->route_v6);
-	for (const struct local *local = interface->locals; local; local = local->next)
-		hash = mix(hash, local->usability + 1 + 64 * local->leads_out);
-	return hash | 1;
+	for (const struct local *local = interface->locals; local; local = local->next) {
+		const uint32_t own[] = {local->usability, local->leads_out};
+
+		sum = checksum_add(sum, own, sizeof(own));
+	}
+	return sum | 1;
 }
 
 static void tell_judgement(struct engine *engine, struct interface *interface)
@@ -175,11 +178,11 @@ static void tell_judgement(struct engine *engine, struct interface *interface)
 				.ifindex = interface->is.ifindex,
 				.host = true,
 				.as_judged = true};
-	uint32_t hash = hash_judgement(engine, interface);
+	uint64_t sum = sum_judgement(engine, interface);
 
-	if (hash == interface->judged)
+	if (sum == interface->judged)
 		return;
-	interface->judged = hash;
+	interface->judged = sum;
 	memcpy(change.interface, interface->is.name, sizeof(change.interface));
 	engine_tell(engine, &change);
 }

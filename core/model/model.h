@@ -85,7 +85,7 @@ struct interface {
 	bool route_v4, route_v6; /* a default route leads out of it, as far as asked */
 	bool as_tunnel; /* a tap that has one beside another link: what rules say of tunnels holds */
 	enum usability usability; /* as a whole: groups for a prefix decide for their addresses */
-	uint32_t judged; /* a hash of what was made of it when that was told; 0: never */
+	uint64_t judged; /* a checksum of what was made of it when that was told; 0: never */
 	struct health health[2]; /* by health_index() */
 };
 
