@@ -41,7 +41,7 @@ CROWD_CALLS = {"lost": 0.6, "back": 0.5}
 REST_BYTES = 4 << 20
 CONNECTION_BYTES = 480
 # What mptcpctl does to read a connection with two measured subflows, and to write it as JSON.
-LISTING_INSTRUCTIONS = 35_000
+LISTING_INSTRUCTIONS = 30_000
 # So much more work may be there for one event among 10,000 connections than among 100.
 GROWTH = 1.2
 
